@@ -1,0 +1,97 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Imports point down: LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerProtocol <- LedgerServer <- florin.
+// RESP stands alone. LedgerCore imports nothing at all.
+
+let package = Package(
+    name: "florin",
+    products: [.executable(name: "florin", targets: ["florin"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // C: one target per library, the only places that see its headers.
+        .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .target(name: "CIntrinsics"),
+
+        // The ledger.
+        .target(name: "LedgerCore"),
+        .target(
+            name: "LedgerStorage",
+            dependencies: ["LedgerCore", "CIntrinsics", "CZstd", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "LedgerRules",
+            dependencies: ["LedgerCore", "CLua", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "LedgerEngine",
+            dependencies: [
+                "LedgerCore", "LedgerStorage", "LedgerRules", "CIntrinsics",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // The edges.
+        .target(name: "RESP"),
+        .target(name: "LedgerProtocol", dependencies: ["LedgerCore", "LedgerEngine", "RESP"]),
+        .target(
+            name: "LedgerServer",
+            dependencies: [
+                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerProtocol", "RESP",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "LedgerClient",
+            dependencies: [
+                "RESP",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        .target(
+            name: "LedgerREPL",
+            dependencies: ["LedgerClient", "LedgerProtocol", "RESP", "CEdit"]),
+        .target(
+            name: "LedgerImport",
+            dependencies: ["LedgerCore", "LedgerClient", "LedgerRules", "RESP"]),
+        .executableTarget(
+            name: "florin",
+            dependencies: [
+                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerProtocol", "LedgerServer", "LedgerClient",
+                "LedgerREPL", "LedgerImport", "RESP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // One test target per module, mirroring its files.
+        .target(name: "LedgerTestKit", dependencies: ["LedgerCore", "LedgerStorage"], path: "Tests/LedgerTestKit"),
+        .testTarget(name: "LedgerCoreTests", dependencies: ["LedgerCore", "LedgerTestKit"]),
+        .testTarget(name: "LedgerStorageTests", dependencies: ["LedgerStorage", "LedgerTestKit"]),
+        .testTarget(name: "LedgerRulesTests", dependencies: ["LedgerRules", "LedgerCore", "CLua"]),
+        .testTarget(name: "LedgerEngineTests", dependencies: ["LedgerEngine", "LedgerTestKit"]),
+        .testTarget(name: "RESPTests", dependencies: ["RESP"]),
+        .testTarget(name: "LedgerProtocolTests", dependencies: ["LedgerProtocol", "LedgerTestKit"]),
+        .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
+        .testTarget(name: "LedgerImportTests", dependencies: ["LedgerImport"]),
+        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "RESP"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+        ]
+}

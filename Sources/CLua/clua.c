@@ -1,0 +1,2 @@
+#include "CLua.h"
+#include <lua5.4/lua.h>

@@ -1,0 +1,4 @@
+@main
+struct Florin {
+    static func main() {}
+}
