@@ -1,0 +1,309 @@
+/// The two generations of the protocol. RESP3 is asked for with `HELLO 3`.
+package enum RESPVersion: UInt8, Sendable {
+    case v2 = 2
+    case v3 = 3
+}
+
+/// Appends frames to a growable buffer. Nothing is allocated but the buffer's growth; whoever reuses the writer with
+/// ``removeAll()`` allocates nothing at all.
+///
+/// What RESP2 lacks is written as clients of Redis expect it: maps as flat arrays, sets and pushes as arrays, booleans as
+/// 1 and 0, null as `$-1`. An aggregate announces its count first; the elements follow by separate calls, and it is the
+/// caller's business to write exactly as many.
+package struct RESPWriter: Sendable {
+    package var bytes: [UInt8] = []
+    package var version: RESPVersion
+
+    package init(version: RESPVersion = .v2, capacity: Int = 0) {
+        self.version = version
+        if capacity > 0 { bytes.reserveCapacity(capacity) }
+    }
+
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    // MARK: Scalars
+
+    package mutating func ok() { append("+OK\r\n") }
+
+    /// Text of one line; line ends in it become blanks.
+    package mutating func simple(_ text: StaticString) {
+        byte("+")
+        appendOneLine(text.buffer)
+        lineEnd()
+    }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    package mutating func simple(_ text: String) {
+        byte("+")
+        appendOneLine(text)
+        lineEnd()
+    }
+
+    /// `-CODE text`; line ends become blanks.
+    package mutating func error(code: StaticString, _ message: String) {
+        byte("-")
+        appendOneLine(code.buffer)
+        byte(" ")
+        appendOneLine(message)
+        lineEnd()
+    }
+
+    /// An error whose text begins with its code already.
+    @_disfavoredOverload  // a literal is a StaticString
+    package mutating func error(_ text: String) {
+        byte("-")
+        appendOneLine(text)
+        lineEnd()
+    }
+
+    package mutating func error(_ text: StaticString) {
+        byte("-")
+        appendOneLine(text.buffer)
+        lineEnd()
+    }
+
+    package mutating func error(_ error: RequestError) { self.error(error.message) }
+
+    package mutating func integer(_ value: Int64) { header(":", value) }
+    package mutating func integer(_ value: Int) { header(":", Int64(value)) }
+
+    package mutating func boolean(_ value: Bool) {
+        switch version {
+        case .v2: append(value ? ":1\r\n" : ":0\r\n")
+        case .v3: append(value ? "#t\r\n" : "#f\r\n")
+        }
+    }
+
+    package mutating func null() {
+        switch version {
+        case .v2: append("$-1\r\n")
+        case .v3: append("_\r\n")
+        }
+    }
+
+    /// Null where an aggregate was expected: RESP2 has a form of its own for it.
+    package mutating func nullArray() {
+        switch version {
+        case .v2: append("*-1\r\n")
+        case .v3: append("_\r\n")
+        }
+    }
+
+    // MARK: Bulk strings
+
+    package mutating func bulk(_ value: UnsafeRawBufferPointer) {
+        header("$", Int64(value.count))
+        bytes.append(contentsOf: value)
+        lineEnd()
+    }
+
+    package mutating func bulk(_ value: [UInt8]) { value.withUnsafeBytes { bulk($0) } }
+
+    package mutating func bulk(_ value: StaticString) { bulk(value.buffer) }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    package mutating func bulk(_ value: String) {
+        var value = value
+        value.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// An integer as decimal text.
+    package mutating func bulk(_ value: Int64) { bulk { $0.append(decimal: value) } }
+
+    /// A bulk string that `body` appends to the buffer it is given; it must only append. The length is filled in
+    /// afterwards, which costs a short move unless the text has 10 to 99 bytes.
+    package mutating func bulk(appendedBy body: (inout [UInt8]) -> Void) {
+        let start = bytes.count
+        append("$00\r\n")
+        body(&bytes)
+        finishBulk(from: start, headerCount: 5)
+    }
+
+    /// Text with a three-letter format, `txt` or `mkd`; in RESP2 plain bulk.
+    package mutating func verbatim(_ text: String, format: StaticString = "txt") {
+        guard version == .v3 else { return bulk(text) }
+        precondition(format.utf8CodeUnitCount == 3, "a verbatim format has three letters")
+        var text = text
+        text.withUTF8 {
+            header("=", Int64($0.count + 4))
+            bytes.append(contentsOf: format.buffer)
+            byte(":")
+            bytes.append(contentsOf: $0)
+        }
+        lineEnd()
+    }
+
+    // MARK: Aggregates
+
+    package mutating func array(_ count: Int) { header("*", Int64(count)) }
+
+    /// `count` pairs follow as key, value, key, value.
+    package mutating func map(_ count: Int) {
+        switch version {
+        case .v2: header("*", Int64(count) * 2)
+        case .v3: header("%", Int64(count))
+        }
+    }
+
+    package mutating func set(_ count: Int) { header(version == .v2 ? "*" : "~", Int64(count)) }
+
+    /// Out of band: it answers no command. In RESP2 an array, so only for connections that subscribed to it.
+    package mutating func push(_ count: Int) { header(version == .v2 ? "*" : ">", Int64(count)) }
+
+    // MARK: Requests and whole values
+
+    /// A request: an array of bulk strings, the same in both versions.
+    package mutating func command(_ words: [[UInt8]]) {
+        array(words.count)
+        for word in words { bulk(word) }
+    }
+
+    /// A whole value, as a port inside the process answers it. Costs recursion as deep as the value.
+    package mutating func value(_ value: RESPValue) {
+        switch value {
+        case .simple(let text): simple(text)
+        case .error(let failure): error(failure.text)
+        case .integer(let number): integer(number)
+        case .bulk(let text): bulk(text)
+        case .null: null()
+        case .boolean(let flag): boolean(flag)
+        case .double(let text):
+            if version == .v2 { bulk(text) } else { line(",", text) }
+        case .bigNumber(let text):
+            if version == .v2 { bulk(text) } else { line("(", text) }
+        case .verbatim(let format, let text):
+            if version == .v2 {
+                bulk(text)
+            } else {
+                header("=", Int64(format.utf8.count + 1 + text.count))
+                bytes.append(contentsOf: format.utf8)
+                byte(":")
+                bytes.append(contentsOf: text)
+                lineEnd()
+            }
+        case .array(let items):
+            array(items.count)
+            for item in items { self.value(item) }
+        case .set(let items):
+            set(items.count)
+            for item in items { self.value(item) }
+        case .push(let items):
+            push(items.count)
+            for item in items { self.value(item) }
+        case .map(let pairs):
+            map(pairs.count)
+            for pair in pairs {
+                self.value(pair.key)
+                self.value(pair.value)
+            }
+        case .attributed(let pairs, let item):
+            if version == .v3 {
+                header("|", Int64(pairs.count))
+                for pair in pairs {
+                    self.value(pair.key)
+                    self.value(pair.value)
+                }
+            }
+            self.value(item)
+        }
+    }
+
+    // MARK: Helpers
+
+    @inline(__always)
+    private mutating func byte(_ scalar: Unicode.Scalar) { bytes.append(UInt8(truncatingIfNeeded: scalar.value)) }
+
+    @inline(__always)
+    private mutating func lineEnd() {
+        bytes.append(0x0d)
+        bytes.append(0x0a)
+    }
+
+    @inline(__always)
+    private mutating func append(_ text: StaticString) { bytes.append(contentsOf: text.buffer) }
+
+    @inline(__always)
+    private mutating func header(_ type: Unicode.Scalar, _ count: Int64) {
+        byte(type)
+        bytes.append(decimal: count)
+        lineEnd()
+    }
+
+    private mutating func line(_ type: Unicode.Scalar, _ text: String) {
+        byte(type)
+        appendOneLine(text)
+        lineEnd()
+    }
+
+    private mutating func appendOneLine(_ text: String) {
+        var text = text
+        text.withUTF8 { appendOneLine(UnsafeRawBufferPointer($0)) }
+    }
+
+    private mutating func appendOneLine(_ text: UnsafeRawBufferPointer) {
+        for byte in text { bytes.append(byte == 0x0d || byte == 0x0a ? 0x20 : byte) }
+    }
+
+    /// Puts the true length before what was appended behind a header of two digits.
+    private mutating func finishBulk(from start: Int, headerCount: Int) {
+        let count = bytes.count - start - headerCount
+        precondition(count >= 0, "a bulk's body may only append")
+        if count >= 10 && count <= 99 {
+            bytes[start + 1] = UInt8(ascii: "0") + UInt8(count / 10)
+            bytes[start + 2] = UInt8(ascii: "0") + UInt8(count % 10)
+        } else if count < 10 {
+            bytes[start + 1] = UInt8(ascii: "0") + UInt8(count)
+            bytes.remove(at: start + 2)
+        } else {
+            var digits = 0
+            var rest = count
+            while rest > 0 {
+                digits += 1
+                rest /= 10
+            }
+            let shift = digits - 2
+            for _ in 0..<shift { bytes.append(0) }
+            bytes.withUnsafeMutableBytes { all in
+                let body = start + headerCount
+                let source = UnsafeRawBufferPointer(rebasing: all[body..<body + count])
+                UnsafeMutableRawBufferPointer(rebasing: all[(body + shift)...]).copyMemory(from: source)
+                rest = count
+                for index in stride(from: start + digits, to: start, by: -1) {
+                    all[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                all[start + digits + 1] = 0x0d
+                all[start + digits + 2] = 0x0a
+            }
+        }
+        lineEnd()
+    }
+}
+
+extension StaticString {
+    /// The text's bytes; they live as long as the program.
+    fileprivate var buffer: UnsafeRawBufferPointer {
+        precondition(hasPointerRepresentation, "a one-scalar static string has no bytes to point at")
+        return UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+    }
+}
+
+extension [UInt8] {
+    /// Appends an integer as decimal text.
+    package mutating func append(decimal value: Int64) {
+        if value >= 0 && value < 10 { return append(UInt8(ascii: "0") + UInt8(value)) }
+        if value < 0 { append(UInt8(ascii: "-")) }
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var index = 20
+        var magnitude = value.magnitude
+        repeat {
+            index -= 1
+            digits[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: magnitude % 10)
+            magnitude /= 10
+        } while magnitude > 0
+        while index < 20 {
+            append(digits[index])
+            index += 1
+        }
+    }
+}
