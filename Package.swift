@@ -78,10 +78,17 @@ let package = Package(
         .testTarget(name: "LedgerRulesTests", dependencies: ["LedgerRules", "LedgerCore", "CLua"]),
         .testTarget(name: "LedgerEngineTests", dependencies: ["LedgerEngine", "LedgerTestKit"]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
+        .testTarget(
+            name: "LedgerClientTests",
+            dependencies: [
+                "LedgerClient", "RESP",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .testTarget(name: "LedgerProtocolTests", dependencies: ["LedgerProtocol", "LedgerTestKit"]),
         .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
         .testTarget(name: "LedgerImportTests", dependencies: ["LedgerImport"]),
-        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL"]),
+        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "RESP"]),
         .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "RESP"]),
     ],
     swiftLanguageModes: [.v6]

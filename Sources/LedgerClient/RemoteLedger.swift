@@ -1,0 +1,123 @@
+internal import NIOCore
+package import NIOPosix
+package import RESP
+
+/// A connection to a Florin server (or to anything that speaks RESP3).
+///
+/// Any number of tasks may send at once; commands go out in the order in which the calls arrive at the connection, and
+/// every call gets its own answers. Nothing is queued beyond what callers have handed in and wait for, so they bound the
+/// memory: some thousand commands under way saturate a server. One hop to the event loop per call, not per command.
+package final class RemoteLedger: CommandPort {
+    /// `host:port`, for people.
+    package let peer: String
+
+    private let channel: any Channel
+    private let replies: NIOLoopBound<ReplyHandler>
+
+    private init(peer: String, channel: any Channel, replies: NIOLoopBound<ReplyHandler>) {
+        self.peer = peer
+        self.channel = channel
+        self.replies = replies
+    }
+
+    deinit { channel.close(mode: .all, promise: nil) }
+
+    /// Connects, asks for RESP3 and shows the passport, if there is one. Gives up after `timeoutSeconds`, separately for
+    /// the connection and for the greeting.
+    package static func connect(
+        host: String, port: Int, passport: String? = nil, timeoutSeconds: Int64 = 5,
+        group: MultiThreadedEventLoopGroup = .singleton
+    ) async throws(ClientError) -> RemoteLedger {
+        let peer = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        let channel: any Channel
+        let replies: NIOLoopBound<ReplyHandler>
+        do {
+            (channel, replies) = try await ClientBootstrap(group: group)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .connectTimeout(.seconds(timeoutSeconds))
+                .connect(host: host, port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let handler = ReplyHandler(peer: peer)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                        return (channel, NIOLoopBound(handler, eventLoop: channel.eventLoop))
+                    }
+                }
+        } catch {
+            throw .cannotConnect(peer: peer, reason: reason(of: error))
+        }
+        let ledger = RemoteLedger(peer: peer, channel: channel, replies: replies)
+        try await ledger.greet(passport: passport, timeoutSeconds: timeoutSeconds)
+        return ledger
+    }
+
+    private func greet(passport: String?, timeoutSeconds: Int64) async throws(ClientError) {
+        let timeout = channel.eventLoop.scheduleTask(in: .seconds(timeoutSeconds)) { [replies] in
+            replies.value.fail("no answer within \(timeoutSeconds) s")
+        }
+        defer { timeout.cancel() }
+        let words = ["HELLO", "3"] + (passport.map { ["AUTH", "default", $0] } ?? [])
+        let answer: RESPValue
+        do {
+            answer = try await send([words.map { Array($0.utf8) }])[0]
+        } catch {
+            switch error {
+            case .connectionLost(_, _, _, let reason), .notConnected(_, let reason):
+                throw .notALedger(peer: peer, reason: reason)
+            default: throw error
+            }
+        }
+        guard let rejection = answer.error else { return }
+        channel.close(mode: .all, promise: nil)
+        switch rejection.code {
+        case "WRONGPASS", "NOAUTH", "NOPERM": throw .passportRefused(peer: peer, rejection)
+        default: throw .notALedger(peer: peer, reason: rejection.text)
+        }
+    }
+
+    /// See ``CommandPort``. Throws ``ClientError`` and nothing else. When the task is cancelled the call ends at once
+    /// with `cancelled`; the connection stays usable.
+    package func send(_ commands: [[[UInt8]]]) async throws(ClientError) -> [RESPValue] {
+        guard !commands.isEmpty else { return [] }
+        var writer = RESPWriter(capacity: commands.reduce(0) { $0 + $1.reduce(16) { $0 + $1.count + 8 } })
+        for command in commands { writer.command(command) }
+        let bytes = channel.allocator.buffer(bytes: writer.bytes)
+        let cancellation = Cancellation()
+        let result: Result<[RESPValue], ClientError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let count = commands.count
+                channel.eventLoop.execute { [replies] in
+                    replies.value.submit(bytes, Batch(count: count, cancellation: cancellation, continuation))
+                }
+            }
+        } onCancel: {
+            cancellation.request()
+            channel.eventLoop.execute { [replies] in replies.value.abandon(cancellation) }
+        }
+        return try result.get()
+    }
+
+    /// Lets what is under way be answered, for at most `timeoutSeconds`, then closes. Later calls of `send` throw
+    /// `notConnected`. Closing twice does no harm.
+    package func close(timeoutSeconds: Int64 = 5) async {
+        channel.eventLoop.execute { [replies, eventLoop = channel.eventLoop] in
+            let timeout = eventLoop.scheduleTask(in: .seconds(timeoutSeconds)) {
+                replies.value.fail("closed while answers were missing")
+            }
+            replies.value.finish()
+            replies.value.onInactive { timeout.cancel() }
+        }
+        try? await channel.closeFuture.get()
+    }
+
+    private static func reason(of error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let cause = error.connectionErrors.first?.error { return reason(of: cause) }
+            return "the name cannot be resolved"
+        case let error as IOError: return text(ofErrno: error.errnoCode)
+        case ChannelError.connectTimeout: return "no answer in time"
+        case is SocketAddressError: return "the name cannot be resolved"
+        default: return "\(error)"
+        }
+    }
+}

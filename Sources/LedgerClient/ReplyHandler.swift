@@ -1,0 +1,185 @@
+#if canImport(Glibc)
+internal import Glibc
+#endif
+internal import NIOCore
+internal import RESP
+internal import Synchronization
+
+/// Says that the task of a call was cancelled, also when that comes before the call reaches its event loop.
+final class Cancellation: Sendable {
+    private let flag = Atomic<Bool>(false)
+    var requested: Bool { flag.load(ordering: .acquiring) }
+    func request() { flag.store(true, ordering: .releasing) }
+}
+
+/// The commands of one call, until each has its answer.
+final class Batch {
+    typealias Outcome = Result<[RESPValue], ClientError>
+
+    let cancellation: Cancellation
+    let count: Int
+    private var values: [RESPValue] = []
+    private var continuation: CheckedContinuation<Outcome, Never>?
+
+    init(count: Int, cancellation: Cancellation, _ continuation: CheckedContinuation<Outcome, Never>) {
+        self.cancellation = cancellation
+        self.count = count
+        self.continuation = continuation
+        values.reserveCapacity(min(count, 65536))
+    }
+
+    /// True once all answers are there; the caller has then been told.
+    func receive(_ value: RESPValue) -> Bool {
+        values.append(value)
+        guard values.count == count else { return false }
+        continuation?.resume(returning: .success(values))
+        continuation = nil
+        return true
+    }
+
+    func lose(peer: String, reason: String) {
+        continuation?.resume(
+            returning: .failure(
+                .connectionLost(peer: peer, answered: values, unanswered: count - values.count, reason: reason)))
+        continuation = nil
+    }
+
+    /// Nobody waits any more; the answers are still counted off.
+    func abandon() {
+        continuation?.resume(returning: .failure(.cancelled(unanswered: count - values.count)))
+        continuation = nil
+    }
+
+    func refuse(_ error: ClientError) {
+        continuation?.resume(returning: .failure(error))
+        continuation = nil
+    }
+}
+
+/// Matches answers to commands by order: the whole state of a connection, touched on its event loop only.
+///
+/// Parses in `channelRead` by hand; what the parser has not consumed waits in one buffer.
+final class ReplyHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let peer: String
+    private var context: ChannelHandlerContext?
+    private var parser = ReplyParser()
+    private var leftover = ByteBuffer()
+    private var waiting = CircularBuffer<Batch>()
+    private var ended: String?  // why nothing can be sent any more
+    private var closing = false
+    private var inactive: [() -> Void] = []
+
+    init(peer: String) { self.peer = peer }
+
+    // MARK: What the connection is asked to do
+
+    func submit(_ bytes: ByteBuffer, _ batch: Batch) {
+        if batch.cancellation.requested { return batch.refuse(.cancelled(unanswered: 0)) }
+        if let ended { return batch.refuse(.notConnected(peer: peer, reason: ended)) }
+        guard let context, !closing else {
+            return batch.refuse(.notConnected(peer: peer, reason: "the connection is closed"))
+        }
+        waiting.append(batch)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func abandon(_ cancellation: Cancellation) { waiting.first { $0.cancellation === cancellation }?.abandon() }
+
+    /// Closes as soon as everything is answered.
+    func finish() {
+        closing = true
+        if waiting.isEmpty { context?.close(promise: nil) }
+    }
+
+    func fail(_ reason: String) {
+        end(reason)
+        context?.close(promise: nil)
+    }
+
+    func onInactive(_ body: @escaping () -> Void) {
+        if context == nil { body() } else { inactive.append(body) }
+    }
+
+    // MARK: What happens on the wire
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end("the connection is closed")
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var received = unwrapInboundIn(data)
+        if leftover.readableBytes > 0 {
+            leftover.writeBuffer(&received)
+            received = leftover
+            leftover = ByteBuffer()
+        }
+        var failure: ReplyError?
+        let consumed = received.withUnsafeReadableBytes { bytes in
+            var offset = 0
+            while offset < bytes.count {
+                var used = 0
+                do throws(ReplyError) {
+                    let value = try parser.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...]), consumed: &used)
+                    offset += used
+                    guard let value else { break }
+                    deliver(value)
+                } catch {
+                    failure = error
+                    break
+                }
+            }
+            return offset
+        }
+        if let failure { return fail("\(failure)") }
+        received.moveReaderIndex(forwardBy: consumed)
+        if received.readableBytes > 0 {
+            received.discardReadBytes()
+            leftover = received
+        }
+        if closing, waiting.isEmpty { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end((error as? IOError).map { text(ofErrno: $0.errnoCode) } ?? "\(error)")
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end("the server closed the connection")
+        for body in inactive { body() }
+        inactive = []
+    }
+
+    private func deliver(_ value: RESPValue) {
+        if case .push = value { return }  // answers nothing; nobody here subscribes yet
+        guard let batch = waiting.first else {
+            // Servers say why they hang up (too many clients, shutting down) without having been asked.
+            if let error = value.error { end(error.text) }
+            return
+        }
+        if batch.receive(value) { waiting.removeFirst() }
+    }
+
+    /// The first reason stays.
+    private func end(_ reason: String) {
+        if ended == nil { ended = closing && waiting.isEmpty ? "the connection is closed" : reason }
+        let lost = waiting
+        waiting = []
+        for batch in lost { batch.lose(peer: peer, reason: ended ?? reason) }
+    }
+}
+
+/// "Connection refused" instead of a number.
+func text(ofErrno code: Int32) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+        buffer[0] = 0
+        _ = strerror_r(code, buffer.baseAddress!, buffer.count)
+        return String(cString: buffer.baseAddress!)
+    }
+}

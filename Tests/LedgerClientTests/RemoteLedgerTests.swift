@@ -1,0 +1,224 @@
+import LedgerClient
+import NIOCore
+import NIOPosix
+import RESP
+import Testing
+
+private let echo = FakeServer.greeting { words, writer in
+    writer.bulk(words.last!)
+    return .goOn
+}
+
+private func commands(_ range: Range<Int>) -> [[[UInt8]]] {
+    range.map { [Array("ECHO".utf8), Array("\($0)".utf8)] }
+}
+
+private func answers(_ range: Range<Int>) -> [RESPValue] { range.map { .text("\($0)") } }
+
+@Suite struct `The remote ledger` {
+    @Test func `answers come in the order of their commands`() async throws {
+        let server = try await FakeServer.start(echo)
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        #expect(ledger.peer == "127.0.0.1:\(server.port)")
+        #expect(try await ledger.call("ECHO", "hello") == .text("hello"))
+        #expect(try await ledger.send(commands(0..<5000)) == answers(0..<5000))
+        #expect(try await ledger.send([]) == [])
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `many tasks share a connection and each gets its own answers`() async throws {
+        let server = try await FakeServer.start(echo)
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        await withTaskGroup(of: Bool.self) { group in
+            for task in 0..<40 {
+                group.addTask {
+                    let range = task * 1000..<task * 1000 + 25 * (task % 4 + 1)
+                    return (try? await ledger.send(commands(range))) == answers(range)
+                }
+            }
+            for await same in group { #expect(same) }
+        }
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `pushes and attributes disturb nobody`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                writer.push(1)
+                writer.bulk("news")
+                writer.bytes += "|1\r\n+age\r\n:1\r\n".utf8
+                writer.bulk(words.last!)
+                writer.push(0)
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let answers = try await ledger.send(commands(0..<3))
+        #expect(answers.map(\.string) == ["0", "1", "2"])
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `a rejection is an answer, not an error`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { _, writer in
+                writer.error(code: "INSUFFICIENT", "need 5.00")
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        #expect(
+            try await ledger.call("CREDIT", "CHARGE") == .error(RESPError(code: "INSUFFICIENT", message: "need 5.00")))
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `the passport goes with the greeting`() async throws {
+        let server = try await FakeServer.start { words, writer in
+            if words == ["HELLO", "3", "AUTH", "default", "fl_good"] {
+                writer.map(0)
+            } else if words.count == 2 {
+                writer.error(code: "NOAUTH", "HELLO must be called with AUTH")
+            } else {
+                writer.error(code: "WRONGPASS", "unknown passport")
+            }
+            return .goOn
+        }
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port, passport: "fl_good")
+        await ledger.close()
+        let peer = "127.0.0.1:\(server.port)"
+        await #expect(
+            throws: ClientError.passportRefused(peer: peer, RESPError(code: "WRONGPASS", message: "unknown passport"))
+        ) { _ = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port, passport: "fl_bad") }
+        await #expect {
+            _ = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        } throws: { error in
+            guard case ClientError.passportRefused(_, let rejection) = error else { return false }
+            return rejection.code == "NOAUTH" && !"\(error)".contains("fl_")
+        }
+        await server.stop()
+    }
+
+    @Test func `a port nobody listens on is said plainly`() async throws {
+        let server = try await FakeServer.start(echo)
+        await server.stop()
+        await #expect(
+            throws: ClientError.cannotConnect(peer: "127.0.0.1:\(server.port)", reason: "Connection refused")
+        ) { _ = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port) }
+    }
+
+    @Test func `another protocol at the port is said plainly`() async throws {
+        let server = try await FakeServer.start { _, writer in
+            writer.bytes += "HTTP/1.1 400 Bad Request\r\n".utf8
+            return .close
+        }
+        await #expect {
+            _ = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        } throws: { error in
+            guard case ClientError.notALedger = error else { return false }
+            return true
+        }
+        await server.stop()
+    }
+
+    @Test func `a server that never answers the greeting is given up`() async throws {
+        let server = try await FakeServer.start { _, _ in .goOn }
+        let peer = "127.0.0.1:\(server.port)"
+        await #expect(throws: ClientError.notALedger(peer: peer, reason: "no answer within 1 s")) {
+            _ = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port, timeoutSeconds: 1)
+        }
+        await server.stop()
+    }
+
+    @Test func `when the connection breaks, answered and unknown are told apart`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                if words.last == "3" { return .close }
+                writer.bulk(words.last!)
+                return .goOn
+            })
+        let peer = "127.0.0.1:\(server.port)"
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        await #expect {
+            _ = try await ledger.send(commands(0..<10))
+        } throws: { error in
+            guard case ClientError.connectionLost(peer, let answered, let unanswered, _) = error else { return false }
+            return answered == answers(0..<3) && unanswered == 7
+                && "\(error)".contains("outcome unknown for 7 commands (3 before were answered)")
+        }
+        await #expect {
+            _ = try await ledger.call("ECHO", "later")
+        } throws: { error in
+            guard case ClientError.notConnected(peer, _) = error else { return false }
+            return true
+        }
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `a server's last words are the reason`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                writer.bulk(words.last!)
+                writer.error(code: "ERR", "server is shutting down")
+                return .close
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        #expect(try await ledger.call("ECHO", "x") == .text("x"))
+        await #expect {
+            _ = try await ledger.call("ECHO", "y")
+        } throws: { "\($0)".contains("server is shutting down") }
+        await server.stop()
+    }
+
+    @Test func `closing lets what is under way be answered`() async throws {
+        let server = try await FakeServer.start(echo)
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        async let under = ledger.send(commands(0..<2000))
+        // Its own answer proves that the batch before it is on its way.
+        _ = try await ledger.call("ECHO", "x")
+        await ledger.close()
+        await ledger.close()
+        #expect(try await under == answers(0..<2000))
+        await #expect(throws: ClientError.self) { _ = try await ledger.call("ECHO", "z") }
+        await server.stop()
+    }
+
+    @Test func `a cancelled call ends, the connection goes on`() async throws {
+        let (arrived, arrival) = AsyncStream.makeStream(of: Void.self)
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                switch words.last {
+                case "hold": arrival.yield()
+                case "release":
+                    writer.bulk("held")
+                    writer.bulk("released")
+                default: writer.bulk(words.last!)
+                }
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let held = Task { try await ledger.call("ECHO", "hold") }
+        for await _ in arrived { break }
+        held.cancel()
+        await #expect(throws: ClientError.cancelled(unanswered: 1)) { _ = try await held.value }
+        #expect(try await ledger.send([["ECHO", "release"], ["ECHO", "more"]].map { $0.map { Array($0.utf8) } })
+            == [.text("released"), .text("more")])
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `a call cancelled before it begins sends nothing`() async throws {
+        let server = try await FakeServer.start(echo)
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let late = Task {
+            while !Task.isCancelled { await Task.yield() }
+            return try await ledger.call("ECHO", "x")
+        }
+        late.cancel()
+        await #expect(throws: ClientError.cancelled(unanswered: 0)) { _ = try await late.value }
+        #expect(try await ledger.call("ECHO", "y") == .text("y"))
+        await ledger.close()
+        await server.stop()
+    }
+}
