@@ -113,3 +113,52 @@ package struct PriceBook: Hashable, Sendable {
     package var rows: [Row]
     package init(rows: [Row] = []) { self.rows = rows }
 }
+
+// MARK: - Integration
+
+extension Tariff {
+    /// nano-USD times nanoseconds of metering between two instants after the start: exact, to be divided by an hour
+    /// (``Tariff/hour``) when it becomes money. `from` ≤ `to`. Nil on overflow of 128 bits.
+    package func integral(from: TimeSpan, to: TimeSpan) -> Int128 {
+        if steps.isEmpty { return Int128(rate) * Int128(to.nanoseconds - from.nanoseconds) }
+        var sum = Int128(0)
+        var start = Int64(0)
+        var rate = self.rate
+        for index in 0...steps.count {
+            let end = index < steps.count ? steps[index].from.nanoseconds : Int64.max
+            let (low, high) = (max(start, from.nanoseconds), min(end, to.nanoseconds))
+            if low < high { sum += Int128(rate) * Int128(high - low) }
+            if index < steps.count { (start, rate) = (end, steps[index].rate) }
+        }
+        return sum
+    }
+
+    /// The denominator of ``integral(from:to:)`` for a rate per hour.
+    package static let hour = Int128(3_600_000_000_000)
+
+    /// What metering between two instants costs, rounded up; nil when it does not fit in 64 bits.
+    package func quote(from: TimeSpan, to: TimeSpan) -> Money? {
+        Rational.up(integral(from: from, to: to), over: Tariff.hour)
+    }
+
+    /// The rate at an instant after the start.
+    package func rate(at elapsed: TimeSpan) -> Int64 {
+        steps.last { $0.from <= elapsed }?.rate ?? rate
+    }
+
+    /// How far metering from `from` gets with a budget of `numerator` (nano-USD × nanoseconds): the inverse of
+    /// ``integral(from:to:)``, rounded down. `.max` when the budget is never used up.
+    package func reach(from: TimeSpan, budget: Int128) -> TimeSpan {
+        var left = budget
+        var at = from.nanoseconds
+        var rate = self.rate(at: from)
+        for step in steps where step.from > from {
+            let cost = Int128(rate) * Int128(step.from.nanoseconds - at)
+            if cost > left { break }
+            left -= cost
+            (at, rate) = (step.from.nanoseconds, step.rate)
+        }
+        guard rate > 0 else { return TimeSpan(nanoseconds: .max) }
+        return TimeSpan(nanoseconds: Int64(clamping: Int128(at) + left / Int128(rate)))
+    }
+}

@@ -1,0 +1,54 @@
+/// The events of one batch as they go to the journal, and what publishing needs to know afterwards. Owned and recycled
+/// by the engine; the state machine appends.
+package struct EventBatch: Sendable {
+    /// `[UInt32 length, little-endian][event]…`
+    package var bytes: [UInt8] = []
+    package private(set) var count = 0
+    package private(set) var firstLSN = LSN.none
+    package private(set) var lastLSN = LSN.none
+    package private(set) var baseTime = Timestamp.distantPast
+    /// Users whose account changed, each at least once.
+    package var touchedUsers: [UserOrdinal] = []
+    package var touchedPassports: [PassportOrdinal] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// Empties the batch and keeps its capacity.
+    package mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        touchedUsers.removeAll(keepingCapacity: true)
+        touchedPassports.removeAll(keepingCapacity: true)
+        count = 0
+        firstLSN = .none
+        lastLSN = .none
+        baseTime = .distantPast
+    }
+
+    package mutating func append(_ event: inout Event) {
+        if count == 0 {
+            firstLSN = event.lsn
+            baseTime = event.time
+        }
+        precondition(count == 0 || event.lsn == lastLSN.next, "events of a batch are numbered without a gap")
+        lastLSN = event.lsn
+        count += 1
+        let start = bytes.count
+        bytes.append(contentsOf: [0, 0, 0, 0])
+        var writer = ByteWriter(output: bytes)
+        bytes = []
+        event.code(with: &writer)
+        bytes = writer.output
+        let length = UInt32(bytes.count - start - 4)
+        for index in 0..<4 { bytes[start + index] = UInt8(truncatingIfNeeded: length >> UInt32(8 * index)) }
+        if event.user != .none, touchedUsers.last != event.user { touchedUsers.append(event.user) }
+    }
+}
+
+/// What a rule said to a ``PriceQuery``, as the engine hands it to `decide`.
+package enum PriceInput: Sendable {
+    case none
+    case priced(Priced)
+    case failed(String)
+}
