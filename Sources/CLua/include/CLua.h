@@ -1,3 +1,135 @@
 #ifndef CLUA_H
 #define CLUA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A sandboxed Lua state that holds one function: a pricing rule, or the map of an import.
+//
+// This header is all that the rest of Florin knows about Lua. Lua reports errors with longjmp, which must not cross a
+// Swift frame, so everything that can raise runs below this line, inside lua_pcall; nothing here calls back into Swift.
+//
+// What holds for every state:
+// - Only text is loaded, never bytecode. The environment holds the names of closed_list.h and nothing else; it cannot
+//   be written to, nor can its libraries or the metatable of strings be seen.
+// - Each call (and each load) may run `instructions` Lua instructions, keep `memory` bytes alive, ask for `allocation`
+//   bytes in sum, in strings of at most `string` bytes and other blocks of at most `block`. The last three bound what a
+//   single instruction can cost, since the count hook does not run inside C.
+// - A state that ran out of instructions or memory is dead and answers CLUA_DEAD from then on: free it, make another.
+//
+// A state belongs to one thread at a time. Values that point into it live until its next call.
+typedef struct clua clua;
+
+typedef enum __attribute__((enum_extensibility(closed))) clua_status {
+    CLUA_OK = 0,
+    CLUA_SYNTAX = 1,   // the source does not compile
+    CLUA_RUNTIME = 2,  // the code raised an error, or did not return what it must
+    CLUA_BUDGET = 3,   // out of instructions; the state is dead
+    CLUA_MEMORY = 4,   // out of memory; the state is dead
+    CLUA_DEAD = 5,     // used after one of these two, or before a successful load
+} clua_status;
+
+typedef struct clua_limits {
+    int instructions;
+    size_t memory;
+    size_t allocation;
+    size_t string;
+    size_t block;
+} clua_limits;
+
+// A new state, or NULL when its own libraries do not fit into `limits`. `words` are interned once and stay: passing one
+// as an argument, or using one as a key, allocates nothing. At most CLUA_MAXIMUM_WORDS.
+enum { CLUA_MAXIMUM_WORDS = 64 };
+clua *clua_new(clua_limits limits, const char *const *words, int word_count);
+void clua_free(clua *state);
+
+// Compiles and runs a chunk that must return one Lua function. `name` stands before the line number in errors.
+clua_status clua_load(clua *state, const char *source, size_t length, const char *name);
+
+// Why the last load or call failed, without control characters; "" after a success.
+const char *clua_error(const clua *state);
+
+// ---- Arguments and values ----
+
+typedef enum __attribute__((enum_extensibility(closed))) clua_kind {
+    CLUA_NIL = 0,
+    CLUA_INTEGER = 1,
+    CLUA_FLOAT = 2,
+    CLUA_TEXT = 3,
+    CLUA_BOOLEAN = 4,
+    CLUA_TABLE = 5,
+    CLUA_FUNCTION = 6,
+    CLUA_OTHER = 7,
+    CLUA_WORD = 8,  // arguments only
+} clua_kind;
+
+typedef struct clua_value {
+    clua_kind kind;
+    uint32_t length;   // of text
+    int64_t integer;   // an integer, a boolean, or the number of a word
+    double number;     // a float
+    const char *text;  // not terminated
+} clua_value;
+
+typedef struct clua_query {
+    int count;
+    clua_value arguments[4];
+} clua_query;
+
+static inline void clua_add_word(clua_query *query, int word) {
+    clua_value *argument = &query->arguments[query->count++];
+    argument->kind = CLUA_WORD;
+    argument->integer = word;
+}
+
+static inline void clua_add_integer(clua_query *query, int64_t integer) {
+    clua_value *argument = &query->arguments[query->count++];
+    argument->kind = CLUA_INTEGER;
+    argument->integer = integer;
+}
+
+static inline void clua_add_text(clua_query *query, const char *text, size_t length) {
+    clua_value *argument = &query->arguments[query->count++];
+    argument->kind = CLUA_TEXT;
+    argument->text = text;
+    argument->length = (uint32_t)length;
+}
+
+// ---- Calls ----
+
+// Calls the function with scalars. Results are read with clua_result(0…2); further ones are dropped.
+// Words and integers go in, integers come out, without an allocation in C.
+clua_status clua_call(clua *state, const clua_query *query);
+clua_value clua_result(const clua *state, int index);
+
+// The first result as a table of rows, `{ {a, b}, … }`. The count is -1 when it is not a table with the keys 1…n only;
+// the same goes for a row's width. Rows and columns count from 1.
+int clua_rows(const clua *state);
+int clua_row_width(const clua *state, int row);
+clua_value clua_row_value(const clua *state, int row, int column);
+
+// Calls the function with a new table whose fields are the words 0…count-1 with these integers.
+// The first result's fields are read with clua_field; a field's value is CLUA_NIL when it is absent.
+clua_status clua_call_with_fields(clua *state, const int64_t *values, int count);
+clua_value clua_field(const clua *state, int word);
+// The first key of the result that is none of these words, described; NULL when there is none.
+const char *clua_unknown_field(clua *state, const int *words, int count);
+
+// ---- Looking inside (tests, INFO) ----
+
+typedef struct clua_usage {
+    size_t memory;         // bytes alive now
+    size_t asked;          // bytes asked for by the last call
+    uint64_t allocations;  // blocks asked for in the state's life
+} clua_usage;
+clua_usage clua_measure(const clua *state);
+
+// Writes one line for everything that code in the state can reach: its kind and its path. Returns the length, or 0 when
+// `capacity` does not suffice.
+size_t clua_enumerate(clua *state, char *buffer, size_t capacity);
+
+// "Lua 5.4.4"
+const char *clua_release(void);
+
 #endif

@@ -1,0 +1,48 @@
+internal import CLua
+
+/// What rules may use: names from the closed list (`Sources/CLua/closed_list.h`) and so much work and memory per call.
+///
+/// The budgets bound what a rule can cost the writer. Lua's own count hook does not run inside C functions, so three
+/// byte limits bound what one instruction can do.
+package struct RuleSandbox: Hashable, Sendable {
+    /// Lua instructions per load and per call.
+    package var instructions: Int
+    /// Bytes a state may keep alive.
+    package var memory: Int
+    /// Bytes asked for during one load or call, in sum.
+    package var allocation: Int
+    /// The longest text, in bytes.
+    package var text: Int
+    /// The largest table or stack, in bytes.
+    package var block: Int
+
+    package init(instructions: Int, memory: Int, allocation: Int, text: Int, block: Int) {
+        self.instructions = instructions
+        self.memory = memory
+        self.allocation = allocation
+        self.text = text
+        self.block = block
+    }
+
+    /// For pricing rules, which run on the writer.
+    package static let rule = RuleSandbox(
+        instructions: 10_000, memory: 1 << 20, allocation: 4 << 20, text: 4096, block: 128 << 10)
+
+    /// For the map of an import, which runs in the client and sees every job of a file.
+    package static let map = RuleSandbox(
+        instructions: 100_000, memory: 8 << 20, allocation: 16 << 20, text: 64 << 10, block: 2 << 20)
+
+    /// The longest source that is loaded, in bytes: compiling is not under the instruction budget.
+    package static let maximumSource = 64 << 10
+
+    /// The highest amount a one-time rule may return.
+    package static let maximumAmount = 1_000_000 * 1_000_000_000
+
+    /// "Lua 5.4.4": the interpreter in use.
+    package static var interpreter: String { String(cString: clua_release()) }
+
+    var limits: clua_limits {
+        clua_limits(
+            instructions: Int32(instructions), memory: memory, allocation: allocation, string: text, block: block)
+    }
+}
