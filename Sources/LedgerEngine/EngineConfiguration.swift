@@ -1,0 +1,55 @@
+package import LedgerCore
+package import LedgerRules
+
+/// How an engine is to run. Everything has a default but the place.
+package struct EngineConfiguration: Sendable {
+    package enum Place: Sendable {
+        /// A data directory, created when there is none.
+        case directory(String)
+        /// Nothing survives: for the prompt without `--data`.
+        case memory
+    }
+    package enum Rules: Sendable {
+        /// The copy in the binary.
+        case builtIn
+        /// `--rules DIR`.
+        case directory(String)
+        case sources([RuleSource])
+    }
+    package enum Checkpoints: Sendable {
+        case never
+        /// In a thread of this process.
+        case inProcess
+        /// In a child process: the program and its arguments, such as `/proc/self/exe checkpoint DIR`.
+        case child([String])
+    }
+
+    package var place: Place
+    package var version = "0.1.0"
+    /// Used at the first start only; afterwards the journal counts.
+    package var rules = Rules.builtIn
+    /// nil: in the data directory.
+    package var pepperFile: String?
+    /// `FLORIN_ADMIN_PASSPORT`: the secret of the first start's admin passport; nil mints one.
+    package var adminSecret: String?
+    /// Batches that may wait for the writer; one more and `submit` says no.
+    package var mailboxCapacity = 1024
+    /// Reader threads, and how many reads may wait for them.
+    package var historyThreads = 2
+    package var historyCapacity = 4096
+    /// How long an idempotency key is kept, and how many of them at most.
+    package var keyRetention = TimeSpan.hours(24)
+    package var keyCapacity: UInt64 = 20_000_000
+    package var checkpoints = Checkpoints.inProcess
+    /// A checkpoint starts when replaying the tail would take longer than this.
+    package var replayTarget = TimeSpan.seconds(2)
+    /// How long after the last batch the closing batch is written; nil: only at a clean stop.
+    package var closingDelay: TimeSpan? = TimeSpan(nanoseconds: 100_000_000)
+    /// nanoseconds of deciding above which a command goes to SLOWLOG.
+    package var slowLogThreshold: UInt64 = 1_000_000
+    package var slowLogCapacity = 128
+    /// Called once, after every waiter was told, when the journal failed: the process is expected to exit.
+    package var onFatal: @Sendable (EngineError) -> Void = { _ in }
+
+    package init(_ place: Place) { self.place = place }
+}

@@ -1,0 +1,26 @@
+/// Why a ledger did not open, or had to stop. Final for this engine; `description` is for people and says what to do.
+package struct EngineError: Error, Sendable, CustomStringConvertible {
+    package enum Reason: Sendable, Equatable {
+        /// The data directory or a file in it: see `fault`.
+        case storage
+        /// The first start could not load its rules.
+        case rules
+        /// `FLORIN_ADMIN_PASSPORT` is not a well-formed passport.
+        case adminPassport
+        /// The state machine refused what it must accept (a mistake of ours).
+        case state
+        /// The engine was stopped.
+        case stopped
+        /// A checkpoint did not come about; the ledger itself is unharmed.
+        case checkpoint
+    }
+    package var reason: Reason
+    package var detail: String
+
+    package init(_ reason: Reason, _ detail: String) {
+        self.reason = reason
+        self.detail = detail
+    }
+
+    package var description: String { detail }
+}

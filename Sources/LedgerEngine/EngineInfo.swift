@@ -1,0 +1,48 @@
+package import LedgerCore
+
+/// INFO, as numbers; the protocol words it. Taken by the writer at its place among the writes.
+package struct EngineInfo: Sendable {
+    package struct Command: Sendable {
+        package var name: String
+        package var calls: UInt64
+        package var rejected: UInt64
+        package var nanoseconds: UInt64
+    }
+    package struct Section: Sendable {
+        package var name: String
+        package var fields: [(name: String, value: String)]
+    }
+
+    package var version = ""
+    package var ledger = ""
+    package var started = Timestamp.distantPast
+    package var now = Timestamp.distantPast
+    package var clock = ClockStatus()
+    /// Why commands are refused with READONLY; nil when they are not.
+    package var readOnly: String?
+    package var lastLSN = LSN.none
+    package var durableLSN = LSN.none
+    package var booksSum: Int128 = 0
+    package var books: [BookRow] = []
+    /// Rows by table: `users`, `lots`, `sessions`, …
+    package var counts: [(name: String, count: Int)] = []
+    package var commands: [Command] = []
+    package var batches: UInt64 = 0
+    package var events: UInt64 = 0
+    package var syncs: UInt64 = 0
+    package var lastSyncNanoseconds: UInt64 = 0
+    package var mailbox = 0
+    package var mailboxCapacity = 0
+    package var timersFired: UInt64 = 0
+    package var nextTimer: Timestamp?
+    package var residentBytes = 0
+    package var journalSegments = 0
+    package var lastSnapshotLSN = LSN.none
+    package var lastSnapshotTime = Timestamp.distantPast
+    package var snapshotInProgress = false
+    package var recoverySeconds = 0.0
+    /// The largest overdraft that running sessions can make, by LIMIT LIST's bound.
+    package var overdraft = Money.zero
+
+    package init() {}
+}

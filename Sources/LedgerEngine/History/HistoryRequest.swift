@@ -1,0 +1,121 @@
+package import LedgerCore
+package import LedgerRules
+
+/// A read of the journal, answered by a reader thread: takes as long as the disk takes.
+package enum HistoryRequest: Sendable {
+    /// An event by its number (a closed session's receipt, `QueryResult.closedSession`).
+    case event(LSN)
+    /// `Outcome.replayed`: the receipt of the first time. A remembered refusal comes back as `.rejected`.
+    case replayed(LSN)
+    /// `Outcome.recorded`: the first receipt when its arguments are these, else `.rejected(.exists(.session))`.
+    case recorded(LSN, arguments: Hash128)
+    /// CREDIT HISTORY: entries recorded in [from, to), newest first; `cursor` 0 begins at the newest.
+    case history(user: Hash128, from: Timestamp?, to: Timestamp?, Page)
+    /// USER SUMMARY: entries whose effective time begins in [from, to).
+    case summary(user: Hash128, from: Timestamp?, to: Timestamp?)
+    /// EXPLAIN.
+    case explain(ChargeID)
+    /// What `Command.creditRefund` needs to know of a charge.
+    case refund(ChargeID)
+    /// A hold that is closed: its placing event and what became of it.
+    case hold(HoldID)
+}
+
+package enum HistoryResult: Sendable {
+    case rejected(Rejection)
+    case event(Event)
+    case history([HistoryRow], next: UInt64)
+    case summary(Summary)
+    case explanation(ChargeExplanation)
+    case refund(charge: Event, lots: [LotOrigin])
+    case hold(ClosedHold)
+    /// The journal could not be read: `ERR`, and logged.
+    case fault(String)
+}
+
+/// One line of a user's statement. Over all of a user's rows, credits − debits = paid + promo + held − debt.
+package struct HistoryRow: Sendable {
+    package var lsn: LSN
+    package var id: BirthID
+    package var kind: BirthKind
+    /// Recorded.
+    package var time: Timestamp
+    /// Effective [from, to).
+    package var from: Timestamp
+    package var to: Timestamp
+    package var isCredit: Bool
+    package var amount: Money
+    /// Afterwards.
+    package var available: Money
+    /// `stripe`, `promo`, `session_runtime`, a charge's source…
+    package var source: ShortText
+    /// Free text in the clear, or a few words about what it was.
+    package var description: String
+    /// The session's or resource's own id; empty where it is about neither.
+    package var session: ShortText
+    package var storage: ShortText
+}
+
+/// A user's bill between two instants (SPEC 3: by effective time).
+package struct Summary: Sendable {
+    package var user: UserOrdinal
+    package var from: Timestamp?
+    package var to: Timestamp?
+    /// paid + promo + held − debt, now.
+    package var account: AccountImage
+    /// Everything charged: the sum over `billing`.
+    package var spent: Money
+    /// Charges by billing type, in the order of their first appearance in time; refunds count in `refunded`.
+    package var billing: [BillingTotal]
+    package var sessions: [SessionTotal]
+    package var purchased: Money
+    package var purchases: Int
+    /// Granted, bonus, compensation, sign-up.
+    package var granted: Money
+    package var adjusted: Money
+    package var refunded: Money
+    package var expired: Money
+    /// How many entries were counted.
+    package var entries: Int
+
+    package struct BillingTotal: Sendable {
+        package var source: ShortText
+        package var count: Int
+        package var amount: Money
+    }
+    package struct SessionTotal: Sendable {
+        package var tier: Tier
+        /// Sessions that ended in the interval (or were recorded there).
+        package var count: Int
+        package var nanoseconds: Int128
+        package var amount: Money
+    }
+}
+
+/// EXPLAIN: everything that made a charge what it is.
+package struct ChargeExplanation: Sendable {
+    package var event: Event
+    package var amount: Money
+    /// The metered usage, when it is one: its exact fraction and what was posted before.
+    package var usage: MeteredUsage?
+    package var pricing: Pricing?
+    package var payment: Payment
+    /// Every lot that was burned, with what it is.
+    package var lots: [LotOrigin]
+    package var ruleName: RuleName?
+    /// The rule run once more.
+    package var proof: Explanation?
+    /// Amount as recomputed from the fraction.
+    package var recomputed: Money?
+    /// One sentence a step: rate × time, rounding, less what was posted.
+    package var arithmetic: [String]
+}
+
+package struct ClosedHold: Sendable {
+    package var placed: Event
+    package var captured: Money
+    package var released: Money
+    /// `captured`, `voided`, `expired`, or `open`.
+    package var status: String
+    package var closed: Timestamp
+}

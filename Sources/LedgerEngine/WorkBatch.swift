@@ -1,0 +1,85 @@
+package import LedgerCore
+package import LedgerRules
+
+/// What an event loop asks of the writer, in the order in which it is to happen.
+///
+/// `SealedText` fields of commands arrive here as *clear* text (UTF-8); the writer seals them under the user's key just
+/// before the command is decided. What comes back in events and rows is sealed; ``Engine/clearText(_:of:)`` opens it.
+package enum WorkItem: Sendable {
+    /// Nothing: completes when everything before it is durable.
+    case barrier
+    /// A command. `secret` is what was minted for PASSPORT CREATE and ROTATE: the engine only carries it, so that the
+    /// receipt (unless replayed) can show it once.
+    case command(Request, secret: PassportSecret? = nil)
+    /// SESSION ADMIT: `request.command` is `.sessionStart` whose `user` and `admitted` the writer fills in from the proof,
+    /// once it has checked secret, permission, state and rate, in one step with the admission.
+    case admit(Request, PassportProof)
+    /// PASSPORT VERIFY in its place among the writes, for a connection with unanswered ones; else use ``ReadPath/verify(_:at:)``.
+    case verify(PassportProof)
+    case query(Query)
+    /// SESSION QUOTE.
+    case quote(user: Hash128, tier: Tier, duration: TimeSpan)
+    /// RULE LOAD: compiles, computes the identity, journals the source.
+    case ruleLoad(actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, source: [UInt8])
+    /// RULE CHECK of a source, or (nil) of a version that is loaded. Changes nothing.
+    case ruleCheck(name: RuleName, version: UInt32?, source: [UInt8]?)
+    /// RULE ACTIVATE: checks the version, computes its price book, activates it now or at `at`.
+    case ruleActivate(actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, version: UInt32, at: Timestamp?)
+    /// INFO.
+    case info
+}
+
+/// The answer to the ``WorkItem`` at the same index.
+package enum WorkResult: Sendable {
+    /// Not answered yet.
+    case none
+    /// The LSN through which everything before a barrier is durable.
+    case barrier(LSN)
+    /// `.replayed` and `.recorded` are finished by the reader: ``HistoryRequest/replayed(_:)`` and
+    /// ``HistoryRequest/recorded(_:arguments:)`` fetch the event from the journal.
+    case outcome(Outcome)
+    case verified(VerifyResult)
+    case query(QueryResult)
+    case quote(SessionQuote, user: UserRow)
+    case ruleCheck(RuleCheck)
+    case info(EngineInfo)
+    /// The journal failed before this was durable: nobody knows whether it is. Never to be told as a failure.
+    case unknownOutcome
+}
+
+/// A recyclable load of work of one event loop: its items and, once completed, one result for each.
+///
+/// Ownership moves: the event loop fills it; `Engine.submit` hands it to the writer; `complete`, called on an engine thread
+/// after everything the results rest on is durable, hands it back (the closure hops to the loop). Only the owner touches it,
+/// and the hand-overs are synchronising, which is what makes it safe to pass between threads.
+package final class WorkBatch: @unchecked Sendable {
+    package internal(set) var items: [WorkItem] = []
+    package internal(set) var results: [WorkResult] = []
+    /// Grows with each `recycle`: whoever remembers a batch remembers its generation too.
+    package private(set) var generation: UInt64 = 0
+    let complete: @Sendable (WorkBatch) -> Void
+
+    /// `complete` is called exactly once for each successful submit, on a thread of the engine; it must not block.
+    package init(capacity: Int = 256, complete: @escaping @Sendable (WorkBatch) -> Void) {
+        self.complete = complete
+        items.reserveCapacity(capacity)
+        results.reserveCapacity(capacity)
+    }
+
+    package var isEmpty: Bool { items.isEmpty }
+    package var count: Int { items.count }
+
+    /// Appends an item; its index is where its result will be.
+    @discardableResult
+    package func append(_ item: WorkItem) -> Int {
+        items.append(item)
+        return items.count - 1
+    }
+
+    /// Empties it for the next load and keeps its memory.
+    package func recycle() {
+        items.removeAll(keepingCapacity: true)
+        results.removeAll(keepingCapacity: true)
+        generation &+= 1
+    }
+}
