@@ -1,0 +1,84 @@
+/// What the prompt knows about the commands it sends: enough to complete them and to explain them. Whoever owns the
+/// command table fills one of these; nothing here decides what a server accepts.
+package struct CommandCatalogue: Sendable {
+    package struct Argument: Sendable, Hashable {
+        package var name: String
+        /// The words it may be, when those are few and known.
+        package var choices: [String]
+        /// Several choices may be joined by commas.
+        package var isList: Bool
+        package var isOptional: Bool
+
+        package init(_ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false) {
+            self.name = name
+            self.choices = choices
+            self.isList = isList
+            self.isOptional = isOptional
+        }
+    }
+
+    /// `TTL d`, or a flag such as `OVER` when it has no value.
+    package struct Option: Sendable, Hashable {
+        package var name: String
+        package var value: Argument?
+        package var isRequired: Bool
+
+        package init(_ name: String, _ value: Argument? = nil, isRequired: Bool = false) {
+            self.name = name
+            self.value = value
+            self.isRequired = isRequired
+        }
+    }
+
+    package struct Command: Sendable, Hashable {
+        /// One word or more, in capitals: `["CREDIT", "CHARGE"]`.
+        package var name: [String]
+        package var arguments: [Argument]
+        package var options: [Option]
+        /// One sentence.
+        package var summary: String
+        /// Who may use it, for people; empty when there is nothing to say.
+        package var permission: String
+        /// Whole lines as one would type them.
+        package var examples: [String]
+
+        package init(
+            _ name: [String], arguments: [Argument] = [], options: [Option] = [], summary: String,
+            permission: String = "", examples: [String] = []
+        ) {
+            self.name = name
+            self.arguments = arguments
+            self.options = options
+            self.summary = summary
+            self.permission = permission
+            self.examples = examples
+        }
+
+        package var title: String { name.joined(separator: " ") }
+
+        /// `CREDIT CHARGE user amount source [DESCRIPTION d] [OVER]`
+        package var synopsis: String {
+            var words = [title]
+            for argument in arguments {
+                words.append(argument.isOptional ? "[\(argument.shown)]" : argument.shown)
+            }
+            for option in options {
+                let shown = option.value.map { "\(option.name) \($0.shown)" } ?? option.name
+                words.append(option.isRequired ? shown : "[\(shown)]")
+            }
+            return words.joined(separator: " ")
+        }
+    }
+
+    package var commands: [Command]
+
+    package init(_ commands: [Command]) { self.commands = commands }
+}
+
+extension CommandCatalogue.Argument {
+    /// `kind`, or `paid|promo` where that says more and stays short.
+    fileprivate var shown: String {
+        let joined = choices.joined(separator: isList ? "," : "|")
+        return choices.isEmpty || joined.count > 40 ? name : joined
+    }
+}

@@ -1,0 +1,302 @@
+package import RESP
+
+/// Draws answers: tables for people, tab-separated lines for programs.
+///
+/// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the right.
+/// A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little would be
+/// left the rows are drawn one below the other. Fields that hold tables or text of several lines follow the table.
+package struct Rendering: Sendable {
+    package enum Layout: Sendable, Hashable {
+        /// For people; `width` in columns, nil for as wide as it takes.
+        case tables(width: Int?)
+        /// For programs: `field<TAB>value` lines for a map, a header and tab-separated rows for an array of maps.
+        case tabs
+    }
+
+    package var layout: Layout
+    package var usesColour: Bool
+    /// Box drawing characters; without, `|`, `-` and `+`.
+    package var usesUnicode: Bool
+
+    package init(layout: Layout, usesColour: Bool = false, usesUnicode: Bool = true) {
+        self.layout = layout
+        self.usesColour = usesColour
+        self.usesUnicode = usesUnicode
+    }
+
+    /// The answer as lines, each with its line end. Errors are drawn too; where they belong is the caller's business.
+    package func text(of value: RESPValue) -> String {
+        switch layout {
+        case .tables(let width): tables(value.plain, width: width)
+        case .tabs: tabs(value.plain)
+        }
+    }
+
+    private static let null = "(null)"
+    private static let nothing = "(empty)\n"
+
+    // MARK: For people
+
+    private func tables(_ value: RESPValue, width: Int?) -> String {
+        switch value {
+        case .error(let error): return self.error(error)
+        case .map(let pairs): return pairs.isEmpty ? Self.nothing : record(pairs, width: width)
+        case .array(let items), .set(let items), .push(let items):
+            guard !items.isEmpty else { return Self.nothing }
+            if let rows = rows(of: items) { return grid(rows, width: width) + count(items.count) }
+            return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
+        case .bulk(let bytes), .verbatim(_, let bytes):
+            return ended(DisplayText.sanitized(bytes, multiline: true))
+        default: return coloured(cell(value)) + "\n"
+        }
+    }
+
+    private func error(_ error: RESPError) -> String {
+        let code = DisplayText.sanitized(error.code)
+        let message = DisplayText.sanitized(error.message)
+        guard usesColour else { return (code.isEmpty ? message : code + " " + message) + "\n" }
+        return code.isEmpty
+            ? "\u{1b}[31m\(message)\u{1b}[0m\n" : "\u{1b}[1;31m\(code)\u{1b}[0m \(message)\n"
+    }
+
+    private func count(_ rows: Int) -> String { rows == 1 ? "(1 row)\n" : "(\(rows) rows)\n" }
+
+    /// Two columns, then what does not fit into a cell, under its name.
+    private func record(_ pairs: [RESPPair], width: Int?) -> String {
+        var fields: [(name: String, cell: Cell)] = []
+        var sections = ""
+        for pair in pairs {
+            let name = inline(pair.key.plain, isNested: false)
+            if let block = block(pair.value.plain, width: width) {
+                sections += name + ":\n" + block
+            } else {
+                fields.append((name, cell(pair.value.plain)))
+            }
+        }
+        let names = fields.map { DisplayText.width(of: $0.name) }.max() ?? 0
+        var text = ""
+        for field in fields {
+            var value = field.cell
+            if let width, !value.isProtected { value.text = DisplayText.cut(value.text, to: max(width - names - 3, 8)) }
+            text += styled(padded(field.name, to: names), "1") + bar + coloured(value) + "\n"
+        }
+        return text + sections
+    }
+
+    /// Text of a value that deserves lines of its own: tables within tables, and text of several lines.
+    private func block(_ value: RESPValue, width: Int?) -> String? {
+        switch value {
+        case .map(let pairs) where !pairs.isEmpty:
+            return indented(record(pairs, width: width.map { $0 - 2 }))
+        case .array(let items), .set(let items):
+            guard let rows = rows(of: items) else { return nil }
+            return indented(grid(rows, width: width.map { $0 - 2 }))
+        case .bulk(let bytes), .verbatim(_, let bytes):
+            guard bytes.dropLast().contains(0x0a) else { return nil }
+            return indented(ended(DisplayText.sanitized(bytes, multiline: true)))
+        default: return nil
+        }
+    }
+
+    /// The rows of an array that holds nothing but maps.
+    private func rows(of items: [RESPValue]) -> [[RESPPair]]? {
+        guard !items.isEmpty else { return nil }
+        var rows: [[RESPPair]] = []
+        for item in items {
+            guard case .map(let pairs) = item.plain else { return nil }
+            rows.append(pairs)
+        }
+        return rows
+    }
+
+    /// Names of all columns in the order of their first appearance, and each row's cells under them.
+    private func columns(of rows: [[RESPPair]]) -> (names: [String], cells: [[Cell]]) {
+        var names: [String] = []
+        var places: [String: Int] = [:]
+        var cells: [[Cell]] = []
+        for row in rows {
+            var line = [Cell](repeating: Cell(text: "", kind: .nothing), count: names.count)
+            for pair in row {
+                let name = inline(pair.key.plain, isNested: false)
+                let place = places[name] ?? names.count
+                if place == names.count {
+                    places[name] = place
+                    names.append(name)
+                    line.append(Cell(text: "", kind: .nothing))
+                }
+                line[place] = cell(pair.value.plain)
+            }
+            cells.append(line)
+        }
+        for index in cells.indices {
+            while cells[index].count < names.count { cells[index].append(Cell(text: "", kind: .nothing)) }
+        }
+        return (names, cells)
+    }
+
+    private func grid(_ rows: [[RESPPair]], width: Int?) -> String {
+        let (names, cells) = columns(of: rows)
+        guard !names.isEmpty else { return Self.nothing }
+        var widths = names.map(DisplayText.width(of:))
+        var isNumeric = [Bool](repeating: false, count: names.count)
+        var least = widths
+        for column in names.indices {
+            let kinds = cells.map { $0[column].kind }
+            isNumeric[column] = kinds.contains(.number) && !kinds.contains(.text)
+            for row in cells {
+                let cell = row[column]
+                widths[column] = max(widths[column], DisplayText.width(of: cell.text))
+                if cell.isProtected { least[column] = max(least[column], DisplayText.width(of: cell.text)) }
+            }
+            least[column] = min(max(least[column], Self.leastTextWidth), widths[column])
+        }
+        if let width {
+            let gaps = 3 * (names.count - 1)
+            guard least.reduce(gaps, +) <= width else { return stacked(rows, width: width) }
+            var excess = widths.reduce(gaps, +) - width
+            while excess > 0 {
+                let widest = names.indices.filter { widths[$0] > least[$0] }.max { widths[$0] < widths[$1] }!
+                widths[widest] -= 1
+                excess -= 1
+            }
+        }
+
+        func line(_ cells: [Cell], bold: Bool = false) -> String {
+            var parts: [String] = []
+            for column in names.indices {
+                let text = DisplayText.cut(cells[column].text, to: widths[column])
+                let isLast = column == names.count - 1 && !isNumeric[column]
+                let space = String(repeating: " ", count: widths[column] - DisplayText.width(of: text))
+                let shown = bold ? styled(text, "1") : coloured(Cell(text: text, kind: cells[column].kind))
+                parts.append(isNumeric[column] ? space + shown : shown + (isLast ? "" : space))
+            }
+            return parts.joined(separator: bar) + "\n"
+        }
+        let rule = widths.map { String(repeating: usesUnicode ? "─" : "-", count: $0) }
+            .joined(separator: usesUnicode ? "─┼─" : "-+-")
+        return line(names.map { Cell(text: $0, kind: .text) }, bold: true) + rule + "\n"
+            + cells.map { line($0) }.joined()
+    }
+
+    /// Rows as records, for tables that would have to be cut too much.
+    private func stacked(_ rows: [[RESPPair]], width: Int) -> String {
+        var text = ""
+        for (index, row) in rows.enumerated() {
+            let title = (usesUnicode ? "── " : "-- ") + "\(index + 1) "
+            let line = String(repeating: usesUnicode ? "─" : "-", count: max(min(width, 40) - title.count, 2))
+            text += title + line + "\n" + record(row, width: width)
+        }
+        return text
+    }
+
+    private static let leastTextWidth = 12
+
+    private var bar: String { usesUnicode ? " │ " : " | " }
+
+    private func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(width - DisplayText.width(of: text), 0))
+    }
+
+    private func indented(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            .map { $0.isEmpty ? "\n" : "  " + $0 + "\n" }.joined()
+    }
+
+    private func ended(_ text: String) -> String { text.hasSuffix("\n") ? text : text + "\n" }
+
+    private func styled(_ text: String, _ code: String) -> String {
+        usesColour && !text.isEmpty ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text
+    }
+
+    private func coloured(_ cell: Cell) -> String {
+        switch cell.kind {
+        case .null: styled(cell.text, "2")
+        case .error: styled(cell.text, "31")
+        default: cell.text
+        }
+    }
+
+    // MARK: Cells
+
+    private struct Cell {
+        enum Kind { case text, number, null, error, nothing }
+        var text: String
+        var kind: Kind
+
+        /// What must not be cut: a number that lost digits is another number, and a secret is shown once.
+        var isProtected: Bool { kind == .number || text.hasPrefix("fl_") }
+    }
+
+    private func cell(_ value: RESPValue) -> Cell {
+        let text = inline(value, isNested: false)
+        switch value {
+        case .null: return Cell(text: text, kind: .null)
+        case .error: return Cell(text: text, kind: .error)
+        case .array, .set, .map, .push, .attributed, .boolean: return Cell(text: text, kind: .text)
+        default: return Cell(text: text, kind: Self.isDecimal(text) ? .number : .text)
+        }
+    }
+
+    private static func isDecimal(_ text: String) -> Bool {
+        var digits = 0
+        var points = 0
+        for (index, byte) in text.utf8.enumerated() {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
+            case UInt8(ascii: "."): points += 1
+            case UInt8(ascii: "-") where index == 0: break
+            default: return false
+            }
+        }
+        return digits > 0 && points <= 1
+    }
+
+    /// A value on one line; inside others text is quoted where it could be mistaken.
+    private func inline(_ value: RESPValue, isNested: Bool) -> String {
+        switch value {
+        case .null: return Self.null
+        case .integer(let number): return String(number)
+        case .boolean(let flag): return flag ? "true" : "false"
+        case .error(let error): return DisplayText.sanitized(error.text)
+        case .simple(let text), .double(let text), .bigNumber(let text):
+            return quoted(DisplayText.sanitized(text), isNested)
+        case .bulk(let bytes), .verbatim(_, let bytes): return quoted(DisplayText.sanitized(bytes), isNested)
+        case .array(let items), .set(let items), .push(let items):
+            return "[" + items.map { inline($0.plain, isNested: true) }.joined(separator: ", ") + "]"
+        case .map(let pairs):
+            return "{"
+                + pairs.map {
+                    inline($0.key.plain, isNested: true) + ": " + inline($0.value.plain, isNested: true)
+                }.joined(separator: ", ") + "}"
+        case .attributed(_, let value): return inline(value, isNested: isNested)
+        }
+    }
+
+    private func quoted(_ text: String, _ isNested: Bool) -> String {
+        guard isNested else { return text }
+        let isPlain = !text.isEmpty && !text.utf8.contains { byte in
+            byte <= 0x20 || ",:[]{}\"".utf8.contains(byte)
+        }
+        return isPlain ? text : "\"" + text.flatMap { $0 == "\"" ? ["\\", "\""] : [$0] } + "\""
+    }
+
+    // MARK: For programs
+
+    private func tabs(_ value: RESPValue) -> String {
+        switch value {
+        case .error(let error): return DisplayText.sanitized(error.text) + "\n"
+        case .map(let pairs):
+            return pairs.map { inline($0.key.plain, isNested: false) + "\t" + inline($0.value.plain, isNested: false) + "\n" }
+                .joined()
+        case .array(let items), .set(let items), .push(let items):
+            guard let rows = rows(of: items) else {
+                return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
+            }
+            let (names, cells) = columns(of: rows)
+            return ([names] + cells.map { $0.map(\.text) }).map { $0.joined(separator: "\t") + "\n" }.joined()
+        case .bulk(let bytes), .verbatim(_, let bytes):
+            return ended(DisplayText.sanitized(bytes, multiline: true))
+        default: return inline(value, isNested: false) + "\n"
+        }
+    }
+}
