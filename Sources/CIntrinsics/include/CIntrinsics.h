@@ -1,3 +1,36 @@
 #ifndef CINTRINSICS_H
 #define CINTRINSICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What Swift cannot say itself: three instructions and a flag. Everything here is pure and thread-safe. */
+
+/* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
+   start with 0; crc32c(crc32c(0, a), b) is the checksum of a followed by b. Uses the processor's own instruction where
+   it has one (SSE4.2, ARMv8 CRC), chosen once at load. */
+uint32_t florin_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/* The same in portable C: what the instruction is tested against, and what other processors use. */
+uint32_t florin_crc32c_software(uint32_t crc, const void *bytes, size_t count);
+
+/* Which of the two florin_crc32c uses: 1 for the instruction. */
+int florin_crc32c_is_hardware(void);
+
+/* The open flag O_DIRECT, whose value differs between processors and which Glibc's module hides. */
+int florin_o_direct(void);
+
+/* Asks for the cache line at `address`, for reading or for writing. Any address is allowed. */
+static inline __attribute__((always_inline)) void florin_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+static inline __attribute__((always_inline)) void florin_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
+
+/* Tells the processor that this is a spin loop. */
+static inline __attribute__((always_inline)) void florin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
 #endif

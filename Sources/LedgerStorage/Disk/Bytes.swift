@@ -1,0 +1,86 @@
+internal import CIntrinsics
+internal import LedgerCore
+
+// Little-endian numbers in raw bytes, checksums, and aligned memory: the alphabet in which every format file writes.
+
+extension UnsafeRawBufferPointer {
+    func number<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type = T.self) -> T {
+        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies inside its record")
+        return T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
+    }
+
+    func digest(at offset: Int) -> Digest256 { Digest256(bytes: slice(offset, 32)) }
+
+    /// The part of `count` bytes at `offset`, as a buffer of its own. Traps outside.
+    func slice(_ offset: Int, _ count: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[offset..<(offset + count)])
+    }
+
+    /// Whether every byte is zero.
+    var isZero: Bool {
+        var index = 0
+        while index + 8 <= count {
+            if loadUnaligned(fromByteOffset: index, as: UInt64.self) != 0 { return false }
+            index += 8
+        }
+        while index < count {
+            if self[index] != 0 { return false }
+            index += 1
+        }
+        return true
+    }
+
+    var crc32c: UInt32 { crc32c(continuing: 0) }
+
+    func crc32c(continuing crc: UInt32) -> UInt32 { florin_crc32c(crc, baseAddress, count) }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies inside its record")
+        storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+    }
+
+    func store(_ digest: Digest256, at offset: Int) {
+        store(digest.words.a, at: offset)
+        store(digest.words.b, at: offset + 8)
+        store(digest.words.c, at: offset + 16)
+        store(digest.words.d, at: offset + 24)
+    }
+
+    func slice(_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: self[offset..<(offset + count)])
+    }
+
+    func zero() { if count > 0 { initializeMemory(as: UInt8.self, repeating: 0) } }
+}
+
+extension [UInt8] {
+    /// A record of `count` zero bytes, filled in by `body`.
+    init(record count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void) {
+        self.init(repeating: 0, count: count)
+        withUnsafeMutableBytes { body($0) }
+    }
+}
+
+/// CRC32C of some bytes.
+package func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 { bytes.crc32c }
+
+/// Memory for blocks of the disk: page-aligned, fixed in size, freed with its owner.
+final class AlignedBuffer {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    init(count: Int) {
+        bytes = .allocate(byteCount: count, alignment: 4096)
+        bytes.zero()
+    }
+
+    deinit { bytes.deallocate() }
+
+    var readable: UnsafeRawBufferPointer { UnsafeRawBufferPointer(bytes) }
+}
+
+extension Int {
+    /// This number rounded up to a multiple of `unit`.
+    func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }
+}

@@ -1,0 +1,243 @@
+internal import Crypto
+package import LedgerCore
+internal import Synchronization
+
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials  // swift-crypto's AEAD speaks its protocols
+#else
+internal import Foundation
+#endif
+
+// The key file
+// ============
+//
+// Names, e-mails and free text lie in journal and snapshots encrypted, each user's under a key of his own; the keys lie
+// here and nowhere else. To delete a person is to destroy 32 bytes in this file: the books, the chain and every checksum
+// stay as they are.
+//
+//      0                4096     4096 + 64 × ordinal
+//      ├─ header ─ … ───┼── slot 0 ──┼── slot 1 ──┼── …
+//
+//      header (128 bytes used)             slot, 64 bytes (never across a 512-byte sector)
+//        0  4  magic "FKEY"                  0  1  state: 0 empty, 1 key, 2 destroyed
+//        4  2  format                        1  3  zero
+//        6  2  oldest reader                 4  4  user ordinal
+//        8 16  ledger UUID                   8 32  key (zero when destroyed)
+//      124  4  CRC32C of bytes 0 to 123     40 20  zero
+//                                           60  4  CRC32C of bytes 0 to 59
+//
+// A key is on disk before the journal batch that needs it (`sync`), so no acknowledged text is ever without its key.
+// A key whose batch never came is used by the next user of that ordinal, who is the first.
+//
+// Sealed text is nonce (12 bytes, random) ‖ ciphertext ‖ tag (16), AES-256-GCM; ledger and ordinal are authenticated with
+// it, so one user's text cannot be passed off as another's.
+
+/// The keys of all users. `seal` and `open` may be called from any thread; nothing is kept in memory.
+package final class KeyStore: Sendable {
+    package static let overhead = 12 + 16
+
+    private let directory: DataDirectory
+    private let file: any DiskFile
+    private let state: Mutex<State>
+
+    private struct State {
+        var fileBytes: Int
+        var isDirty = false
+        /// A failed sync says nothing true afterwards; only a restart does.
+        var fault: StorageError?
+    }
+
+    private static let magic: UInt32 = 0x5945_4B46  // "FKEY"
+    private static let slotBytes = 64
+    private static let slotsStart = 4096
+    /// The file grows by this much at a time.
+    private static let growth = 64 << 10
+
+    /// Opens the key file. A ledger that has no event yet gets a new one; for any other a missing file is an error.
+    package init(_ directory: DataDirectory, ledgerIsNew: Bool) throws(StorageError) {
+        self.directory = directory
+        let disk = directory.disk
+        if try !disk.exists(directory.keys) {
+            guard ledgerIsNew else {
+                throw StorageError(.missingKey, directory.keys, "the key file is missing; without it no name can be read")
+            }
+            let header = [UInt8](record: Self.slotsStart) { bytes in
+                bytes.store(Self.magic, at: 0)
+                bytes.store(JournalFormat.version, at: 4)
+                bytes.store(UInt16(0), at: 6)
+                bytes.store(directory.identity.uuid, at: 8)
+                bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 124).crc32c, at: 124)
+            }
+            try disk.replace(directory.keys, with: header, in: directory.path)
+        }
+        file = try disk.open(directory.keys, .readWrite)
+        let header = try file.readBytes(count: 128) ?? []
+        let trouble = header.withUnsafeBytes { bytes -> StorageError? in
+            guard
+                bytes.count == 128, bytes.number(at: 0) == Self.magic, bytes.slice(0, 124).crc32c == bytes.number(at: 124)
+            else { return StorageError(.damagedKey, directory.keys, at: 0, "the file's header is damaged") }
+            guard bytes.number(at: 6, as: UInt16.self) <= JournalFormat.version else {
+                return StorageError(.newerFormat, directory.keys)
+            }
+            guard bytes.uuid(at: 8) == directory.identity.uuid else {
+                return StorageError(.foreignLedger, directory.keys, "it belongs to ledger \(bytes.uuid(at: 8))")
+            }
+            return nil
+        }
+        if let trouble { throw trouble }
+        state = Mutex(State(fileBytes: try file.size()))
+    }
+
+    // MARK: Keys
+
+    /// Makes a key for a user who has none. Written, not yet synced.
+    ///
+    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a key
+    /// that nobody used, and is replaced; for anybody else it is an error.
+    package func ensureKey(_ ordinal: UserOrdinal, isNewUser: Bool = false) throws(StorageError) {
+        try state.withLock { (state: inout State) throws(StorageError) in
+            if let fault = state.fault { throw fault }
+            let offset = Self.offset(ordinal)
+            if offset + Self.slotBytes <= state.fileBytes {
+                do throws(StorageError) {
+                    switch try slot(ordinal) {
+                    case .key: return
+                    case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: offset)
+                    case .empty: break
+                    }
+                } catch where error.reason == .damagedKey && isNewUser {
+                }
+            } else {
+                // Zeroes first: a full disk is met here, before anything depends on it.
+                let size = (offset + Self.slotBytes).rounded(upTo: Self.growth)
+                try file.zeroFill(from: state.fileBytes, count: size - state.fileBytes)
+                state.fileBytes = size
+            }
+            var generator = SystemRandomNumberGenerator()
+            let words = (0..<4).map { _ in generator.next() }
+            try file.write(
+                Self.encode(state: 1, ordinal) { slot in
+                    for (index, word) in words.enumerated() { slot.store(word, at: 8 + 8 * index) }
+                }, at: offset)
+            state.isDirty = true
+        }
+    }
+
+    /// Makes every key that was ensured durable. Call it before the journal batch that needs one. Cheap when none is new.
+    package func sync() throws(StorageError) {
+        try state.withLock { (state: inout State) throws(StorageError) in
+            if let fault = state.fault { throw fault }
+            guard state.isDirty else { return }
+            do throws(StorageError) {
+                try file.sync()
+            } catch {
+                state.fault = error
+                throw error
+            }
+            state.isDirty = false
+        }
+    }
+
+    /// Destroys a user's key for ever, durably. What was sealed with it can not be read again.
+    package func destroy(_ ordinal: UserOrdinal) throws(StorageError) {
+        try state.withLock { (state: inout State) throws(StorageError) in
+            if let fault = state.fault { throw fault }
+            let offset = Self.offset(ordinal)
+            guard offset + Self.slotBytes <= state.fileBytes else {
+                throw StorageError(.missingKey, directory.keys, at: offset, "user \(ordinal.value)")
+            }
+            do throws(StorageError) {
+                try file.write(Self.encode(state: 2, ordinal) { _ in }, at: offset)
+                try file.sync()
+            } catch {
+                state.fault = error
+                throw error
+            }
+            state.isDirty = false
+        }
+    }
+
+    /// Checks every slot; an error for each that is damaged. For `florin verify`.
+    package func damagedSlots() throws(StorageError) -> [StorageError] {
+        var damaged: [StorageError] = []
+        let slots = (try file.size() - Self.slotsStart) / Self.slotBytes
+        for ordinal in 0..<max(0, slots) {
+            do throws(StorageError) { _ = try slot(UserOrdinal(UInt32(ordinal))) } catch { damaged.append(error) }
+        }
+        return damaged
+    }
+
+    // MARK: Text
+
+    /// Encrypts under the user's key, which exists.
+    package func seal(_ bytes: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> [UInt8] {
+        let key = try key(ordinal)
+        guard let box = try? AES.GCM.seal(bytes, using: key, authenticating: authenticated(ordinal)), let all = box.combined
+        else { preconditionFailure("AES-GCM seals any text under a 256-bit key") }
+        return [UInt8](all)
+    }
+
+    /// Decrypts what `seal` made for this user in this ledger.
+    package func open(_ sealed: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> [UInt8] {
+        let key = try key(ordinal)
+        guard
+            sealed.count >= Self.overhead, let box = try? AES.GCM.SealedBox(combined: sealed),
+            let bytes = try? AES.GCM.open(box, using: key, authenticating: authenticated(ordinal))
+        else { throw StorageError(.notAuthentic, directory.keys, "user \(ordinal.value)") }
+        return [UInt8](bytes)
+    }
+
+    private func authenticated(_ ordinal: UserOrdinal) -> [UInt8] {
+        [UInt8](record: 20) { bytes in
+            bytes.store(directory.identity.uuid, at: 0)
+            bytes.store(ordinal.value, at: 16)
+        }
+    }
+
+    private func key(_ ordinal: UserOrdinal) throws(StorageError) -> SymmetricKey {
+        switch try slot(ordinal) {
+        case .key(let bytes): return SymmetricKey(data: bytes)
+        case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: Self.offset(ordinal))
+        case .empty: throw StorageError(.missingKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
+        }
+    }
+
+    // MARK: Slots
+
+    private enum Slot {
+        case empty
+        case key([UInt8])
+        case destroyed
+    }
+
+    private static func offset(_ ordinal: UserOrdinal) -> Int { slotsStart + Int(ordinal.value) * slotBytes }
+
+    private func slot(_ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+        let offset = Self.offset(ordinal)
+        guard let bytes = try file.readBytes(at: offset, count: Self.slotBytes) else { return .empty }
+        return try bytes.withUnsafeBytes { slot in
+            Result { () throws(StorageError) -> Slot in
+                if slot.isZero { return .empty }
+                guard slot.slice(0, 60).crc32c == slot.number(at: 60), slot.number(at: 4) == ordinal.value else {
+                    throw StorageError(.damagedKey, directory.keys, at: offset, "user \(ordinal.value)")
+                }
+                switch slot[0] {
+                case 1: return .key([UInt8](slot.slice(8, 32)))
+                case 2: return .destroyed
+                default: throw StorageError(.damagedKey, directory.keys, at: offset, "user \(ordinal.value)")
+                }
+            }
+        }.get()
+    }
+
+    private static func encode(
+        state: UInt8, _ ordinal: UserOrdinal, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) -> [UInt8] {
+        [UInt8](record: slotBytes) { slot in
+            slot.store(state, at: 0)
+            slot.store(ordinal.value, at: 4)
+            fill(slot)
+            slot.store(UnsafeRawBufferPointer(slot).slice(0, 60).crc32c, at: 60)
+        }
+    }
+}

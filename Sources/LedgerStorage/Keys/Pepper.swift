@@ -1,0 +1,106 @@
+internal import Crypto
+package import LedgerCore
+
+/// The server's secret: 32 random bytes in a file of their own, without which the hashes of passports are worth nothing to
+/// whoever finds them. It may lie outside the data directory (`--pepper FILE`).
+///
+///      pepper         "florin pepper 0" ‖ newline ‖ 64 hexadecimal digits ‖ newline
+///      pepper.check   in the data directory: HMAC-SHA-256(pepper, "florin pepper check" ‖ ledger UUID), in the same form
+///
+/// The check tells a missing or different pepper at the start, before every passport in the world turns out wrong.
+package struct Pepper: Sendable {
+    private let secret: [UInt8]
+    /// HMAC's two hashes, their keyed blocks already taken in.
+    private let inner: SHA256
+    private let outer: SHA256
+
+    private static let header = "florin pepper 0\n"
+
+    private init(_ secret: [UInt8]) {
+        precondition(secret.count == 32, "a pepper has 32 bytes")
+        self.secret = secret
+        func keyed(_ pad: UInt8) -> SHA256 {
+            var block = [UInt8](repeating: pad, count: 64)
+            for (index, byte) in secret.enumerated() { block[index] ^= byte }
+            var hasher = SHA256()
+            block.withUnsafeBytes { hasher.update(bufferPointer: $0) }
+            return hasher
+        }
+        inner = keyed(0x36)
+        outer = keyed(0x5C)
+    }
+
+    /// HMAC-SHA-256 of a passport's secret: what the ledger stores and compares. About a microsecond; any thread.
+    package func digest(_ text: UnsafeRawBufferPointer) -> Digest256 {
+        var first = inner
+        first.update(bufferPointer: text)
+        var second = outer
+        first.finalize().withUnsafeBytes { second.update(bufferPointer: $0) }
+        return second.finalize().withUnsafeBytes { Digest256(bytes: $0) }
+    }
+
+    package func digest(_ text: [UInt8]) -> Digest256 { text.withUnsafeBytes { digest($0) } }
+
+    /// Opens the pepper of a ledger. A ledger without events gets one: the file at `path` if there is one already, else a
+    /// new one. Any other ledger refuses a pepper that is missing or is not the one it began with.
+    package static func open(
+        _ directory: DataDirectory, at path: String? = nil, ledgerIsNew: Bool
+    ) throws(StorageError) -> Pepper {
+        let path = path ?? directory.pepper
+        let disk = directory.disk
+        let found = try disk.contents(of: path)
+        guard found != nil || ledgerIsNew else { throw StorageError(.missingPepper, path) }
+        let pepper: Pepper
+        if let found {
+            guard let secret = parse(found) else { throw StorageError(.damagedPepper, path) }
+            pepper = Pepper(secret)
+        } else {
+            var generator = SystemRandomNumberGenerator()
+            pepper = Pepper((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+            let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+            try disk.replace(path, with: format(pepper.secret), in: folder.isEmpty ? "/" : folder)
+        }
+
+        let check = pepper.check(directory.identity)
+        if let stored = try disk.contents(of: directory.pepperCheck) {
+            guard let value = parse(stored) else { throw StorageError(.damagedPepper, directory.pepperCheck) }
+            if Digest256(value).equalsInConstantTime(check) { return pepper }
+            guard ledgerIsNew else { throw StorageError(.differentPepper, path) }
+        } else if !ledgerIsNew {
+            throw StorageError(.damagedPepper, directory.pepperCheck, "the file is missing")
+        }
+        try disk.replace(directory.pepperCheck, with: format(check.bytes), in: directory.path)
+        return pepper
+    }
+
+    private func check(_ identity: LedgerIdentity) -> Digest256 {
+        digest(Array("florin pepper check".utf8) + [UInt8](record: 16) { $0.store(identity.uuid, at: 0) })
+    }
+
+    private static func format(_ bytes: [UInt8]) -> [UInt8] {
+        Array((header + Digest256(bytes).hex + "\n").utf8)
+    }
+
+    private static func parse(_ bytes: [UInt8]) -> [UInt8]? {
+        guard bytes.count == header.utf8.count + 65, bytes.starts(with: header.utf8), bytes.last == UInt8(ascii: "\n") else {
+            return nil
+        }
+        var secret: [UInt8] = []
+        var high: UInt8?
+        for byte in bytes.dropFirst(header.utf8.count).dropLast() {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            if let first = high {
+                secret.append(first << 4 | digit)
+                high = nil
+            } else {
+                high = digit
+            }
+        }
+        return secret
+    }
+}

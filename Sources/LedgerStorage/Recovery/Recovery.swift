@@ -1,0 +1,230 @@
+package import LedgerCore
+internal import Synchronization
+
+/// What a start has to say about what it found.
+package struct RecoveryReport: Sendable {
+    /// The snapshot it began with; none: it replayed from the first event.
+    package var snapshotLSN: LSN?
+    package var replayedEvents = 0
+    package var replayedBatches = 0
+    package var lastLSN: LSN = .none
+    /// When the ledger was last known to be alive: the last event or closing batch.
+    package var lastAlive: Timestamp = .distantPast
+    /// The last batch is a closing one: a clean stop, or an idle ledger.
+    package var wasClosed = false
+    /// A torn tail that was cut. Nothing in it was ever acknowledged.
+    package var tornTail: StorageError?
+    /// Newer snapshots that could not be used.
+    package var rejectedSnapshots: [StorageError] = []
+    /// For the log: a damaged manifest copy, files that were tidied away.
+    package var warnings: [String] = []
+}
+
+/// A ledger that has been opened: its state, and its journal, ready for the next batch.
+package struct Recovered<State: JournaledState & ~Copyable>: ~Copyable {
+    package var state: State
+    package let journal: Journal
+    package let report: RecoveryReport
+}
+
+extension Recovered: Sendable where State: Sendable & ~Copyable {}
+
+/// Opening a ledger: newest good snapshot, then the journal's tail; what is damaged is refused, what is torn is cut.
+///
+/// The steps, and why in this order:
+///   1. lock, marker, manifest: is it ours, is it alone, can we read it
+///   2. tidy: files that nobody lists are remains of an interrupted step
+///   3. inspect: every listed segment is there, whole, in its place
+///   4. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page cache
+///   5. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
+///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
+///   6. the manifest, with the new watermark
+package enum Recovery {
+    package struct Options: Sendable {
+        /// Size of segments made from now on.
+        package var segmentBytes: Int
+        /// Memory for events unpacked for readers.
+        package var cacheBytes: Int
+        package var epoch: UInt64
+
+        package init(
+            segmentBytes: Int = JournalFormat.defaultSegmentBytes, cacheBytes: Int = 16 << 20, epoch: UInt64 = 0
+        ) {
+            self.segmentBytes = segmentBytes
+            self.cacheBytes = cacheBytes
+            self.epoch = epoch
+        }
+    }
+
+    package static func open<State: JournaledState & ~Copyable>(
+        _ path: String, on disk: any Disk, as type: State.Type = State.self, options: Options = Options()
+    ) throws(StorageError) -> Recovered<State> {
+        try open(try LockedDirectory.open(path, on: disk), as: type, options: options)
+    }
+
+    /// The lock belongs to the returned journal afterwards.
+    package static func open<State: JournaledState & ~Copyable>(
+        _ lock: LockedDirectory, as type: State.Type = State.self, options: Options = Options()
+    ) throws(StorageError) -> Recovered<State> {
+        do throws(StorageError) {
+            return try recover(lock, options)
+        } catch {
+            throw error.isReadOnly ? StorageError(.readOnlyDirectory, lock.directory.path, error.description) : error
+        }
+    }
+
+    private static func recover<State: JournaledState & ~Copyable>(
+        _ lock: LockedDirectory, _ options: Options
+    ) throws(StorageError) -> Recovered<State> {
+        let directory = lock.directory
+        var report = RecoveryReport()
+        let (manifest, warnings) = try Manifest.load(from: directory)
+        report.warnings = warnings
+        let leftovers = try Leftovers.tidy(directory, manifest, segmentBytes: options.segmentBytes, &report.warnings)
+        let inspection = try JournalInspection(directory, manifest, pastCache: true)
+
+        let replay = try Replay<State>.run(inspection, to: .end, everyLiveSegment: true)
+        report.snapshotLSN = replay.snapshot?.head.lastLSN
+        report.rejectedSnapshots = replay.rejectedSnapshots
+        report.replayedEvents = replay.events
+        report.replayedBatches = replay.batches
+        report.lastLSN = replay.head.lastLSN
+        report.lastAlive = replay.head.time
+        report.wasClosed = replay.isClosed
+
+        let tail = replay.tail!
+        let current = inspection.segments[inspection.currentIndex]
+        let file = try directory.disk.open(directory.segment(current.record.number), .readWrite)
+        try settle(file, tail, capacity: current.header!.capacity)
+        if let why = tail.objection {
+            report.tornTail = StorageError(.damagedBatch, file.path, at: tail.offset, "torn tail, cut: \(why)")
+        }
+
+        let catalog = SegmentCatalog(
+            try contents(inspection, replay, currentFile: file, leftovers, &report.warnings))
+        let writer = JournalWriter(
+            directory: directory, catalog: catalog, epoch: options.epoch, file: file, segment: current.record.number,
+            capacity: current.header!.capacity, offset: tail.offset, head: replay.head, isClosed: replay.isClosed)
+        var upkeep = Journal.Upkeep(manifest: manifest, spares: leftovers.spares, nextSpare: (leftovers.spares.max() ?? 0) + 1)
+        upkeep.manifest = catalog.contents.withLock { $0.manifest(after: manifest) }
+        upkeep.manifest.epoch = options.epoch
+        try upkeep.manifest.save(to: directory)
+        let journal = Journal(
+            lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes, cacheBytes: options.cacheBytes,
+            upkeep: upkeep)
+        return Recovered(state: replay.takeState(), journal: journal, report: report)
+    }
+
+    /// Makes the tail final: zeroes where the next batch may go, and a sync that covers everything before it.
+    private static func settle(_ file: any DiskFile, _ tail: RawEnding, capacity: Int) throws(StorageError) {
+        let count = min(JournalFormat.maximumBatch, capacity - tail.offset)
+        if count > 0, !tail.isBlank {
+            let room = try file.readBytes(at: tail.offset, count: count, pastCache: true)
+            let isClean = room?.withUnsafeBytes { $0.isZero } ?? false
+            if !isClean { try file.zeroFill(from: tail.offset, count: count) }
+        }
+        try file.sync()
+    }
+
+    private static func contents<State: JournaledState & ~Copyable>(
+        _ inspection: JournalInspection, _ replay: borrowing Replay<State>, currentFile: any DiskFile,
+        _ leftovers: Leftovers, _ warnings: inout [String]
+    ) throws(StorageError) -> SegmentCatalog.Contents {
+        let directory = inspection.directory
+        var contents = SegmentCatalog.Contents(head: replay.head)
+        contents.used = replay.tail!.offset
+        contents.retained = leftovers.retained
+        for (index, segment) in inspection.segments.enumerated() {
+            var entry = SegmentCatalog.Segment(record: segment.record)
+            if segment.sealed == nil {
+                entry.file =
+                    index == inspection.currentIndex
+                    ? currentFile : try directory.disk.open(directory.segment(segment.record.number), .readWrite)
+                entry.batches = replay.places[segment.record.number] ?? []
+                if index < inspection.currentIndex {
+                    let next = inspection.segments[index + 1].start!
+                    entry.record.end(
+                        at: next, usedBytes: replay.usedBytes[segment.record.number] ?? JournalFormat.block)
+                }
+            }
+            contents.segments.append(entry)
+        }
+        contents.snapshots = try snapshots(inspection, replay, &warnings)
+        return contents
+    }
+
+    /// The listed snapshots without those that turned out bad or missing, and with the one used if it was not listed yet.
+    private static func snapshots<State: JournaledState & ~Copyable>(
+        _ inspection: JournalInspection, _ replay: borrowing Replay<State>, _ warnings: inout [String]
+    ) throws(StorageError) -> [Manifest.Snapshot] {
+        let directory = inspection.directory
+        var snapshots = inspection.manifest.snapshots
+        for rejected in replay.rejectedSnapshots {
+            snapshots.removeAll { directory.snapshot($0.lsn) == rejected.path }
+            // Out of the way, yet not destroyed: somebody may want to know what happened to it.
+            if rejected.reason == .damagedSnapshot { try directory.disk.rename(rejected.path, to: rejected.path + ".damaged") }
+        }
+        if let used = replay.snapshot?.record, !snapshots.contains(where: { $0.lsn == used.lsn }) {
+            warnings.append("\(directory.snapshot(used.lsn)) was complete but not listed yet")
+            snapshots.append(used)
+            snapshots.sort { $0.lsn < $1.lsn }
+        }
+        return snapshots
+    }
+}
+
+/// Files beside the listed ones: what an interrupted step left.
+struct Leftovers {
+    /// Numbers of unused files of the right size.
+    var spares: [UInt64] = []
+    /// Live files of segments that are sealed already.
+    var retained: [(number: UInt64, bytes: Int)] = []
+
+    /// Removes what was never finished, finds what can be used again, refuses what nobody can explain.
+    static func tidy(
+        _ directory: DataDirectory, _ manifest: Manifest, segmentBytes: Int, _ warnings: inout [String]
+    ) throws(StorageError) -> Leftovers {
+        let disk = directory.disk
+        for folder in [directory.path, directory.journal, directory.snapshots] {
+            for name in try disk.list(folder) where name.hasSuffix(".tmp") { try disk.remove(folder + "/" + name) }
+        }
+        try disk.removeIfPresent(DataDirectory.creating(in: directory.path))
+
+        var leftovers = Leftovers()
+        let states = Dictionary(manifest.segments.map { ($0.number, $0.state) }, uniquingKeysWith: { $1 })
+        for name in try disk.list(directory.journal) {
+            let path = directory.journal + "/" + name
+            if let number = DataDirectory.number(in: name, suffix: ".segment", prefix: "spare-") {
+                if try disk.open(path, .read).size() == segmentBytes {
+                    leftovers.spares.append(number)
+                } else {
+                    try disk.remove(path)
+                }
+            } else if let number = DataDirectory.number(in: name, suffix: ".segment") {
+                switch states[number] {
+                case .raw, .prepared: break
+                case .sealed: leftovers.retained.append((number, try disk.open(path, .read).size()))
+                case nil:
+                    // Named but not listed yet, so nothing can have been written into it. Unless a manifest was lost.
+                    let block = try disk.open(path, .read).readBytes(count: JournalFormat.block) ?? []
+                    if case .header(let header) = block.withUnsafeBytes({ SegmentHeader.decode($0) }),
+                        header.identity == directory.identity, header.number == number
+                    {
+                        throw StorageError(.unlistedSegment, path)
+                    }
+                    try disk.remove(path)
+                }
+            } else if let number = DataDirectory.number(in: name, suffix: ".sealed") {
+                switch states[number] {
+                case .sealed: break
+                case .raw: try disk.remove(path)  // complete, but the live file still counts; it will be sealed again
+                case .prepared, nil: throw StorageError(.unlistedSegment, path)
+                }
+            } else {
+                warnings.append("\(path) is none of ours")
+            }
+        }
+        try disk.syncDirectory(directory.journal)
+        return leftovers
+    }
+}

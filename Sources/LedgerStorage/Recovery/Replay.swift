@@ -1,0 +1,173 @@
+package import LedgerCore
+
+/// The state at some moment: the newest good snapshot before it, then the journal from there. Recovery, checkpoints,
+/// verification and reads of the past are all this one fold.
+package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
+    package enum Target: Sendable {
+        /// Everything there is; a torn tail ends it.
+        case end
+        /// Through this LSN, which ends a batch; nothing behind it is looked at, so a writer may be at work there.
+        case batch(LSN)
+        /// Through this LSN.
+        case lsn(LSN)
+        /// Every event recorded at or before this time.
+        case time(Timestamp)
+    }
+
+    package var state: State
+    /// Where the journal was left; the state is at its LSN unless the target lay inside a batch.
+    package var head: JournalHead
+    package var snapshot: SnapshotDescription?
+    /// Snapshots that were tried before and refused, newest first.
+    package var rejectedSnapshots: [StorageError] = []
+    package var events = 0
+    package var batches = 0
+    /// The last batch was a closing one.
+    package var isClosed = false
+    /// Where the batches of unsealed segments lie, by segment number.
+    var places: [UInt64: [BatchPlace]] = [:]
+    /// Bytes used in unsealed segments, by segment number.
+    var usedBytes: [UInt64: Int] = [:]
+    var tail: RawEnding?
+
+    /// Folds a data directory without taking its lock: the caller has it, or reads only what cannot change under it.
+    package static func run(
+        _ directory: DataDirectory, to target: Target = .end
+    ) throws(StorageError) -> Replay<State> {
+        let manifest = try Manifest.load(from: directory).manifest
+        return try run(try JournalInspection(directory, manifest, pastCache: false), to: target, everyLiveSegment: false)
+    }
+
+    static func run(
+        _ inspection: JournalInspection, to target: Target, everyLiveSegment: Bool, useSnapshots: Bool = true
+    ) throws(StorageError) -> Replay<State> {
+        let directory = inspection.directory
+        var rejected: [StorageError] = []
+        for lsn in useSnapshots ? try candidates(inspection, target) : [] {
+            do throws(StorageError) {
+                var state = State()
+                let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, into: &state)
+                guard target.allows(snapshot) else { continue }
+                return try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
+            } catch {
+                // Whatever is wrong with this one file, an older snapshot or none is as good. Other faults are the journal's.
+                guard error.path == directory.snapshot(lsn) else { throw error }
+                rejected.append(error)
+            }
+        }
+        return try Replay(State(), nil, inspection, target, everyLiveSegment, rejected)
+    }
+
+    /// Snapshot files, newest first: those that are listed, and those a checkpointer finished before it was listed.
+    private static func candidates(
+        _ inspection: JournalInspection, _ target: Target
+    ) throws(StorageError) -> [LSN] {
+        let names = try inspection.directory.disk.list(inspection.directory.snapshots)
+        let present = names.compactMap { DataDirectory.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
+        let listed = inspection.manifest.snapshots.map(\.lsn)
+        return Set(present + listed).filter(target.allows).sorted(by: >)
+    }
+
+    private init(
+        _ start: consuming State, _ snapshot: SnapshotDescription?, _ inspection: JournalInspection, _ target: Target,
+        _ everyLiveSegment: Bool, _ rejected: [StorageError]
+    ) throws(StorageError) {
+        var state = start
+        var first = snapshot.map { inspection.index(holding: $0.head) } ?? 0
+        if everyLiveSegment, let live = inspection.segments.firstIndex(where: { $0.sealed == nil }) { first = min(first, live) }
+        var events = 0
+        var batches = 0
+        var isClosed = false
+        var places: [UInt64: [BatchPlace]] = [:]
+        var usedBytes: [UInt64: Int] = [:]
+        var isProven = snapshot == nil
+        let end = try inspection.scan(from: first, limit: target.limit) { batch throws(StorageError) in
+            let header = batch.header
+            if let snapshot, header.sequence == snapshot.head.nextSequence {
+                guard header.previousChain == snapshot.head.chain, header.firstLSN == snapshot.head.nextLSN else {
+                    throw Self.otherHistory(snapshot, inspection)
+                }
+                isProven = true
+            }
+            if batch.isLive {
+                if header.count > 0 { places[header.segment, default: []].append(BatchPlace(batch)) }
+                usedBytes[header.segment] = batch.offset + header.paddedBytes
+            }
+            isClosed = header.count == 0
+            guard header.lastLSN > state.lastLSN else { return .onward }
+            guard isProven else {
+                // The snapshot's place was passed over without being met: it is no place of this journal.
+                throw Self.otherHistory(snapshot!, inspection)
+            }
+            let before = state.lastLSN.value
+            let whole = try state.apply(batch, while: target.wants)
+            events += Int(state.lastLSN.value - before)
+            batches += 1
+            return whole ? .onward : .stop
+        }
+        if let snapshot, !isProven {
+            if end.head.nextSequence < snapshot.head.nextSequence {
+                throw StorageError(
+                    .lostAcknowledged, inspection.path(inspection.currentIndex), at: end.tail?.offset,
+                    "the journal ends with LSN \(end.head.lastLSN.value), batch \(end.head.nextSequence - 1); a snapshot knows "
+                        + "of LSN \(snapshot.head.lastLSN.value), batch \(snapshot.head.nextSequence - 1)")
+            }
+            guard end.head.chain == snapshot.head.chain, end.head.nextLSN == snapshot.head.nextLSN else {
+                throw Self.otherHistory(snapshot, inspection)
+            }
+        }
+        if let limit = target.limit, end.head.lastLSN < limit {
+            throw StorageError(.noSuchEvent, inspection.directory.journal, "the journal ends before LSN \(limit.value)")
+        }
+        self.state = state
+        head = end.head
+        tail = end.tail
+        self.snapshot = snapshot
+        rejectedSnapshots = rejected
+        self.events = events
+        self.batches = batches
+        self.isClosed = isClosed
+        self.places = places
+        self.usedBytes = usedBytes
+    }
+
+    consuming func takeState() -> State { state }
+
+    private static func otherHistory(_ snapshot: SnapshotDescription, _ inspection: JournalInspection) -> StorageError {
+        StorageError(
+            .damagedSnapshot, inspection.directory.snapshot(snapshot.head.lastLSN), "it belongs to another history of this ledger")
+    }
+}
+
+extension Replay.Target where State: ~Copyable {
+    func allows(_ lsn: LSN) -> Bool {
+        switch self {
+        case .end, .time: true
+        case .batch(let limit), .lsn(let limit): lsn <= limit
+        }
+    }
+
+    func allows(_ snapshot: SnapshotDescription) -> Bool {
+        if case .time(let limit) = self { snapshot.head.time <= limit } else { true }
+    }
+
+    func wants(_ lsn: LSN, _ time: Timestamp) -> Bool {
+        switch self {
+        case .end, .batch: true
+        case .lsn(let limit): lsn <= limit
+        case .time(let limit): time <= limit
+        }
+    }
+
+    var limit: LSN? {
+        if case .batch(let limit) = self { limit } else { nil }
+    }
+}
+
+extension BatchPlace {
+    init(_ batch: ScannedBatch) {
+        self.init(
+            firstLSN: batch.header.firstLSN, offset: UInt32(batch.offset / JournalFormat.block),
+            blocks: UInt32(batch.header.paddedBytes / JournalFormat.block))
+    }
+}

@@ -1,0 +1,87 @@
+package import LedgerCore
+
+// A snapshot
+// ==========
+//
+// The whole state after one LSN, as the core writes it (`SnapshotFrames`): sections of columns, at most 64 Ki rows a
+// frame. It is a shortcut, never the truth: the journal is complete without it, and `florin verify` proves that both lead
+// to the same state. So a damaged snapshot costs time, not data; an older one, or none, takes its place.
+//
+//      ├ header, 256 B ┼ frame header, 32 B ┼ zstd ─────┼ frame header ┼ zstd ─────────┼ … ┼ footer, 128 B ┤
+//
+//   header                                  frame header                      footer
+//     0   4  magic "FSNP"                     0  4  magic "FRAM"                 0   4  magic "FSNE"
+//     4   2  format                           4  2  section                      4   4  number of frames
+//     6   2  oldest reader                    6  1  codec (1: zstd)              8   8  uncompressed bytes in all
+//     8  16  ledger UUID                      7  1  zero                        16   8  size of this file
+//    24   8  LSN: the state is after it       8  4  rows                        24  32  state digest
+//    32   8  sequence of the next batch      12  4  uncompressed length         56  32  SHA-256 of all before the footer
+//    40   8  time of the journal there       16  4  compressed length           88  36  zero
+//    48  32  chain hash there                20  4  CRC32C of the compressed   124   4  CRC32C of bytes 0 to 123
+//    80   2  shard                           24  4  number of the frame
+//    88   8  epoch                           28  4  CRC32C of bytes 0 to 27
+//    96  16  sum of the books (zero)
+//   252   4  CRC32C of bytes 0 to 251
+//
+// The *state digest* is SHA-256 over every frame's section, rows, length and uncompressed bytes. Equal states have equal
+// digests, whichever way they came about: that is how a live state, a replay and a restored snapshot are compared.
+//
+// The chain hash binds the snapshot to one history: recovery compares it with the journal's own at that place, so a
+// snapshot of another past is never continued.
+//
+// Writing one: temporary file, sync, read back past the cache and checked whole, rename, directory sync, manifest. Only
+// then may an older one be dropped.
+
+enum SnapshotFormat {
+    static let headerMagic: UInt32 = 0x504E_5346  // "FSNP"
+    static let frameMagic: UInt32 = 0x4D41_5246  // "FRAM"
+    static let footerMagic: UInt32 = 0x454E_5346  // "FSNE"
+    static let headerBytes = 256
+    static let frameHeaderBytes = 32
+    static let footerBytes = 128
+    /// No frame of 64 Ki rows comes near it; a length beyond it is not believed.
+    static let frameLimit = 1 << 30
+}
+
+/// What a snapshot says of itself.
+package struct SnapshotDescription: Sendable {
+    /// The place in the journal right after its LSN.
+    package var head: JournalHead
+    package var booksSum: Int128
+    package var fileBytes: Int
+    package var stateBytes: Int
+    package var frames: Int
+    package var digest: Digest256
+
+    package var record: Manifest.Snapshot {
+        Manifest.Snapshot(
+            lsn: head.lastLSN, time: head.time, fileBytes: fileBytes, digest: digest, chain: head.chain)
+    }
+}
+
+/// A sink that keeps nothing but the digest of what goes through it.
+package struct StateDigest: SnapshotSink, ~Copyable {
+    private var stream = SHA256Stream()
+
+    package init() {}
+
+    package mutating func frame(section: UInt16, rows: Int, bytes: [UInt8]) throws(Never) {
+        bytes.withUnsafeBytes { add(section: section, rows: rows, $0) }
+    }
+
+    mutating func add(section: UInt16, rows: Int, _ bytes: UnsafeRawBufferPointer) {
+        stream.update(UInt64(section))
+        stream.update(UInt64(rows))
+        stream.update(UInt64(bytes.count))
+        stream.update(bytes)
+    }
+
+    package consuming func finish() -> Digest256 { stream.finish() }
+
+    /// The digest of a whole state. Cost: a pass over it.
+    package static func of<State: JournaledState & ~Copyable>(_ state: borrowing State) -> Digest256 {
+        var sink = StateDigest()
+        state.writeSnapshot(to: &sink)
+        return sink.finish()
+    }
+}

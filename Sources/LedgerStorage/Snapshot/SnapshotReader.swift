@@ -1,0 +1,185 @@
+internal import LedgerCore
+
+/// Reads snapshot files, believing nothing that no checksum covers. Errors name the file and the offset.
+package enum SnapshotReader {
+    /// Header and footer only.
+    package static func describe(_ path: String, _ directory: DataDirectory) throws(StorageError) -> SnapshotDescription {
+        try SnapshotFile(path, directory, pastCache: false).description
+    }
+
+    /// Every byte, without a state: frames decompress, checksums, hash and digest match.
+    @discardableResult
+    package static func verify(
+        _ path: String, _ directory: DataDirectory, pastCache: Bool = false
+    ) throws(StorageError) -> SnapshotDescription {
+        let file = try SnapshotFile(path, directory, pastCache: pastCache)
+        try file.read { _, _, _ throws(StorageError) in }
+        return file.description
+    }
+
+    /// Loads a snapshot into an empty state. When it throws, the state is to be thrown away.
+    package static func load<State: JournaledState & ~Copyable>(
+        _ path: String, _ directory: DataDirectory, into state: inout State
+    ) throws(StorageError) -> SnapshotDescription {
+        let file = try SnapshotFile(path, directory, pastCache: false)
+        try file.read { section, rows, bytes throws(StorageError) in
+            do throws(StateError) {
+                try state.restore(section: section, rows: rows, bytes: bytes)
+            } catch {
+                throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
+            }
+        }
+        do throws(StateError) {
+            try state.finishRestoring()
+        } catch {
+            throw StorageError(.damagedSnapshot, path, error.reason)
+        }
+        let description = file.description
+        guard state.lastLSN == description.head.lastLSN else {
+            throw StorageError(
+                .damagedSnapshot, path,
+                "the state is at LSN \(state.lastLSN.value), the snapshot at \(description.head.lastLSN.value)")
+        }
+        guard state.booksSum == description.booksSum, description.booksSum == 0 else {
+            throw StorageError(.damagedSnapshot, path, "its books do not sum to zero")
+        }
+        return description
+    }
+}
+
+/// An open snapshot whose header and footer have been checked.
+private struct SnapshotFile {
+    let file: any DiskFile
+    let path: String
+    let pastCache: Bool
+    let headerBytes: [UInt8]
+    let description: SnapshotDescription
+    let fileHash: Digest256
+
+    init(_ path: String, _ directory: DataDirectory, pastCache: Bool) throws(StorageError) {
+        do throws(StorageError) {
+            file = try directory.disk.open(path, .read)
+        } catch {
+            throw error.isNoSuchFile ? StorageError(.missingSnapshot, path) : error
+        }
+        self.path = path
+        self.pastCache = pastCache
+        let size = try file.size()
+        guard
+            size >= SnapshotFormat.headerBytes + SnapshotFormat.footerBytes,
+            let header = try file.readBytes(at: 0, count: SnapshotFormat.headerBytes, pastCache: pastCache),
+            let footer = try file.readBytes(
+                at: size - SnapshotFormat.footerBytes, count: SnapshotFormat.footerBytes, pastCache: pastCache)
+        else { throw StorageError(.damagedSnapshot, path, at: size, "it is too short") }
+        let found = try Self.decode(header, footer, size, path, directory.identity)
+        headerBytes = header
+        description = found.description
+        fileHash = found.hash
+    }
+
+    private static func decode(
+        _ header: [UInt8], _ footer: [UInt8], _ size: Int, _ path: String, _ identity: LedgerIdentity
+    ) throws(StorageError) -> (description: SnapshotDescription, hash: Digest256) {
+        let result = header.withUnsafeBytes { header in
+            footer.withUnsafeBytes { footer in
+                Result { () throws(StorageError) -> (description: SnapshotDescription, hash: Digest256) in
+                    guard
+                        header.number(at: 0) == SnapshotFormat.headerMagic,
+                        header.slice(0, 252).crc32c == header.number(at: 252)
+                    else { throw StorageError(.damagedSnapshot, path, at: 0, "its header's checksum does not match") }
+                    let reader: UInt16 = header.number(at: 6)
+                    guard reader <= JournalFormat.version else {
+                        throw StorageError(.newerFormat, path, "needs a reader of format \(reader)")
+                    }
+                    guard header.uuid(at: 8) == identity.uuid, header.number(at: 80) == identity.shard else {
+                        throw StorageError(.foreignLedger, path, "it belongs to ledger \(header.uuid(at: 8))")
+                    }
+                    guard
+                        footer.number(at: 0) == SnapshotFormat.footerMagic,
+                        footer.slice(0, 124).crc32c == footer.number(at: 124),
+                        footer.number(at: 16, as: UInt64.self) == UInt64(size)
+                    else {
+                        throw StorageError(
+                            .damagedSnapshot, path, at: size - SnapshotFormat.footerBytes, "it does not end like a snapshot")
+                    }
+                    let lsn: UInt64 = header.number(at: 24)
+                    guard lsn < .max else { throw StorageError(.damagedSnapshot, path, at: 24, "no such LSN") }
+                    let head = JournalHead(
+                        nextLSN: LSN(lsn + 1), nextSequence: header.number(at: 32), chain: header.digest(at: 48),
+                        time: Timestamp(nanoseconds: header.number(at: 40)))
+                    let description = SnapshotDescription(
+                        head: head, booksSum: header.number(at: 96), fileBytes: size,
+                        stateBytes: Int(clamping: footer.number(at: 8, as: UInt64.self)),
+                        frames: Int(footer.number(at: 4, as: UInt32.self)), digest: footer.digest(at: 24))
+                    return (description, footer.digest(at: 56))
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    /// Hands out every frame in order; afterwards the hash of the file and the digest of the state have been compared.
+    func read(
+        _ visit: (UInt16, Int, UnsafeRawBufferPointer) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let decompressor = ZstdDecompressor()
+        var hash = SHA256Stream()
+        var digest = StateDigest()
+        headerBytes.withUnsafeBytes { hash.update($0) }
+        var offset = SnapshotFormat.headerBytes
+        let end = description.fileBytes - SnapshotFormat.footerBytes
+        for number in 0..<description.frames {
+            guard
+                offset + SnapshotFormat.frameHeaderBytes <= end,
+                let header = try file.readBytes(at: offset, count: SnapshotFormat.frameHeaderBytes, pastCache: pastCache),
+                let frame = header.withUnsafeBytes({ Frame($0) }), frame.number == number,
+                frame.compressedBytes <= end - offset - SnapshotFormat.frameHeaderBytes
+            else { throw StorageError(.damagedSnapshot, path, at: offset, "the header of frame \(number) is damaged") }
+            header.withUnsafeBytes { hash.update($0) }
+            offset += SnapshotFormat.frameHeaderBytes
+            guard
+                let compressed = try file.readBytes(at: offset, count: frame.compressedBytes, pastCache: pastCache),
+                compressed.withUnsafeBytes({ $0.crc32c }) == frame.checksum
+            else { throw StorageError(.damagedSnapshot, path, at: offset, "the checksum of frame \(number) does not match") }
+            compressed.withUnsafeBytes { hash.update($0) }
+            guard let bytes = compressed.withUnsafeBytes({ decompressor.decompress($0, count: frame.bytes) }) else {
+                throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")
+            }
+            bytes.withUnsafeBytes { digest.add(section: frame.section, rows: frame.rows, $0) }
+            let visited = bytes.withUnsafeBytes { raw in
+                Result { () throws(StorageError) in try visit(frame.section, frame.rows, raw) }
+            }
+            try visited.get()
+            offset += frame.compressedBytes
+        }
+        guard offset == end, hash.finish() == fileHash else {
+            throw StorageError(.damagedSnapshot, path, at: offset, "its SHA-256 does not match")
+        }
+        guard digest.finish() == description.digest else {
+            throw StorageError(.damagedSnapshot, path, "its state digest does not match")
+        }
+    }
+
+    private struct Frame {
+        let section: UInt16
+        let rows: Int
+        let bytes: Int
+        let compressedBytes: Int
+        let checksum: UInt32
+        let number: Int
+
+        init?(_ header: UnsafeRawBufferPointer) {
+            guard
+                header.number(at: 0) == SnapshotFormat.frameMagic, header.slice(0, 28).crc32c == header.number(at: 28),
+                header[6] == 1
+            else { return nil }
+            section = header.number(at: 4)
+            rows = Int(header.number(at: 8, as: UInt32.self))
+            bytes = Int(header.number(at: 12, as: UInt32.self))
+            compressedBytes = Int(header.number(at: 16, as: UInt32.self))
+            checksum = header.number(at: 20)
+            number = Int(header.number(at: 24, as: UInt32.self))
+            guard bytes <= SnapshotFormat.frameLimit else { return nil }
+        }
+    }
+}
