@@ -18,6 +18,7 @@ let package = Package(
         // C: one target per library, the only places that see its headers.
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .target(name: "CIntrinsics"),
 
@@ -61,7 +62,7 @@ let package = Package(
             dependencies: ["LedgerClient", "LedgerProtocol", "RESP", "CEdit"]),
         .target(
             name: "LedgerImport",
-            dependencies: ["LedgerCore", "LedgerClient", "LedgerRules", "RESP"]),
+            dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .executableTarget(
             name: "florin",
             dependencies: [
@@ -87,7 +88,8 @@ let package = Package(
             ]),
         .testTarget(name: "LedgerProtocolTests", dependencies: ["LedgerProtocol", "LedgerTestKit"]),
         .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
-        .testTarget(name: "LedgerImportTests", dependencies: ["LedgerImport"]),
+        .testTarget(
+            name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "RESP"]),
         .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "RESP"]),
     ],

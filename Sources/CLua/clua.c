@@ -26,7 +26,7 @@ struct clua {
     size_t used;
     size_t asked;
     uint64_t allocations;
-    char name[64];
+    char name[60];  // as much as Lua shows
     char error[512];
     char field[160];
 };

@@ -1,0 +1,387 @@
+internal import LedgerCore
+internal import LedgerRules
+package import RESP
+
+/// Bills a log of real usage: every job that the map names becomes a `SESSION RECORD` with its true times.
+///
+/// Pass 1 reads the file, maps every job, prices it with the ledger's own active rule (`RULE SHOW`), and sums what each
+/// user will be charged. Users that do not exist are then created and given what their sign-up credit does not cover,
+/// rounded up to a cent. Pass 2 reads the file again and records the sessions, `window` commands under way at a time,
+/// in the file's order. The bill is what the receipts say; the sums of pass 1 only decide how much credit is given.
+///
+/// Nothing is done twice, however often it is interrupted and repeated: a session is billed under its own id
+/// (`SOURCE:job.id` unless the map names another), credit is given with the reference `import:SOURCE:user` and before
+/// the user's first session, and a user counts as ours when the e-mail address is the one made up here.
+/// The file must not change meanwhile.
+package struct SWFImport: Sendable {
+    package var file: String
+    package var mapName: String
+    package var mapSource: String
+    package var source: String
+    package var window = 4096
+    package var progress: (@Sendable (ImportProgress) -> Void)?
+    let port: any CommandPort
+
+    /// `source` defaults to the file's name without `.swf` and `.gz`.
+    package init(file: String, mapName: String, mapSource: String, source: String? = nil, port: any CommandPort) {
+        self.file = file
+        self.mapName = mapName
+        self.mapSource = mapSource
+        self.source = source ?? Self.defaultSource(of: file)
+        self.port = port
+    }
+
+    /// As above, with the map read from a file.
+    package init(file: String, map: String, source: String? = nil, port: any CommandPort) throws(ImportError) {
+        self.init(
+            file: file, mapName: String(map.split(separator: "/").last ?? ""), mapSource: try readText(map),
+            source: source, port: port)
+    }
+
+    package static func defaultSource(of file: String) -> String {
+        var name = file.split(separator: "/").last ?? ""
+        for suffix in [".gz", ".swf"] where name.hasSuffix(suffix) && name.count > suffix.count { name.removeLast(suffix.count) }
+        return String(name)
+    }
+
+    package func run() async throws(ImportError) -> ImportReport {
+        guard !source.isEmpty else { throw ImportError(.file, "the source has no name") }
+        let rule = try await activeRule()
+        var report = ImportReport()
+        let users = try survey(pricedBy: rule, &report)
+        report.users = users.count
+        try await createUsers(users, &report)
+        try await bill(expecting: users.reduce(0) { $0 + $1.sessions }, &report)
+        return report
+    }
+
+    // MARK: - Pass 1
+
+    /// What pass 1 knows of a user.
+    struct Customer {
+        var id: String
+        var type: UserType
+        var line: Int
+        var firstSession: String
+        var sessions = 0
+        var total = Money.zero
+        /// Usage so far in the month of the last job: what a rule may ask for.
+        var month: Month
+        var secondsThisMonth: Int64 = 0
+    }
+
+    private func survey(pricedBy rule: RuleVM, _ report: inout ImportReport) throws(ImportError) -> [Customer] {
+        let jobs = try JobReader(self)
+        var customers: [Customer] = []
+        var known: [String: Int] = [:]
+        var sessions: Set<String> = []
+        while let job = try jobs.next() {
+            guard sessions.insert(job.session).inserted else {
+                throw jobs.log.mistake("the session \(job.session) occurs a second time")
+            }
+            let month = Month(containing: job.start)
+            let index: Int
+            if let found = known[job.user] {
+                index = found
+            } else {
+                index = customers.count
+                known[job.user] = index
+                guard reference(job.user).utf8.count <= ShortText.capacity else {
+                    throw jobs.log.mistake("'\(reference(job.user))' has more than \(ShortText.capacity) bytes; a shorter --name helps", kind: .map)
+                }
+                customers.append(
+                    Customer(id: job.user, type: job.type, line: jobs.log.line, firstSession: job.session, month: month))
+            }
+            guard customers[index].type == job.type else {
+                throw jobs.log.mistake(
+                    "user \(job.user) is \(job.type.text) here and \(customers[index].type.text) in line \(customers[index].line)",
+                    kind: .map)
+            }
+            if customers[index].month != month {
+                customers[index].month = month
+                customers[index].secondsThisMonth = 0
+            }
+            let price = try self.price(of: job, for: customers[index], by: rule, jobs)
+            guard let total = customers[index].total.adding(price) else {
+                throw jobs.log.mistake("what user \(job.user) owes exceeds \(Money.max) USD", kind: .map)
+            }
+            customers[index].total = total
+            customers[index].sessions += 1
+            customers[index].secondsThisMonth += job.seconds
+            if sessions.count % window == 0 { tell(.reading, sessions.count, nil) }
+        }
+        report.skipped = jobs.skipped
+        tell(.reading, sessions.count, sessions.count)
+        return customers
+    }
+
+    private func price(of job: Job, for customer: Customer, by rule: RuleVM, _ jobs: JobReader) throws(ImportError) -> Money {
+        let query = PriceQuery.sessionRuntime(type: job.type, tier: job.tier, secondsThisMonth: customer.secondsThisMonth)
+        let answer: PriceAnswer
+        do throws(RuleError) {
+            answer = try rule.evaluate(query)
+        } catch {
+            throw jobs.log.mistake("it cannot be priced: \(error.text)", kind: .ledger)
+        }
+        guard case .tariff(let tariff) = answer,
+            let price = Rational.halfEven(tariff.integral(from: .zero, to: .seconds(job.seconds)), over: Tariff.hour)
+        else { throw jobs.log.mistake("its price exceeds \(Money.max) USD", kind: .map) }
+        return price
+    }
+
+    /// The rule that the ledger will price the sessions by.
+    private func activeRule() async throws(ImportError) -> RuleVM {
+        let answer = try await ask([["RULE", "SHOW", RuleName.sessionRuntime.text]])[0]
+        if let error = answer.error { throw ImportError(.ledger, "RULE SHOW session_runtime: \(error.text)") }
+        guard let text = answer["source"]?.string ?? answer.string else {
+            throw ImportError(.ledger, "RULE SHOW session_runtime shows no source")
+        }
+        do throws(RuleError) {
+            return try RuleVM(.sessionRuntime, source: text)
+        } catch {
+            throw ImportError(.ledger, "the ledger's rule does not load here: \(error.text)")
+        }
+    }
+
+    // MARK: - Users
+
+    private func reference(_ user: String) -> String { "import:\(source):\(user)" }
+
+    /// An address of our own, under a domain that can never exist: it tells users of this import from all others, also
+    /// when the import is repeated much later.
+    func email(of user: String) -> String { "\(Self.plain(user))@\(Self.plain(source)).import.invalid" }
+
+    /// Letters, digits and hyphens; everything else, and capitals (addresses are compared without case), as two hex digits.
+    private static func plain(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        let digits = Array("0123456789abcdef".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "w"), UInt8(ascii: "y")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"):
+                bytes.append(byte)
+            default:  // x is the escape, so it is escaped itself
+                bytes += [UInt8(ascii: "x"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func createUsers(_ customers: [Customer], _ report: inout ImportReport) async throws(ImportError) {
+        var start = 0
+        while start < customers.count {
+            let end = min(start + 512, customers.count)
+            try await createUsers(customers[start..<end], &report)
+            tell(.users, end, customers.count)
+            start = end
+        }
+    }
+
+    private func createUsers(_ customers: ArraySlice<Customer>, _ report: inout ImportReport) async throws(ImportError) {
+        let created = try await ask(
+            customers.map {
+                ["USER", "CREATE", email(of: $0.id), "ID", $0.id, "TYPE", $0.type.text, "KEY", reference($0.id)]
+            })
+        // Of those that exist, ask who they are, whether billing has begun, and what they have.
+        var existing: [Customer] = []
+        var credits: [(customer: Customer, had: Money)] = []
+        for (customer, answer) in zip(customers, created) {
+            if let error = answer.error {
+                guard error.code == "EXISTS" || error.code == "KEYREUSED" else { throw refused(customer, "USER CREATE", error) }
+                existing.append(customer)
+            } else {
+                if !isReplayed(answer) { report.usersCreated += 1 }
+                if let text = (answer["bonus"] ?? answer["available"])?.string, let had = Money(text, signed: true) {
+                    credits.append((customer, had))
+                } else {
+                    existing.append(customer)
+                }
+            }
+        }
+        let answers = try await ask(
+            existing.flatMap {
+                [["USER", "GET", $0.id], ["SESSION", "GET", $0.firstSession], ["CREDIT", "BALANCE", $0.id]]
+            })
+        for (index, customer) in existing.enumerated() {
+            let (user, session, balance) = (answers[3 * index], answers[3 * index + 1], answers[3 * index + 2])
+            if let error = user.error { throw refused(customer, "USER GET", error) }
+            if let type = user["type"]?.string, type != customer.type.text {
+                report.notes.append("user \(customer.id) exists as \(type); the map says \(customer.type.text)")
+            }
+            // Somebody else's user gets nothing. Ours got credit before the first session was billed.
+            guard user["email"]?.string == email(of: customer.id), session.error?.code == "NOTFOUND" else { continue }
+            if let error = balance.error { throw refused(customer, "CREDIT BALANCE", error) }
+            guard let had = balance["available"]?.string.flatMap({ Money($0, signed: true) }) else {
+                throw ImportError(.ledger, "CREDIT BALANCE \(customer.id) shows no 'available'")
+            }
+            credits.append((customer, had))
+        }
+        let missing = credits.compactMap { customer, had -> (Customer, Money)? in
+            guard let lack = customer.total.subtracting(had), lack > .zero else { return nil }
+            let cents = (lack.nanos - 1) / Money.cent.nanos + 1
+            return (customer, Money(nanos: cents * Money.cent.nanos))
+        }
+        let adjusted = try await ask(
+            missing.map { customer, amount in
+                [
+                    "CREDIT", "ADJUST", customer.id, "\(amount)", "REASON", "import of \(source)", "REF",
+                    reference(customer.id),
+                ]
+            })
+        for ((customer, _), answer) in zip(missing, adjusted) {
+            guard let error = answer.error else {
+                if !isReplayed(answer) { report.usersToppedUp += 1 }
+                continue
+            }
+            if error.code != "EXISTS" { throw refused(customer, "CREDIT ADJUST", error) }  // given by an earlier run
+        }
+    }
+
+    private func refused(_ customer: Customer, _ command: String, _ error: RESPError) -> ImportError {
+        ImportError(.ledger, "line \(customer.line): \(command) \(customer.id): \(error.text)")
+    }
+
+    // MARK: - Pass 2
+
+    private func bill(expecting total: Int, _ report: inout ImportReport) async throws(ImportError) {
+        let jobs = try JobReader(self)
+        var wave = try self.wave(of: jobs)
+        while !wave.isEmpty {
+            // Read on while the ledger works.
+            let commands = wave.map { command(for: $0) }
+            async let answers = ask(commands)
+            let next = try self.wave(of: jobs)
+            let received: [RESPValue]
+            do { received = try await answers } catch { throw interrupted(error, report.sessions, total) }
+            for (job, answer) in zip(wave, received) { try receive(answer, job, &report) }
+            tell(.billing, report.sessions, total)
+            wave = next
+        }
+        guard report.sessions == total else {
+            throw ImportError(.file, "\(jobs.log.name) changed while it was read: \(total) sessions at first, then \(report.sessions)")
+        }
+    }
+
+    private func wave(of jobs: JobReader) throws(ImportError) -> [Job] {
+        var wave: [Job] = []
+        wave.reserveCapacity(window)
+        while wave.count < window, let job = try jobs.next() { wave.append(job) }
+        return wave
+    }
+
+    private func command(for job: Job) -> [String] {
+        let start = job.start.nanoseconds / 1_000_000_000
+        return [
+            "SESSION", "RECORD", job.session, job.user, job.tier.text, "FROM", unix(start), "TO", unix(start + job.seconds),
+        ]
+    }
+
+    /// Unix seconds; before 1970 they would be negative, so RFC 3339.
+    private func unix(_ seconds: Int64) -> String { seconds < 0 ? "\(Timestamp(seconds: seconds))" : "\(seconds)" }
+
+    private func receive(_ answer: RESPValue, _ job: Job, _ report: inout ImportReport) throws(ImportError) {
+        func mistake(_ text: String) -> ImportError { ImportError(.ledger, "line \(job.line): session \(job.session): \(text)") }
+        if let error = answer.error {
+            throw mistake(error.code == "EXISTS" ? "\(error.text) (it was billed before with other arguments)" : error.text)
+        }
+        guard let amount = answer["amount"]?.string.flatMap({ Money($0) }) else { throw mistake("the receipt has no amount") }
+        guard report.add(amount, job.type, job.tier) else { throw mistake("the sum of all sessions exceeds \(Money.max) USD") }
+        if isReplayed(answer) { report.billedBefore += 1 }
+    }
+
+    private func interrupted(_ error: any Error, _ done: Int, _ total: Int) -> ImportError {
+        guard var error = error as? ImportError, error.kind == .interrupted else {
+            return error as? ImportError ?? ImportError(.interrupted, "\(error)")
+        }
+        error.text += "; \(done) of \(total) sessions are known to be billed. Run it again: nothing is billed twice"
+        return error
+    }
+
+    // MARK: - Talking to the ledger
+
+    private func isReplayed(_ answer: RESPValue) -> Bool {
+        let value = answer["replayed"]?.string
+        return value == "1" || value == "true"
+    }
+
+    /// Sends commands and answers one value each. A ledger that is `BUSY` is asked again, for the commands it refused.
+    private func ask(_ commands: [[String]]) async throws(ImportError) -> [RESPValue] {
+        guard !commands.isEmpty else { return [] }
+        let words = commands.map { $0.map { Array($0.utf8) } }
+        do {
+            var answers = try await port.send(words)
+            var delay = 1
+            while delay <= 4096 {
+                let busy = answers.indices.filter { answers[$0].error?.code == "BUSY" }
+                if busy.isEmpty { break }
+                try await Task.sleep(for: .milliseconds(delay))
+                for (index, answer) in zip(busy, try await port.send(busy.map { words[$0] })) { answers[index] = answer }
+                delay *= 2
+            }
+            return answers
+        } catch {
+            throw ImportError(.interrupted, "\(error)")
+        }
+    }
+
+    private func tell(_ phase: ImportProgress.Phase, _ done: Int, _ total: Int?) {
+        progress?(ImportProgress(phase: phase, done: done, total: total))
+    }
+}
+
+/// One session to bill.
+struct Job: Sendable {
+    var session: String
+    var user: String
+    var type: UserType
+    var tier: Tier
+    var start: Timestamp
+    var seconds: Int64
+    var line: Int
+}
+
+/// The jobs of a log that its map wants billed, one after the other.
+final class JobReader {
+    let log: SWFReader
+    private(set) var skipped = 0
+    private let map: MapVM
+    private let source: String
+
+    init(_ settings: SWFImport) throws(ImportError) {
+        log = try SWFReader(path: settings.file)
+        source = settings.source
+        do throws(RuleError) {
+            map = try MapVM(name: settings.mapName, source: settings.mapSource, columns: SWFReader.columns)
+        } catch {
+            throw ImportError(.map, error.text)
+        }
+    }
+
+    func next() throws(ImportError) -> Job? {
+        while try log.next() {
+            let mapped: MapVM.Job?
+            do throws(RuleError) {
+                mapped = try map.map(log.job)
+            } catch {
+                throw log.mistake(error.text, kind: .map)
+            }
+            guard let mapped else {
+                skipped += 1
+                continue
+            }
+            // Nanoseconds in 64 bits reach from 1677 to 2262.
+            let limit: Int64 = 9_223_372_036
+            guard abs(mapped.start) < limit, mapped.seconds < limit, mapped.start + mapped.seconds < limit else {
+                throw log.mistake("a session from \(mapped.start) for \(mapped.seconds) s lies outside the years 1678 to 2261", kind: .map)
+            }
+            let session = mapped.session ?? "\(source):\(log.job[0])"
+            for (what, text) in [("session", session), ("user", mapped.user)] where text.utf8.count > ShortText.capacity {
+                throw log.mistake("the \(what) '\(text)' has more than \(ShortText.capacity) bytes", kind: .map)
+            }
+            return Job(
+                session: session, user: mapped.user, type: mapped.type, tier: mapped.tier,
+                start: Timestamp(seconds: mapped.start), seconds: mapped.seconds, line: log.line)
+        }
+        return nil
+    }
+}

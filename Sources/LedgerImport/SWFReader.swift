@@ -1,0 +1,125 @@
+/// The Standard Workload Format of the Parallel Workloads Archive: one job a line, 18 columns of integers separated by
+/// blanks, -1 for "unknown"; comments begin with `;`, and those of the header name values, such as `; UnixStartTime: 0`.
+///
+/// Reads plain or gzipped files, one job after the other, in constant memory. Every error names the line.
+package final class SWFReader {
+    /// The fields of a job, in the order of its values: the columns, then the header's UnixStartTime.
+    package static let columns: [StaticString] = [
+        "id", "submit", "wait", "run", "procs", "cpu", "mem", "req_procs", "req_time", "req_mem", "status", "user", "group",
+        "app", "queue", "partition", "prev", "think", "epoch",
+    ]
+    private static let count = 18
+
+    /// The file's name without its directory, for messages.
+    package let name: String
+    /// The number of the line that was read last, from 1.
+    package private(set) var line = 0
+    /// The current job's values, in the order of ``columns``.
+    package private(set) var job = [Int64](repeating: 0, count: 19)
+
+    private let source: LineSource
+    private var epoch: Int64?
+
+    package init(path: String) throws(ImportError) {
+        name = String(path.split(separator: "/").last ?? "")
+        source = try LineSource(path: path)
+    }
+
+    /// Moves to the next job; false at the end of the file.
+    package func next() throws(ImportError) -> Bool {
+        while true {
+            let kind: Line
+            do throws(LineSource.Failure) {
+                guard let read = try source.next(body: { $0.isEmpty ? .blank : self.read($0) }) else { return false }
+                kind = read
+            } catch {
+                throw error.isSystem
+                    ? ImportError(.file, "\(name): \(error.text)")
+                    : ImportError(.file, "\(name), line \(line + 1): \(error.text)")
+            }
+            line += 1
+            switch kind {
+            case .blank: continue
+            case .start(let value): epoch = value
+            case .mistake(let text): throw mistake(text)
+            case .job:
+                guard let epoch else {
+                    throw mistake("a job before the header has said '; UnixStartTime: ...', without which its times mean nothing")
+                }
+                job[Self.count] = epoch
+                return true
+            }
+        }
+    }
+
+    /// An error about the current line.
+    package func mistake(_ text: String, kind: ImportError.Kind = .file) -> ImportError {
+        ImportError(kind, "\(name), line \(line): \(text)")
+    }
+
+    private enum Line {
+        case blank
+        case start(Int64)
+        case job
+        case mistake(String)
+    }
+
+    private func read(_ bytes: UnsafeRawBufferPointer) -> Line {
+        var index = 0
+        skipBlanks(bytes, &index)
+        guard index < bytes.count else { return .blank }
+        if bytes[index] == UInt8(ascii: ";") { return comment(UnsafeRawBufferPointer(rebasing: bytes[(index + 1)...])) }
+        var column = 0
+        while index < bytes.count {
+            let start = index
+            while index < bytes.count, !isBlank(bytes[index]) { index += 1 }
+            if column < Self.count {
+                guard let value = integer(UnsafeRawBufferPointer(rebasing: bytes[start..<index])) else {
+                    let text = String(decoding: bytes[start..<Swift.min(index, start + 40)], as: UTF8.self)
+                    return .mistake("column \(column + 1) (\(Self.columns[column])) is '\(text)', not an integer")
+                }
+                job[column] = value
+            }
+            column += 1
+            skipBlanks(bytes, &index)
+        }
+        guard column == Self.count else { return .mistake("\(column) columns; a job has \(Self.count)") }
+        return .job
+    }
+
+    private func comment(_ bytes: UnsafeRawBufferPointer) -> Line {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let colon = text.firstIndex(of: ":") else { return .blank }
+        guard trimmed(text[..<colon]) == "UnixStartTime" else { return .blank }
+        let value = trimmed(text[text.index(after: colon)...])
+        guard let seconds = Int64(value) else { return .mistake("UnixStartTime is '\(value.prefix(40))', not an integer") }
+        return .start(seconds)
+    }
+
+    private func integer(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+        let negative = bytes[0] == UInt8(ascii: "-")
+        let digits = negative ? bytes.dropFirst() : bytes[...]
+        guard !digits.isEmpty, digits.count <= 18 else { return nil }
+        var value: Int64 = 0
+        for byte in digits {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+        }
+        return negative ? -value : value
+    }
+
+    private func isBlank(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
+    }
+
+    private func skipBlanks(_ bytes: UnsafeRawBufferPointer, _ index: inout Int) {
+        while index < bytes.count, isBlank(bytes[index]) { index += 1 }
+    }
+
+    private func trimmed(_ text: Substring) -> Substring {
+        var text = text
+        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" || last == "\r" { text.removeLast() }
+        return text
+    }
+}
