@@ -4,8 +4,8 @@ package import RESP
 
 /// A connection to a Florin server (or to anything that speaks RESP3).
 ///
-/// Any number of tasks may send at once; commands go out in the order in which the calls arrive at the connection, and
-/// every call gets its own answers. Nothing is queued beyond what callers have handed in and wait for, so they bound the
+/// Any number of tasks may send at once; commands go out in the order in which the calls arrive at the connection,
+/// and every call gets its own answers. Nothing is queued beyond what callers have handed in and wait for, so they bound the
 /// memory: some thousand commands under way saturate a server. One hop to the event loop per call, not per command.
 package final class RemoteLedger: CommandPort {
     /// `host:port`, for people.
@@ -22,8 +22,8 @@ package final class RemoteLedger: CommandPort {
 
     deinit { channel.close(mode: .all, promise: nil) }
 
-    /// Connects, asks for RESP3 and shows the passport, if there is one. Gives up after `timeoutSeconds`, separately for
-    /// the connection and for the greeting.
+    /// Connects, asks for RESP3 and shows the passport, if there is one. Gives up after `timeoutSeconds`, separately
+    /// for the connection and for the greeting.
     package static func connect(
         host: String, port: Int, passport: String? = nil, timeoutSeconds: Int64 = 5,
         group: MultiThreadedEventLoopGroup = .singleton

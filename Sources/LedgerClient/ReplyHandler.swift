@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 internal import NIOCore
 internal import RESP
 internal import Synchronization

@@ -5,14 +5,14 @@ package enum Completion {
     /// The prompt's own commands.
     package static let localCommands = ["help", "quit"]
 
-    /// Completions of the fragment before the cursor, which begins behind the last blank or comma. `line` is the text up
-    /// to the cursor. Names follow the case in which the line is being typed.
+    /// Completions of the fragment before the cursor, which begins behind the last blank or comma. `line` is the text
+    /// up to the cursor. Names follow the case in which the line is being typed.
     package static func candidates(for line: String, in catalogue: CommandCatalogue) -> [String] {
-        let fragment = String(line[(line.lastIndex { $0 == " " || $0 == "\t" || $0 == "," }.map(line.index(after:))
-            ?? line.startIndex)...])
-        // A list under construction is one word; what counts is what stands before it.
         let wordStart = line.lastIndex { $0 == " " || $0 == "\t" }.map(line.index(after:)) ?? line.startIndex
-        let isWithinList = line[wordStart...].contains(",")
+        // A list under construction is one word; its last item is completed.
+        let listStart = line[wordStart...].lastIndex(of: ",").map(line.index(after:))
+        let isWithinList = listStart != nil
+        let fragment = String(line[(listStart ?? wordStart)...])
         guard let typed = InlineWords.split(String(line[..<wordStart])) else { return [] }
         let words = typed.map { String(decoding: $0, as: UTF8.self) }
 

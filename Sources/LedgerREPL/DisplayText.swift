@@ -31,8 +31,8 @@ package enum DisplayText {
         return result + "…"
     }
 
-    /// Bytes of a server as harmless text: control characters, bidirectional overrides and what is no UTF-8 are shown as
-    /// escapes. Line ends and tabs stay where `multiline`.
+    /// Bytes of a server as harmless text: control characters and bidirectional overrides become escapes, what is no
+    /// UTF-8 becomes U+FFFD. Line ends and tabs stay where `multiline`.
     package static func sanitized(_ bytes: some Sequence<UInt8>, multiline: Bool = false) -> String {
         var text = ""
         var input = bytes.makeIterator()
@@ -41,9 +41,7 @@ package enum DisplayText {
             switch parser.parseScalar(from: &input) {
             case .valid(let encoded):
                 append(Unicode.UTF8.decode(encoded), to: &text, multiline: multiline)
-            case .error:
-                // The parser tells how many bytes were wrong, not which: the scalar that stands for them says enough.
-                text += "\u{fffd}"
+            case .error: text += "\u{fffd}"
             case .emptyInput:
                 return text
             }

@@ -15,7 +15,9 @@ package enum Help {
             }
         }
         if found.isEmpty {
-            found = catalogue.commands.filter { $0.title.lowercased().contains(words.joined(separator: " ").lowercased()) }
+            found = catalogue.commands.filter {
+                $0.title.lowercased().contains(words.joined(separator: " ").lowercased())
+            }
         }
         guard !found.isEmpty else { return nil }
         return found.count == 1 ? details(found[0]) : list(found)
@@ -59,7 +61,8 @@ package enum Help {
         if !command.summary.isEmpty { text += "  " + command.summary + "\n" }
         let explained = command.arguments + command.options.compactMap(\.value)
         for argument in explained where !argument.choices.isEmpty {
-            text += "  \(argument.name): " + argument.choices.joined(separator: ", ")
+            text +=
+                "  \(argument.name): " + argument.choices.joined(separator: ", ")
                 + (argument.isList ? " (several joined by commas)" : "") + "\n"
         }
         if !command.permission.isEmpty { text += "  needs: " + command.permission + "\n" }

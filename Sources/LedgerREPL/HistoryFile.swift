@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 internal import RESP
 
 /// Lines typed before, one per line, readable by their owner alone. A convenience: whatever goes wrong with it is not
@@ -17,15 +15,16 @@ package struct HistoryFile: Sendable {
         return nil
     }
 
-    /// Whether a line may be remembered. Not: passports and whatever is given to AUTH, lines that begin with a blank (as
-    /// in shells), empty lines.
+    /// Whether a line may be remembered. Not: passports and whatever is given to AUTH, lines that begin with a blank
+    /// (as in shells), empty lines.
     package static func keeps(_ line: String) -> Bool {
-        guard let first = line.first, !first.isWhitespace, !line.contains("\n"), !line.contains("\0") else { return false }
+        guard let first = line.first, !first.isWhitespace, !line.contains("\n"), !line.contains("\0") else {
+            return false
+        }
         if line.lowercased().contains("fl_") { return false }
-        let words = InlineWords.split(line)?.map { String(decoding: $0, as: UTF8.self) }
-            ?? line.split(whereSeparator: \.isWhitespace).map(String.init)
-        // A quote that is still open can hide the word from the split, so bare letters count there too.
-        return !words.contains { $0.lowercased().contains("auth") }
+        // Where the quotes don't balance nobody knows the words, so the bare letters count.
+        guard let words = InlineWords.split(line) else { return !line.lowercased().contains("auth") }
+        return !words.contains { String(decoding: $0, as: UTF8.self).lowercased() == "auth" }
     }
 
     private static let kept = 1000

@@ -1,15 +1,13 @@
 @preconcurrency internal import CEdit
-#if canImport(Glibc)
 internal import Glibc
-#endif
 internal import Synchronization
 
 /// One terminal with line editing, history and completion, through libedit.
 ///
-/// libedit keeps its state, and calls back, through C globals. That is safe here for one reason: `isOwned` admits a single
-/// editor per process, its owner awaits one ``readLine(prompt:)`` at a time, and the callbacks run on the thread that is
-/// inside `readline()`; so everything below the mark is touched by one thread at a time, and each hand-over between
-/// threads is a thread's creation or a continuation's resumption, which order memory.
+/// libedit keeps its state, and calls back, through C globals. That is safe here for one reason: `isOwned` admits a
+/// single editor per process, its owner awaits one ``readLine(prompt:)`` at a time, and the callbacks run on the thread
+/// that is inside `readline()`; so libedit and everything below the mark are touched by one thread at a time, and each
+/// hand-over between threads is a thread's creation or a continuation's resumption, which order memory.
 package final class LineEditor {
     package enum Input: Sendable, Equatable {
         case line(String)
@@ -36,11 +34,13 @@ package final class LineEditor {
         // While a line is edited Ctrl-C is a key, not a signal, because a signal may arrive on any thread. libedit sets
         // the terminal up anew for each line, so it must be told each time.
         rl_pre_input_hook = { rl_parse_and_bind("setty -d -isig") }
-        rl_add_defun("florin-interrupt", { _, _ in
-            wasInterrupted = true
-            rl_done = 1
-            return 0
-        }, 3)
+        rl_add_defun(
+            "florin-interrupt",
+            { _, _ in
+                wasInterrupted = true
+                rl_done = 1
+                return 0
+            }, 3)
     }
 
     deinit {
@@ -59,8 +59,8 @@ package final class LineEditor {
     /// What goes to the history that the arrow keys walk through.
     package func remember(_ line: String) { add_history(line) }
 
-    /// Waits for a line on a thread of its own, so that no thread of the concurrency pool sleeps in a terminal. One call
-    /// at a time.
+    /// Waits for a line on a thread of its own, so that no thread of the concurrency pool sleeps in a terminal. One
+    /// call at a time.
     package func readLine(prompt: String) async -> Input {
         await onThread {
             wasInterrupted = false
@@ -84,10 +84,12 @@ func onThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
     await withCheckedContinuation { continuation in
         let work = Unmanaged.passRetained(Work { continuation.resume(returning: body()) })
         var thread = pthread_t()
-        let failure = pthread_create(&thread, nil, { context in
-            Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
-            return nil
-        }, work.toOpaque())
+        let failure = pthread_create(
+            &thread, nil,
+            { context in
+                Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
+                return nil
+            }, work.toOpaque())
         precondition(failure == 0, "no thread to be had for reading input")
         pthread_detach(thread)
     }
@@ -113,9 +115,11 @@ private func completions(of text: UnsafePointer<CChar>?) -> UnsafeMutablePointer
     candidates = completer?(String(String.UnicodeScalarView(line))) ?? []
     nextCandidate = 0
     guard !candidates.isEmpty else { return nil }
-    return rl_completion_matches(text, { _, _ in
-        guard nextCandidate < candidates.count else { return nil }
-        nextCandidate += 1
-        return strdup(candidates[nextCandidate - 1])
-    })
+    return rl_completion_matches(
+        text,
+        { _, _ in
+            guard nextCandidate < candidates.count else { return nil }
+            nextCandidate += 1
+            return strdup(candidates[nextCandidate - 1])
+        })
 }

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 internal import LedgerClient
 package import RESP
 
@@ -45,8 +43,8 @@ package struct REPL: Sendable {
         self.options = options
     }
 
-    /// Runs until the input ends or `quit`. The exit code: 0, or 1 when a script had any command answered by an error or
-    /// not answered. At a terminal always 0.
+    /// Runs until the input ends or `quit`. The exit code: 0, or 1 when a script had any command answered by an error
+    /// or not answered. At a terminal always 0.
     package mutating func run() async -> Int32 {
         if let script = options.script { return await run(script: script) }
         if isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 { return await runAtTerminal() }
@@ -156,7 +154,8 @@ package struct REPL: Sendable {
             if let help = Help.text(for: topic, in: catalogue) {
                 outcome.output = help
             } else {
-                outcome.errors = "no help for \(DisplayText.sanitized(topic.joined(separator: " "))); help lists all commands\n"
+                outcome.errors =
+                    "no help for \(DisplayText.sanitized(topic.joined(separator: " "))); help lists all commands\n"
                 outcome.failed = true
             }
             return outcome

@@ -2,8 +2,8 @@ package import RESP
 
 /// Draws answers: tables for people, tab-separated lines for programs.
 ///
-/// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the right.
-/// A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little would be
+/// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the
+/// right. A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little would be
 /// left the rows are drawn one below the other. Fields that hold tables or text of several lines follow the table.
 package struct Rendering: Sendable {
     package enum Layout: Sendable, Hashable {
@@ -274,9 +274,11 @@ package struct Rendering: Sendable {
 
     private func quoted(_ text: String, _ isNested: Bool) -> String {
         guard isNested else { return text }
-        let isPlain = !text.isEmpty && !text.utf8.contains { byte in
-            byte <= 0x20 || ",:[]{}\"".utf8.contains(byte)
-        }
+        let isPlain =
+            !text.isEmpty
+            && !text.utf8.contains { byte in
+                byte <= 0x20 || ",:[]{}\"".utf8.contains(byte)
+            }
         return isPlain ? text : "\"" + text.flatMap { $0 == "\"" ? ["\\", "\""] : [$0] } + "\""
     }
 
@@ -286,8 +288,10 @@ package struct Rendering: Sendable {
         switch value {
         case .error(let error): return DisplayText.sanitized(error.text) + "\n"
         case .map(let pairs):
-            return pairs.map { inline($0.key.plain, isNested: false) + "\t" + inline($0.value.plain, isNested: false) + "\n" }
-                .joined()
+            return pairs.map {
+                inline($0.key.plain, isNested: false) + "\t" + inline($0.value.plain, isNested: false) + "\n"
+            }
+            .joined()
         case .array(let items), .set(let items), .push(let items):
             guard let rows = rows(of: items) else {
                 return items.map { inline($0.plain, isNested: false) + "\n" }.joined()

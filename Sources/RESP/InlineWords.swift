@@ -60,7 +60,7 @@ package enum InlineWords {
 
     /// `GET / HTTP/1.1`, or the header that always comes with it.
     static func looksLikeHTTP(_ line: UnsafeRawBufferPointer) -> Bool {
-        if line.count >= 9, line[line.count - 9 ..< line.count - 1].elementsEqual(" HTTP/1.".utf8) { return true }
+        if line.count >= 9, line[line.count - 9..<line.count - 1].elementsEqual(" HTTP/1.".utf8) { return true }
         return line.count >= 5
             && line[..<5].elementsEqual("host:".utf8, by: { ($0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0) == $1 })
     }

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 
 /// How much of an answer a client is willing to hold. A server is trusted more than a client, but a wrong port or a
 /// broken peer must end in an error, not in all memory used.

@@ -1,7 +1,7 @@
 /// How much one request may ask a server to remember. All lengths are bytes.
 ///
-/// A declared length is never believed for allocation: the parser keeps eight bytes per argument that has *arrived*, and
-/// the caller's buffer holds what was received. These limits say when it stops waiting for more.
+/// A declared length is never believed for allocation: the parser keeps eight bytes per argument that has *arrived*,
+/// and the caller's buffer holds what was received. These limits say when it stops waiting for more.
 package struct RequestLimits: Sendable, Hashable {
     /// Most arguments of one request, the command's name included.
     package var maxArguments: Int

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 
 /// Reads requests from the bytes of one connection: RESP arrays of bulk strings, and inline lines.
 ///
@@ -64,8 +62,8 @@ package struct RequestParser: ~Copyable {
         return UnsafeRawBufferPointer(rebasing: base[Int(slice.offset)..<Int(slice.offset) + Int(slice.count)])
     }
 
-    /// Reads on. `bytes` begins at the first byte not yet consumed; after `incomplete` it must begin with the same bytes
-    /// again (less those discarded). `limits` may change between requests.
+    /// Reads on. `bytes` begins at the first byte not yet consumed; after `incomplete` it must begin with the same
+    /// bytes again (less those discarded). `limits` may change between requests.
     package mutating func next(in bytes: UnsafeRawBufferPointer, limits: RequestLimits) -> Step {
         if let fatal { return .broken(fatal) }
         if remaining < 0 {

@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import RESP
 
-/// A server of few lines on a free loopback port: every connection's requests go to `answer`, which writes what it likes
-/// and may ask to hang up. Enough to test a client against all that a real server never does.
+/// A server of few lines on a free loopback port: every connection's requests go to `answer`, which writes what it
+/// likes and may ask to hang up. Enough to test a client against all that a real server never does.
 final class FakeServer: Sendable {
     enum Then { case goOn, close }
     typealias Answer = @Sendable (_ words: [String], _ writer: inout RESPWriter) -> Then
@@ -62,7 +62,9 @@ final class FakeServer: Sendable {
                 while case .goOn = then {
                     let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
                     guard case .request(let used) = parser.next(in: rest, limits: .standard) else { break }
-                    let words = (0..<parser.count).map { String(decoding: parser.argument($0, in: rest), as: UTF8.self) }
+                    let words = (0..<parser.count).map {
+                        String(decoding: parser.argument($0, in: rest), as: UTF8.self)
+                    }
                     then = answer(words, &writer)
                     offset += used
                 }

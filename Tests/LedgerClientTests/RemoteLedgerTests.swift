@@ -202,8 +202,9 @@ private func answers(_ range: Range<Int>) -> [RESPValue] { range.map { .text("\(
         for await _ in arrived { break }
         held.cancel()
         await #expect(throws: ClientError.cancelled(unanswered: 1)) { _ = try await held.value }
-        #expect(try await ledger.send([["ECHO", "release"], ["ECHO", "more"]].map { $0.map { Array($0.utf8) } })
-            == [.text("released"), .text("more")])
+        #expect(
+            try await ledger.send([["ECHO", "release"], ["ECHO", "more"]].map { $0.map { Array($0.utf8) } })
+                == [.text("released"), .text("more")])
         await ledger.close()
         await server.stop()
     }

@@ -9,13 +9,16 @@ private func temporaryDirectory() -> String {
 
 @Suite struct `History` {
     @Test(arguments: [
-        "AUTH fl_abc_def", "auth default secret", "HELLO 3 AUTH default secret", "hello 3 \"AUTH\" default s", "'auth' x",
+        "AUTH fl_abc_def", "auth default secret", "HELLO 3 AUTH default secret", "hello 3 \"AUTH\" default s",
+        "'auth' x",
         "PASSPORT VERIFY fl_0123456789_abc", "x FL_ABC", "AUTH \"unbalanced", "  leading blank", "", "\tx",
         "session admit 'fl_x' s small", "\"\\x41UTH\" secret", "\"AUTH secret",
     ])
     func `secrets and blanks are not kept`(line: String) { #expect(!HistoryFile.keeps(line)) }
 
-    @Test(arguments: ["PING", "CREDIT CHARGE u_1 1.00 api", "USER GET flora", "say \"open"])
+    @Test(arguments: [
+        "PING", "CREDIT CHARGE u_1 1.00 api", "USER GET flora", "say \"open", "USER CREATE author@example.com",
+    ])
     func `other lines are`(line: String) { #expect(HistoryFile.keeps(line)) }
 
     @Test func `the file lies where XDG says`() {

@@ -27,7 +27,11 @@ private func prompt(_ port: any CommandPort = echo) -> REPL {
 
     @Test(arguments: ["", "   ", "# a comment 'with an apostrophe'"])
     func `empty lines and comments do nothing`(line: String) async {
-        var repl = prompt(FakePort { _ in Issue.record("nothing may be sent"); return .null })
+        var repl = prompt(
+            FakePort { _ in
+                Issue.record("nothing may be sent")
+                return .null
+            })
         #expect(await repl.evaluate(line, tables) == REPL.Outcome())
     }
 
@@ -48,7 +52,11 @@ private func prompt(_ port: any CommandPort = echo) -> REPL {
     }
 
     @Test func `help answers without the server`() async {
-        var repl = prompt(FakePort { _ in Issue.record("nothing may be sent"); return .null })
+        var repl = prompt(
+            FakePort { _ in
+                Issue.record("nothing may be sent")
+                return .null
+            })
         #expect(await repl.evaluate("help charge", tables).output.hasPrefix("CREDIT CHARGE user amount source"))
         #expect(await repl.evaluate("HELP", tables).output.contains("CREDIT"))
         #expect(await repl.evaluate("help nonsense", tables).failed)

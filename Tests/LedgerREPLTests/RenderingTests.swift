@@ -79,7 +79,9 @@ private let history = RESPValue.array([
 
     @Test func `a table too wide has its text cut, never its numbers`() {
         let rows = RESPValue.array([
-            map(["id": "c_1", "description": "a very long description of what was bought", "amount": "1234567.123456789"])
+            map([
+                "id": "c_1", "description": "a very long description of what was bought", "amount": "1234567.123456789",
+            ])
         ])
         #expect(
             table(rows, width: 45) == """
@@ -94,7 +96,9 @@ private let history = RESPValue.array([
 
     @Test func `a table that would be cut to nothing is drawn row by row`() {
         let rows = RESPValue.array([
-            map(["id": "c_1", "description": "a very long description", "time": "2026-11-23T12:00:00Z", "amount": "1.00"]),
+            map([
+                "id": "c_1", "description": "a very long description", "time": "2026-11-23T12:00:00Z", "amount": "1.00",
+            ]),
             map(["id": "c_2", "description": "short", "time": "2026-11-23T12:00:01Z", "amount": "22.00"]),
         ])
         #expect(
@@ -116,7 +120,8 @@ private let history = RESPValue.array([
 
     @Test func `a secret is never cut`() {
         let secret = "fl_" + String(repeating: "x", count: 60)
-        let text = table(map(["passport": "p_1", "secret": secret, "name": String(repeating: "n", count: 60)]), width: 40)
+        let text = table(
+            map(["passport": "p_1", "secret": secret, "name": String(repeating: "n", count: 60)]), width: 40)
         #expect(text.contains(secret + "\n"))
         #expect(text.contains("name     │ " + String(repeating: "n", count: 28) + "…\n"))
         #expect(table(.array([map(["secret": secret])]), width: 40).contains(secret))
@@ -186,8 +191,9 @@ private let history = RESPValue.array([
         #expect(
             Rendering(layout: .tables(width: 80), usesColour: true).text(of: error)
                 == "\u{1b}[1;31mINSUFFICIENT\u{1b}[0m need 5.00\n")
-        #expect(Rendering(layout: .tables(width: 80), usesColour: true).text(of: map(["a": nil]))
-            == "\u{1b}[1ma\u{1b}[0m │ \u{1b}[2m(null)\u{1b}[0m\n")
+        #expect(
+            Rendering(layout: .tables(width: 80), usesColour: true).text(of: map(["a": nil]))
+                == "\u{1b}[1ma\u{1b}[0m │ \u{1b}[2m(null)\u{1b}[0m\n")
     }
 
     @Test func `no answer can steer the terminal`() {

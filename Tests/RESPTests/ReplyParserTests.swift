@@ -85,7 +85,9 @@ private func reply(_ text: String, limits: ReplyLimits = .standard) throws(Reply
     @Test func `a truncated stream waits`() throws {
         for (text, _) in Self.corpus {
             for count in 0..<text.utf8.count {
-                #expect(try replies(Array(text.utf8.prefix(count)), piece: .max) == [], "\(text.debugDescription), \(count)")
+                #expect(
+                    try replies(Array(text.utf8.prefix(count)), piece: .max) == [], "\(text.debugDescription), \(count)"
+                )
             }
         }
     }
@@ -155,10 +157,13 @@ private func reply(_ text: String, limits: ReplyLimits = .standard) throws(Reply
         let alphabet = Array("*$+-:%~|>_#,(!=0123\r\n\r\n\r\ntf".utf8)
         for seed in 0..<UInt64(20_000) {
             var random = SeededGenerator(seed: seed)
-            let input = (0..<Int.random(in: 1...40, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+            let input = (0..<Int.random(in: 1...40, using: &random)).map { _ in alphabet.randomElement(using: &random)!
+            }
             let whole = Result { () throws(ReplyError) in try replies(input, piece: .max) }
             let cut = Result { () throws(ReplyError) in try replies(input, piece: 1) }
-            if case .success(let values) = whole, case .success(let same) = cut { #expect(values == same, "seed \(seed)") }
+            if case .success(let values) = whole, case .success(let same) = cut {
+                #expect(values == same, "seed \(seed)")
+            }
         }
     }
 

@@ -229,7 +229,10 @@ private let tight = RequestLimits(
         var limits = RequestLimits.standard
         limits.maxRequestLength = 100
         let stream = "*3\r\n" + String(repeating: "$40\r\n" + String(repeating: "y", count: 40) + "\r\n", count: 3)
-        #expect(meanings(of: stream + "PING\r\n", limits: limits) == [.refused(.requestTooLong(limit: 100)), request("PING")])
+        #expect(
+            meanings(of: stream + "PING\r\n", limits: limits) == [
+                .refused(.requestTooLong(limit: 100)), request("PING"),
+            ])
     }
 
     @Test func `skipping has an end`() {
@@ -271,7 +274,8 @@ private let tight = RequestLimits(
         let bytes = Array("*1000000\r\n".utf8) + Array(repeatElement("$0\r\n\r\n".utf8, count: 1_000_000).joined())
         #expect(bytes.withUnsafeBytes { parser.next(in: $0, limits: limits) } == .request(consumed: bytes.count))
         #expect(parser.slices.capacity * MemoryLayout<RequestParser.Slice>.stride <= 2 * bytes.count)
-        #expect([UInt8]("PING\r\n".utf8).withUnsafeBytes { parser.next(in: $0, limits: limits) } == .request(consumed: 6))
+        #expect(
+            [UInt8]("PING\r\n".utf8).withUnsafeBytes { parser.next(in: $0, limits: limits) } == .request(consumed: 6))
         #expect(parser.slices.capacity <= 1024)
     }
 }
@@ -317,7 +321,8 @@ private let tight = RequestLimits(
                 stream += (0..<length).map { _ in alphabet.randomElement(using: &random)! }
                 stream += Bool.random(using: &random) ? [0x0d, 0x0a] : [0x0a]
             default:
-                stream += ["*-1\r\n", "*99\r\n", "\r\n", "host: x\n", "*1\r\n$-1\r\n", "a HTTP/1.1\n", "*1\r\n$150\r\n"]
+                stream +=
+                    ["*-1\r\n", "*99\r\n", "\r\n", "host: x\n", "*1\r\n$-1\r\n", "a HTTP/1.1\n", "*1\r\n$150\r\n"]
                     .randomElement(using: &random)!.utf8
             }
         }

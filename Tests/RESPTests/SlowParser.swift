@@ -92,12 +92,17 @@ enum SlowParser {
             && !(digits.count > 1 && digits.hasPrefix("0"))
     }
 
-    private static func valid(whole text: String) -> Bool { valid(prefix: text) && text.last.map { $0 != "-" } ?? false }
+    private static func valid(whole text: String) -> Bool {
+        valid(prefix: text) && text.last.map { $0 != "-" } ?? false
+    }
 
     private static func line(_ input: ArraySlice<UInt8>, _ limits: RequestLimits) -> (Meaning, Int) {
         guard let newline = input.firstIndex(of: 0x0a) else {
-            return (input.count > limits.maxInlineLength + 1 ? .broken(.inlineTooLong(limit: limits.maxInlineLength))
-                : .unfinished, 0)
+            return (
+                input.count > limits.maxInlineLength + 1
+                    ? .broken(.inlineTooLong(limit: limits.maxInlineLength))
+                    : .unfinished, 0
+            )
         }
         var text = Array(input[input.startIndex..<newline])
         let used = text.count + 1
@@ -154,7 +159,8 @@ enum SlowParser {
                 } else if byte == 0x5c, let escaped = rest.popFirst() {
                     let hex = String(decoding: rest.prefix(2), as: UTF8.self)
                     if escaped == UInt8(ascii: "x"), rest.count >= 2, hex.utf8.count == 2,
-                        hex.allSatisfy(\.isHexDigit), hex.utf8.allSatisfy({ $0 < 0x80 }), let value = UInt8(hex, radix: 16)
+                        hex.allSatisfy(\.isHexDigit), hex.utf8.allSatisfy({ $0 < 0x80 }),
+                        let value = UInt8(hex, radix: 16)
                     {
                         word.append(value)
                         rest = rest.dropFirst(2)
