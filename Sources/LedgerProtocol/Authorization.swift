@@ -1,0 +1,90 @@
+package import LedgerCore
+
+/// May this passport ask this? Deny unless a line below says yes.
+///
+/// A passport's permissions stand side by side, none contains another. Scope `own` reaches its own user's data, and only
+/// to read it; everything that moves money, meters, or changes the ledger needs scope `all`. The type `admin` of a
+/// *user* gives no permission at all.
+package enum Authorization {
+    /// What a passport may do, as the check needs it.
+    package struct Rights: Hashable, Sendable {
+        package var permissions: Permissions
+        package var scope: Scope
+        package var user: UserOrdinal
+
+        package init(permissions: Permissions, scope: Scope, user: UserOrdinal) {
+            self.permissions = permissions
+            self.scope = scope
+            self.user = user
+        }
+    }
+
+    /// Whose data a request is about.
+    package enum Owner: Hashable, Sendable {
+        /// Nobody's, or everybody's.
+        case nobody
+        case user(UserOrdinal)
+        /// What it names does not exist. To scope `own` that is as forbidden as what belongs to somebody else.
+        case unknown
+        /// To be found out by reading: ask again then, with the answer in hand and before it is sent.
+        case undetermined
+    }
+
+    /// Why not, or nil. `rights` is nil before AUTH. The passport must be good (not revoked, not expired): that is for
+    /// the caller to check, each time.
+    package static func refusal(_ id: CommandID, _ rights: Rights?, owner: Owner) -> CommandError? {
+        refusal(CommandTable.spec(id).access, CommandTable.spec(id).name, rights, owner: owner)
+    }
+
+    /// The part that needs no arguments: false only for what will be refused whoever is named.
+    package static func mayAsk(_ id: CommandID, _ rights: Rights?) -> CommandError? {
+        refusal(id, rights, owner: .undetermined)
+    }
+
+    /// Nobody issues a permission or a scope that he does not hold.
+    package static func refusal(toIssue permissions: Permissions, _ scope: Scope, by rights: Rights) -> CommandError? {
+        guard permissions.isSubset(of: rights.permissions) else {
+            let missing = permissions.subtracting(rights.permissions).text
+            return .denied("this passport can't issue what it does not have: \(missing)")
+        }
+        guard scope == .own || rights.scope == .all else { return .denied("this passport can't issue scope all: it has scope own") }
+        return nil
+    }
+
+    private static func refusal(
+        _ access: CommandSpec.Access, _ name: String, _ rights: Rights?, owner: Owner
+    ) -> CommandError? {
+        if access == .open { return nil }
+        guard let rights else { return .noPassport }
+        switch access {
+        case .open, .anyPassport: return nil
+        case .read: return rights.permissions.contains(.read) ? nil : missing(.read, name)
+        case .readOwn:
+            guard rights.permissions.contains(.read) else { return missing(.read, name) }
+            if rights.scope == .all { return nil }
+            switch owner {
+            case .user(let user): return user == rights.user && user != .none ? nil : elsewhere(name)
+            case .undetermined: return nil
+            case .nobody, .unknown: return elsewhere(name)
+            }
+        case .readAll: return needs(.read, rights, name)
+        case .writeAll: return needs(.write, rights, name)
+        case .billingAll: return needs(.billing, rights, name)
+        case .adminAll: return needs(.admin, rights, name)
+        }
+    }
+
+    @inline(__always)
+    private static func needs(_ permission: Permissions, _ rights: Rights, _ name: String) -> CommandError? {
+        guard rights.permissions.contains(permission) else { return missing(permission, name) }
+        return rights.scope == .all ? nil : .denied("\(name) needs a passport with scope all")
+    }
+
+    private static func missing(_ permission: Permissions, _ name: String) -> CommandError {
+        .denied("\(name) needs a passport with permission \(permission.text)")
+    }
+
+    private static func elsewhere(_ name: String) -> CommandError {
+        .denied("\(name): a passport of scope own reads its own user only")
+    }
+}

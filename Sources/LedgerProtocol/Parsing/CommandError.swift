@@ -1,0 +1,42 @@
+package import LedgerCore
+
+/// Why a request gets an error instead of an answer: what the ledger rejected, or what never reached it. Its text goes to
+/// the client as `-CODE text` and never repeats a secret.
+package enum CommandError: Error, Hashable, Sendable {
+    /// `ERR`: malformed, unknown, or not available here.
+    case invalid(String)
+    /// No passport was shown yet.
+    case noPassport
+    /// The passport shown is not one of ours, or no longer good.
+    case wrongPassport
+    /// The passport may not do this.
+    case denied(String)
+    /// `HELLO` asked for a protocol that is not spoken here.
+    case noProtocol
+    /// The ledger is still being recovered.
+    case loading
+    case rejected(Rejection)
+
+    package var code: String {
+        switch self {
+        case .invalid: "ERR"
+        case .noPassport: "NOAUTH"
+        case .wrongPassport: "WRONGPASS"
+        case .denied: "NOPERM"
+        case .noProtocol: "NOPROTO"
+        case .loading: "LOADING"
+        case .rejected(let rejection): rejection.code
+        }
+    }
+
+    package var text: String {
+        switch self {
+        case .invalid(let text), .denied(let text): text
+        case .noPassport: "Authentication required: AUTH <passport>"
+        case .wrongPassport: "this passport is unknown, revoked or expired"
+        case .noProtocol: "unsupported protocol version: HELLO 2 or HELLO 3"
+        case .loading: "the ledger is being recovered; try again soon"
+        case .rejected(let rejection): rejection.text
+        }
+    }
+}

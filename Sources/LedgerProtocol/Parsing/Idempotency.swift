@@ -1,0 +1,68 @@
+package import LedgerCore
+
+extension Arguments {
+    /// The identity of a keyed request. Its scope is the passport, the command and the key; its arguments are everything
+    /// else that was asked, by meaning: `25` and `25.00` are one amount, and the order of options says nothing.
+    func key(_ context: ParseContext) throws(CommandError) -> IdempotencyKey? {
+        guard let field = given("KEY") else { return nil }
+        let bytes = bytes(field)
+        guard bytes.count >= 1, bytes.count <= 255, !Echo.looksSecret(bytes) else { throw refusal(field) }
+        var scope = context.names.hasher(.key)
+        scope.combine(UInt64(context.actor.value))
+        // The name, not its number: numbers may change between versions, and keys outlive an upgrade.
+        for index in 0..<grammar.nameWords {
+            for byte in words[index] { scope.combine(byte: CommandIndex.folded(byte)) }
+            scope.combine(byte: 0x20)
+        }
+        scope.combine(bytes)
+        return IdempotencyKey(scope: scope.finish(), arguments: argumentsHash(context.names))
+    }
+
+    /// A hash over the meaning of every field but KEY. Fields are taken in the order of the table and named by their
+    /// position or their option's word, so an option added later leaves the hashes of today as they are.
+    func argumentsHash(_ names: Names) -> Hash128 {
+        var hasher = names.hasher(.arguments)
+        for field in 0..<grammar.count where has(field) && grammar[field].kind != .key {
+            let slot = grammar[field]
+            if slot.token.count == 0 {
+                hasher.combine(byte: UInt8(field))
+            } else {
+                hasher.combine(byte: 0x80 | UInt8(slot.token.count))
+                hasher.combine(slot.token)
+            }
+            combine(slot.kind, bytes(field), into: &hasher)
+        }
+        return hasher.finish()
+    }
+
+    /// Called for fields that were read before, so every value is known to be well-formed.
+    private func combine(_ kind: FieldKind, _ bytes: UnsafeRawBufferPointer, into hasher: inout SipHash128) {
+        var number: Int64?
+        switch kind {
+        case .flag: number = 1
+        case .amount, .signedAmount, .cents, .price, .gigabytes, .hours:
+            number = Money(parsing: bytes, signed: true)?.nanos
+        case .time: number = Timestamp(parsing: bytes)?.nanoseconds
+        case .lifetime, .heartbeat, .overlap: number = TimeSpan(parsing: bytes)?.nanoseconds
+        case .gigabytesWhole, .count, .cursor, .rate, .version, .lsn:
+            number = Decimal.parse(bytes).map { Int64(bitPattern: $0) }
+        case .permissions:
+            number = Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
+        case .userType, .userState, .tier, .storageKind, .grantKind, .permission, .scope, .status, .reserve, .yesNo,
+            .ruleName, .limitName, .limitValue:
+            hasher.combine(byte: 2)
+            hasher.combine(UInt64(bytes.count))
+            for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
+            return
+        default: break
+        }
+        if let number {
+            hasher.combine(byte: 1)
+            hasher.combine(UInt64(bitPattern: number))
+        } else {
+            hasher.combine(byte: 3)
+            hasher.combine(UInt64(bytes.count))
+            hasher.combine(bytes)
+        }
+    }
+}

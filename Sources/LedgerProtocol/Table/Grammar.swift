@@ -1,0 +1,52 @@
+package import LedgerCore
+
+/// A ``CommandSpec`` as the parser reads it: plain memory, made once and never freed, so that the event loops share it
+/// without touching a reference count.
+struct Grammar {
+    struct Slot {
+        let kind: FieldKind
+        let isRequired: Bool
+        /// The option's word in upper case; empty for positional arguments.
+        let token: UnsafeRawBufferPointer
+    }
+
+    /// Most fields of any command.
+    static let capacity = 16
+
+    let nameWords: Int
+    /// Positional arguments that must be there, and that may be there.
+    let needed: Int
+    let positional: Int
+    let isVariadic: Bool
+    let count: Int
+    private let slots: UnsafeMutablePointer<Slot>
+
+    subscript(index: Int) -> Slot { slots[index] }
+
+    static func of(_ id: CommandID) -> Grammar { all[Int(id.rawValue)] }
+
+    private nonisolated(unsafe) static let all: UnsafeMutablePointer<Grammar> = {
+        let all = UnsafeMutablePointer<Grammar>.allocate(capacity: CommandID.allCases.count)
+        for id in CommandID.allCases {
+            (all + Int(id.rawValue)).initialize(to: Grammar(CommandTable.spec(id)))
+        }
+        return all
+    }()
+
+    private init(_ spec: CommandSpec) {
+        precondition(spec.fields.count <= Self.capacity, "\(spec.name) has too many fields")
+        nameWords = spec.words.count
+        needed = spec.positional.filter(\.isRequired).count
+        positional = spec.positional.count
+        isVariadic = spec.positional.last?.kind == .words
+        count = spec.fields.count
+        slots = .allocate(capacity: max(count, 1))
+        for (index, field) in spec.fields.enumerated() {
+            let token = field.token ?? ""
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: token.utf8.count, alignment: 1)
+            bytes.copyBytes(from: token.utf8)
+            let slot = Slot(kind: field.kind, isRequired: field.isRequired, token: UnsafeRawBufferPointer(bytes))
+            (slots + index).initialize(to: slot)
+        }
+    }
+}
