@@ -5,7 +5,7 @@
 --   list_price  its price in the catalogue, an integer in billionths of a dollar
 --   size_gb     its size, in whole GB
 --
--- It returns the amount to charge, an integer in billionths of a dollar. Ten percent off for enterprise users would be
+-- It returns the amount to charge, an integer in billionths of a dollar. Ten percent off for enterprise users:
 --   if user_type == "enterprise" then return list_price - list_price // 10 end
 -- (// divides integers; a plain / makes a floating-point number, which Florin refuses).
 

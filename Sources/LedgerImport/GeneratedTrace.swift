@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// A log in the Standard Workload Format, made up from a seed: what tests and scripts bill where no real one is at hand.
+/// A log in the Standard Workload Format, made up from a seed: what tests and scripts bill where no real one is at
+/// hand.
 ///
 /// It has the shape of the NASA Ames iPSC/860 log (`Scripts/import/nasa.lua` maps both): three months of many short and
 /// few long jobs, powers of two of processors, a few busy users and many quiet ones, system personnel in group 2, jobs
@@ -41,7 +42,8 @@ package struct GeneratedTrace: Hashable, Sendable {
             let length = random.below(16)
             rows.append(
                 Row(
-                    id: id, submit: submit, run: random.below(100) == 0 ? 0 : (1 << length) - 1 + random.below(1 << length),
+                    id: id, submit: submit,
+                    run: random.below(100) == 0 ? 0 : (1 << length) - 1 + random.below(1 << length),
                     procs: 1 << min(random.below(8), random.below(9)), user: user, group: user % 7 == 5 ? 2 : 1))
         }
         return rows
@@ -60,13 +62,16 @@ package struct GeneratedTrace: Hashable, Sendable {
 
             """
         for row in rows() {
-            text += "\(row.id) \(row.submit) -1 \(row.run) \(row.procs) -1 -1 -1 -1 -1 -1 \(row.user) \(row.group) -1 -1 -1 -1 -1\n"
+            text += "\(row.id) \(row.submit) -1 \(row.run) \(row.procs) -1 -1 -1 -1 -1 -1 "
+            text += "\(row.user) \(row.group) -1 -1 -1 -1 -1\n"
         }
         return Array(text.utf8)
     }
 
     package func write(to path: String) throws(ImportError) {
-        guard let file = fopen(path, "w") else { throw ImportError(.file, "\(path): \(String(cString: strerror(errno)))") }
+        guard let file = fopen(path, "w") else {
+            throw ImportError(.file, "\(path): \(String(cString: strerror(errno)))")
+        }
         let bytes = text()
         let written = fwrite(bytes, 1, bytes.count, file)
         guard fclose(file) == 0, written == bytes.count else {

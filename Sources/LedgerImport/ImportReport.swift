@@ -57,7 +57,8 @@ package struct ImportReport: Hashable, Sendable {
                 cells.append(#""\#(type.text)/\#(tier.text)":{"sessions":\#(line.sessions),"total":"\#(line.total)"}"#)
             }
         }
-        return #"{"sessions":\#(sessions),"users":\#(users),"total":"\#(total)","by":{\#(cells.joined(separator: ","))}}"#
+        return
+            #"{"sessions":\#(sessions),"users":\#(users),"total":"\#(total)","by":{\#(cells.joined(separator: ","))}}"#
     }
 
     /// The same as a table for people, with what this run did.

@@ -65,7 +65,9 @@ final class LineSource {
         var searched = start
         while true {
             let newline = text.withUnsafeBytes { bytes -> Int? in
-                guard searched < end, let found = memchr(bytes.baseAddress! + searched, 0x0A, end - searched) else { return nil }
+                guard searched < end, let found = memchr(bytes.baseAddress! + searched, 0x0A, end - searched) else {
+                    return nil
+                }
                 return UnsafeRawPointer(found) - bytes.baseAddress!
             }
             if let newline {
@@ -122,7 +124,9 @@ final class LineSource {
         }
         let stream = stream!
         if isBetweenMembers {  // gzip files may be concatenated
-            guard raw[pending.lowerBound] == 0x1F else { throw Failure(text: "bytes that are no gzip data behind its end", isSystem: false) }
+            guard raw[pending.lowerBound] == 0x1F else {
+                throw Failure(text: "bytes that are no gzip data behind its end", isSystem: false)
+            }
             inflateReset(stream)
             isBetweenMembers = false
         }

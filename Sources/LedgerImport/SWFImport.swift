@@ -40,7 +40,9 @@ package struct SWFImport: Sendable {
 
     package static func defaultSource(of file: String) -> String {
         var name = file.split(separator: "/").last ?? ""
-        for suffix in [".gz", ".swf"] where name.hasSuffix(suffix) && name.count > suffix.count { name.removeLast(suffix.count) }
+        for suffix in [".gz", ".swf"] where name.hasSuffix(suffix) && name.count > suffix.count {
+            name.removeLast(suffix.count)
+        }
         return String(name)
     }
 
@@ -87,15 +89,18 @@ package struct SWFImport: Sendable {
                 index = customers.count
                 known[job.user] = index
                 guard reference(job.user).utf8.count <= ShortText.capacity else {
-                    throw jobs.log.mistake("'\(reference(job.user))' has more than \(ShortText.capacity) bytes; a shorter --name helps", kind: .map)
+                    throw jobs.log.mistake(
+                        "'\(reference(job.user))' has more than \(ShortText.capacity) bytes; a shorter --source helps",
+                        kind: .map)
                 }
                 customers.append(
-                    Customer(id: job.user, type: job.type, line: jobs.log.line, firstSession: job.session, month: month))
+                    Customer(id: job.user, type: job.type, line: jobs.log.line, firstSession: job.session, month: month)
+                )
             }
-            guard customers[index].type == job.type else {
+            let (type, line) = (customers[index].type, customers[index].line)
+            guard type == job.type else {
                 throw jobs.log.mistake(
-                    "user \(job.user) is \(job.type.text) here and \(customers[index].type.text) in line \(customers[index].line)",
-                    kind: .map)
+                    "user \(job.user) is \(job.type.text) here and \(type.text) in line \(line)", kind: .map)
             }
             if customers[index].month != month {
                 customers[index].month = month
@@ -115,8 +120,11 @@ package struct SWFImport: Sendable {
         return customers
     }
 
-    private func price(of job: Job, for customer: Customer, by rule: RuleVM, _ jobs: JobReader) throws(ImportError) -> Money {
-        let query = PriceQuery.sessionRuntime(type: job.type, tier: job.tier, secondsThisMonth: customer.secondsThisMonth)
+    private func price(of job: Job, for customer: Customer, by rule: RuleVM, _ jobs: JobReader) throws(ImportError)
+        -> Money
+    {
+        let query = PriceQuery.sessionRuntime(
+            type: job.type, tier: job.tier, secondsThisMonth: customer.secondsThisMonth)
         let answer: PriceAnswer
         do throws(RuleError) {
             answer = try rule.evaluate(query)
@@ -151,13 +159,15 @@ package struct SWFImport: Sendable {
     /// when the import is repeated much later.
     func email(of user: String) -> String { "\(Self.plain(user))@\(Self.plain(source)).import.invalid" }
 
-    /// Letters, digits and hyphens; everything else, and capitals (addresses are compared without case), as two hex digits.
+    /// Letters, digits and hyphens; everything else, and capitals (addresses are compared without case), as an x and
+    /// two hexadecimal digits.
     private static func plain(_ text: String) -> String {
         var bytes: [UInt8] = []
         let digits = Array("0123456789abcdef".utf8)
         for byte in text.utf8 {
             switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "w"), UInt8(ascii: "y")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            case UInt8(ascii: "a")...UInt8(ascii: "w"), UInt8(ascii: "y")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"),
                 UInt8(ascii: "-"):
                 bytes.append(byte)
             default:  // x is the escape, so it is escaped itself
@@ -177,7 +187,8 @@ package struct SWFImport: Sendable {
         }
     }
 
-    private func createUsers(_ customers: ArraySlice<Customer>, _ report: inout ImportReport) async throws(ImportError) {
+    private func createUsers(_ customers: ArraySlice<Customer>, _ report: inout ImportReport) async throws(ImportError)
+    {
         let created = try await ask(
             customers.map {
                 ["USER", "CREATE", email(of: $0.id), "ID", $0.id, "TYPE", $0.type.text, "KEY", reference($0.id)]
@@ -187,7 +198,9 @@ package struct SWFImport: Sendable {
         var credits: [(customer: Customer, had: Money)] = []
         for (customer, answer) in zip(customers, created) {
             if let error = answer.error {
-                guard error.code == "EXISTS" || error.code == "KEYREUSED" else { throw refused(customer, "USER CREATE", error) }
+                guard error.code == "EXISTS" || error.code == "KEYREUSED" else {
+                    throw refused(customer, "USER CREATE", error)
+                }
                 existing.append(customer)
             } else {
                 if !isReplayed(answer) { report.usersCreated += 1 }
@@ -258,7 +271,9 @@ package struct SWFImport: Sendable {
             wave = next
         }
         guard report.sessions == total else {
-            throw ImportError(.file, "\(jobs.log.name) changed while it was read: \(total) sessions at first, then \(report.sessions)")
+            throw ImportError(
+                .file, "\(jobs.log.name) changed while it was read: \(total) sessions at first, then \(report.sessions)"
+            )
         }
     }
 
@@ -269,23 +284,50 @@ package struct SWFImport: Sendable {
         return wave
     }
 
-    private func command(for job: Job) -> [String] {
+    private func command(for job: Job) -> [[UInt8]] {
         let start = job.start.nanoseconds / 1_000_000_000
         return [
-            "SESSION", "RECORD", job.session, job.user, job.tier.text, "FROM", unix(start), "TO", unix(start + job.seconds),
+            Words.session, Words.record, Array(job.session.utf8), Array(job.user.utf8),
+            Words.tiers[Int(job.tier.rawValue)],
+            Words.from, unix(start), Words.to, unix(start + job.seconds),
         ]
     }
 
     /// Unix seconds; before 1970 they would be negative, so RFC 3339.
-    private func unix(_ seconds: Int64) -> String { seconds < 0 ? "\(Timestamp(seconds: seconds))" : "\(seconds)" }
+    private func unix(_ seconds: Int64) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        if seconds < 0 {
+            Timestamp(seconds: seconds).append(to: &bytes)
+        } else {
+            Decimal.append(UInt64(seconds), to: &bytes)
+        }
+        return bytes
+    }
+
+    /// What all commands of pass 2 share, made once.
+    private enum Words {
+        static let session = Array("SESSION".utf8)
+        static let record = Array("RECORD".utf8)
+        static let from = Array("FROM".utf8)
+        static let to = Array("TO".utf8)
+        static let tiers = Tier.allCases.map { Array($0.text.utf8) }
+    }
 
     private func receive(_ answer: RESPValue, _ job: Job, _ report: inout ImportReport) throws(ImportError) {
-        func mistake(_ text: String) -> ImportError { ImportError(.ledger, "line \(job.line): session \(job.session): \(text)") }
-        if let error = answer.error {
-            throw mistake(error.code == "EXISTS" ? "\(error.text) (it was billed before with other arguments)" : error.text)
+        func mistake(_ text: String) -> ImportError {
+            ImportError(.ledger, "line \(job.line): session \(job.session): \(text)")
         }
-        guard let amount = answer["amount"]?.string.flatMap({ Money($0) }) else { throw mistake("the receipt has no amount") }
-        guard report.add(amount, job.type, job.tier) else { throw mistake("the sum of all sessions exceeds \(Money.max) USD") }
+        if let error = answer.error {
+            throw mistake(
+                error.code == "EXISTS" ? "\(error.text) (it was billed before with other arguments)" : error.text)
+        }
+        guard let amount = answer["amount"]?.string.flatMap({ Money($0) }) else {
+            throw mistake("the receipt has no amount")
+        }
+        guard report.add(amount, job.type, job.tier) else {
+            throw mistake("the sum of all sessions exceeds \(Money.max) USD")
+        }
         if isReplayed(answer) { report.billedBefore += 1 }
     }
 
@@ -304,10 +346,13 @@ package struct SWFImport: Sendable {
         return value == "1" || value == "true"
     }
 
-    /// Sends commands and answers one value each. A ledger that is `BUSY` is asked again, for the commands it refused.
     private func ask(_ commands: [[String]]) async throws(ImportError) -> [RESPValue] {
-        guard !commands.isEmpty else { return [] }
-        let words = commands.map { $0.map { Array($0.utf8) } }
+        try await ask(commands.map { $0.map { Array($0.utf8) } })
+    }
+
+    /// Sends commands and answers one value each. A ledger that is `BUSY` is asked again, for the commands it refused.
+    private func ask(_ words: [[[UInt8]]]) async throws(ImportError) -> [RESPValue] {
+        guard !words.isEmpty else { return [] }
         do {
             var answers = try await port.send(words)
             var delay = 1
@@ -315,7 +360,9 @@ package struct SWFImport: Sendable {
                 let busy = answers.indices.filter { answers[$0].error?.code == "BUSY" }
                 if busy.isEmpty { break }
                 try await Task.sleep(for: .milliseconds(delay))
-                for (index, answer) in zip(busy, try await port.send(busy.map { words[$0] })) { answers[index] = answer }
+                for (index, answer) in zip(busy, try await port.send(busy.map { words[$0] })) {
+                    answers[index] = answer
+                }
                 delay *= 2
             }
             return answers
@@ -372,10 +419,13 @@ final class JobReader {
             // Nanoseconds in 64 bits reach from 1677 to 2262.
             let limit: Int64 = 9_223_372_036
             guard abs(mapped.start) < limit, mapped.seconds < limit, mapped.start + mapped.seconds < limit else {
-                throw log.mistake("a session from \(mapped.start) for \(mapped.seconds) s lies outside the years 1678 to 2261", kind: .map)
+                throw log.mistake(
+                    "a session from \(mapped.start) for \(mapped.seconds) s lies outside the years 1678 to 2261",
+                    kind: .map)
             }
             let session = mapped.session ?? "\(source):\(log.job[0])"
-            for (what, text) in [("session", session), ("user", mapped.user)] where text.utf8.count > ShortText.capacity {
+            for (what, text) in [("session", session), ("user", mapped.user)] where text.utf8.count > ShortText.capacity
+            {
                 throw log.mistake("the \(what) '\(text)' has more than \(ShortText.capacity) bytes", kind: .map)
             }
             return Job(

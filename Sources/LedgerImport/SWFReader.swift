@@ -1,11 +1,13 @@
 /// The Standard Workload Format of the Parallel Workloads Archive: one job a line, 18 columns of integers separated by
-/// blanks, -1 for "unknown"; comments begin with `;`, and those of the header name values, such as `; UnixStartTime: 0`.
+/// blanks, -1 for "unknown"; comments begin with `;`, and those of the header name values, such as
+/// `; UnixStartTime: 0`.
 ///
 /// Reads plain or gzipped files, one job after the other, in constant memory. Every error names the line.
 package final class SWFReader {
     /// The fields of a job, in the order of its values: the columns, then the header's UnixStartTime.
     package static let columns: [StaticString] = [
-        "id", "submit", "wait", "run", "procs", "cpu", "mem", "req_procs", "req_time", "req_mem", "status", "user", "group",
+        "id", "submit", "wait", "run", "procs", "cpu", "mem", "req_procs", "req_time", "req_mem", "status", "user",
+        "group",
         "app", "queue", "partition", "prev", "think", "epoch",
     ]
     private static let count = 18
@@ -44,7 +46,8 @@ package final class SWFReader {
             case .mistake(let text): throw mistake(text)
             case .job:
                 guard let epoch else {
-                    throw mistake("a job before the header has said '; UnixStartTime: ...', without which its times mean nothing")
+                    throw mistake(
+                        "a job before the header has said '; UnixStartTime: ...', without which its times mean nothing")
                 }
                 job[Self.count] = epoch
                 return true
@@ -92,7 +95,9 @@ package final class SWFReader {
         guard let colon = text.firstIndex(of: ":") else { return .blank }
         guard trimmed(text[..<colon]) == "UnixStartTime" else { return .blank }
         let value = trimmed(text[text.index(after: colon)...])
-        guard let seconds = Int64(value) else { return .mistake("UnixStartTime is '\(value.prefix(40))', not an integer") }
+        guard let seconds = Int64(value) else {
+            return .mistake("UnixStartTime is '\(value.prefix(40))', not an integer")
+        }
         return .start(seconds)
     }
 

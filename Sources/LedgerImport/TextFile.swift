@@ -9,6 +9,8 @@ func readText(_ path: String) throws(ImportError) -> String {
     let count = fread(&bytes, 1, bytes.count, file)
     guard ferror(file) == 0 else { throw ImportError(.map, "\(path): it cannot be read") }
     guard count <= limit else { throw ImportError(.map, "\(path): longer than \(limit) bytes") }
-    guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw ImportError(.map, "\(path): not UTF-8") }
+    guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+        throw ImportError(.map, "\(path): not UTF-8")
+    }
     return text
 }

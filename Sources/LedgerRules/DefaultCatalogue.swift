@@ -12,7 +12,8 @@ package enum DefaultCatalogue {
         package var gigabytes: Int64
         package var cost: Money
 
-        package init(id: ShortText, name: String, description: String, category: String, gigabytes: Int64, cost: Money) {
+        package init(id: ShortText, name: String, description: String, category: String, gigabytes: Int64, cost: Money)
+        {
             self.id = id
             self.name = name
             self.description = description

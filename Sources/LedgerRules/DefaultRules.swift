@@ -1,74 +1,76 @@
-// The copy of Scripts/rules/*.lua that is built into the binary, byte for byte; a test compares the two. After a change
-// there, paste the file here.
+// The copy of Scripts/rules/*.lua that is built into the binary, byte for byte but for the indentation that the
+// compiler takes off again; a test compares the two. After a change there, paste the file here.
 
 enum DefaultRules {
     static let sessionRuntime = #"""
--- What an hour of a session costs.
---
--- A rule is a file that ends with `return function … end`. Florin calls the function whenever a session is admitted,
--- quoted or recorded; the answer is journaled with the session, so a later change of this file changes no bill.
---
---   user_type           "free", "pro", "enterprise" or "admin"
---   tier                "small", "medium", "large" or "gpu"
---   seconds_this_month  what the user has used in this UTC month before this session, in whole seconds
---
--- It returns a rate, and the list rate (what the price list asks; kept beside the charge, never charged itself).
--- Both are integers in billionths of a dollar per hour; usd"0.05" writes them, exactly. 0.05 alone would be a
--- floating-point number, which Florin refuses. Instead of a rate a rule may return steps: { {0, usd"0.05"},
--- {100, usd"0.04"} } costs 0.05 an hour at first and 0.04 from hour 100 of the session on.
---
--- To change a price: edit, then RULE LOAD, RULE CHECK, RULE ACTIVATE.
+        -- What an hour of a session costs.
+        --
+        -- A rule is a file that ends with `return function ... end`. Florin calls the function whenever a session is
+        -- admitted, quoted or recorded; the answer is journaled with the session, so a later version changes no bill.
+        --
+        --   user_type           "free", "pro", "enterprise" or "admin"
+        --   tier                "small", "medium", "large" or "gpu"
+        --   seconds_this_month  what the user has used in this UTC month before this session, in whole seconds
+        --
+        -- It returns a rate, and the list rate (what the price list asks: kept beside the charge, never charged).
+        -- Both are integers in billionths of a dollar per hour; usd"0.05" writes them, exactly. 0.05 alone would be a
+        -- floating-point number, which Florin refuses. Instead of a rate a rule may return steps:
+        --   { {0, usd"0.05"}, {100, usd"0.04"} }
+        -- costs 0.05 an hour at first and 0.04 from hour 100 of the session on.
+        --
+        -- To change a price on a running server: RULE LOAD session_runtime <this text>, then RULE CHECK, then
+        -- RULE ACTIVATE. Sessions that run keep the tariff they began with.
 
-local per_hour = {
-  free       = { small = usd"0.05",  medium = usd"0.075",  large = usd"0.10", gpu = usd"0.25"  },
-  pro        = { small = usd"0.025", medium = usd"0.0375", large = usd"0.05", gpu = usd"0.125" },
-  enterprise = { small = usd"0.01",  medium = usd"0.015",  large = usd"0.02", gpu = usd"0.05"  },
-  admin      = { small = 0,          medium = 0,           large = 0,         gpu = 0          },
-}
+        local per_hour = {
+          free       = { small = usd"0.05",  medium = usd"0.075",  large = usd"0.10", gpu = usd"0.25"  },
+          pro        = { small = usd"0.025", medium = usd"0.0375", large = usd"0.05", gpu = usd"0.125" },
+          enterprise = { small = usd"0.01",  medium = usd"0.015",  large = usd"0.02", gpu = usd"0.05"  },
+          admin      = { small = 0,          medium = 0,           large = 0,         gpu = 0          },
+        }
 
-return function(user_type, tier, seconds_this_month)
-  return per_hour[user_type][tier], per_hour.free[tier]
-end
+        return function(user_type, tier, seconds_this_month)
+          return per_hour[user_type][tier], per_hour.free[tier]
+        end
 
-"""#
+        """#
 
     static let storage = #"""
--- What a gigabyte of storage costs for a month.
---
---   user_type  "free", "pro", "enterprise" or "admin"
---   kind       "bucket" or "filestore"
---   gigabytes  the resource's size, in whole GB
---
--- It returns a rate in billionths of a dollar per GB and month (and may return a list rate, or steps, as
--- session_runtime.lua explains). A resource that lived for half of a month costs half; Florin does that division,
--- exactly, with the real length of the month.
+        -- What a gigabyte of storage costs for a month.
+        --
+        --   user_type  "free", "pro", "enterprise" or "admin"
+        --   kind       "bucket" or "filestore"
+        --   gigabytes  the resource's size, in whole GB
+        --
+        -- It returns a rate in billionths of a dollar per GB and month (and may return a list rate, or steps, as
+        -- session_runtime.lua explains). A resource that lived for half of a month costs half; Florin does that
+        -- division, exactly, with the real length of the month.
 
-local per_gb_month = {
-  bucket    = usd"0.02",
-  filestore = usd"0.17",
-}
+        local per_gb_month = {
+          bucket    = usd"0.02",
+          filestore = usd"0.17",
+        }
 
-return function(user_type, kind, gigabytes)
-  return per_gb_month[kind]
-end
+        return function(user_type, kind, gigabytes)
+          return per_gb_month[kind]
+        end
 
-"""#
+        """#
 
     static let spacePurchase = #"""
--- What a ready-made space costs, once.
---
---   user_type   "free", "pro", "enterprise" or "admin"
---   space       the space's id in the catalogue, such as "ml-ready"
---   list_price  its price in the catalogue, an integer in billionths of a dollar
---   size_gb     its size, in whole GB
---
--- It returns the amount to charge, an integer in billionths of a dollar. Ten percent off for enterprise users would be
---   if user_type == "enterprise" then return list_price - list_price // 10 end
--- (// divides integers; a plain / makes a floating-point number, which Florin refuses).
+        -- What a ready-made space costs, once.
+        --
+        --   user_type   "free", "pro", "enterprise" or "admin"
+        --   space       the space's id in the catalogue, such as "ml-ready"
+        --   list_price  its price in the catalogue, an integer in billionths of a dollar
+        --   size_gb     its size, in whole GB
+        --
+        -- It returns the amount to charge, an integer in billionths of a dollar. Ten percent off for enterprise users:
+        --   if user_type == "enterprise" then return list_price - list_price // 10 end
+        -- (// divides integers; a plain / makes a floating-point number, which Florin refuses).
 
-return function(user_type, space, list_price, size_gb)
-  return list_price
-end
+        return function(user_type, space, list_price, size_gb)
+          return list_price
+        end
 
-"""#
+        """#
 }

@@ -58,7 +58,8 @@ package struct Explanation: Sendable {
         case .reproduced: return "\(recorded), reproduced"
         case .differs(let answer): return "\(recorded), but the rule now says \(answer.described)"
         case .failed(let error): return "\(recorded), but the rule now fails: \(error.text)"
-        case .otherSource(let identity): return "\(recorded), but the source at hand is another one, \(identity.digest.hex)"
+        case .otherSource(let identity):
+            return "\(recorded), but the source at hand is another one, \(identity.digest.hex)"
         case .noRule: return "\(recorded), no rule was active"
         }
     }

@@ -45,11 +45,13 @@ package final class MapVM {
         let result = clua_result(state, 0)
         if result.kind == .CLUA_NIL { return nil }
         guard result.kind == .CLUA_TABLE else {
-            throw mistake("returned \(result.described) instead of a table { user =, type =, tier =, seconds =, start = }")
+            throw mistake(
+                "returned \(result.described) instead of a table { user =, type =, tier =, seconds =, start = }")
         }
         let fields = Field.allCases.map { index(of: $0) }
         if let unknown = clua_unknown_field(state, fields, Int32(fields.count)) {
-            throw mistake("returned a field \(String(cString: unknown)); user, type, tier, seconds, start and session are known")
+            throw mistake(
+                "returned a field \(String(cString: unknown)); user, type, tier, seconds, start and session are known")
         }
         guard let type = UserType(text: try text(.type)) else {
             throw mistake("returned the type \"\(try text(.type))\"; the types are free, pro, enterprise, admin")

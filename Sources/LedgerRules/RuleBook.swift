@@ -1,7 +1,8 @@
 internal import Crypto
 package import LedgerCore
 
-/// The versions of every rule, and which of them is active: the writer's own, asked once per command that needs a price.
+/// The versions of every rule, and which of them is active: the writer's own, asked once per command that needs a
+/// price.
 ///
 /// It mirrors what the journal says (`RuleLoaded`, `RuleActivated`): whoever applies these events tells it, and after a
 /// restart fills it from the state. Sources compile when they are first needed and again after a version was stopped by
@@ -77,7 +78,11 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
             if name == .purchaseBonus { return Priced(answer: .amount(.zero), rule: .none) }
             throw RuleError(
                 .missing,
-                "no rule '\(name.text)' is active: RULE LOAD \(name.text) <source>, then RULE ACTIVATE \(name.text) <version>")
+                """
+                no rule '\(name.text)' is active: RULE LOAD \(name.text) <source>, then \
+                RULE ACTIVATE \(name.text) <version>
+                """
+            )
         }
         return try ask(version, query)
     }
@@ -88,7 +93,8 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
         let name = query.rule
         if let version = active[Int(name.rawValue)], version.identity == identity { return try ask(version, query) }
         guard let version = versions[Key(name: name, identity: identity)] else {
-            throw RuleError(.missing, "there is no version \(identity.digest.hex) of rule '\(name.text)': RULE LIST shows them")
+            throw RuleError(
+                .missing, "there is no version \(identity.digest.hex) of rule '\(name.text)': RULE LIST shows them")
         }
         return try ask(version, query)
     }

@@ -12,7 +12,8 @@ package struct RuleCheck: Sendable {
 
     package let name: RuleName
     package let identity: RuleIdentity
-    /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there are more.
+    /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there
+    /// are more.
     package let findings: [Finding]
     /// The answers for user type × tier, × kind of storage, × space of the catalogue, or × some purchases.
     package let book: PriceBook
@@ -21,7 +22,8 @@ package struct RuleCheck: Sendable {
     package static let maximumFindings = 20
 
     /// Runs the whole check; never throws. Costs some dozens of calls, each within the sandbox's budget.
-    package init(_ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
+    package init(
+        _ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
         sandbox: RuleSandbox = .rule
     ) {
         self.name = name
@@ -37,10 +39,14 @@ package struct RuleCheck: Sendable {
             var second = Interrogation(name, source: source, sandbox: sandbox)
             for (query, answer) in zip(samples, answers).reversed() {
                 let again = second.ask(query)
-                if again != answer {
-                    findings.append(
-                        Finding(query: query, text: "\(query.call) answers \(answer.described) first and \(again.described) later: it depends on more than its arguments"))
-                }
+                guard again != answer else { continue }
+                findings.append(
+                    Finding(
+                        query: query,
+                        text: """
+                            \(query.call) answers \(answer.described) first and \(again.described) later: \
+                            it depends on more than its arguments
+                            """))
             }
         }
         if findings.count > Self.maximumFindings {
@@ -49,11 +55,15 @@ package struct RuleCheck: Sendable {
         }
         self.findings = findings
         self.book = PriceBook(
-            rows: zip(book, answers).compactMap { query, answer in answer.map { PriceBook.Row(query: query, answer: $0) } })
+            rows: zip(book, answers).compactMap { query, answer in
+                answer.map { PriceBook.Row(query: query, answer: $0) }
+            })
     }
 
     /// The rows of the price book, in a fixed order.
-    package static func questions(_ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces) -> [PriceQuery] {
+    package static func questions(_ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces)
+        -> [PriceQuery]
+    {
         UserType.allCases.flatMap { type -> [PriceQuery] in
             switch name {
             case .sessionRuntime:
@@ -63,7 +73,9 @@ package struct RuleCheck: Sendable {
             case .spacePurchase:
                 catalogue.map { .spacePurchase(type: type, space: $0.id, listPrice: $0.cost, gigabytes: $0.gigabytes) }
             case .purchaseBonus:
-                [10, 25, 100, 1000, 10_000].map { .purchaseBonus(type: type, amount: Money(nanos: $0 * Money.dollar.nanos)) }
+                [10, 25, 100, 1000, 10_000].map {
+                    .purchaseBonus(type: type, amount: Money(nanos: $0 * Money.dollar.nanos))
+                }
             }
         }
     }
@@ -142,7 +154,9 @@ extension PriceAnswer {
         case .amount(let amount): return "\(amount)"
         case .tariff(let tariff):
             var text = "\(Money(nanos: tariff.rate))"
-            for step in tariff.steps { text += ", from hour \(step.from.nanoseconds / 3_600_000_000_000) \(Money(nanos: step.rate))" }
+            for step in tariff.steps {
+                text += ", from hour \(step.from.nanoseconds / 3_600_000_000_000) \(Money(nanos: step.rate))"
+            }
             return tariff.listRate == tariff.rate ? text : "\(text) (list \(Money(nanos: tariff.listRate)))"
         }
     }

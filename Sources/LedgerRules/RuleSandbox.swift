@@ -1,4 +1,5 @@
 internal import CLua
+package import LedgerCore
 
 /// What rules may use: names from the closed list (`Sources/CLua/closed_list.h`) and so much work and memory per call.
 ///
@@ -36,7 +37,7 @@ package struct RuleSandbox: Hashable, Sendable {
     package static let maximumSource = 64 << 10
 
     /// The highest amount a one-time rule may return.
-    package static let maximumAmount = 1_000_000 * 1_000_000_000
+    package static let maximumAmount = Money(nanos: 1_000_000 * 1_000_000_000)
 
     /// "Lua 5.4.4": the interpreter in use.
     package static var interpreter: String { String(cString: clua_release()) }

@@ -80,7 +80,8 @@ package final class RuleVM {
         }
         if first.kind == .CLUA_INTEGER {
             let rate = try self.rate(first, "rate", query)
-            return Tariff(rate: rate, listRate: second.kind == .CLUA_NIL ? rate : try self.rate(second, "list rate", query))
+            return Tariff(
+                rate: rate, listRate: second.kind == .CLUA_NIL ? rate : try self.rate(second, "list rate", query))
         }
         guard first.kind == .CLUA_TABLE else { throw notAnInteger(first, "rate", query) }
         var tariff = try steps(query)
@@ -108,7 +109,9 @@ package final class RuleVM {
                 throw mistake(query, "returned steps that begin at hour \(from.integer); the first begins at 0")
             }
             guard from.integer > last else {
-                throw mistake(query, "returned step \(row) from hour \(from.integer) after one from hour \(last); they must ascend")
+                throw mistake(
+                    query,
+                    "returned step \(row) from hour \(from.integer) after one from hour \(last); they must ascend")
             }
             guard from.integer <= Self.maximumHours else {
                 throw mistake(query, "returned step \(row) from hour \(from.integer), beyond \(Self.maximumHours)")
@@ -127,36 +130,35 @@ package final class RuleVM {
     /// 114 years; later steps would not fit into a ``TimeSpan`` comfortably.
     private static let maximumHours: Int64 = 1_000_000
 
-    private func rate(_ value: clua_value, _ what: @autoclosure () -> String, _ query: PriceQuery) throws(RuleError) -> Int64 {
-        guard value.kind == .CLUA_INTEGER else { throw notAnInteger(value, what(), query) }
-        guard value.integer >= 0 else {
-            throw mistake(query, "returned a negative \(what()), \(value.integer) (\(Money(nanos: value.integer)) USD)")
-        }
-        guard value.integer <= Tariff.maximumRate else {
-            throw mistake(
-                query,
-                "returned the \(what()) \(value.integer) (\(Money(nanos: value.integer)) USD), above the ceiling of \(Money(nanos: Tariff.maximumRate)) USD"
-            )
-        }
-        return value.integer
-    }
-
     private func amount(_ query: PriceQuery) throws(RuleError) -> Money {
-        let first = clua_result(state, 0)
-        guard first.kind == .CLUA_INTEGER else { throw notAnInteger(first, "amount", query) }
         guard clua_result(state, 1).kind == .CLUA_NIL, clua_result(state, 2).kind == .CLUA_NIL else {
             throw mistake(query, "returned more than one value; an amount is all it may return")
         }
-        guard first.integer >= 0 else {
-            throw mistake(query, "returned a negative amount, \(first.integer) (\(Money(nanos: first.integer)) USD)")
+        let ceiling = RuleSandbox.maximumAmount.nanos
+        return Money(nanos: try price(clua_result(state, 0), "amount", ceiling: ceiling, query))
+    }
+
+    private func rate(_ value: clua_value, _ what: @autoclosure () -> String, _ query: PriceQuery) throws(RuleError)
+        -> Int64
+    {
+        try price(value, what(), ceiling: Tariff.maximumRate, query)
+    }
+
+    private func price(
+        _ value: clua_value, _ what: @autoclosure () -> String, ceiling: Int64, _ query: PriceQuery
+    ) throws(RuleError) -> Int64 {
+        guard value.kind == .CLUA_INTEGER else { throw notAnInteger(value, what(), query) }
+        let nanos = value.integer
+        guard nanos >= 0 else {
+            throw mistake(query, "returned a negative \(what()), \(nanos) (\(Money(nanos: nanos)) USD)")
         }
-        guard first.integer <= RuleSandbox.maximumAmount else {
+        guard nanos <= ceiling else {
+            let limit = Money(nanos: ceiling)
             throw mistake(
                 query,
-                "returned the amount \(first.integer) (\(Money(nanos: first.integer)) USD), above the ceiling of \(Money(nanos: Int64(RuleSandbox.maximumAmount))) USD"
-            )
+                "returned the \(what()) \(nanos) (\(Money(nanos: nanos)) USD), above the ceiling of \(limit) USD")
         }
-        return Money(nanos: first.integer)
+        return nanos
     }
 
     private func notAnInteger(_ value: clua_value, _ what: String, _ query: PriceQuery) -> RuleError {
@@ -175,7 +177,8 @@ package final class RuleVM {
         let pointers = words.map { word in
             UnsafeRawPointer(word.utf8Start).assumingMemoryBound(to: CChar.self) as UnsafePointer<CChar>?
         }
-        guard let state = pointers.withUnsafeBufferPointer({ clua_new(sandbox.limits, $0.baseAddress, Int32($0.count)) })
+        guard
+            let state = pointers.withUnsafeBufferPointer({ clua_new(sandbox.limits, $0.baseAddress, Int32($0.count)) })
         else { throw RuleError(.memory, "the sandbox itself needs more than \(sandbox.memory) bytes") }
         return state
     }

@@ -124,7 +124,9 @@ final class FakeLedger: CommandPort {
                     : refuse("KEYREUSED", "this KEY was used before with other arguments")
             }
             if state.users[id] != nil { return refuse("EXISTS", "this user exists already") }
-            if state.users.values.contains(where: { $0.email == email }) { return refuse("EXISTS", "this e-mail exists already") }
+            if state.users.values.contains(where: { $0.email == email }) {
+                return refuse("EXISTS", "this e-mail exists already")
+            }
             state.users[id] = User(email: email, type: type, available: type == "free" ? 5_000_000_000 : 0)
             state.keys[key] = words
             return receipt([("id", id), ("bonus", type == "free" ? "5.00" : "0.00")])
@@ -137,7 +139,8 @@ final class FakeLedger: CommandPort {
         case ("CREDIT", "ADJUST"):
             let (user, amount, reference) = (words[2], words[3], words[7])
             if let before = state.references[reference] {
-                return before == words ? receipt([("amount", amount)], replayed: true) : refuse("EXISTS", "this reference exists already")
+                return before == words
+                    ? receipt([("amount", amount)], replayed: true) : refuse("EXISTS", "this reference exists already")
             }
             state.references[reference] = words
             state.users[user]!.available += Self.nanos(amount)
@@ -150,7 +153,8 @@ final class FakeLedger: CommandPort {
             if let answer = state.answersRecord { return answer }
             if let before = state.sessions[id] {
                 return before.words == words
-                    ? receipt([("amount", Self.money(before.amount))], replayed: true) : refuse("EXISTS", "this session exists already")
+                    ? receipt([("amount", Self.money(before.amount))], replayed: true)
+                    : refuse("EXISTS", "this session exists already")
             }
             guard let owner = state.users[user] else { return refuse("NOTFOUND", "no such user") }
             let seconds = Int64(words[8])! - Int64(words[6])!

@@ -45,7 +45,8 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         #expect(report.total == Money("5.290031945")!)
         #expect(
             report.json
-                == #"{"sessions":6,"users":3,"total":"5.290031945","by":{"free/small":{"sessions":1,"total":"5.00"},"free/large":{"sessions":1,"total":"0.000027778"},"pro/small":{"sessions":1,"total":"0.025"},"pro/gpu":{"sessions":1,"total":"0.25"},"enterprise/small":{"sessions":1,"total":"0.00"},"enterprise/medium":{"sessions":1,"total":"0.015004167"}}}"#)
+                == #"{"sessions":6,"users":3,"total":"5.290031945","by":{"free/small":{"sessions":1,"total":"5.00"},"free/large":{"sessions":1,"total":"0.000027778"},"pro/small":{"sessions":1,"total":"0.025"},"pro/gpu":{"sessions":1,"total":"0.25"},"enterprise/small":{"sessions":1,"total":"0.00"},"enterprise/medium":{"sessions":1,"total":"0.015004167"}}}"#
+        )
         let state = ledger.snapshot
         #expect(state.log.filter { $0[1] == "RECORD" }.map { $0[2] } == (1...6).map { "t:\($0)" })
         #expect(
@@ -66,7 +67,8 @@ private func failure(_ work: SWFImport) async -> ImportError? {
                 ["CREDIT", "ADJUST", "nasa-2", "0.02", "REASON", "import of t", "REF", "import:t:nasa-2"],  // 0.015004167
                 ["CREDIT", "ADJUST", "nasa-3", "0.01", "REASON", "import of t", "REF", "import:t:nasa-3"],  // 5.000027778 - 5.00
             ])
-        #expect(ledger.snapshot.users.values.allSatisfy { $0.debt == 0 && $0.available >= 0 && $0.available < 10_000_000 })
+        #expect(
+            ledger.snapshot.users.values.allSatisfy { $0.debt == 0 && $0.available >= 0 && $0.available < 10_000_000 })
     }
 
     @Test func `users whose sign-up credit suffices get nothing more`() async throws {
@@ -127,7 +129,9 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         var work = try SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger)
         work.window = 2
         let error = await failure(work)
-        #expect(error?.text == "connection lost; 4 of 6 sessions are known to be billed. Run it again: nothing is billed twice")
+        #expect(
+            error?.text
+                == "connection lost; 4 of 6 sessions are known to be billed. Run it again: nothing is billed twice")
     }
 
     @Test func `users that existed are billed and not topped up`() async throws {
@@ -207,7 +211,8 @@ private func failure(_ work: SWFImport) async -> ImportError? {
                        session = "s" .. job.id }
             end
             """
-        let report = try await SWFImport(file: file.path, mapName: "m.lua", mapSource: map, source: "t", port: ledger).run()
+        let report = try await SWFImport(file: file.path, mapName: "m.lua", mapSource: map, source: "t", port: ledger)
+            .run()
         #expect(report.sessions == 5)
         #expect(report.skipped == 1)
         #expect(Set(ledger.snapshot.users.keys) == ["1", "2", "3"])
@@ -233,36 +238,78 @@ private func failure(_ work: SWFImport) async -> ImportError? {
     // MARK: - Mistakes
 
     @Test(arguments: [
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = 1.5, start = 1 }", "returned the float 1.5 as 'seconds'; it must be an integer"),
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1e9 }", "returned the float 1000000000.0 as 'start'; it must be an integer"),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1.5, start = 1 }",
+            "returned the float 1.5 as 'seconds'; it must be an integer"
+        ),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1e9 }",
+            "returned the float 1000000000.0 as 'start'; it must be an integer"
+        ),
         ("return { user = 1, type = 'pro', tier = 'small', start = 1 }", "returned no 'seconds'"),
         ("return { user = 1, type = 'pro', tier = 'small', seconds = 1 }", "returned no 'start'"),
         ("return { type = 'pro', tier = 'small', seconds = 1, start = 1 }", "returned no 'user'"),
         ("return { user = 1, tier = 'small', seconds = 1, start = 1 }", "returned no 'type'"),
         ("return { user = 1, type = 'pro', seconds = 1, start = 1 }", "returned no 'tier'"),
-        ("return { user = 1, type = 'vip', tier = 'small', seconds = 1, start = 1 }", "returned the type \"vip\"; the types are free, pro, enterprise, admin"),
-        ("return { user = 1, type = 'pro', tier = 'huge', seconds = 1, start = 1 }", "returned the tier \"huge\"; the tiers are small, medium, large, gpu"),
+        (
+            "return { user = 1, type = 'vip', tier = 'small', seconds = 1, start = 1 }",
+            "returned the type \"vip\"; the types are free, pro, enterprise, admin"
+        ),
+        (
+            "return { user = 1, type = 'pro', tier = 'huge', seconds = 1, start = 1 }",
+            "returned the tier \"huge\"; the tiers are small, medium, large, gpu"
+        ),
         ("return { user = 1, type = 'pro', tier = 'small', seconds = -1, start = 1 }", "returned -1 seconds"),
-        ("return { user = '', type = 'pro', tier = 'small', seconds = 1, start = 1 }", "returned the text \"\" as 'user'; it must be a text or an integer"),
-        ("return { user = {}, type = 'pro', tier = 'small', seconds = 1, start = 1 }", "returned a table as 'user'; it must be a text or an integer"),
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1, sesion = 'x' }", "returned a field 'sesion'; user, type, tier, seconds, start and session are known"),
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1, 'x' }", "returned a field of type number"),
+        (
+            "return { user = '', type = 'pro', tier = 'small', seconds = 1, start = 1 }",
+            "returned the text \"\" as 'user'; it must be a text or an integer"
+        ),
+        (
+            "return { user = {}, type = 'pro', tier = 'small', seconds = 1, start = 1 }",
+            "returned a table as 'user'; it must be a text or an integer"
+        ),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1, sesion = 'x' }",
+            "returned a field 'sesion'; user, type, tier, seconds, start and session are known"
+        ),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = 1, 'x' }",
+            "returned a field of type number"
+        ),
         ("return 5", "returned the integer 5 instead of a table"),
         ("return job.nothing + 1", "m.lua:2: attempt to perform arithmetic on a nil value (field 'nothing')"),
         ("error('no such user')", "m.lua:2: no such user"),
         ("while true do end", "m.lua:2: still running after 100000 instructions"),
         ("local s = 'x' while true do s = s .. s end", "out of memory"),
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = math.maxinteger }", "lies outside the years 1678 to 2261"),
-        ("return { user = 1, type = 'pro', tier = 'small', seconds = math.maxinteger, start = 1 }", "lies outside the years 1678 to 2261"),
-        ("return { user = ('x'):rep(65), type = 'pro', tier = 'small', seconds = 1, start = 1 }", "attempt to call a nil value (method 'rep')"),
-        ("return { user = '0123456789012345678901234567890123456789012345678901234567890123x', type = 'pro', tier = 'small', seconds = 1, start = 1 }", "has more than 64 bytes"),
-        ("return { user = '0123456789012345678901234567890123456789012345678901234567890123', type = 'pro', tier = 'small', seconds = 1, start = 1 }", "has more than 64 bytes"),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = math.maxinteger }",
+            "lies outside the years 1678 to 2261"
+        ),
+        (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = math.maxinteger, start = 1 }",
+            "lies outside the years 1678 to 2261"
+        ),
+        (
+            "return { user = ('x'):rep(65), type = 'pro', tier = 'small', seconds = 1, start = 1 }",
+            "attempt to call a nil value (method 'rep')"
+        ),
+        (
+            "return { user = '0123456789012345678901234567890123456789012345678901234567890123x', type = 'pro', tier = 'small', seconds = 1, start = 1 }",
+            "has more than 64 bytes"
+        ),
+        (
+            "return { user = '0123456789012345678901234567890123456789012345678901234567890123', type = 'pro', tier = 'small', seconds = 1, start = 1 }",
+            "has more than 64 bytes"
+        ),
     ])
-    func `what cannot be billed is an error naming the line, before anything is billed`(body: String, message: String) async throws {
+    func `what cannot be billed is an error naming the line, before anything is billed`(body: String, message: String)
+        async throws
+    {
         let ledger = FakeLedger(source: sessionRule)
         let file = TemporaryFile("\n" + smallLog)
         let work = SWFImport(
-            file: file.path, mapName: "m.lua", mapSource: "return function(job)\n\(body)\nend", source: "t", port: ledger)
+            file: file.path, mapName: "m.lua", mapSource: "return function(job)\n\(body)\nend", source: "t",
+            port: ledger)
         let error = try #require(await failure(work))
         #expect(error.kind == .map)
         #expect(error.text.contains(", line 3: "), "\(error.text)")
@@ -271,12 +318,14 @@ private func failure(_ work: SWFImport) async -> ImportError? {
     }
 
     @Test(arguments: [
-        ("return function(", "m.lua:1:"), ("return 5", "m.lua: the source must end with"), ("", "m.lua: the source must end with"),
+        ("return function(", "m.lua:1:"), ("return 5", "m.lua: the source must end with"),
+        ("", "m.lua: the source must end with"),
         ("x = 1", "m.lua:1: 'x' is not declared"),
     ])
     func `a map that does not load says where`(source: String, message: String) async throws {
         let file = TemporaryFile(smallLog)
-        let work = SWFImport(file: file.path, mapName: "m.lua", mapSource: source, source: "t", port: FakeLedger(source: sessionRule))
+        let work = SWFImport(
+            file: file.path, mapName: "m.lua", mapSource: source, source: "t", port: FakeLedger(source: sessionRule))
         let error = try #require(await failure(work))
         #expect(error.kind == .map)
         #expect(error.text.hasPrefix(message), "\(error.text)")
@@ -291,14 +340,18 @@ private func failure(_ work: SWFImport) async -> ImportError? {
 
     @Test func `a session that occurs twice is an error`() async throws {
         let file = TemporaryFile(smallLog + "1 900 -1 5 4 -1 -1 -1 -1 -1 -1 1 1 -1 -1 -1 -1 -1\n")
-        let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: sessionRule)))
+        let error = await failure(
+            try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: sessionRule)))
         #expect(error?.text.hasSuffix("line 8: the session t:1 occurs a second time") == true, "\(error?.text ?? "")")
     }
 
     @Test func `a user with two types is an error`() async throws {
         let file = TemporaryFile(smallLog + "9 900 -1 5 4 -1 -1 -1 -1 -1 -1 1 2 -1 -1 -1 -1 -1\n")
-        let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: sessionRule)))
-        #expect(error?.text.hasSuffix("line 8: user nasa-1 is admin here and pro in line 2") == true, "\(error?.text ?? "")")
+        let error = await failure(
+            try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: sessionRule)))
+        #expect(
+            error?.text.hasSuffix("line 8: user nasa-1 is admin here and pro in line 2") == true, "\(error?.text ?? "")"
+        )
     }
 
     @Test func `a damaged file stops the import before anything is billed`() async throws {
@@ -324,7 +377,10 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         ledger.change { $0.sessions["t:2"] = .init(words: [], amount: 5, user: "nasa-2") }
         let file = TemporaryFile(smallLog)
         let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger))
-        #expect(error?.text == "line 3: session t:2: EXISTS this session exists already (it was billed before with other arguments)")
+        #expect(
+            error?.text
+                == "line 3: session t:2: EXISTS this session exists already (it was billed before with other arguments)"
+        )
     }
 
     @Test func `a receipt without an amount is an error, not a free session`() async throws {
@@ -337,7 +393,8 @@ private func failure(_ work: SWFImport) async -> ImportError? {
 
     @Test func `without an active rule nothing begins`() async throws {
         let file = TemporaryFile(smallLog)
-        let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: "")))
+        let error = await failure(
+            try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: "")))
         #expect(error?.text == "RULE SHOW session_runtime: NOTFOUND no such rule version")
     }
 }
@@ -391,7 +448,8 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         other.seed = 8
         #expect(other.text() != trace.text())
         // Known bytes: the generator may not change under those who quote its totals.
-        #expect(trace.rows()[0...2].map { [$0.id, $0.submit, $0.run, $0.procs, $0.user, $0.group] } 
+        #expect(
+            trace.rows()[0...2].map { [$0.id, $0.submit, $0.run, $0.procs, $0.user, $0.group] }
                 == [[1, 62076, 1, 2, 8, 1], [2, 128736, 454, 32, 23, 1], [3, 138833, 606, 4, 53, 1]])
     }
 
@@ -407,7 +465,10 @@ private func failure(_ work: SWFImport) async -> ImportError? {
     }
 
     /// The figures of the README beside the real log, computed by an independent program.
-    @Test(.enabled(if: RealTrace.path(beside: projectRoot)?.hasSuffix("nasa-ipsc-1993.swf.gz") == true, "the real log is not here"))
+    @Test(
+        .enabled(
+            if: RealTrace.path(beside: projectRoot)?.hasSuffix("nasa-ipsc-1993.swf.gz") == true,
+            "the real log is not here"))
     func `the real log is billed to the last digit`() async throws {
         let path = try #require(RealTrace.path(beside: projectRoot))
         let ledger = FakeLedger(source: sessionRule)

@@ -4,7 +4,8 @@ import Testing
 
 func gzip(_ bytes: [UInt8]) -> [UInt8] {
     var stream = z_stream()
-    deflateInit2_(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    deflateInit2_(
+        &stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     defer { deflateEnd(&stream) }
     var input = bytes
     var output = [UInt8](repeating: 0, count: bytes.count + 1024)
@@ -55,7 +56,8 @@ private let values: [Int64] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     }
 
     @Test(arguments: [
-        "   1\t2   3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18  \r\n", "\n\n" + job, "; a comment\n" + job + "\n;another\n  \n",
+        "   1\t2   3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18  \r\n", "\n\n" + job,
+        "; a comment\n" + job + "\n;another\n  \n",
         "  ; indented\n" + job, ";UnixStartTime:  1000 \r\n" + job, "; Note: a: b\n; UnixStartTime : 1000\n" + job,
     ])
     func `blanks, comments and line ends do not matter`(text: String) throws {
@@ -74,7 +76,9 @@ private let values: [Int64] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 
     @Test func `gzipped files read the same, wherever zlib stops`() throws {
         var text = header
-        for index in 0..<30_000 { text += "\(index) \(index * 7) -1 \(index % 977) 4 -1 -1 -1 -1 -1 -1 \(index % 13) 1 -1 -1 -1 -1 -1\n" }
+        for index in 0..<30_000 {
+            text += "\(index) \(index * 7) -1 \(index % 977) 4 -1 -1 -1 -1 -1 -1 \(index % 13) 1 -1 -1 -1 -1 -1\n"
+        }
         let plain = try jobs(text)
         #expect(plain.count == 30_000)
         #expect(plain[29_999][0...3] == [29_999, 209_993, -1, 29_999 % 977])
@@ -93,15 +97,21 @@ private let values: [Int64] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         (header + job.replacing(" 6 ", with: " 1e3 "), "line 2: column 6 (cpu) is '1e3', not an integer"),
         (header + job.replacing(" 6 ", with: " - "), "line 2: column 6 (cpu) is '-', not an integer"),
         (header + job.replacing(" 6 ", with: " +6 "), "line 2: column 6 (cpu) is '+6', not an integer"),
-        (header + job.replacing(" 6 ", with: " 9999999999999999999 "), "line 2: column 6 (cpu) is '9999999999999999999', not an integer"),
+        (
+            header + job.replacing(" 6 ", with: " 9999999999999999999 "),
+            "line 2: column 6 (cpu) is '9999999999999999999', not an integer"
+        ),
         (header + job.replacing(" 18", with: " NaN"), "line 2: column 18 (think) is 'NaN', not an integer"),
         (job, "line 1: a job before the header has said '; UnixStartTime: ...', without which its times mean nothing"),
-        ("; StartTime: 5\n" + job, "line 2: a job before the header has said '; UnixStartTime: ...', without which its times mean nothing"),
+        (
+            "; StartTime: 5\n" + job,
+            "line 2: a job before the header has said '; UnixStartTime: ...', without which its times mean nothing"
+        ),
         ("; UnixStartTime: 5.5\n" + job, "line 1: UnixStartTime is '5.5', not an integer"),
         ("; UnixStartTime:\n" + job, "line 1: UnixStartTime is '', not an integer"),
         (header + "<html>\n", "line 2: column 1 (id) is '<html>', not an integer"),
         (header + String(repeating: "1", count: 70_000), "line 2: a line longer than 65536 bytes"),
-        ]
+    ]
 
     @Test(arguments: mistakes)
     func `what is no job is an error with its line`(text: String, message: String) {
@@ -129,7 +139,9 @@ private let values: [Int64] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     }
 
     @Test func `bytes behind gzip data are an error`() {
-        #expect(refusal(gzip(Array((header + job + "\n").utf8)) + [0, 0]).contains("bytes that are no gzip data behind its end"))
+        #expect(
+            refusal(gzip(Array((header + job + "\n").utf8)) + [0, 0]).contains(
+                "bytes that are no gzip data behind its end"))
     }
 
     @Test func `a file that is not there is named`() {

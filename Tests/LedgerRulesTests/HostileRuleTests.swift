@@ -31,7 +31,9 @@ import Testing
         Attack("for over all integers", .budget, body: "for i = math.mininteger, math.maxinteger do end return 1"),
         Attack("for with floats", .budget, body: "for i = 1, 1e300, 0.5 do end return 1"),
         Attack("for to infinity", .budget, body: "for i = 1, math.huge do end return 1"),
-        Attack("nested loops", .budget, body: "for i = 1, 1000 do for j = 1, 1000 do for k = 1, 1000 do end end end return 1"),
+        Attack(
+            "nested loops", .budget,
+            body: "for i = 1, 1000 do for j = 1, 1000 do for k = 1, 1000 do end end end return 1"),
         Attack("a loop just over the budget", .budget, body: "local n = 0 for i = 1, 20000 do n = n + 1 end return n"),
         Attack("a loop of library calls", .budget, body: "while true do math.floor(1.5) end"),
         Attack("a loop of usd", .budget, body: "while true do local x = usd'1.25' end"),
@@ -39,55 +41,119 @@ import Testing
         Attack("closures in a loop", .budget, .memory, body: "local f while true do f = function() return f end end"),
         Attack("to-be-closed variables in a loop", .budget, body: "while true do local x <close> = nil end"),
         Attack("tail recursion", .budget, body: "local function f() return f() end return f()"),
-        Attack("mutual tail recursion", .budget, body: "local g local function f() return g() end function g() return f() end return f()"),
-        Attack("exponential recursion", .budget, body: "local function f(n) if n == 0 then return 1 end return f(n-1) + f(n-1) end return f(60)"),
-        Attack("Ackermann", .budget, .memory, body: "local function a(m, n) if m == 0 then return n + 1 elseif n == 0 then return a(m-1, 1) else return a(m-1, a(m, n-1)) end end return a(4, 4)"),
+        Attack(
+            "mutual tail recursion", .budget,
+            body: "local g local function f() return g() end function g() return f() end return f()"),
+        Attack(
+            "exponential recursion", .budget,
+            body: "local function f(n) if n == 0 then return 1 end return f(n-1) + f(n-1) end return f(60)"),
+        Attack(
+            "Ackermann", .budget, .memory,
+            body:
+                "local function a(m, n) if m == 0 then return n + 1 elseif n == 0 then return a(m-1, 1) else return a(m-1, a(m, n-1)) end end return a(4, 4)"
+        ),
         Attack("a generic for without an end", .budget, body: "for x in function() return 1 end do end"),
-        Attack("ipairs over a growing table", .budget, .memory, body: "local t = {1} for i in ipairs(t) do t[i + 1] = 1 end return 1"),
-        Attack("pairs in a loop", .budget, .memory, body: "local t = {} for i = 1, 500 do t[i] = i end while true do for k in pairs(t) do break end end"),
-        Attack("inserting in front, for ever", .budget, .memory, body: "local t = {} while true do table.insert(t, 1, 1) end"),
-        Attack("removing from the front of a long list", .budget, .memory, body: "local t = {} for i = 1, 1500 do t[i] = i end for i = 1, 1500 do table.remove(t, 1) end return 1"),
-        Attack("parsing long numbers in a loop", .budget, .memory, body: "local s = '0' for i = 1, 11 do s = s .. s end while true do local n = tonumber(s) end"),
-        Attack("comparing long equal texts in a loop", .budget, .memory, body: "local s = 'x' for i = 1, 11 do s = s .. s end local t = s .. '' while true do local e = s .. 'a' == t .. 'a' end"),
+        Attack(
+            "ipairs over a growing table", .budget, .memory,
+            body: "local t = {1} for i in ipairs(t) do t[i + 1] = 1 end return 1"),
+        Attack(
+            "pairs in a loop", .budget, .memory,
+            body: "local t = {} for i = 1, 500 do t[i] = i end while true do for k in pairs(t) do break end end"),
+        Attack(
+            "inserting in front, for ever", .budget, .memory,
+            body: "local t = {} while true do table.insert(t, 1, 1) end"),
+        Attack(
+            "removing from the front of a long list", .budget, .memory,
+            body: "local t = {} for i = 1, 1500 do t[i] = i end for i = 1, 1500 do table.remove(t, 1) end return 1"),
+        Attack(
+            "parsing long numbers in a loop", .budget, .memory,
+            body: "local s = '0' for i = 1, 11 do s = s .. s end while true do local n = tonumber(s) end"),
+        Attack(
+            "comparing long equal texts in a loop", .budget, .memory,
+            body:
+                "local s = 'x' for i = 1, 11 do s = s .. s end local t = s .. '' while true do local e = s .. 'a' == t .. 'a' end"
+        ),
         Attack("select in a loop", .budget, body: "while true do select('#', 1, 2, 3) end"),
         Attack("errors in a loop", .runtime, body: "while true do error('x') end"),
-        Attack("swallowing the budget with pcall", .runtime, body: "while true do pcall(function() while true do end end) end"),
+        Attack(
+            "swallowing the budget with pcall", .runtime,
+            body: "while true do pcall(function() while true do end end) end"),
         Attack("xpcall whose handler loops", .runtime, body: "xpcall(error, function() while true do end end)"),
         Attack("coroutine with its own hook", .runtime, body: "coroutine.wrap(function() while true do end end)()"),
-        Attack("finalizer loop", .runtime, body: "setmetatable({}, { __gc = function() while true do end end }) return 1"),
-        Attack("__close loop", .runtime, body: "local x <close> = setmetatable({}, { __close = function() while true do end end }) return 1"),
+        Attack(
+            "finalizer loop", .runtime, body: "setmetatable({}, { __gc = function() while true do end end }) return 1"),
+        Attack(
+            "__close loop", .runtime,
+            body: "local x <close> = setmetatable({}, { __close = function() while true do end end }) return 1"),
         Attack("a closable value that is not", .runtime, body: "local x <close> = {} return 1"),
         Attack("metamethod recursion", .runtime, body: "local t = setmetatable({}, {}) return t + 1"),
         // Time: C functions that work long for one instruction.
         Attack("table.move over a billion", .runtime, body: "table.move({}, 1, 1000000000, 2) return 1"),
         Attack("table.concat over a billion", .runtime, body: "return #table.concat({}, 'x', 1, 1000000000)"),
         Attack("table.unpack over a hundred million", .runtime, body: "return table.unpack({}, 1, 100000000)"),
-        Attack("table.sort with a bad order", .runtime, body: "table.sort({3, 2, 1}, function() return true end) return 1"),
-        Attack("backtracking pattern", .runtime, body: "return string.find('aaaaaaaaaaaaaaaaaaaaaaaaaaaa', '.-.-.-.-b')"),
+        Attack(
+            "table.sort with a bad order", .runtime, body: "table.sort({3, 2, 1}, function() return true end) return 1"),
+        Attack(
+            "backtracking pattern", .runtime, body: "return string.find('aaaaaaaaaaaaaaaaaaaaaaaaaaaa', '.-.-.-.-b')"),
         Attack("optional pattern", .runtime, body: "return ('aaaaaaaaaaaa'):match('a?a?a?a?a?a?a?a?a?a?aaaaaaaaaa')"),
         Attack("balanced pattern", .runtime, body: "return ('(((((('):gsub('%b()', '')"),
         Attack("gmatch", .runtime, body: "for x in ('abc'):gmatch('.') do end return 1"),
         Attack("format with a huge width", .runtime, body: "return ('%99999999d'):format(1)"),
         Attack("pack", .runtime, body: "return string.pack('s', 'x')"),
-        Attack("a table with a lying length", .runtime, body: "table.insert(setmetatable({}, { __len = function() return 1000000000 end }), 1)"),
+        Attack(
+            "a table with a lying length", .runtime,
+            body: "table.insert(setmetatable({}, { __len = function() return 1000000000 end }), 1)"),
         // Memory.
         Attack("string.rep a gigabyte", .runtime, body: "return #string.rep('x', 1000000000)"),
         Attack("doubling text", .memory, body: "local s = 'x' while true do s = s .. s end"),
-        Attack("growing text", .memory, .budget, body: "local s = 'x' while true do s = s .. 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' end"),
-        Attack("a wide concatenation", .memory, body: "local s = 'x' for i = 1, 11 do s = s .. s end return #(s .. s .. s .. s .. s .. s .. s .. s)"),
-        Attack("tables in tables", .memory, .budget, body: "local t = {} while true do t = { t, t, t, t, t, t, t, t } end"),
+        Attack(
+            "growing text", .memory, .budget,
+            body: "local s = 'x' while true do s = s .. 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' end"),
+        Attack(
+            "a wide concatenation", .memory,
+            body: "local s = 'x' for i = 1, 11 do s = s .. s end return #(s .. s .. s .. s .. s .. s .. s .. s)"),
+        Attack(
+            "tables in tables", .memory, .budget, body: "local t = {} while true do t = { t, t, t, t, t, t, t, t } end"),
         Attack("a large array", .memory, .budget, body: "local t = {} for i = 1, 1000000000 do t[i] = i end"),
         Attack("a large hash", .memory, .budget, body: "local t = {} for i = 1, 1000000000 do t[i * 1000003] = i end"),
         Attack("text keys", .memory, .budget, body: "local t = {} for i = 1, 1000000000 do t['k' .. i] = i end"),
-        Attack("allocate and drop", .memory, .budget, body: "while true do local t = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0} end"),
-        Attack("lower in a loop", .memory, .budget, body: "local s = 'x' for i = 1, 12 do s = s .. s end while true do local l = s:lower() .. '' end"),
-        Attack("reverse in a loop", .memory, .budget, body: "local s = 'x' for i = 1, 11 do s = s .. 'y' .. s end while true do local l = s:reverse() end"),
-        Attack("deep recursion", .memory, .budget, .runtime, body: "local function f(n) return 1 + f(n + 1) end return f(1)"),
-        Attack("recursion through ipairs", .budget, .memory, .runtime, body: "local function f() for _ in ipairs({1}) do f() end end f()"),
-        Attack("many varargs", .memory, .budget, body: "local function f(...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"),
-        Attack("string.char of many varargs", .memory, .budget, body: "local function f(...) string.char(...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"),
-        Attack("select of many varargs", .memory, .budget, body: "local function f(...) select(1, ...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"),
-        Attack("a table of varargs", .memory, .budget, body: "local function f(...) local t = {...} return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"),
+        Attack(
+            "allocate and drop", .memory, .budget,
+            body:
+                "while true do local t = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0} end"
+        ),
+        Attack(
+            "lower in a loop", .memory, .budget,
+            body: "local s = 'x' for i = 1, 12 do s = s .. s end while true do local l = s:lower() .. '' end"),
+        Attack(
+            "reverse in a loop", .memory, .budget,
+            body: "local s = 'x' for i = 1, 11 do s = s .. 'y' .. s end while true do local l = s:reverse() end"),
+        Attack(
+            "deep recursion", .memory, .budget, .runtime,
+            body: "local function f(n) return 1 + f(n + 1) end return f(1)"),
+        Attack(
+            "recursion through ipairs", .budget, .memory, .runtime,
+            body: "local function f() for _ in ipairs({1}) do f() end end f()"),
+        Attack(
+            "many varargs", .memory, .budget,
+            body:
+                "local function f(...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"
+        ),
+        Attack(
+            "string.char of many varargs", .memory, .budget,
+            body:
+                "local function f(...) string.char(...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"
+        ),
+        Attack(
+            "select of many varargs", .memory, .budget,
+            body:
+                "local function f(...) select(1, ...) return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"
+        ),
+        Attack(
+            "a table of varargs", .memory, .budget,
+            body:
+                "local function f(...) local t = {...} return f(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1, ...) end return f()"
+        ),
         // Escape.
         Attack("load text", .runtime, body: "return load('return 1')()"),
         Attack("load bytecode", .runtime, body: "return load(string.dump(function() end))()"),
@@ -144,7 +210,9 @@ import Testing
     @Test(arguments: attacks)
     func `the same while the rule is loaded`(attack: Attack) throws {
         let error = #expect(throws: RuleError.self) {
-            try RuleVM(.sessionRuntime, source: "local a, b, c = 'free', 'small', 1\ndo\n\(attack.body)\nend\nreturn function() return 1 end")
+            try RuleVM(
+                .sessionRuntime,
+                source: "local a, b, c = 'free', 'small', 1\ndo\n\(attack.body)\nend\nreturn function() return 1 end")
         }
         #expect(error?.text.hasPrefix("session_runtime:") == true, "\(error?.text ?? "")")
     }
@@ -161,9 +229,12 @@ import Testing
     }
 
     @Test(arguments: [
-        Source("nested parentheses", String(repeating: "(", count: 30_000) + "1" + String(repeating: ")", count: 30_000)),
+        Source(
+            "nested parentheses", String(repeating: "(", count: 30_000) + "1" + String(repeating: ")", count: 30_000)),
         Source("nested tables", String(repeating: "{", count: 30_000) + String(repeating: "}", count: 30_000)),
-        Source("nested functions", String(repeating: "function() return ", count: 1000) + "1" + String(repeating: " end", count: 1000)),
+        Source(
+            "nested functions",
+            String(repeating: "function() return ", count: 1000) + "1" + String(repeating: " end", count: 1000)),
         Source("a chain of nots", String(repeating: "not ", count: 15_000) + "1"),
         Source("a chain of powers", String(repeating: "2^", count: 30_000) + "1"),
         Source("a chain of concatenations", String(repeating: "'a'..", count: 10_000) + "'a'"),
@@ -220,7 +291,8 @@ import Testing
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 128)
         _ = fgets(&line, 128, file)
-        let fields = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: " ")
+        let fields = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(
+            separator: " ")
         return try #require(Int(fields[1])) * 4096
     }
 }

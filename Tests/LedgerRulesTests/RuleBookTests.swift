@@ -180,7 +180,8 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         #expect(!check.passes)
         #expect(
             check.findings.first?.text
-                == #"session_runtime("pro", "gpu", 0) returned nothing as rate; prices are integers in nano-USD, as usd"0.05" gives"#)
+                == #"session_runtime("pro", "gpu", 0) returned nothing as rate; prices are integers in nano-USD, as usd"0.05" gives"#
+        )
         #expect(check.book.rows.count == 15)
     }
 
@@ -208,7 +209,8 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         let check = RuleCheck(.sessionRuntime, source: "return function() while true do end end")
         #expect(check.findings.count == RuleCheck.maximumFindings)
         #expect(check.findings.last?.text.hasPrefix("and ") == true)
-        #expect(check.findings[0].text.hasPrefix(#"session_runtime("free", "small", 0): session_runtime:1: still running"#))
+        #expect(
+            check.findings[0].text.hasPrefix(#"session_runtime("free", "small", 0): session_runtime:1: still running"#))
     }
 }
 
@@ -222,7 +224,8 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         let explanation = Explanation(query, priced: priced, source: source)
         #expect(explanation.outcome == .reproduced)
         #expect(explanation.agrees)
-        #expect(explanation.sentence == #"session_runtime("pro", "medium", 0) = 0.0375 (list 0.075) per hour, reproduced"#)
+        #expect(
+            explanation.sentence == #"session_runtime("pro", "medium", 0) = 0.0375 (list 0.075) per hour, reproduced"#)
         #expect(query.inputs.map(\.name) == ["user_type", "tier", "seconds_this_month"])
     }
 
@@ -235,7 +238,8 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
 
     @Test func `another source is seen`() {
         let priced = Priced(answer: .tariff(.free), rule: RuleBook.identity(of: "something else"))
-        #expect(Explanation(query, priced: priced, source: source).outcome == .otherSource(RuleBook.identity(of: source)))
+        #expect(
+            Explanation(query, priced: priced, source: source).outcome == .otherSource(RuleBook.identity(of: source)))
     }
 
     @Test func `a rule that fails now is said to fail`() {
@@ -250,7 +254,8 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
 
     @Test func `no rule needs no proof`() {
         let explanation = Explanation(
-            .purchaseBonus(type: .free, amount: .dollar), priced: Priced(answer: .amount(.zero), rule: .none), source: nil)
+            .purchaseBonus(type: .free, amount: .dollar), priced: Priced(answer: .amount(.zero), rule: .none),
+            source: nil)
         #expect(explanation.outcome == .noRule)
         #expect(explanation.agrees)
     }

@@ -31,7 +31,10 @@ private func listed(_ word: String, in text: String) -> [(library: String, name:
         let list = try contents("Sources/CLua/closed_list.h")
 
         func frozen(_ path: String) -> [String] {
-            ["table \(path)", "table \(path)<>", "table \(path)<>.__index", "function \(path)<>.__newindex", "boolean \(path)<>.__metatable"]
+            [
+                "table \(path)", "table \(path)<>", "table \(path)<>.__index", "function \(path)<>.__newindex",
+                "boolean \(path)<>.__metatable",
+            ]
         }
         var expected = frozen("_ENV")
         for library in ["math", "string", "table"] {
@@ -64,10 +67,14 @@ private func listed(_ word: String, in text: String) -> [(library: String, name:
     }
 
     @Test(arguments: [
-        "_G", "os", "io", "debug", "package", "coroutine", "utf8", "require", "load", "loadstring", "loadfile", "dofile",
-        "pcall", "xpcall", "getmetatable", "setmetatable", "rawget", "rawset", "rawequal", "rawlen", "next", "print", "warn",
-        "collectgarbage", "unpack", "math.random", "math.randomseed", "math.sin", "math.exp", "string.rep", "string.find",
-        "string.match", "string.gmatch", "string.gsub", "string.format", "string.pack", "string.unpack", "string.packsize",
+        "_G", "os", "io", "debug", "package", "coroutine", "utf8", "require", "load", "loadstring", "loadfile",
+        "dofile",
+        "pcall", "xpcall", "getmetatable", "setmetatable", "rawget", "rawset", "rawequal", "rawlen", "next", "print",
+        "warn",
+        "collectgarbage", "unpack", "math.random", "math.randomseed", "math.sin", "math.exp", "string.rep",
+        "string.find",
+        "string.match", "string.gmatch", "string.gsub", "string.format", "string.pack", "string.unpack",
+        "string.packsize",
         "string.dump", "table.move", "table.concat", "table.sort", "table.unpack", "table.pack",
     ])
     func `a rule does not see`(name: String) throws {

@@ -22,7 +22,8 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
     // MARK: - Arguments
 
     @Test func `session_runtime sees type, tier and seconds`() throws {
-        let check = "assert(a == 'pro' and b == 'medium' and c == 7200 and math.type(c) == 'integer' and d == nil) return 1"
+        let check =
+            "assert(a == 'pro' and b == 'medium' and c == 7200 and math.type(c) == 'integer' and d == nil) return 1"
         #expect(try answer(.sessionRuntime, check) == .tariff(Tariff(rate: 1, listRate: 1)))
     }
 
@@ -65,7 +66,9 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
         #expect(try answer(.sessionRuntime, "return 5, nil") == .tariff(Tariff(rate: 5, listRate: 5)))
         #expect(try answer(.sessionRuntime, "return 5, 7") == .tariff(Tariff(rate: 5, listRate: 7)))
         #expect(try answer(.sessionRuntime, "return 0") == .tariff(.free))
-        #expect(try answer(.sessionRuntime, "return \(Tariff.maximumRate)") == .tariff(Tariff(rate: Tariff.maximumRate, listRate: Tariff.maximumRate)))
+        #expect(
+            try answer(.sessionRuntime, "return \(Tariff.maximumRate)")
+                == .tariff(Tariff(rate: Tariff.maximumRate, listRate: Tariff.maximumRate)))
     }
 
     @Test func `steps become a tariff`() throws {
@@ -76,7 +79,9 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
                     Tariff(
                         rate: 50, listRate: 60,
                         steps: [.init(from: .hours(10), rate: 40), .init(from: .hours(1_000_000), rate: 0)])))
-        #expect(try answer(.sessionRuntime, "local t = {} for i = 1, 64 do t[i] = {i - 1, i} end return t") != .tariff(.free))
+        #expect(
+            try answer(.sessionRuntime, "local t = {} for i = 1, 64 do t[i] = {i - 1, i} end return t")
+                != .tariff(.free))
     }
 
     @Test(arguments: [
@@ -177,7 +182,10 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
         ("return tostring", "it returned function"),
         ("return function() end, 1", "it returned more than one value"),
         ("error('told you')", "session_runtime:1: told you"),
-        ("local t = nil\nlocal x = t.x\nreturn function() end", "session_runtime:2: attempt to index a nil value (local 't')"),
+        (
+            "local t = nil\nlocal x = t.x\nreturn function() end",
+            "session_runtime:2: attempt to index a nil value (local 't')"
+        ),
     ])
     func `a source that does not load says where`(source: String, message: String) throws {
         let error = #expect(throws: RuleError.self) { try RuleVM(.sessionRuntime, source: source) }
@@ -204,15 +212,19 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
     }
 
     @Test func `the budget error names the line it was in`() throws {
-        let vm = try RuleVM(.sessionRuntime, source: "return function()\n  local n = 0\n  while true do\n    n = n + 1\n  end\nend")
+        let vm = try RuleVM(
+            .sessionRuntime, source: "return function()\n  local n = 0\n  while true do\n    n = n + 1\n  end\nend")
         let error = #expect(throws: RuleError.self) { try vm.evaluate(query) }
         #expect(error?.kind == .budget)
         #expect(error?.text.contains("still running after 10000 instructions") == true)
-        #expect(["session_runtime:3:", "session_runtime:4:"].contains { error?.text.hasPrefix($0) == true }, "\(error?.text ?? "")")
+        #expect(
+            ["session_runtime:3:", "session_runtime:4:"].contains { error?.text.hasPrefix($0) == true },
+            "\(error?.text ?? "")")
     }
 
     @Test func `the whole budget is there for each call`() throws {
-        let vm = try RuleVM(.sessionRuntime, source: "return function() local n = 0 for i = 1, 4000 do n = n + 1 end return n end")
+        let vm = try RuleVM(
+            .sessionRuntime, source: "return function() local n = 0 for i = 1, 4000 do n = n + 1 end return n end")
         for _ in 0..<100 { #expect(try vm.evaluate(query) == .tariff(Tariff(rate: 4000, listRate: 4000))) }
     }
 
@@ -224,7 +236,9 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
         let before = vm.usage
         for type in UserType.allCases {
             for tier in Tier.allCases {
-                for seconds in 0..<100 { _ = try vm.evaluate(.sessionRuntime(type: type, tier: tier, secondsThisMonth: Int64(seconds))) }
+                for seconds in 0..<100 {
+                    _ = try vm.evaluate(.sessionRuntime(type: type, tier: tier, secondsThisMonth: Int64(seconds)))
+                }
             }
         }
         #expect(vm.usage.allocations == before.allocations)

@@ -5,16 +5,20 @@ import Testing
 @Suite struct UsdTests {
     private func evaluate(_ expression: String) throws -> Int64 {
         let vm = try RuleVM(.spacePurchase, source: "return function() return \(expression) end")
-        guard case .amount(let amount) = try vm.evaluate(.spacePurchase(type: .free, space: "x", listPrice: .zero, gigabytes: 0))
+        guard
+            case .amount(let amount) = try vm.evaluate(
+                .spacePurchase(type: .free, space: "x", listPrice: .zero, gigabytes: 0))
         else { return -1 }
         return amount.nanos
     }
 
-    @Test(arguments: [
-        ("0", 0), ("0.0375", 37_500_000), ("0.05", 50_000_000), ("5", 5_000_000_000), ("25.5", 25_500_000_000),
-        ("0.000000001", 1), ("1.000000001", 1_000_000_001), ("007", 7_000_000_000), ("1000000", 1_000_000_000_000_000),
-        ("999999.999999999", 999_999_999_999_999),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("0.0375", 37_500_000), ("0.05", 50_000_000), ("5", 5_000_000_000), ("25.5", 25_500_000_000),
+            ("0.000000001", 1), ("1.000000001", 1_000_000_001), ("007", 7_000_000_000),
+            ("1000000", 1_000_000_000_000_000),
+            ("999999.999999999", 999_999_999_999_999),
+        ] as [(String, Int64)])
     func `decimal text becomes nano-USD exactly`(text: String, nanos: Int64) throws {
         #expect(try evaluate("usd\"\(text)\"") == nanos)
         #expect(try #require(Money(text)).nanos == nanos)
@@ -40,8 +44,10 @@ import Testing
 
     @Test func `the largest amount that fits is read`() throws {
         let vm = try RuleVM(
-            .spacePurchase, source: #"return function() return usd"9223372036.854775807" == math.maxinteger and 7 or 0 end"#)
+            .spacePurchase,
+            source: #"return function() return usd"9223372036.854775807" == math.maxinteger and 7 or 0 end"#)
         #expect(
-            try vm.evaluate(.spacePurchase(type: .free, space: "x", listPrice: .zero, gigabytes: 0)) == .amount(Money(nanos: 7)))
+            try vm.evaluate(.spacePurchase(type: .free, space: "x", listPrice: .zero, gigabytes: 0))
+                == .amount(Money(nanos: 7)))
     }
 }
