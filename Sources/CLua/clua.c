@@ -118,14 +118,16 @@ static int usd(lua_State *L) {
             good = good && ++fraction <= 9;
         else
             whole += 1;
-        good = good && !__builtin_mul_overflow(value, 10u, &value) && !__builtin_add_overflow(value, (uint64_t)(c - '0'), &value);
+        good = good && !__builtin_mul_overflow(value, 10u, &value);
+        good = good && !__builtin_add_overflow(value, (uint64_t)(c - '0'), &value);
     }
     good = good && whole > 0 && fraction != 0;
     for (int i = fraction < 0 ? 0 : fraction; good && i < 9; i++) good = !__builtin_mul_overflow(value, 10u, &value);
     if (!good || value > INT64_MAX) {
         char shown[40];
         snprintf(shown, sizeof shown, "%.32s%s", text, length > 32 ? "..." : "");
-        return luaL_error(L, "usd\"%s\" is not an amount: digits, then at most one point and nine digits, as in usd\"0.0375\"", shown);
+        return luaL_error(
+            L, "usd\"%s\" is not an amount: digits, then at most one point and nine digits, as in usd\"0.0375\"", shown);
     }
     lua_pushinteger(L, (lua_Integer)value);
     return 1;
@@ -482,18 +484,19 @@ static clua_status explain(clua *s, int code, clua_status otherwise) {
         status = CLUA_MEMORY;
         switch (s->refusal) {
         case TOO_LONG:
-            snprintf(text, sizeof text, "%s: out of memory: a text may have at most %zu bytes", s->name, s->limits.string);
+            snprintf(text, sizeof text, "%s: out of memory: a text may have at most %zu bytes", s->name,
+                     s->limits.string);
             break;
         case TOO_LARGE:
-            snprintf(text, sizeof text, "%s: out of memory: one table, or the stack, may take at most %zu bytes", s->name,
-                     s->limits.block);
+            snprintf(text, sizeof text, "%s: out of memory: one table, or the stack, may take at most %zu bytes",
+                     s->name, s->limits.block);
             break;
         case ASKED_TOO_MUCH:
             snprintf(text, sizeof text, "%s: out of memory: one call may ask for at most %zu bytes in sum", s->name,
                      s->limits.allocation);
             break;
         default:
-            snprintf(text, sizeof text, "%s: out of memory: a rule may keep at most %zu bytes", s->name, s->limits.memory);
+            snprintf(text, sizeof text, "%s: out of memory: at most %zu bytes may be kept", s->name, s->limits.memory);
         }
     } else if (lua_type(L, -1) == LUA_TSTRING) {
         const char *message = lua_tostring(L, -1);
@@ -525,7 +528,8 @@ clua_status clua_load(clua *s, const char *source, size_t length, const char *na
     if (code != LUA_OK) return explain(s, code, CLUA_RUNTIME);
     if (!lua_isfunction(L, s->base + 1) || lua_iscfunction(L, s->base + 1) || !lua_isnil(L, s->base + 2)) {
         char text[sizeof s->error];
-        snprintf(text, sizeof text, "%s: the source must end with 'return function(...) ... end'; it returned %s", s->name,
+        snprintf(text, sizeof text, "%s: the source must end with 'return function(...) ... end'; it returned %s",
+                 s->name,
                  lua_isnil(L, s->base + 1) ? "nothing"
                  : !lua_isnil(L, s->base + 2) ? "more than one value"
                                               : luaL_typename(L, s->base + 1));
@@ -733,8 +737,9 @@ struct listing {
 };
 
 static void note(struct listing *listing, const char *kind, const char *path) {
-    const int written = snprintf(listing->buffer + listing->length, listing->capacity - listing->length, "%s %s\n", kind, path);
-    if (written < 0 || (size_t)written >= listing->capacity - listing->length)
+    const size_t room = listing->capacity - listing->length;
+    const int written = snprintf(listing->buffer + listing->length, room, "%s %s\n", kind, path);
+    if (written < 0 || (size_t)written >= room)
         listing->full = true;
     else
         listing->length += (size_t)written;

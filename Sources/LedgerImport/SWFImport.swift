@@ -157,22 +157,29 @@ package struct SWFImport: Sendable {
 
     /// An address of our own, under a domain that can never exist: it tells users of this import from all others, also
     /// when the import is repeated much later.
-    func email(of user: String) -> String { "\(Self.plain(user))@\(Self.plain(source)).import.invalid" }
+    private func email(of user: String) -> String { "\(Self.plain(user))@\(Self.plain(source)).import.invalid" }
 
-    /// Letters, digits and hyphens; everything else, and capitals (addresses are compared without case), as an x and
-    /// two hexadecimal digits.
+    /// At most 64 letters, digits and inner hyphens, different for different texts: everything else, and capitals
+    /// (addresses are compared without case), becomes an x and two hexadecimal digits. What is longer then ends with a
+    /// hash instead.
     private static func plain(_ text: String) -> String {
-        var bytes: [UInt8] = []
         let digits = Array("0123456789abcdef".utf8)
+        var bytes: [UInt8] = []
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
         for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "w"), UInt8(ascii: "y")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"):
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+            let isLetter = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") && byte != UInt8(ascii: "x")
+            let isDigit = byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+            if isLetter || isDigit || (byte == UInt8(ascii: "-") && !bytes.isEmpty) {
                 bytes.append(byte)
-            default:  // x is the escape, so it is escaped itself
+            } else {
                 bytes += [UInt8(ascii: "x"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
+        }
+        if bytes.count > 64 {
+            bytes.removeSubrange(47...)
+            bytes.append(UInt8(ascii: "-"))
+            for shift in stride(from: UInt64(60), through: 0, by: -4) { bytes.append(digits[Int(hash >> shift & 15)]) }
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -22,7 +22,11 @@ package struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package init(_ kind: Kind, _ text: String) {
         self.kind = kind
-        self.text = text
+        // It may quote what the rule returned, and goes out as one line of the protocol.
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        self.text =
+            isPlain
+            ? text : String(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) })
     }
 
     package var description: String { text }

@@ -235,6 +235,34 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         #expect(ledger.snapshot.references["import:t:nasa-1"]?[3] == "0.07")
     }
 
+    @Test func `odd names of users and sources become e-mail addresses that differ`() async throws {
+        let ledger = FakeLedger(source: sessionRule)
+        let names = [
+            "x", "X", "x78", "a b", "a-b", "-a", "ü@…", "A@b", "aaaaaaaaaaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAAAAAB",
+        ]
+        let file = TemporaryFile(log(names.indices.map { ($0, 1, 3600) }))
+        let map = """
+            local names = { \(names.map { "'\($0)'" }.joined(separator: ", ")) }
+            return function(job)
+              return { user = names[job.user + 1], type = "pro", tier = "small", seconds = job.run, start = 0 }
+            end
+            """
+        let source = "-Odd Söurce/2"
+        let work = SWFImport(file: file.path, mapName: "m.lua", mapSource: map, source: source, port: ledger)
+        #expect(try await work.run().usersCreated == names.count)
+        let emails = ledger.snapshot.users.values.map(\.email)
+        #expect(Set(emails.map { $0.lowercased() }).count == names.count)
+        for email in emails {
+            let parts = email.split(separator: "@")
+            #expect(parts.count == 2 && parts[0].count <= 64 && parts[1].count <= 80)
+            #expect(parts[1] == "x2dx4fddx20x53xc3xb6urcex2f2.import.invalid")
+            #expect(email.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
+        }
+        ledger.change { $0.forgetsKeys = true }
+        #expect(try await work.run().billedBefore == names.count)
+    }
+
     // MARK: - Mistakes
 
     @Test(arguments: [

@@ -93,6 +93,7 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
         ("return 1/0", "returned the float inf as rate"),
         ("return -1/0", "returned the float -inf as rate"),
         ("return '5'", "returned the text \"5\" as rate"),
+        (#"return "a\r\n-ERR forged\127\0""#, "returned the text \"a  -ERR forged  \" as rate"),
         ("return true", "returned true as rate"),
         ("return false", "returned false as rate"),
         ("return tostring", "returned a function as rate"),

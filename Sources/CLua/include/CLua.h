@@ -103,8 +103,8 @@ static inline void clua_add_text(clua_query *query, const char *text, size_t len
 clua_status clua_call(clua *state, const clua_query *query);
 clua_value clua_result(const clua *state, int index);
 
-// The first result as a table of rows, `{ {a, b}, … }`. The count is -1 when it is not a table with the keys 1…n only;
-// the same goes for a row's width. Rows and columns count from 1.
+// The first result as a table of rows, `{ {a, b}, … }`. The count is -1 when it is not a table with the keys 1…n
+// only; the same goes for a row's width. Rows and columns count from 1.
 int clua_rows(const clua *state);
 int clua_row_width(const clua *state, int row);
 clua_value clua_row_value(const clua *state, int row, int column);
