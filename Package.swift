@@ -90,7 +90,7 @@ let package = Package(
         .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
         .testTarget(
             name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
-        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "RESP"]),
+        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
         .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "RESP"]),
     ],
     swiftLanguageModes: [.v6]

@@ -8,12 +8,17 @@ package struct CommandCatalogue: Sendable {
         /// Several choices may be joined by commas.
         package var isList: Bool
         package var isOptional: Bool
+        /// What it must be, and what it means; may be empty.
+        package var note: String
 
-        package init(_ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false) {
+        package init(
+            _ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false, note: String = ""
+        ) {
             self.name = name
             self.choices = choices
             self.isList = isList
             self.isOptional = isOptional
+            self.note = note
         }
     }
 
@@ -22,11 +27,14 @@ package struct CommandCatalogue: Sendable {
         package var name: String
         package var value: Argument?
         package var isRequired: Bool
+        /// What it must be, and what it means; may be empty.
+        package var note: String
 
-        package init(_ name: String, _ value: Argument? = nil, isRequired: Bool = false) {
+        package init(_ name: String, _ value: Argument? = nil, isRequired: Bool = false, note: String = "") {
             self.name = name
             self.value = value
             self.isRequired = isRequired
+            self.note = note
         }
     }
 
@@ -41,10 +49,12 @@ package struct CommandCatalogue: Sendable {
         package var permission: String
         /// Whole lines as one would type them.
         package var examples: [String]
+        /// Further sentences.
+        package var notes: [String]
 
         package init(
             _ name: [String], arguments: [Argument] = [], options: [Option] = [], summary: String,
-            permission: String = "", examples: [String] = []
+            notes: [String] = [], permission: String = "", examples: [String] = []
         ) {
             self.name = name
             self.arguments = arguments
@@ -52,6 +62,7 @@ package struct CommandCatalogue: Sendable {
             self.summary = summary
             self.permission = permission
             self.examples = examples
+            self.notes = notes
         }
 
         package var title: String { name.joined(separator: " ") }
@@ -60,10 +71,10 @@ package struct CommandCatalogue: Sendable {
         package var synopsis: String {
             var words = [title]
             for argument in arguments {
-                words.append(argument.isOptional ? "[\(argument.shown)]" : argument.shown)
+                words.append(argument.isOptional ? "[\(argument.name)]" : argument.name)
             }
             for option in options {
-                let shown = option.value.map { "\(option.name) \($0.shown)" } ?? option.name
+                let shown = option.value.map { "\(option.name) \($0.name)" } ?? option.name
                 words.append(option.isRequired ? shown : "[\(shown)]")
             }
             return words.joined(separator: " ")
@@ -73,12 +84,4 @@ package struct CommandCatalogue: Sendable {
     package var commands: [Command]
 
     package init(_ commands: [Command]) { self.commands = commands }
-}
-
-extension CommandCatalogue.Argument {
-    /// `kind`, or `paid|promo` where that says more and stays short.
-    fileprivate var shown: String {
-        let joined = choices.joined(separator: isList ? "," : "|")
-        return choices.isEmpty || joined.count > 40 ? name : joined
-    }
 }

@@ -20,7 +20,7 @@ package enum Completion {
         func cased(_ name: String) -> String { isLowercase ? name.lowercased() : name }
         func fitting(_ candidates: [String]) -> [String] {
             var seen: Set<String> = []
-            return candidates.filter { $0.hasPrefixIgnoringCase(fragment) && seen.insert($0).inserted }
+            return candidates.filter { $0.hasPrefixIgnoringCase(fragment) && seen.insert($0.lowercased()).inserted }
         }
 
         guard let first = words.first else {

@@ -58,15 +58,22 @@ package enum Help {
 
     private static func details(_ command: CommandCatalogue.Command) -> String {
         var text = command.synopsis + "\n"
-        if !command.summary.isEmpty { text += "  " + command.summary + "\n" }
-        let explained = command.arguments + command.options.compactMap(\.value)
-        for argument in explained where !argument.choices.isEmpty {
-            text +=
-                "  \(argument.name): " + argument.choices.joined(separator: ", ")
-                + (argument.isList ? " (several joined by commas)" : "") + "\n"
+        for sentence in [command.summary] + command.notes where !sentence.isEmpty { text += "  " + sentence + "\n" }
+        var fields = command.arguments.map { ($0.name, explanation($0.note, $0)) }
+        fields += command.options.map { ($0.name, explanation($0.note, $0.value)) }
+        fields.removeAll { $0.1.isEmpty }
+        let width = fields.map(\.0.count).max() ?? 0
+        for (name, note) in fields {
+            text += "    " + name + String(repeating: " ", count: width - name.count + 2) + note + "\n"
         }
         if !command.permission.isEmpty { text += "  needs: " + command.permission + "\n" }
         for example in command.examples { text += "  > " + example + "\n" }
         return text
+    }
+
+    /// The owner's words, or the choices where it has none.
+    private static func explanation(_ note: String, _ argument: CommandCatalogue.Argument?) -> String {
+        guard note.isEmpty, let argument, !argument.choices.isEmpty else { return note }
+        return argument.choices.joined(separator: ", ") + (argument.isList ? " (several joined by commas)" : "")
     }
 }

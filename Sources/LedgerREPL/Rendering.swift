@@ -9,7 +9,8 @@ package struct Rendering: Sendable {
     package enum Layout: Sendable, Hashable {
         /// For people; `width` in columns, nil for as wide as it takes.
         case tables(width: Int?)
-        /// For programs: `field<TAB>value` lines for a map, a header and tab-separated rows for an array of maps.
+        /// For programs: `field<TAB>value` lines for a map, a header and tab-separated rows for an array of maps, and
+        /// a line `CURSOR<TAB>c` behind a page that is not the last.
         case tabs
     }
 
@@ -44,6 +45,10 @@ package struct Rendering: Sendable {
         case .array(let items), .set(let items), .push(let items):
             guard !items.isEmpty else { return Self.nothing }
             if let rows = rows(of: items) { return grid(rows, width: width) + count(items.count) }
+            if let page = page(of: items) {
+                let table = page.rows.isEmpty ? Self.nothing : grid(page.rows, width: width) + count(page.rows.count)
+                return table + (page.more.map { "(more: CURSOR \($0))\n" } ?? "")
+            }
             return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
         case .bulk(let bytes), .verbatim(_, let bytes):
             return ended(DisplayText.sanitized(bytes, multiline: true))
@@ -107,6 +112,14 @@ package struct Rendering: Sendable {
             rows.append(pairs)
         }
         return rows
+    }
+
+    /// `[cursor, [map, …]]`, as lists answer; cursor 0 says that there is no more.
+    private func page(of items: [RESPValue]) -> (rows: [[RESPPair]], more: String?)? {
+        guard items.count == 2, let cursor = items[0].string, case .array(let listed) = items[1].plain,
+            let rows = listed.isEmpty ? [] : rows(of: listed)
+        else { return nil }
+        return (rows, cursor == "0" ? nil : DisplayText.sanitized(cursor))
     }
 
     /// Names of all columns in the order of their first appearance, and each row's cells under them.
@@ -284,6 +297,12 @@ package struct Rendering: Sendable {
 
     // MARK: For programs
 
+    private func lines(_ rows: [[RESPPair]]) -> String {
+        guard !rows.isEmpty else { return "" }
+        let (names, cells) = columns(of: rows)
+        return ([names] + cells.map { $0.map(\.text) }).map { $0.joined(separator: "\t") + "\n" }.joined()
+    }
+
     private func tabs(_ value: RESPValue) -> String {
         switch value {
         case .error(let error): return DisplayText.sanitized(error.text) + "\n"
@@ -293,11 +312,9 @@ package struct Rendering: Sendable {
             }
             .joined()
         case .array(let items), .set(let items), .push(let items):
-            guard let rows = rows(of: items) else {
-                return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
-            }
-            let (names, cells) = columns(of: rows)
-            return ([names] + cells.map { $0.map(\.text) }).map { $0.joined(separator: "\t") + "\n" }.joined()
+            if let rows = rows(of: items) { return lines(rows) }
+            if let page = page(of: items) { return lines(page.rows) + (page.more.map { "CURSOR\t\($0)\n" } ?? "") }
+            return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
         case .bulk(let bytes), .verbatim(_, let bytes):
             return ended(DisplayText.sanitized(bytes, multiline: true))
         default: return inline(value, isNested: false) + "\n"

@@ -94,9 +94,10 @@ private func candidates(_ line: String) -> [String] { Completion.candidates(for:
 
     @Test func `choices, permissions and required options are told`() throws {
         let text = try #require(Help.text(for: ["user", "create"], in: sampleCatalogue))
-        #expect(text.hasPrefix("USER CREATE email [ID id] [TYPE free|pro|enterprise|admin]\n"))
-        #expect(text.contains("  type: free, pro, enterprise, admin\n  needs: admin\n"))
-        #expect(Help.text(for: ["grant"], in: sampleCatalogue)!.contains("[KIND promo|compensation] REASON reason\n"))
+        #expect(text.hasPrefix("USER CREATE email [ID id] [TYPE type]\n"))
+        #expect(
+            text.contains("    email  an e-mail address\n    TYPE   free, pro, enterprise, admin\n  needs: admin\n"))
+        #expect(Help.text(for: ["grant"], in: sampleCatalogue)!.contains("[KIND kind] REASON reason\n"))
         #expect(Help.text(for: ["explain"], in: sampleCatalogue)!.hasPrefix("EXPLAIN charge\n"))
         #expect(Help.text(for: ["create"], in: sampleCatalogue)!.split(separator: "\n").count == 2)
         #expect(Help.text(for: ["nonsense"], in: sampleCatalogue) == nil)

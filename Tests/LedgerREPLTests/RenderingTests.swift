@@ -172,6 +172,17 @@ private let history = RESPValue.array([
                 """)
     }
 
+    @Test func `a page is its rows, and says how to get the next one`() {
+        let row = map(["id": "c_1", "amount": "1.00"])
+        let grid = "id  │ amount\n────┼───────\nc_1 │   1.00\n(1 row)\n"
+        #expect(table(.array([.text("0"), .array([row])])) == grid)
+        #expect(table(.array([.text("9f"), .array([row])])) == grid + "(more: CURSOR 9f)\n")
+        #expect(table(.array([.text("0"), .array([])])) == "(empty)\n")
+        #expect(tabs(.array([.text("0"), .array([row])])) == "id\tamount\nc_1\t1.00\n")
+        #expect(tabs(.array([.text("9f"), .array([row])])) == "id\tamount\nc_1\t1.00\nCURSOR\t9f\n")
+        #expect(tabs(.array([.text("0"), .array([])])) == "")
+    }
+
     @Test func `scalars, lists and nothing`() {
         #expect(table(.simple("OK")) == "OK\n")
         #expect(table(.integer(-3)) == "-3\n")

@@ -4,7 +4,7 @@ import RESP
 /// A few commands of the ledger, with every kind of argument and option.
 let sampleCatalogue = CommandCatalogue([
     .init(
-        ["USER", "CREATE"], arguments: [.init("email")],
+        ["USER", "CREATE"], arguments: [.init("email", note: "an e-mail address")],
         options: [
             .init("ID", .init("id")), .init("TYPE", .init("type", choices: ["free", "pro", "enterprise", "admin"])),
         ], summary: "Creates a user.", permission: "admin", examples: ["USER CREATE ann@example.com TYPE pro"]),

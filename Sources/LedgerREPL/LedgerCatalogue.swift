@@ -1,0 +1,37 @@
+internal import LedgerProtocol
+
+extension CommandCatalogue {
+    /// The ledger's own commands, from its command table; those about the connection, which people rarely type, last.
+    package static let ledger = CommandCatalogue(
+        (CommandTable.specs.filter { $0.group != .connection } + CommandTable.specs.filter { $0.group == .connection })
+            .map(Command.init(spec:)))
+}
+
+extension CommandCatalogue.Command {
+    fileprivate init(spec: CommandSpec) {
+        self.init(
+            spec.words,
+            arguments: spec.positional.map(CommandCatalogue.Argument.init(field:)),
+            options: spec.options.map { field in
+                CommandCatalogue.Option(
+                    field.token!, field.isFlag ? nil : CommandCatalogue.Argument(field: field),
+                    isRequired: field.isRequired, note: field.explanation)
+            },
+            summary: spec.summary, notes: spec.notes, permission: spec.access.text, examples: spec.examples)
+    }
+}
+
+extension CommandCatalogue.Argument {
+    fileprivate init(field: Field) {
+        self.init(
+            field.kind == .words ? field.name + " …" : field.name, choices: field.kind.choices,
+            isList: field.kind == .permissions, isOptional: !field.isRequired, note: field.explanation)
+    }
+}
+
+extension Field {
+    /// What it must be, then what it means.
+    fileprivate var explanation: String {
+        [kind.expected, note].filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+}

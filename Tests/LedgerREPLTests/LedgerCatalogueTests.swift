@@ -1,0 +1,35 @@
+import LedgerProtocol
+import LedgerREPL
+import RESP
+import Testing
+
+@Suite struct `The ledger's commands at the prompt` {
+    @Test func `every command of the table can be completed and explained`() throws {
+        for spec in CommandTable.specs {
+            var line = ""
+            for word in spec.words {
+                #expect(Completion.candidates(for: line + word, in: .ledger).contains(word), "\(spec.name)")
+                line += word + " "
+            }
+            let help = try #require(Help.text(for: spec.words, in: .ledger))
+            #expect(help.contains(spec.summary), "\(spec.name)")
+        }
+    }
+
+    @Test func `the prompt shows the usage that the server shows`() {
+        let shown = CommandCatalogue.ledger.commands.map(\.synopsis)
+        #expect(shown.sorted() == CommandTable.specs.map(\.usage).sorted())
+    }
+
+    @Test func `every example is a line one can type`() {
+        for spec in CommandTable.specs {
+            for example in spec.examples { #expect(InlineWords.split(example) != nil, "\(example)") }
+        }
+    }
+
+    @Test func `tiers, types and permissions are offered`() {
+        #expect(Completion.candidates(for: "session start s u_1 ", in: .ledger).contains("gpu"))
+        #expect(Completion.candidates(for: "USER CREATE a@b.c TYPE e", in: .ledger) == ["enterprise"])
+        #expect(Completion.candidates(for: "PASSPORT CREATE u n read,b", in: .ledger) == ["billing"])
+    }
+}
