@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// The words of one request sorted into the fields of its command, and read from there with checks. Every error names
 /// the field and says what was expected; nothing is allocated before there is one.
@@ -238,9 +238,9 @@ struct Arguments {
     }
 
     /// FROM and TO of a read: [from, to), everything unless told.
-    func range() throws(CommandError) -> (from: Timestamp, to: Timestamp) {
-        let (from, to) = (try time("FROM") ?? .distantPast, try time("TO") ?? .never)
-        guard from <= to else { throw .invalid("FROM is after TO") }
+    func range() throws(CommandError) -> (from: Timestamp?, to: Timestamp?) {
+        let (from, to) = (try time("FROM"), try time("TO"))
+        if let from, let to, from > to { throw .invalid("FROM is after TO") }
         return (from, to)
     }
 

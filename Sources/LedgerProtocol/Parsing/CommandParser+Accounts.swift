@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 extension CommandParser {
     static func user(_ id: CommandID, _ a: Arguments, _ context: ParseContext) throws(CommandError) -> ParsedCommand {
@@ -8,7 +8,7 @@ extension CommandParser {
             let email = try a.email(0)
             let chosen: ShortText = if let field = a.given("ID") { try a.keptName(field) } else { randomUserID(context) }
             let create = UserCreate(
-                id: chosen, emailHash: emailHash(email, names), email: email, name: try a.text("NAME"),
+                id: chosen, emailHash: email.withUnsafeBytes(context.emailHash), email: email, name: try a.text("NAME"),
                 type: try a.given("TYPE").map { field throws(CommandError) in try a.choice(field, \.text) } ?? .free)
             return ParsedCommand(id: id, ask: .mutation(.userCreate(create)))
         case .userSet:
@@ -40,11 +40,6 @@ extension CommandParser {
         // 62^8 of each half: the bias of the remainder is below one in 10^5.
         for _ in 0..<2 { Base62.append(context.random() % 218_340_105_584_896, width: 8, to: &bytes) }
         return bytes.withUnsafeBytes { ShortText($0)! }
-    }
-
-    /// Addresses that differ in the case of ASCII letters only are one address.
-    package static func emailHash(_ email: [UInt8], _ names: Names) -> Hash128 {
-        email.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }.withUnsafeBytes { names.hash(.email, $0) }
     }
 
     static func passport(_ id: CommandID, _ a: Arguments, _ names: Names) throws(CommandError) -> ParsedCommand {

@@ -1,5 +1,5 @@
-package import LedgerCore
-package import RESP
+internal import LedgerCore
+internal import RESP
 
 extension CommandParser {
     static func prices(_ id: CommandID, _ a: Arguments) throws(CommandError) -> ParsedCommand {
@@ -13,7 +13,14 @@ extension CommandParser {
         case .limitList: ask = .query(.limits)
         case .clockAccept: ask = .mutation(.clockAccept)
         case .ruleLoad: ask = .ruleLoad(try a.choice(0, \.text), source: try a.source(1))
-        case .ruleCheck: ask = .ruleCheck(try a.choice(0, \.text), source: try a.source(1))
+        case .ruleCheck:
+            // No Lua chunk is a bare number, so a number is a version.
+            let name: RuleName = try a.choice(0, \.text)
+            if Decimal.parse(a.bytes(1)) != nil {
+                ask = .ruleCheck(name, version: UInt32(try a.integer(1, 1...UInt64(UInt32.max))), source: nil)
+            } else {
+                ask = .ruleCheck(name, version: nil, source: try a.source(1))
+            }
         case .ruleShow:
             ask = .query(.ruleSource(try a.choice(0, \.text), version: a.has(1) ? try version(a, 1) : nil))
         case .ruleActivate:

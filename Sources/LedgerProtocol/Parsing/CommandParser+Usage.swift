@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 extension CommandParser {
     static func sessionStart(

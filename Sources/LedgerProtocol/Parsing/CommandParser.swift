@@ -1,5 +1,5 @@
 package import LedgerCore
-package import RESP
+internal import RESP
 
 /// Words to commands. Pure: the same words in the same context give the same command (but for the id of a user that is
 /// created without one).

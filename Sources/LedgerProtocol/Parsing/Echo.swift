@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// What of a request may be repeated to people: short, printable, and nothing that could be a secret.
 package enum Echo {

@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 extension Arguments {
     /// The identity of a keyed request. Its scope is the passport, the command and the key; its arguments are everything

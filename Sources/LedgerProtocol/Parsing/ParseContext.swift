@@ -6,17 +6,18 @@ package struct ParseContext: Sendable {
     package var names: Names
     /// Whose connection it is.
     package var actor: PassportOrdinal
-    package var now: Timestamp
+    /// Finds a second sign-up by its e-mail address without keeping the address.
+    package var emailHash: @Sendable (UnsafeRawBufferPointer) -> Hash128
     /// Sixty-four random bits, for the ids of users that come without one.
     package var random: @Sendable () -> UInt64
 
     package init(
-        names: Names, actor: PassportOrdinal, now: Timestamp,
+        names: Names, actor: PassportOrdinal, emailHash: @escaping @Sendable (UnsafeRawBufferPointer) -> Hash128,
         random: @escaping @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) }
     ) {
         self.names = names
         self.actor = actor
-        self.now = now
+        self.emailHash = emailHash
         self.random = random
     }
 }

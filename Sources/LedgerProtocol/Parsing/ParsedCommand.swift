@@ -42,7 +42,8 @@ package struct ParsedCommand: Sendable {
         /// `CREDIT REFUND`: the charge is read from the journal first.
         case refund(RefundDraft)
         case ruleLoad(RuleName, source: [UInt8])
-        case ruleCheck(RuleName, source: [UInt8])
+        /// `RULE CHECK` of a source, or of a version that is loaded.
+        case ruleCheck(RuleName, version: UInt32?, source: [UInt8]?)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
 
         /// A read that the writer answers from its tables.
@@ -52,7 +53,7 @@ package struct ParsedCommand: Sendable {
         case verify(Secret, Permissions)
         case balance(user: Hash128)
         case history(HistoryRange)
-        case summary(user: Hash128, from: Timestamp, to: Timestamp)
+        case summary(user: Hash128, from: Timestamp?, to: Timestamp?)
         case explain(ChargeID)
 
         /// What changes the connection itself.
@@ -102,8 +103,8 @@ package struct RefundDraft: Hashable, Sendable {
 /// `CREDIT HISTORY`: rows by recorded time in [from, to), newest first. A cursor is the LSN of the last row seen.
 package struct HistoryRange: Hashable, Sendable {
     package var user: Hash128
-    package var from: Timestamp
-    package var to: Timestamp
+    package var from: Timestamp?
+    package var to: Timestamp?
     package var page: Page
 }
 

@@ -1,5 +1,5 @@
 package import LedgerCore
-internal import RESP
+package import RESP
 
 /// Answers in the words of the protocol, appended to a ``RESPWriter``: maps with snake_case keys, amounts as exact decimal
 /// text, times in RFC 3339, null where nothing is set.
@@ -9,7 +9,7 @@ internal import RESP
 package struct ReplyEncoder: Sendable {
     /// The ledger's shard: a part of every id.
     package let shard: UInt16
-    /// The server's version, for HELLO and INFO.
+    /// The server's version, for HELLO.
     package let version: String
 
     package init(shard: UInt16, version: String) {
@@ -19,4 +19,13 @@ package struct ReplyEncoder: Sendable {
 
     /// Opens a sealed text of a user; nil when the user's key is gone.
     package typealias Opener = (_ text: SealedText, _ user: UserOrdinal) -> [UInt8]?
+
+    /// `-CODE text` in one line.
+    package func error(_ error: CommandError, to writer: inout RESPWriter) {
+        writer.error("\(error.code) \(error.text)")
+    }
+
+    package func rejection(_ rejection: Rejection, to writer: inout RESPWriter) {
+        writer.error("\(rejection.code) \(rejection.text)")
+    }
 }

@@ -40,9 +40,13 @@ extension CommandTable {
             notes: [
                 "An entry belongs to the range in which its effective interval begins, so adjacent ranges add up.",
                 "`current_balance` and `debt` are those of now, whatever the range.",
-                "`credits_by_source`, `spent_by_source` and `entries_by_source` are maps.",
+                "`spent_by_source` is a map: source → `count amount`; `sessions_by_tier` a map: tier → `count seconds amount`. Refunds are in `total_refunded`, not taken from `total_spent`.",
             ],
-            reply: .map(SummaryReply.fields), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01"]),
+            reply: .map([
+                "user", "from", "to", "current_balance", "debt", "total_spent", "total_purchased", "purchases",
+                "total_granted", "total_adjusted", "total_refunded", "total_expired", "entries", "spent_by_source",
+                "sessions_by_tier",
+            ]), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01"]),
     ]
 
     static let passportCommands: [CommandSpec] = [
@@ -151,7 +155,10 @@ extension CommandTable {
             [.need("user", .user), .option("FROM", "t", .time, "recorded time, inclusive"), .option("TO", "t", .time, "exclusive")] + .page,
             "Every movement of a user's credit, newest first.",
             notes: ["`type` is `credit` or `debit`; `amount` has no sign. `available` is what was left then."],
-            reply: .page(HistoryRow.fields), examples: ["CREDIT HISTORY u_ada COUNT 10"]),
+            reply: .page([
+                "id", "time", "from", "to", "type", "amount", "available", "source", "description", "session", "storage",
+            ]),
+            examples: ["CREDIT HISTORY u_ada COUNT 10"]),
     ]
 
     static let holdCommands: [CommandSpec] = [
@@ -180,8 +187,14 @@ extension CommandTable {
             reply: .receipt(["user", "hold", "reason", "released", "expired", "available", "debt"]),
             examples: ["HOLD VOID h_4q"]),
         CommandSpec(
-            .holdGet, "HOLD GET", .hold, .readOwn, .table, [.need("hold", .hold)], "One open hold.",
-            reply: .map(["hold", "user", "amount", "source", "placed", "expires"]), examples: ["HOLD GET h_4q"]),
+            .holdGet, "HOLD GET", .hold, .readOwn, .table, [.need("hold", .hold)], "One hold, open or closed.",
+            notes: [
+                "`status` is `open`, `captured`, `voided` or `expired`; `captured` and `released` are amounts, `closed` a time or null."
+            ],
+            reply: .map([
+                "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed",
+            ]),
+            examples: ["HOLD GET h_4q"]),
         CommandSpec(
             .holdList, "HOLD LIST", .hold, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's open holds, newest first.",

@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// Finds a command by the bytes of its name, whatever their case: an open-addressing table over a hash of the folded
 /// bytes. One probe for the first word, a second one where the first is a noun. Nothing is allocated or counted.

@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// Everything Florin knows about one of its commands. Parsing, the permission check, `HELP`, `COMMAND DOCS`, completion at
 /// the prompt and the reference page read it; nothing about a command is written down a second time.

@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 extension FieldKind {
     /// What the argument must be, as errors and the reference say it.

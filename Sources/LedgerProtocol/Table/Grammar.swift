@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// A ``CommandSpec`` as the parser reads it: plain memory, made once and never freed, so that the event loops share it
 /// without touching a reference count.

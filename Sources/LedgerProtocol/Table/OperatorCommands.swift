@@ -10,9 +10,12 @@ extension CommandTable {
         CommandSpec(
             .explain, "EXPLAIN", .prices, .readOwn, .history, [.need("charge", .charge)],
             "Why a charge is what it is: inputs, rule, arithmetic, lots; and the proof, by asking the rule again.",
+            notes: [
+                "`inputs` is a map, `lots` a list of maps (`lot kind amount from`, from `hold` or `free`), `arithmetic` a list of sentences. `answer` is the rate per hour or GB-month, or the amount, that the rule gave."
+            ],
             reply: .map([
-                "charge", "lsn", "time", "user", "source", "amount", "from", "to", "question", "rule", "rule_version",
-                "answer", "arithmetic", "lots", "owed", "proof", "agrees",
+                "charge", "lsn", "time", "user", "source", "amount", "from", "to", "rule", "sha256", "inputs", "answer",
+                "list", "arithmetic", "recomputed", "lots", "owed", "proof", "agrees",
             ]),
             examples: ["EXPLAIN c_4q"]),
         CommandSpec(
@@ -28,7 +31,8 @@ extension CommandTable {
             [.need("rule", .ruleName), .may("version", .version, "the active one unless told")], "A rule's source.",
             reply: .map(ruleFields + ["source"]), examples: ["RULE SHOW session_runtime"]),
         CommandSpec(
-            .ruleCheck, "RULE CHECK", .prices, .adminAll, .operations, [.need("rule", .ruleName), .need("source", .source)],
+            .ruleCheck, "RULE CHECK", .prices, .adminAll, .operations,
+            [.need("rule", .ruleName), .need("source", .source, "or the number of a loaded version")],
             "Try a source without keeping it: does it load, and answer every question it can be asked with a price?",
             reply: .map(["rule", "sha256", "passes", "findings", "prices"]),
             examples: ["RULE CHECK purchase_bonus \"return function() return 0 end\""]),
