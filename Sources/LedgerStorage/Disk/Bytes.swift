@@ -1,4 +1,5 @@
 internal import CIntrinsics
+internal import Glibc
 internal import LedgerCore
 
 // Little-endian numbers in raw bytes, checksums, and aligned memory: the alphabet in which every format file writes.
@@ -18,16 +19,8 @@ extension UnsafeRawBufferPointer {
 
     /// Whether every byte is zero.
     var isZero: Bool {
-        var index = 0
-        while index + 8 <= count {
-            if loadUnaligned(fromByteOffset: index, as: UInt64.self) != 0 { return false }
-            index += 8
-        }
-        while index < count {
-            if self[index] != 0 { return false }
-            index += 1
-        }
-        return true
+        guard let first else { return true }
+        return first == 0 && memcmp(baseAddress!, baseAddress! + 1, count - 1) == 0
     }
 
     var crc32c: UInt32 { crc32c(continuing: 0) }
@@ -66,14 +59,11 @@ extension [UInt8] {
 /// CRC32C of some bytes.
 package func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 { bytes.crc32c }
 
-/// Memory for blocks of the disk: page-aligned, fixed in size, freed with its owner.
+/// Memory for blocks of the disk: page-aligned, fixed in size, freed with its owner; not cleared.
 final class AlignedBuffer {
     let bytes: UnsafeMutableRawBufferPointer
 
-    init(count: Int) {
-        bytes = .allocate(byteCount: count, alignment: 4096)
-        bytes.zero()
-    }
+    init(count: Int) { bytes = .allocate(byteCount: count, alignment: 4096) }
 
     deinit { bytes.deallocate() }
 

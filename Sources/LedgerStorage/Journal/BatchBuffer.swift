@@ -42,6 +42,14 @@ package final class BatchBuffer: @unchecked Sendable {
         count += 1
     }
 
+    /// Takes over a payload that was encoded elsewhere: `[length][event]…`, `count` of them, at most 1 MiB.
+    package func replaceAll(with payload: UnsafeRawBufferPointer, count: Int) {
+        precondition(payload.count <= JournalFormat.maximumPayload, "a batch holds at most 1 MiB")
+        if payload.count > 0 { buffer.bytes.slice(JournalFormat.headerBytes, payload.count).copyMemory(from: payload) }
+        payloadBytes = payload.count
+        self.count = count
+    }
+
     /// Drops the events after the first `count` of them, `bytes` long in all: undoes a group that did not fit.
     package func truncate(toBytes bytes: Int, count: Int) {
         precondition(bytes <= payloadBytes && count <= self.count, "a batch is only cut back to what it was")

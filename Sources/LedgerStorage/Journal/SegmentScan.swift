@@ -46,7 +46,7 @@ struct RawSegmentScan {
     func run(
         head: inout JournalHead, limit: LSN? = nil, _ visit: (ScannedBatch) throws(StorageError) -> ScanStep
     ) throws(StorageError) -> RawEnding {
-        var window = SegmentWindow(file: file, pastCache: pastCache)
+        var window = SegmentWindow(file: file, limit: header.capacity, pastCache: pastCache)
         var offset = JournalFormat.block
         while offset + JournalFormat.block <= header.capacity {
             if let limit, head.lastLSN >= limit { return RawEnding(offset: offset, stopped: true) }
@@ -57,9 +57,12 @@ struct RawSegmentScan {
             if let objection = head.objection(to: found) {
                 throw StorageError(.brokenChain, file.path, at: offset, objection)
             }
+            guard offset + found.paddedBytes <= header.capacity else {
+                throw StorageError(.damagedBatch, file.path, at: offset, "the batch leaves its segment")
+            }
             let bytes = try window.bytes(at: offset, count: found.paddedBytes)
-            guard bytes.count == found.paddedBytes, offset + found.paddedBytes <= header.capacity else {
-                return try examineTail(at: offset, torn: found, why: "the batch leaves its segment", &window)
+            guard bytes.count == found.paddedBytes else {
+                return try examineTail(at: offset, torn: found, why: "the file ends in it", &window)
             }
             let body = bytes.slice(JournalFormat.headerBytes, bytes.count - JournalFormat.headerBytes)
             guard body.crc32c == found.payloadChecksum else {
@@ -141,11 +144,12 @@ struct RawSegmentScan {
 struct SegmentWindow {
     private let file: any DiskFile
     private let pastCache: Bool
-    private let buffer = AlignedBuffer(count: 4 << 20)
+    private let buffer: AlignedBuffer
     private var start = 0
     private var count = 0
 
-    init(file: any DiskFile, pastCache: Bool) {
+    init(file: any DiskFile, limit: Int, pastCache: Bool) {
+        buffer = AlignedBuffer(count: min(4 << 20, Swift.max(limit, JournalFormat.block)))
         self.file = file
         self.pastCache = pastCache
     }
@@ -154,6 +158,7 @@ struct SegmentWindow {
     mutating func bytes(at offset: Int, count wanted: Int) throws(StorageError) -> UnsafeRawBufferPointer {
         if offset < start || offset + wanted > start + count {
             start = offset
+            count = 0
             count = try pastCache ? file.readPastCache(into: buffer.bytes, at: offset) : file.read(into: buffer.bytes, at: offset)
         }
         return buffer.readable.slice(offset - start, Swift.max(0, min(wanted, start + count - offset)))

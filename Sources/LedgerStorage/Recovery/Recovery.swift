@@ -25,6 +25,9 @@ package struct Recovered<State: JournaledState & ~Copyable>: ~Copyable {
     package var state: State
     package let journal: Journal
     package let report: RecoveryReport
+
+    /// The state, when journal and report have been taken out.
+    package consuming func takeState() -> State { state }
 }
 
 extension Recovered: Sendable where State: Sendable & ~Copyable {}

@@ -1,0 +1,256 @@
+import LedgerCore
+@testable import LedgerStorage
+import LedgerTestKit
+import Synchronization
+import Testing
+
+struct JournalTests {
+    @Test func `what was appended is there after reopening, event for event`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        var digest = Digest256.zero
+        for _ in 0..<10 { digest = try ledger.append() }
+        let events = try ledger.allEvents()
+        let last = ledger.lastLSN
+        #expect(events.count == Int(last.value))
+        try ledger.close()
+
+        let again = try ToyLedger(on: disk)
+        #expect(again.lastLSN == last)
+        #expect(again.digest == digest)
+        #expect(try again.allEvents() == events)
+        #expect(again.report.wasClosed)
+        #expect(again.report.tornTail == nil)
+        #expect(again.report.warnings.isEmpty)
+    }
+
+    @Test func `one append is one write and one sync`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        let before = disk.operations
+        try ledger.append(events: 5)
+        #expect(disk.log[before...].map { $0.prefix(while: { $0 != " " }) } == ["write", "sync"])
+    }
+
+    @Test func `every batch begins at a 4 KiB boundary and takes whole blocks`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<5 { try ledger.append() }
+        let bytes = disk.bytes(of: ledger.directory.segment(1))!
+        for block in 1...5 {
+            if case .header(let header) = bytes.withUnsafeBytes({ BatchHeader.decode($0.slice(block * 4096, 4096)) }) {
+                #expect(header.sequence == UInt64(block))
+                #expect(header.durableThrough.value == header.firstLSN.value - 1)
+            } else {
+                Issue.record("no batch at block \(block)")
+            }
+        }
+    }
+
+    @Test func `recorded times are those of the batch, a nanosecond apart`() throws {
+        let ledger = try ToyLedger(on: SimulatedDisk())
+        for _ in 0..<3 { try ledger.append(events: 4) }
+        try ledger.journal.reader.forEach(from: LSN(1), through: LSN(12)) { event in
+            #expect(event.time == ToyEvent(event.bytes)!.time)
+            return true
+        }
+    }
+
+    @Test func `a ledger runs through many segments, sealed behind it, and stays readable in both directions`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 48 << 10)
+        try ledger.fill(sealedSegments: 5)
+        let events = try ledger.allEvents()
+        #expect(events.map(\.lsn.value) == Array(1...ledger.lastLSN.value))
+        for event in events.reversed() {
+            #expect(try ledger.journal.reader.withEvent(at: event.lsn) { ToyEvent($0.bytes) == event && $0.time == event.time })
+        }
+        try ledger.close()
+
+        let again = try ToyLedger(on: disk, segmentBytes: 48 << 10)
+        #expect(try again.allEvents() == events)
+        // Sealed segments have no live file left; one spare at most lies around.
+        let names = try disk.list(again.directory.journal)
+        #expect(names.count(where: { $0.hasSuffix(".sealed") }) == 5)
+        #expect(names.count(where: { $0.hasPrefix("spare") }) <= 1)
+    }
+
+    @Test func `frames that begin in the middle of a batch hand out the right events and times`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 1 << 20)
+        // Batches of some 300 KiB: each goes over several frames.
+        while ledger.journal.sealedCount < 1 {
+            try ledger.append(events: 300, ballast: 2000)
+            try ledger.journal.maintain()
+        }
+        var seen = 0
+        for lsn in stride(from: ledger.lastLSN.value, through: 1, by: -1) {
+            try ledger.journal.reader.withEvent(at: LSN(lsn)) { event in
+                let toy = ToyEvent(event.bytes)
+                if toy?.lsn.value == lsn, toy?.time == event.time { seen += 1 }
+            }
+        }
+        #expect(seen == Int(ledger.lastLSN.value))
+    }
+
+    @Test func `a batch of the largest size fits, is sealed and read back`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 2 << 20)
+        try ledger.journal.maintain()
+        let batch = BatchBuffer()
+        let size = JournalFormat.maximumPayload - 4
+        var event = ToyEvent(lsn: LSN(1), time: Timestamp(seconds: 1), counter: 1, delta: 1).bytes
+        event += [UInt8](repeating: 7, count: size - event.count)
+        #expect(batch.fits(size))
+        #expect(!batch.fits(size + 1))
+        batch.append(event)
+        #expect(!batch.fits(0))
+        try ledger.journal.writer.append(batch, firstLSN: LSN(1), baseTime: Timestamp(seconds: 1), booksSum: 0)
+        batch.removeAll()
+        event[0] = 2
+        batch.append(event)
+        try ledger.journal.writer.append(batch, firstLSN: LSN(2), baseTime: Timestamp(seconds: 2), booksSum: 0)
+        try ledger.journal.maintain()
+        #expect(ledger.journal.sealedCount == 1)
+        #expect(try ledger.journal.reader.withEvent(at: LSN(1)) { $0.bytes.count } == size)
+        let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 2 << 20)
+        #expect(again.lastLSN == LSN(2))
+    }
+
+    @Test func `recycled files are used again, old bytes and all`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        try ledger.fill(sealedSegments: 6)
+        #expect(disk.log.contains { $0.hasPrefix("rename") && $0.contains("spare-") })
+        // No more zero-filling once files go round.
+        let early = disk.log.count
+        let sealed = ledger.journal.sealedCount
+        try ledger.fill(sealedSegments: sealed + 4)
+        #expect(!disk.log[early...].contains { $0.hasPrefix("zero-fill") && $0.contains("journal") })
+        let digest = ledger.digest
+        let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)
+        #expect(again.digest == digest)
+    }
+
+    @Test func `a closing batch says how far everything is durable and when the ledger was alive`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        try ledger.writeClosing()
+        let bytes = disk.bytes(of: ledger.directory.segment(1))!
+        guard case .header(let header) = bytes.withUnsafeBytes({ BatchHeader.decode($0.slice(8192, 4096)) }) else {
+            Issue.record("no closing batch")
+            return
+        }
+        #expect(header.flags == .closing)
+        #expect(header.durableThrough == LSN(3))
+        #expect(header.count == 0)
+        let alive = header.baseTime
+        try ledger.append(events: 2)
+        #expect(ledger.lastLSN == LSN(5))
+        let again = try ToyLedger(on: disk.afterProcessDeath())
+        #expect(again.lastLSN == LSN(5))
+        #expect(!again.report.wasClosed)
+        #expect(again.report.lastAlive > alive)
+    }
+
+    @Test func `after the last batch that fits there is still room for a closing one`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        while ledger.journal.canAccept() || reasonOrNil({ () throws(StorageError) in try ledger.append(events: 1) }) == nil {
+            if ledger.journal.canAccept() { try ledger.append(events: 1) }
+        }
+        try ledger.writeClosing()
+        #expect(ledger.journal.writer.fault == nil)
+        // A second one has no room, and needs none.
+        try ledger.writeClosing()
+        #expect(ledger.journal.writer.fault == nil)
+    }
+
+    @Test func `room is promised before it is needed`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        // Segments of 8 blocks: a batch may have six blocks, so the current one promises one batch, the spare another.
+        #expect(ledger.journal.batchesOfRoom == 1)
+        try ledger.journal.prepareSpare()
+        #expect(ledger.journal.batchesOfRoom == 2)
+        try ledger.append(events: 1)
+        #expect(ledger.journal.batchesOfRoom == 1)
+        #expect(ledger.journal.canAccept())
+        #expect(!ledger.journal.canAccept(batches: 2))
+    }
+
+    @Test func `a batch without room is refused before anything is written, and accepted once there is room`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 16 << 10)
+        try ledger.append(events: 1)
+        try ledger.append(events: 1)
+        let before = disk.operations
+        let buffer = BatchBuffer()
+        buffer.append([1, 2, 3])
+        let next = ledger.journal.writer.nextLSN
+        let time = ledger.journal.writer.lastTime + .seconds(1)
+        #expect(
+            reason { () throws(StorageError) in
+                try ledger.journal.writer.append(buffer, firstLSN: next, baseTime: time, booksSum: 0)
+            } == .noRoom)
+        #expect(disk.operations == before)
+        #expect(ledger.journal.writer.fault == nil)
+        try ledger.journal.maintain()
+        #expect(ledger.journal.canAccept())
+        try ledger.journal.writer.append(buffer, firstLSN: next, baseTime: time, booksSum: 0)
+        #expect(ledger.journal.durableLSN == next)
+    }
+
+    @Test func `an event that is not there is an error, not a guess`() throws {
+        let ledger = try ToyLedger(on: SimulatedDisk())
+        try ledger.append(events: 3)
+        #expect(reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: LSN(4)) { _ in } } == .noSuchEvent)
+        #expect(reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: .none) { _ in } } == .noSuchEvent)
+    }
+
+    @Test func `a follower sees every event once, in order, and can resume`() throws {
+        let ledger = try ToyLedger(on: SimulatedDisk(), segmentBytes: 32 << 10)
+        var tail = JournalTail(ledger.journal.reader)
+        var seen: [UInt64] = []
+        #expect(try tail.next { $0.lsn } == nil)
+        for _ in 0..<40 {
+            try ledger.append()
+            try ledger.journal.maintain()
+            while let lsn = try tail.next({ $0.lsn.value }) { seen.append(lsn) }
+            tail = JournalTail(ledger.journal.reader, from: tail.position)
+        }
+        #expect(seen == Array(1...ledger.lastLSN.value))
+    }
+
+    @Test func `readers keep a live file from being reused, and so does a hold for a checkpointer`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        var hold: Journal.FileHold? = ledger.journal.holdFiles()
+        try ledger.fill(sealedSegments: 3)
+        #expect(hold != nil)
+        for number in 1...3 { #expect(try disk.exists(ledger.directory.segment(UInt64(number)))) }
+        hold = nil
+        try ledger.journal.maintain()
+        for number in 1...3 { #expect(try !disk.exists(ledger.directory.segment(UInt64(number)))) }
+    }
+
+    @Test func `reading keeps no more memory than its cache`() throws {
+        let ledger = try ToyLedger(on: SimulatedDisk(), segmentBytes: 48 << 10)
+        try ledger.fill(sealedSegments: 4)
+        // Sealed segments carry no list of batches.
+        let listed = ledger.journal.catalog.contents.withLock { contents in
+            contents.segments.map { $0.record.state == .sealed ? $0.batches.count : 0 }.reduce(0, +)
+        }
+        #expect(listed == 0)
+    }
+}
+
+func reasonOrNil(_ body: () throws(StorageError) -> some Any) -> StorageError.Reason? {
+    do throws(StorageError) {
+        _ = try body()
+        return nil
+    } catch {
+        return error.reason
+    }
+}

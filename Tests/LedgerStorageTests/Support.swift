@@ -1,0 +1,48 @@
+import LedgerCore
+@testable import LedgerStorage
+import LedgerTestKit
+import Synchronization
+import Testing
+
+/// The reason a fault was thrown with; a failure when there was none.
+func reason<R: ~Copyable>(_ body: () throws(StorageError) -> R, sourceLocation: SourceLocation = #_sourceLocation) -> StorageError.Reason? {
+    do throws(StorageError) {
+        _ = try body()
+        Issue.record("no fault", sourceLocation: sourceLocation)
+        return nil
+    } catch {
+        return error.reason
+    }
+}
+
+/// A file in memory, for scans that need no disk.
+final class MemoryFile: DiskFile, @unchecked Sendable {  // one test, one thread
+    let path = "memory"
+    var bytes: [UInt8]
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    func size() -> Int { bytes.count }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+        let count = max(0, min(buffer.count, bytes.count - offset))
+        if count > 0 { bytes.withUnsafeBytes { buffer.copyMemory(from: $0.slice(offset, count)) } }
+        return count
+    }
+    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int { read(into: buffer, at: offset) }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {}
+    func zeroFill(from offset: Int, count: Int) {}
+    func sync() {}
+}
+
+extension ToyLedger {
+    /// Rotates, prepares and seals until this many segments are sealed.
+    func fill(sealedSegments count: Int) throws(StorageError) {
+        while journal.sealedCount < count {
+            try append(ballast: 300)
+            try journal.maintain()
+        }
+    }
+}
+
+extension Journal {
+    var sealedCount: Int { catalog.contents.withLock { $0.segments.count(where: { $0.record.state == .sealed }) } }
+    var segmentCount: Int { catalog.contents.withLock { $0.currentIndex + 1 } }
+}
