@@ -40,7 +40,7 @@ let package = Package(
 
         // The edges.
         .target(name: "RESP"),
-        .target(name: "LedgerProtocol", dependencies: ["LedgerCore", "LedgerEngine", "RESP"]),
+        .target(name: "LedgerProtocol", dependencies: ["LedgerCore", "LedgerRules", "LedgerEngine", "RESP"]),
         .target(
             name: "LedgerServer",
             dependencies: [

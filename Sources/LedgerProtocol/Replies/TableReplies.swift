@@ -115,13 +115,17 @@ extension ReplyEncoder {
     }
 
     private func hold(_ row: HoldRow, _ writer: inout RESPWriter) {
-        writer.map(6)
+        writer.map(10)
         writer.pair("hold", id: row.id, as: .hold)
         writer.pair("user", row.userID)
+        writer.pair("status", "open")
         writer.pair("amount", row.amount)
         writer.pair("source", row.source)
         writer.pair("placed", row.placed)
         writer.pair("expires", row.expires)
+        writer.pair("captured", nil as Money?)
+        writer.pair("released", nil as Money?)
+        writer.pair("closed", .never)
     }
 
     private func session(_ row: SessionRow, _ writer: inout RESPWriter) {

@@ -161,6 +161,10 @@ extension CommandTable {
             examples: ["CREDIT HISTORY u_ada COUNT 10"]),
     ]
 
+    private static let holdFields = [
+        "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed",
+    ]
+
     static let holdCommands: [CommandSpec] = [
         CommandSpec(
             .holdPlace, "HOLD PLACE", .hold, .writeAll, .write,
@@ -189,15 +193,12 @@ extension CommandTable {
         CommandSpec(
             .holdGet, "HOLD GET", .hold, .readOwn, .table, [.need("hold", .hold)], "One hold, open or closed.",
             notes: [
-                "`status` is `open`, `captured`, `voided` or `expired`; `captured` and `released` are amounts, `closed` a time or null."
+                "`status` is `open`, `captured`, `voided` or `expired`. `amount` is what is still held, and once it is closed what was held first; then `captured`, `released` and `closed` say what became of it."
             ],
-            reply: .map([
-                "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed",
-            ]),
-            examples: ["HOLD GET h_4q"]),
+            reply: .map(holdFields), examples: ["HOLD GET h_4q"]),
         CommandSpec(
             .holdList, "HOLD LIST", .hold, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's open holds, newest first.",
-            reply: .page(["hold", "user", "amount", "source", "placed", "expires"]), examples: ["HOLD LIST u_ada"]),
+            reply: .page(holdFields), examples: ["HOLD LIST u_ada"]),
     ]
 }

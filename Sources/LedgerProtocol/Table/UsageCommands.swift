@@ -18,7 +18,7 @@ extension CommandTable {
             .sessionQuote, "SESSION QUOTE", .session, .readOwn, .table,
             [.need("user", .user), .need("tier", .tier), .need("hours", .hours)],
             "What a session would cost, rounded up; nothing is reserved.",
-            reply: .map(["user", "type", "tier", "hours", "amount", "rate", "list_rate", "available", "enough", "rule"]),
+            reply: .map(["user", "type", "tier", "seconds", "amount", "rate", "list_rate", "available", "enough", "sha256"]),
             examples: ["SESSION QUOTE u_ada medium 2"]),
         CommandSpec(
             .sessionAdmit, "SESSION ADMIT", .session, .writeAll, .write,
