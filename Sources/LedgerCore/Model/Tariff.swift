@@ -25,8 +25,9 @@ package struct Tariff: Hashable, Sendable {
     }
 
     package static let free = Tariff(rate: 0, listRate: 0)
-    /// Above this, a rule's result is refused: one million USD per hour or GB-month.
-    package static let maximumRate: Int64 = 1_000_000 * 1_000_000_000
+    /// Above this, a rule's result is refused: 10,000 USD per hour or GB-month. At this rate a thousand sessions of thirty
+    /// days still fit in ``Money``.
+    package static let maximumRate: Int64 = 10_000 * 1_000_000_000
     package static let maximumSteps = 64
 
     /// The highest rate any of its steps asks.

@@ -1,13 +1,31 @@
-/// The ledger: one deterministic state machine over values. (Being built: the signatures below stay.)
+/// The ledger: one deterministic state machine over values.
+///
+/// A command passes three steps. `prepare` says which price it needs; the caller asks the rule. `decide` looks at the
+/// state and says no, or commits a group of events: each is numbered, applied, imaged and encoded at once. `apply` is the
+/// only code that changes state, and it is the same code that replays a journal. There is no clock, no chance, no I/O
+/// in here: the time, the prices and every random id arrive as arguments.
 package struct StateMachine: ~Copyable {
+    var store = Store()
+
     /// The last applied event, `LSN.none` before the first.
-    package private(set) var lastLSN: LSN = .none
+    package internal(set) var lastLSN: LSN = .none
     /// The recorded time of the last applied event.
-    package private(set) var lastTime: Timestamp = .distantPast
+    package internal(set) var lastTime: Timestamp = .distantPast
     /// From `LedgerCreated`.
-    package private(set) var ledger = Hash128.zero
-    package private(set) var shard: UInt16 = 0
-    package private(set) var names = Names(seed: .zero)
+    package internal(set) var ledger = Hash128.zero
+    package internal(set) var shard: UInt16 = 0
+    package internal(set) var names = Names(seed: .zero)
+    var seed = Hash128.zero
+
+    /// Who asks, while a command is being decided.
+    struct Asking {
+        var actor = PassportOrdinal.none
+        var key: IdempotencyKey?
+        var primary = LSN.none
+    }
+    var asking = Asking()
+    /// How many rows of the books a restore has read.
+    var restoredAccounts = 0
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {}
@@ -15,67 +33,150 @@ package struct StateMachine: ~Copyable {
     // MARK: Deciding
 
     /// Begins a new ledger: decides and applies `LedgerCreated`. Only on an empty one.
-    package mutating func create(_ genesis: LedgerCreated, at now: Timestamp, into batch: inout EventBatch) {}
-
-    /// The question whose answer `decide` needs, or nil. Pure: asking changes nothing.
-    package func prepare(_ request: Request, at now: Timestamp) -> PriceQuery? { nil }
+    package mutating func create(_ genesis: LedgerCreated, at now: Timestamp, into batch: inout EventBatch) {
+        precondition(lastLSN.isNone, "a ledger begins once")
+        asking = Asking()
+        commit(.ledgerCreated(genesis), at: now, into: &batch)
+    }
 
     /// Decides a command and applies what was decided. Recorded times are `now`, or one nanosecond after the last event.
     /// A rejection changes nothing, except that a key remembers some of them.
     package mutating func decide(
         _ request: Request, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
-    ) -> Outcome { .rejected(.invalid("not built")) }
+    ) -> Outcome {
+        let now = max(now, lastTime)
+        if let key = request.key {
+            if let entry = store.history.find(key.scope, at: now) {
+                return entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
+            }
+            if store.history.isFull {
+                return .rejected(.busy("the table of idempotency keys is full; raise --key-memory or lower --key-retention"))
+            }
+        }
+        asking = Asking(actor: request.actor, key: request.key)
+        do throws(Rejection) {
+            return try route(request.command, price: price, at: now, into: &batch)
+        } catch {
+            if request.key != nil, let remembered = RememberedRejection(error) {
+                commit(.refused(Refused(rejection: remembered)), at: now, into: &batch)
+            }
+            return .rejected(error)
+        }
+    }
 
-    /// Fires at most `limit` timers that are due, in due order. Returns how many; fewer than `limit` means none is left.
-    package mutating func fireTimers(at now: Timestamp, limit: Int, into batch: inout EventBatch) -> Int { 0 }
+    private mutating func route(
+        _ command: Command, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
+    ) throws(Rejection) -> Outcome {
+        switch command {
+        case .userCreate(let c): try createUser(c, at: now, into: &batch)
+        case .userSet(let c): try setUser(c, at: now, into: &batch)
+        case .passportCreate(let c): try createPassport(c, at: now, into: &batch)
+        case .passportRevoke(let id): try revokePassport(id, at: now, into: &batch)
+        case .passportRotate(let c): try rotatePassport(c, at: now, into: &batch)
+        case .creditPurchase(let c): try purchase(c, price: price, at: now, into: &batch)
+        case .creditGrant(let c): try grant(c, at: now, into: &batch)
+        case .creditCharge(let c): try charge(c, at: now, into: &batch)
+        case .creditAdjust(let c): try adjust(c, at: now, into: &batch)
+        case .creditRefund(let c): try refund(c, at: now, into: &batch)
+        case .holdPlace(let c): try placeHold(c, at: now, into: &batch)
+        case .holdCapture(let c): try captureHold(c, at: now, into: &batch)
+        case .holdVoid(let id): try voidHold(id, at: now, into: &batch)
+        case .sessionStart(let c): try startSession(c, price: price, at: now, into: &batch)
+        case .sessionHeartbeat(let id): try hearSession(id, at: now, into: &batch)
+        case .sessionStop(let id): try stopSession(id, at: now, into: &batch)
+        case .sessionCancel(let id, let reason): try cancelSession(id, reason: reason, at: now, into: &batch)
+        case .sessionRecord(let c): try recordSession(c, price: price, at: now, into: &batch)
+        case .storageCreate(let c): try createStorage(c, price: price, at: now, into: &batch)
+        case .storageResize(let id, let megabytes):
+            try resizeStorage(id, megabytes: megabytes, price: price, at: now, into: &batch)
+        case .storageDelete(let id): try deleteStorage(id, at: now, into: &batch)
+        case .spaceAdd(let c): try addSpace(c, at: now, into: &batch)
+        case .spacePurchase(let c): try purchaseSpace(c, price: price, at: now, into: &batch)
+        case .ruleLoad(let c): try loadRule(c, at: now, into: &batch)
+        case .ruleActivate(let c): try activateRule(c, at: now, into: &batch)
+        case .ruleRollback(let c): try rollBackRule(c, at: now, into: &batch)
+        case .limitSet(let c): .accepted(commit(.limitsSet(c), at: now, into: &batch))
+        case .clockAccept: .accepted(commit(.clockAccepted, at: now, into: &batch))
+        case .engineStart(let c):
+            .accepted(
+                commit(
+                    .engineStarted(
+                        EngineStarted(
+                            version: c.version, downtime: c.downtime, keyRetention: c.keyRetention, keyCapacity: c.keyCapacity)),
+                    at: now, into: &batch))
+        }
+    }
 
-    /// When the next timer is due; nil when there is none.
-    package var nextTimer: Timestamp? { nil }
+    /// Numbers, applies, images and encodes one event. Everything was checked before: this must succeed.
+    @discardableResult
+    mutating func commit(
+        _ body: EventBody, user: UserOrdinal = .none, linked: LSN = .none, effective: (from: Timestamp, to: Timestamp)? = nil,
+        at now: Timestamp, into batch: inout EventBatch
+    ) -> Event {
+        let lsn = lastLSN.next
+        let time = max(now, lastTime + TimeSpan(nanoseconds: 1))
+        let isPrimary = asking.primary.isNone
+        if isPrimary { asking.primary = lsn }
+        var previous = LSN.none
+        if user != .none, user.value < UInt32(store.accounts.count) { previous = store.accounts[Int32(user.value)].lastEvent }
+        var event = Event(
+            lsn: lsn, time: time, user: user, actor: asking.actor, group: asking.primary, previous: previous,
+            effectiveFrom: effective?.from ?? time, effectiveTo: effective?.to ?? time, key: isPrimary ? asking.key : nil,
+            linked: linked, after: AccountImage(), body: body)
+        apply(event)
+        if user != .none { event.after = image(user, at: time) }
+        batch.append(&event)
+        if case .passportCreated(let passport) = body {
+            batch.touchedPassports.append(lookUp(passport: passport.id)!)
+            if passport.replaces.value != 0 { batch.touchedPassports.append(lookUp(passport: passport.replaces)!) }
+        }
+        if case .passportRevoked(let id) = body { batch.touchedPassports.append(lookUp(passport: id)!) }
+        return event
+    }
 
-    // MARK: Reading
+    func image(_ user: UserOrdinal, at now: Timestamp) -> AccountImage {
+        let slot = Int32(user.value)
+        var image = AccountImage()
+        image.paid = store.accounts[slot].paid
+        image.promo = store.accounts[slot].promo
+        image.held = store.accounts[slot].held
+        image.debt = store.accounts[slot].debt
+        image.available = available(user, at: now)
+        return image
+    }
 
-    package func read(_ query: Query, at now: Timestamp) -> QueryResult { .rejected(.invalid("not built")) }
-
-    /// What readers see of a user. Cost: the user's open sessions and resources.
-    package func accountView(_ user: UserOrdinal, at now: Timestamp) -> AccountView { fatalError("not built") }
-    package func passportView(_ passport: PassportOrdinal) -> PassportRow { fatalError("not built") }
-    /// A user's id, e-mail (sealed) and last event, which is the head of the thread through the journal.
-    package func userRow(_ user: UserOrdinal, at now: Timestamp) -> UserRow { fatalError("not built") }
-    package func lookUp(user: Hash128) -> UserOrdinal? { nil }
-    package func lookUp(passport: PassportID) -> PassportOrdinal? { nil }
-    package var userCount: Int { 0 }
-    package var passportCount: Int { 0 }
-    package var limits: Limits { .defaults }
-    /// The source of a rule version, journaled for ever; the active identity of each name.
-    package func ruleSource(_ identity: RuleIdentity) -> (name: RuleName, source: [UInt8])? { nil }
-    package func activeRule(_ name: RuleName) -> RuleIdentity? { nil }
-    /// Identity of a version number, for RULE ACTIVATE and SHOW.
-    package func ruleIdentity(_ name: RuleName, version: UInt32) -> RuleIdentity? { nil }
-    /// What ROLLBACK would activate.
-    package func previousRule(_ name: RuleName) -> RuleIdentity? { nil }
-    /// Counters for INFO.
-    package var counts: [(name: String, count: Int)] { [] }
-
-    // MARK: Replay and snapshots
+    // MARK: Replay
 
     /// Replays one journaled event: decodes, applies, and checks it against its own after-image.
     /// The event's LSN must be `lastLSN + 1`.
-    package mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) {}
+    package mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) {
+        let event = try Event(decoding: bytes)
+        guard event.lsn == lastLSN.next else {
+            throw StateError("event \(event.lsn.value) follows event \(lastLSN.value)")
+        }
+        guard event.time > lastTime else { throw StateError("event \(event.lsn.value) is not later than the one before it") }
+        let users = UInt32(store.accounts.count)
+        if event.user != .none {
+            if case .userCreated = event.body {
+                guard event.user.value == users else { throw StateError("event \(event.lsn.value) creates a user out of order") }
+            } else {
+                guard event.user.value < users else { throw StateError("event \(event.lsn.value) is about an unknown user") }
+                guard event.previous == store.accounts[Int32(event.user.value)].lastEvent else {
+                    throw StateError("event \(event.lsn.value) does not follow its user's last event")
+                }
+            }
+        }
+        apply(event)
+        if event.user != .none {
+            let image = image(event.user, at: event.time)
+            guard image == event.after else {
+                throw StateError("event \(event.lsn.value) left the account at \(image), the journal says \(event.after)")
+            }
+        }
+    }
 
     /// The sum over every account of the books; zero at every LSN.
-    package var booksSum: Int128 { 0 }
-
-    /// Writes every table, in a canonical order.
-    package func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure) {}
-
-    /// Loads one frame of a snapshot into an empty ledger; frames come in the order they were written.
-    package mutating func restore(section: UInt16, rows: Int, bytes: UnsafeRawBufferPointer) throws(StateError) {}
-
-    /// Ends a restore: rebuilds what is derived (indexes, timers, sums) and checks it.
-    package mutating func finishRestoring() throws(StateError) {}
-
-    /// Recomputes every invariant from the rows; one sentence for each that does not hold. Cost: a pass over all state.
-    package func violations() -> [String] { [] }
+    package var booksSum: Int128 { store.books.sum }
 }
 
 /// What a session would cost: the engine computes it from a rule's answer. Rounded up.

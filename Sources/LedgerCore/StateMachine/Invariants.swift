@@ -1,0 +1,90 @@
+/// The promises that hold between any two events, recomputed from the rows.
+extension StateMachine {
+    /// One sentence for each invariant that does not hold. Cost: a pass over all state.
+    package func violations() -> [String] {
+        var found: [String] = []
+        func require(_ holds: Bool, _ sentence: @autoclosure () -> String) {
+            if !holds, found.count < 100 { found.append(sentence()) }
+        }
+
+        require(store.books.sum == 0, "the sum over the books is \(store.books.sum), not zero")
+        require(
+            store.books.accounts.reduce(Int128(0)) { $0 + $1.balance } == store.books.sum,
+            "the sum kept over the books is not the sum of their accounts")
+
+        var paid = Int128(0)
+        var promo = Int128(0)
+        var held = Int128(0)
+        var debt = Int128(0)
+        for ordinal in 0..<Int32(store.accounts.count) {
+            let row = store.accounts[ordinal]
+            let name = row.id
+            paid += Int128(row.paid.nanos)
+            promo += Int128(row.promo.nanos)
+            held += Int128(row.held.nanos)
+            debt += Int128(row.debt.nanos)
+            require(row.paid >= .zero && row.promo >= .zero && row.held >= .zero, "user \(name) has a negative balance")
+            require(row.debt >= .zero, "user \(name) has a negative debt")
+            require(row.lastEvent <= lastLSN && !row.lastEvent.isNone, "user \(name) has no last event")
+            require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
+
+            var free = (paid: Int128(0), promo: Int128(0), pinned: Int128(0), pending: Int128(0))
+            var slot = row.firstLot
+            var before: Int32 = -1
+            while slot >= 0 {
+                let lot = store.lots[slot]
+                require(lot.user.value == UInt32(ordinal), "lot \(lot.id.text(as: .lot)) hangs at the wrong user")
+                require(lot.remaining > .zero, "lot \(lot.id.text(as: .lot)) is empty and still there")
+                require(lot.pinned >= .zero && lot.pinned <= lot.remaining, "lot \(lot.id.text(as: .lot)) is pinned beyond what it has")
+                require(!lot.expired || lot.free.isZero, "lot \(lot.id.text(as: .lot)) has expired with free credit")
+                require(
+                    before < 0 || store.lots[before].burnsBefore(lot), "the lots of user \(name) are not in burn order")
+                if lot.kind.isPaid { free.paid += Int128(lot.free.nanos) } else { free.promo += Int128(lot.free.nanos) }
+                free.pinned += Int128(lot.pinned.nanos)
+                if lot.waiting { free.pending += Int128(lot.free.nanos) }
+                before = slot
+                slot = lot.links.next
+            }
+            require(free.paid == Int128(row.paid.nanos), "user \(name): paid lots hold \(free.paid), the account says \(row.paid.nanos)")
+            require(free.promo == Int128(row.promo.nanos), "user \(name): other lots hold \(free.promo), the account says \(row.promo.nanos)")
+            require(free.pinned == Int128(row.held.nanos), "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
+            require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
+
+            var pins = Int128(0)
+            slot = row.firstHold
+            while slot >= 0 {
+                pins += Int128(store.holds[slot].pins.total.nanos)
+                slot = store.holds[slot].links.next
+            }
+            var sessions = Int32(0)
+            var exhausting = Int32(0)
+            slot = row.firstSession
+            while slot >= 0 {
+                let session = store.sessions[slot]
+                pins += Int128(session.pins.total.nanos)
+                sessions += 1
+                if session.status == .exhausting { exhausting += 1 }
+                require(
+                    store.external[names.session(session.external)] == session.id.lsn.value,
+                    "session \(session.external) is not found by name")
+                require(session.posted >= .zero, "session \(session.external) was charged less than nothing")
+                slot = session.links.next
+            }
+            require(pins == Int128(row.held.nanos), "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
+            require(sessions == row.sessionCount && exhausting == row.exhaustingCount, "user \(name): open sessions are miscounted")
+            var stored = Int64(0)
+            slot = row.firstResource
+            while slot >= 0 {
+                stored += store.resources[slot].megabytes
+                slot = store.resources[slot].links.next
+            }
+            require(stored == row.storedMegabytes, "user \(name): storage is miscounted")
+        }
+        func book(_ account: Books.Fixed) -> Int128 { store.books.accounts[account.rawValue].balance }
+        require(paid == book(.userPaid), "users hold \(paid) of bought credit, the books say \(book(.userPaid))")
+        require(promo == book(.userPromo), "users hold \(promo) of other credit, the books say \(book(.userPromo))")
+        require(held == book(.userHeld), "users have \(held) on hold, the books say \(book(.userHeld))")
+        require(-debt == book(.userDebt), "users owe \(debt), the books say \(-book(.userDebt))")
+        return found
+    }
+}

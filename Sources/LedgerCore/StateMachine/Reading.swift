@@ -1,0 +1,269 @@
+/// Reads from the tables, and the views that the engine publishes.
+extension StateMachine {
+    package func lookUp(user: Hash128) -> UserOrdinal? { store.userIndex[user].map { UserOrdinal(UInt32($0)) } }
+    package func lookUp(passport: PassportID) -> PassportOrdinal? {
+        store.passportIndex[passport.value].map { PassportOrdinal(UInt32($0)) }
+    }
+    package var userCount: Int { store.accounts.count }
+    package var passportCount: Int { store.passports.count }
+    package var limits: Limits { store.limits }
+
+    package func ruleSource(_ identity: RuleIdentity) -> (name: RuleName, source: [UInt8])? {
+        store.rules.first { $0.identity == identity }.map { ($0.name, $0.source) }
+    }
+    package func activeRule(_ name: RuleName) -> RuleIdentity? { store.activeVersion(name).map { store.rules[$0].identity } }
+    package func ruleIdentity(_ name: RuleName, version: UInt32) -> RuleIdentity? {
+        store.rules.first { $0.name == name && $0.version == version }?.identity
+    }
+    package func previousRule(_ name: RuleName) -> RuleIdentity? {
+        guard let versions = store.active.first(where: { $0.name == name })?.versions, versions.count >= 2 else { return nil }
+        return ruleIdentity(name, version: versions[versions.count - 2])
+    }
+
+    /// Counters for INFO.
+    package var counts: [(name: String, count: Int)] {
+        [
+            ("users", store.accounts.count), ("passports", store.passports.count), ("lots", store.lots.count),
+            ("holds", store.holds.count), ("sessions", store.sessions.count), ("resources", store.resources.count),
+            ("spaces", store.spaces.count), ("rules", store.rules.count), ("external_ids", store.external.count),
+            ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count), ("timers", store.timers.count),
+        ]
+    }
+
+    // MARK: Views
+
+    /// What readers see of a user. Cost: the user's open sessions and resources.
+    package func accountView(_ user: UserOrdinal, at now: Timestamp) -> AccountView {
+        let slot = Int32(user.value)
+        let row = store.accounts[slot]
+        var slope = Int128(0)
+        var validUntil = row.nextExpiry
+        if row.pending > .zero {
+            var lot = row.firstLot
+            while lot >= 0 {
+                if store.lots[lot].waiting { validUntil = min(validUntil, store.lots[lot].effective) }
+                lot = store.lots[lot].links.next
+            }
+        }
+        var session = row.firstSession
+        while session >= 0 {
+            validUntil = min(validUntil, nextDue(session: session))
+            if row.exhaustingCount > 0 { slope += Int128(store.sessions[session].pricing.tariff.highestRate) }
+            session = store.sessions[session].links.next
+        }
+        var resource = row.firstResource
+        while resource >= 0 {
+            let r = store.resources[resource]
+            validUntil = min(validUntil, min(r.nextDaily, r.month.end))
+            let monthly = Int128(r.pricing.tariff.highestRate) * Int128(r.megabytes) * Tariff.hour
+            let denominator = StateMachine.denominator(r.month)
+            slope += (monthly + denominator - 1) / denominator
+            resource = store.resources[resource].links.next
+        }
+        var hold = row.firstHold
+        while hold >= 0 {
+            validUntil = min(validUntil, store.holds[hold].expires)
+            hold = store.holds[hold].links.next
+        }
+        return AccountView(
+            user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held, debt: row.debt,
+            available: available(user, at: now), asOf: now, slope: Int64(clamping: slope), validUntil: validUntil)
+    }
+
+    package func passportView(_ passport: PassportOrdinal) -> PassportRow {
+        let row = store.passports[Int32(passport.value)]
+        return PassportRow(
+            ordinal: passport, id: row.id, user: row.user, userID: store.accounts[Int32(row.user.value)].id, digest: row.digest,
+            lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope, created: row.created,
+            expires: row.expires, revoked: row.revoked, rate: row.rate)
+    }
+
+    package func userRow(_ user: UserOrdinal, at now: Timestamp) -> UserRow {
+        let row = store.accounts[Int32(user.value)]
+        return UserRow(
+            ordinal: user, id: row.id, email: row.email, name: row.name, type: row.type, state: row.state, created: row.created,
+            account: image(user, at: now), sessions: Int(row.sessionCount), lastEvent: row.lastEvent)
+    }
+
+    // MARK: Queries
+
+    /// Answers a query from the tables as they are. Cost: the page, or the tables of one user.
+    package func read(_ query: Query, at now: Timestamp) -> QueryResult {
+        do throws(Rejection) {
+            return try answer(query, at: max(now, lastTime))
+        } catch {
+            return .rejected(error)
+        }
+    }
+
+    private func answer(_ query: Query, at now: Timestamp) throws(Rejection) -> QueryResult {
+        switch query {
+        case .user(let user): return .user(userRow(try find(user), at: now))
+        case .users(let page):
+            var rows: [UserRow] = []
+            var ordinal = page.cursor == 0 ? store.accounts.count : min(Int(clamping: page.cursor) - 1, store.accounts.count)
+            while ordinal > 0, rows.count < page.count {
+                ordinal -= 1
+                rows.append(userRow(UserOrdinal(UInt32(ordinal)), at: now))
+            }
+            return .users(rows, next: ordinal > 0 ? UInt64(ordinal) + 1 : 0)
+        case .passport(let id):
+            guard let ordinal = lookUp(passport: id) else { throw .notFound(.passport) }
+            return .passport(passportView(ordinal))
+        case .passports(let user, let page):
+            let first = store.accounts[Int32(try find(user).value)].firstPassport
+            let (slots, next) = walk(from: first, page, in: store.passports) { UInt64($0) + 1 }
+            return .passports(slots.map { passportView(PassportOrdinal(UInt32($0))) }, next: next)
+        case .lots(let user, let page):
+            var all: [LotRow] = []
+            var slot = store.accounts[Int32(try find(user).value)].firstLot
+            while slot >= 0 {
+                all.append(LotRow(origin: store.lots[slot].origin, remaining: store.lots[slot].remaining, pinned: store.lots[slot].pinned))
+                slot = store.lots[slot].links.next
+            }
+            // In burn order: here the order says more than the age. The cursor counts rows.
+            let start = min(Int(clamping: page.cursor), all.count)
+            let end = min(start + page.count, all.count)
+            return .lots(Array(all[start..<end]), next: end < all.count ? UInt64(end) : 0)
+        case .hold(let id):
+            guard let slot = store.holdIndex[id.value] else {
+                throw id.shard == shard && id.lsn <= lastLSN ? .closed(.hold) : .notFound(.hold)
+            }
+            return .hold(holdRow(Int32(slot)))
+        case .holds(let user, let page):
+            let first = store.accounts[Int32(try find(user).value)].firstHold
+            let (slots, next) = walk(from: first, page, in: store.holds) { store.holds[$0].id.value }
+            return .holds(slots.map { holdRow($0) }, next: next)
+        case .session(let hash):
+            guard let lsn = store.external[hash] else { throw .notFound(.session) }
+            guard let slot = store.sessionIndex[BirthID(shard: shard, lsn: LSN(lsn)).value] else { return .closedSession(LSN(lsn)) }
+            return .session(sessionRow(Int32(slot), at: now))
+        case .sessions(let user, let status, let page): return try sessions(user, status, page, at: now)
+        case .resources(let user, let page):
+            let first = store.accounts[Int32(try find(user).value)].firstResource
+            let (slots, next) = walk(from: first, page, in: store.resources) { store.resources[$0].id.value }
+            return .resources(slots.map { resourceRow($0, at: now) }, next: next)
+        case .spaces(let page):
+            let newest = Array(store.spaces.reversed())
+            let start = min(Int(clamping: page.cursor), newest.count)
+            let end = min(start + page.count, newest.count)
+            let rows = newest[start..<end].map { SpaceRow(space: $0.space, creator: $0.creator, created: $0.created) }
+            return .spaces(rows, next: end < newest.count ? UInt64(end) : 0)
+        case .limits: return .limits(limitRows())
+        case .rules: return .rules(store.rules.map { ruleRow($0) })
+        case .ruleSource(let name, let version):
+            let index = version.map { v in store.rules.firstIndex { $0.name == name && $0.version == v } } ?? store.activeVersion(name)
+            guard let index else { throw .notFound(.rule) }
+            return .ruleSource(ruleRow(store.rules[index]), source: store.rules[index].source)
+        case .priceBooks:
+            return .priceBooks(
+                store.active.compactMap { active in
+                    store.activeVersion(active.name).map { PriceBookRow(rule: ruleRow(store.rules[$0]), book: store.rules[$0].book) }
+                })
+        case .books:
+            return .books(
+                store.books.accounts.indices.map { BookRow(account: store.books.name($0), balance: store.books.accounts[$0].balance) })
+        case .quote(let user, let tier):
+            let user = try find(user)
+            return .quote(sessionQuery(user, tier, at: now), user: userRow(user, at: now))
+        }
+    }
+
+    /// A page of a linked list that is newest first; the cursor names the row to go on with, by a number that only falls.
+    private func walk<Row: Listed>(
+        from first: Int32, _ page: Page, in slab: borrowing Slab<Row>, number: (Int32) -> UInt64
+    ) -> (slots: [Int32], next: UInt64) {
+        var slots: [Int32] = []
+        var slot = first
+        while slot >= 0 {
+            if page.cursor == 0 || number(slot) <= page.cursor {
+                if slots.count == page.count { return (slots, number(slot)) }
+                slots.append(slot)
+            }
+            slot = slab[slot].links.next
+        }
+        return (slots, 0)
+    }
+
+    private func sessions(_ user: Hash128?, _ status: SessionStatus?, _ page: Page, at now: Timestamp) throws(Rejection) -> QueryResult {
+        var ids: [UInt64] = []
+        if let user {
+            var slot = store.accounts[Int32(try find(user).value)].firstSession
+            while slot >= 0 {
+                if status == nil || store.sessions[slot].status == status { ids.append(store.sessions[slot].id.value) }
+                slot = store.sessions[slot].links.next
+            }
+        } else {
+            store.sessions.forEach { slot in
+                if status == nil || store.sessions[slot].status == status { ids.append(store.sessions[slot].id.value) }
+            }
+        }
+        if page.cursor != 0 { ids.removeAll { $0 > page.cursor } }
+        ids.sort(by: >)
+        let next = ids.count > page.count ? ids[page.count] : 0
+        return .sessions(
+            ids.prefix(page.count).map { sessionRow(Int32(store.sessionIndex[$0]!), at: now) }, next: next)
+    }
+
+    private func holdRow(_ slot: Int32) -> HoldRow {
+        let row = store.holds[slot]
+        return HoldRow(
+            id: row.id, userID: store.accounts[Int32(row.user.value)].id, amount: row.pins.total, source: row.source,
+            placed: row.placed, expires: row.expires)
+    }
+
+    private func sessionRow(_ slot: Int32, at now: Timestamp) -> SessionRow {
+        let row = store.sessions[slot]
+        let until = meteredUntil(slot, at: now)
+        let held = row.pins.total
+        let emptyAt =
+            row.status == .exhausting
+            ? row.emptyAt : lasts(slot, held: held + max(available(row.user, at: now), .zero))
+        return SessionRow(
+            id: row.id, session: row.external, user: row.user, userID: store.accounts[Int32(row.user.value)].id, type: row.type,
+            tier: row.tier, status: row.status, started: row.started, rate: row.pricing.tariff.rate(at: until - row.started),
+            held: held, leaseUntil: row.leaseUntil, emptyAt: emptyAt, deadline: row.deadline, ttlEnd: row.ttlEnd,
+            heartbeat: row.heartbeat, lastHeard: row.lastHeard, elapsed: until - row.started,
+            amount: row.posted + cost(of: slot, at: now))
+    }
+
+    private func resourceRow(_ slot: Int32, at now: Timestamp) -> ResourceRow {
+        let row = store.resources[slot]
+        return ResourceRow(
+            id: row.id, resource: row.external, kind: row.kind, megabytes: row.megabytes, created: row.created,
+            rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom), accrued: accrued(slot, at: now),
+            posted: row.total)
+    }
+
+    private func ruleRow(_ rule: Rule) -> RuleRow {
+        let active = store.active.first { $0.name == rule.name }
+        let isActive = active?.versions.last == rule.version
+        let scheduled = store.scheduled.first { $0.name == rule.name && $0.identity == rule.identity }
+        return RuleRow(
+            name: rule.name, version: rule.version, identity: rule.identity, loaded: rule.loaded, active: isActive,
+            activation: isActive ? active!.since : scheduled?.at ?? .never)
+    }
+
+    private func limitRows() -> [LimitRow] {
+        UserType.allCases.flatMap { type in
+            LimitName.allCases.map { limit in
+                LimitRow(type: type, limit: limit, value: store.limits[type, limit], overdraft: overdraft(type, limit))
+            }
+        }
+    }
+
+    /// SPEC 5: all allowed sessions at the highest rate through the whole grace, with nothing left.
+    private func overdraft(_ type: UserType, _ limit: LimitName) -> Money? {
+        guard limit == .exhaustionGrace, let index = store.activeVersion(.sessionRuntime) else { return nil }
+        var highest = Int64(0)
+        for row in store.rules[index].book.rows {
+            guard case .sessionRuntime(type, let tier, _) = row.query, store.limits.allows(tier, for: type),
+                case .tariff(let tariff) = row.answer
+            else { continue }
+            highest = max(highest, tariff.highestRate)
+        }
+        let sessions = Int128(min(store.limits[type, .sessions], 1 << 32))
+        let grace = Int128(min(store.limits[type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
+        return Rational.up(Int128(highest) * sessions * grace, over: Tariff.hour) ?? .max
+    }
+}

@@ -1,0 +1,88 @@
+/// What happens because time passes. Timers fire through the same writer as commands, in due order, and give the same
+/// events whether they fire on time or catch up after days: what is charged depends on when something was due, never on
+/// when it was done.
+extension StateMachine {
+    /// When the next timer is due; nil when there is none. A stale entry may make it too early, never too late.
+    package var nextTimer: Timestamp? { store.timers.first?.due }
+
+    /// Fires at most `limit` timers that are due, in due order. Returns how many; fewer than `limit` means none is left.
+    package mutating func fireTimers(at now: Timestamp, limit: Int, into batch: inout EventBatch) -> Int {
+        let now = max(now, lastTime)
+        var fired = 0
+        while fired < limit, let entry = store.timers.first, entry.due <= now {
+            _ = store.timers.pop()
+            asking = Asking()
+            if fire(entry, at: now, into: &batch) { fired += 1 }
+        }
+        return fired
+    }
+
+    /// Returns false for an entry that its row disagrees with.
+    private mutating func fire(_ entry: TimerEntry, at now: Timestamp, into batch: inout EventBatch) -> Bool {
+        switch entry.kind {
+        case .activation:
+            guard let scheduled = store.scheduled.first(where: { $0.lsn.value == entry.born }),
+                let rule = store.rules.first(where: { $0.name == scheduled.name && $0.identity == scheduled.identity })
+            else { return false }
+            let body = RuleActivated(
+                name: scheduled.name, identity: scheduled.identity, version: rule.version, book: scheduled.book, rollback: false,
+                scheduled: scheduled.lsn)
+            commit(.ruleActivated(body), linked: scheduled.lsn, effective: (entry.due, entry.due), at: now, into: &batch)
+        case .lotEffective:
+            guard let slot = store.lotIndex[entry.born], store.lots[Int32(slot)].waiting else { return false }
+            let user = store.lots[Int32(slot)].user
+            commit(
+                .lotEffective(store.lots[Int32(slot)].id), user: user, effective: (entry.due, entry.due), at: now, into: &batch)
+            renewExhausting(user, at: now, into: &batch)
+        case .lotExpiry:
+            guard let slot = store.lotIndex[entry.born], !store.lots[Int32(slot)].expired,
+                store.lots[Int32(slot)].expires == entry.due
+            else { return false }
+            let lot = store.lots[Int32(slot)]
+            commit(
+                .lotExpired(LotExpired(lot: lot.id, amount: lot.free)), user: lot.user, linked: lot.id.lsn,
+                effective: (entry.due, entry.due), at: now, into: &batch)
+        case .holdExpiry:
+            guard let slot = store.holdIndex[entry.born] else { return false }
+            let event = releaseHold(Int32(slot), .expired, at: now, into: &batch)
+            renewExhausting(event.user, at: now, into: &batch)
+        case .accrual:
+            guard let slot = store.resourceByID[entry.born].map({ Int32($0) }), store.resources[slot].timerDue == entry.due else { return false }
+            postStorage(slot, through: entry.due, at: now, into: &batch)
+        case .session:
+            guard let slot = store.sessionIndex[entry.born].map({ Int32($0) }), store.sessions[slot].timerDue == entry.due
+            else { return false }
+            fire(session: slot, due: entry.due, at: now, into: &batch)
+        }
+        return true
+    }
+
+    private mutating func fire(session slot: Int32, due: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
+        let row = store.sessions[slot]
+        // Its entry is used up: whatever is next due must be queued again, even at the same instant.
+        store.sessions[slot].timerDue = .never
+        if row.lostAt <= due {
+            // Silent for too long: it ended when it was last heard, or with its first lease if it never was.
+            close(slot, .lost, through: row.heard ? row.lastHeard : row.started + StateMachine.lease, at: now, into: &batch)
+        } else if row.ttlEnd <= due {
+            close(slot, .ttl, through: row.ttlEnd, at: now, into: &batch)
+        } else if row.status == .exhausting, row.deadline <= due {
+            if !renew(slot, at: now, into: &batch), store.sessions[slot].deadline <= due {
+                close(slot, .funds, through: row.deadline, at: now, into: &batch)
+            }
+        } else if row.heartbeat == .zero, row.lockEnd <= due {
+            post(slot, through: row.lockEnd, reprice: true, at: now, into: &batch)
+        } else if row.heartbeat == .zero, row.nextDaily <= due {
+            post(slot, through: row.nextDaily, reprice: false, at: now, into: &batch)
+        } else if row.status == .active, row.leaseUntil <= due {
+            renew(slot, at: now, into: &batch)
+        } else {
+            schedule(session: slot)
+        }
+        if store.sessionIndex[row.id.value] != nil {
+            schedule(session: slot)
+        } else {
+            renewExhausting(row.user, at: now, into: &batch)
+        }
+    }
+}
