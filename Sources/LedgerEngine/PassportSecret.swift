@@ -7,30 +7,108 @@ package struct PassportSecret: Sendable {
     package let bytes: [UInt8]
     package let id: PassportID
 
-    /// A new one. Never has the id 0.
-    package static func mint(using generator: inout some RandomNumberGenerator) -> PassportSecret { fatalError("not built") }
+    private static let randomStart = 14
+    private static let checksumStart = 57
+
+    /// A new one. Its id is never 0.
+    package static func mint(using generator: inout some RandomNumberGenerator) -> PassportSecret {
+        var id: UInt64 = 0
+        // 62^10 ids, drawn without bias: `next(upperBound:)` rejects what would favour the small ones.
+        while id == 0 { id = generator.next(upperBound: 839_299_365_868_340_224) }
+        var bytes = Array("fl_".utf8)
+        bytes.reserveCapacity(length)
+        Base62.append(id, width: PassportID.digits, to: &bytes)
+        bytes.append(UInt8(ascii: "_"))
+        bytes += base62(ofRandom: [generator.next(), generator.next(), generator.next(), generator.next()])
+        Base62.append(UInt64(CRC32.of(bytes)), width: 6, to: &bytes)
+        return PassportSecret(bytes: bytes, id: PassportID(value: id))
+    }
+
+    package static func mint() -> PassportSecret {
+        var generator = SystemRandomNumberGenerator()
+        return mint(using: &generator)
+    }
+
+    private init(bytes: [UInt8], id: PassportID) {
+        self.bytes = bytes
+        self.id = id
+    }
 
     /// Checks shape and checksum; nil for anything mistyped. Looks nothing up.
-    package init?(parsing bytes: UnsafeRawBufferPointer) { return nil }
+    package init?(parsing bytes: UnsafeRawBufferPointer) {
+        guard let id = PassportSecret.id(in: bytes) else { return nil }
+        self.init(bytes: Array(bytes), id: id)
+    }
+
     package init?(_ text: String) {
         var text = text
         guard let parsed = text.withUTF8({ PassportSecret(parsing: UnsafeRawBufferPointer($0)) }) else { return nil }
         self = parsed
     }
 
+    /// The id that a well-formed secret names; nil when shape or checksum are wrong. Allocates nothing.
+    static func id(in bytes: UnsafeRawBufferPointer) -> PassportID? {
+        guard bytes.count == length, bytes[0] == UInt8(ascii: "f"), bytes[1] == UInt8(ascii: "l"),
+            bytes[2] == UInt8(ascii: "_"), bytes[13] == UInt8(ascii: "_")
+        else { return nil }
+        for index in randomStart..<checksumStart where Base62.value(of: bytes[index]) == nil { return nil }
+        guard let id = PassportID(parsing: UnsafeRawBufferPointer(rebasing: bytes[3..<13])), id.value != 0,
+            let checksum = Base62.parse(UnsafeRawBufferPointer(rebasing: bytes[checksumStart...])),
+            checksum == UInt64(CRC32.of(UnsafeRawBufferPointer(rebasing: bytes[..<checksumStart])))
+        else { return nil }
+        return id
+    }
+
     package var text: String { String(decoding: bytes, as: UTF8.self) }
-    /// The last four characters, which lists show.
-    package var lastFour: UInt32 { 0 }
+
+    /// The last four characters as a big-endian word, which lists show. They belong to the checksum: they tell two passports
+    /// apart and nothing about the random part.
+    package var lastFour: UInt32 { bytes.suffix(4).reduce(0) { $0 << 8 | UInt32($1) } }
+
+    /// 256 bits as 43 base-62 digits, most significant first: 62^43 is a little more than 2^256.
+    private static func base62(ofRandom words: [UInt64]) -> [UInt8] {
+        var words = words
+        var digits: [UInt8] = []
+        for _ in 0..<43 {
+            var remainder: UInt64 = 0
+            for index in words.indices {
+                let (quotient, rest) = UInt64(62).dividingFullWidth((remainder, words[index]))
+                words[index] = quotient
+                remainder = rest
+            }
+            digits.append(Base62.digit(remainder))
+        }
+        return digits.reversed()
+    }
 }
 
-extension PassportSecret: CustomStringConvertible, CustomDebugStringConvertible {
+extension PassportSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// Never the secret.
     package var description: String { "fl_\(id.text)_…" }
     package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: ["id": id.text]) }
 }
 
 /// What a secret says once it is hashed: whose passport it claims to be, and the digest that proves it.
 package struct PassportProof: Hashable, Sendable {
     package var id: PassportID
     package var digest: Digest256
+    package init(id: PassportID, digest: Digest256) {
+        self.id = id
+        self.digest = digest
+    }
+}
+
+/// CRC-32 as in zip files (reflected 0xEDB88320): catches a mistyped passport before anybody looks it up.
+enum CRC32 {
+    private static let table: [UInt32] = (0..<256).map { index in
+        (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+    }
+
+    static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        var value: UInt32 = ~0
+        for byte in bytes { value = table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] ^ value >> 8 }
+        return ~value
+    }
+    static func of(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { of($0) } }
 }

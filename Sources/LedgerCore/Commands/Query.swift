@@ -191,6 +191,23 @@ package struct AccountView: Hashable, Sendable {
     package var slope: Int64
     package var validUntil: Timestamp
 
+    package init(
+        user: UserOrdinal, type: UserType, state: UserState, paid: Money, promo: Money, held: Money, debt: Money,
+        available: Money, asOf: Timestamp, slope: Int64, validUntil: Timestamp
+    ) {
+        self.user = user
+        self.type = type
+        self.state = state
+        self.paid = paid
+        self.promo = promo
+        self.held = held
+        self.debt = debt
+        self.available = available
+        self.asOf = asOf
+        self.slope = slope
+        self.validUntil = validUntil
+    }
+
     /// A bound from below that never waits for anybody: what VERIFY answers.
     package func lowerBound(at now: Timestamp) -> Money {
         guard slope > 0, now > asOf else { return available }

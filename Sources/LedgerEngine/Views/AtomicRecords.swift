@@ -1,0 +1,89 @@
+internal import Glibc
+internal import Synchronization
+
+/// Records of a fixed number of atomic words, by number, in chunks that never move: whoever holds a pointer may read
+/// through it for as long as the store lives.
+///
+/// Unchecked Sendable: every word that two threads can reach is an `Atomic`, the directory's pointers included; a chunk is
+/// complete (all zeroes) before a compare-and-exchange publishes it, and freed by `deinit` only.
+final class AtomicRecords: @unchecked Sendable {
+    typealias Record = UnsafeMutablePointer<Atomic<UInt64>>
+
+    private static let chunkBits = 14
+    private static let chunkRecords = 1 << chunkBits
+    private static let directoryCount = 1 << 16
+    private let words: Int
+    private let directory: UnsafeMutablePointer<Atomic<UInt>>
+
+    init(words: Int) {
+        self.words = words
+        directory = .allocate(capacity: Self.directoryCount)
+        for index in 0..<Self.directoryCount { (directory + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        for index in 0..<Self.directoryCount {
+            let address = directory[index].load(ordering: .acquiring)
+            if address != 0 { free(UnsafeMutableRawPointer(bitPattern: address)) }
+        }
+        directory.deallocate()
+    }
+
+    /// nil: nothing near this number was ever made.
+    @inline(__always) func existing(_ index: Int) -> Record? {
+        let address = directory[index >> Self.chunkBits].load(ordering: .acquiring)
+        guard address != 0 else { return nil }
+        return Self.record(in: address, index & (Self.chunkRecords - 1), words)
+    }
+
+    /// The record, all zeroes at first. Any thread.
+    func record(_ index: Int) -> Record {
+        precondition(index >> Self.chunkBits < Self.directoryCount, "a billion records are enough")
+        if let record = existing(index) { return record }
+        // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory which
+        // nobody touches is never backed.
+        guard let fresh = calloc(Self.chunkRecords * words, MemoryLayout<UInt64>.stride) else {
+            fatalError("out of memory for the read views")
+        }
+        let (won, _) = directory[index >> Self.chunkBits].compareExchange(
+            expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
+        if !won { free(fresh) }
+        return existing(index)!
+    }
+
+    @inline(__always) private static func record(in chunk: UInt, _ index: Int, _ words: Int) -> Record {
+        UnsafeMutableRawPointer(bitPattern: chunk)!.assumingMemoryBound(to: Atomic<UInt64>.self) + index * words
+    }
+}
+
+/// A record whose first word is a sequence lock: odd while it is being written, 0 before the first time. One writer at a
+/// time (whoever commits); readers retry.
+enum SeqLock {
+    @inline(__always) static func write(_ record: AtomicRecords.Record, _ body: (AtomicRecords.Record) -> Void) {
+        let version = record[0].load(ordering: .relaxed)
+        record[0].store(version &+ 1, ordering: .relaxed)
+        atomicMemoryFence(ordering: .releasing)
+        body(record)
+        record[0].store(version &+ 2, ordering: .releasing)
+    }
+
+    /// nil: never written. `body` may see a mixture, whose result is then thrown away: it only loads words.
+    @inline(__always) static func read<R>(_ record: AtomicRecords.Record, _ body: (AtomicRecords.Record) -> R) -> R? {
+        while true {
+            let version = record[0].load(ordering: .acquiring)
+            if version == 0 { return nil }
+            if version & 1 == 0 {
+                let result = body(record)
+                atomicMemoryFence(ordering: .acquiring)
+                if record[0].load(ordering: .relaxed) == version { return result }
+            }
+        }
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == Atomic<UInt64> {
+    @inline(__always) func get(_ index: Int) -> UInt64 { self[index].load(ordering: .relaxed) }
+    @inline(__always) func getSigned(_ index: Int) -> Int64 { Int64(bitPattern: get(index)) }
+    @inline(__always) func set(_ index: Int, _ value: UInt64) { self[index].store(value, ordering: .relaxed) }
+    @inline(__always) func set(_ index: Int, _ value: Int64) { set(index, UInt64(bitPattern: value)) }
+}

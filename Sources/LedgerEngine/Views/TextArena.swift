@@ -1,0 +1,53 @@
+internal import Glibc
+internal import Synchronization
+
+/// Short texts that are written once and read for ever, without locks: appended to chunks that never move, named by a
+/// reference of one word, which its holder publishes with a releasing store after the bytes are there.
+///
+/// Unchecked Sendable: bytes are written before anybody has their reference, and never again; the cursor belongs to the one
+/// writer.
+final class TextArena: @unchecked Sendable {
+    /// Chunk (24 bits), offset (24), length (16). 0 is the empty text.
+    typealias Reference = UInt64
+
+    private static let chunkBytes = 1 << 18
+    private static let directoryCount = 1 << 16
+    private let directory: UnsafeMutablePointer<Atomic<UInt>>
+    private var chunks = 0
+    private var offset = TextArena.chunkBytes
+
+    init() {
+        directory = .allocate(capacity: Self.directoryCount)
+        for index in 0..<Self.directoryCount { (directory + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        for index in 0..<chunks { free(UnsafeMutableRawPointer(bitPattern: directory[index].load(ordering: .relaxed))) }
+        directory.deallocate()
+    }
+
+    /// Copies the text; at most 65,535 bytes. Writer only.
+    func append(_ text: UnsafeRawBufferPointer) -> Reference {
+        guard !text.isEmpty else { return 0 }
+        precondition(text.count <= 0xFFFF, "a text in the read views is short")
+        if offset + text.count > Self.chunkBytes {
+            guard chunks < Self.directoryCount, let chunk = malloc(Self.chunkBytes) else {
+                fatalError("out of memory for the texts of the read views")
+            }
+            directory[chunks].store(UInt(bitPattern: chunk), ordering: .releasing)
+            chunks += 1
+            offset = 0
+        }
+        let chunk = UnsafeMutableRawPointer(bitPattern: directory[chunks - 1].load(ordering: .relaxed))!
+        (chunk + offset).copyMemory(from: text.baseAddress!, byteCount: text.count)
+        defer { offset += text.count }
+        return UInt64(chunks - 1) << 40 | UInt64(offset) << 16 | UInt64(text.count)
+    }
+
+    func withText<R>(_ reference: Reference, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        guard reference != 0 else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        let chunk = UnsafeRawPointer(bitPattern: directory[Int(reference >> 40)].load(ordering: .acquiring))!
+        return body(
+            UnsafeRawBufferPointer(start: chunk + Int(reference >> 16 & 0xFF_FFFF), count: Int(reference & 0xFFFF)))
+    }
+}
