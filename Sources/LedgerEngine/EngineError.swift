@@ -1,3 +1,5 @@
+package import LedgerStorage
+
 /// Why a ledger did not open, or had to stop. Final for this engine; `description` is for people and says what to do.
 package struct EngineError: Error, Sendable, CustomStringConvertible {
     package enum Reason: Sendable, Equatable {
@@ -16,10 +18,18 @@ package struct EngineError: Error, Sendable, CustomStringConvertible {
     }
     package var reason: Reason
     package var detail: String
+    /// The fault below, where there is one.
+    package var fault: StorageError?
 
     package init(_ reason: Reason, _ detail: String) {
         self.reason = reason
         self.detail = detail
+    }
+
+    package init(_ fault: StorageError) {
+        reason = .storage
+        detail = fault.description
+        self.fault = fault
     }
 
     package var description: String { detail }

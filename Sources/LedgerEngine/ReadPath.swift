@@ -1,29 +1,116 @@
 package import LedgerCore
+internal import LedgerStorage
 
 /// The reads that event loops answer themselves: no lock, no disk, no writer. Everything seen here is durable.
 package final class ReadPath: Sendable {
+    let views: Views
+    private let pepper: Pepper
+    private let userRequests = RequestMeter()
+    private let passportRequests = RequestMeter()
+
+    init(views: Views, pepper: Pepper) {
+        self.views = views
+        self.pepper = pepper
+    }
+
+    // MARK: Passports
+
     /// What a secret proves, or nil when shape or checksum are wrong. One HMAC-SHA-256 under the pepper.
-    package func proof(of secret: UnsafeRawBufferPointer) -> PassportProof? { nil }
-    package func proof(of secret: PassportSecret) -> PassportProof { fatalError("not built") }
+    package func proof(of secret: UnsafeRawBufferPointer) -> PassportProof? {
+        guard let id = PassportSecret.id(in: secret) else { return nil }
+        return PassportProof(id: id, digest: pepper.digest(secret))
+    }
+
+    package func proof(of secret: PassportSecret) -> PassportProof {
+        PassportProof(id: secret.id, digest: pepper.digest(secret.bytes))
+    }
 
     /// PASSPORT VERIFY: passport, expiry, user state, and the hourly limits, which this call counts against.
-    package func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult { .rejected(.invalid("not built")) }
+    package func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
+        verify(proof, passport: views.passport(proof.id), account: views.account, at: now)
+    }
+
+    /// The same against any source of passports and accounts: the writer asks it about applied state.
+    func verify(
+        _ proof: PassportProof, passport: PassportView?, account: (UserOrdinal) -> AccountView?, at now: Timestamp
+    ) -> VerifyResult {
+        switch check(proof, passport, account, at: now) {
+        case .rejected(let rejection): return .rejected(rejection)
+        case .valid(let verified):
+            guard verified.state == .active else { return .rejected(.frozen(verified.state)) }
+            let limit = views.requestsPerHour(verified.type)
+            let own = verified.passport.rate == 0 ? Limits.none : Int64(verified.passport.rate)
+            guard passportRequests.admit(verified.passport.ordinal.value, limit: own, at: now) else {
+                return .rejected(.limit(.requestsPerHour, own))
+            }
+            guard userRequests.admit(verified.passport.user.value, limit: limit, at: now) else {
+                if own != Limits.none { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }
+                return .rejected(.limit(.requestsPerHour, limit))
+            }
+            return .valid(verified)
+        }
+    }
 
     /// AUTH: as `verify`, but counts against no limit, and lets a suspended user in (to read).
-    package func authenticate(_ proof: PassportProof, at now: Timestamp) -> VerifyResult { .rejected(.invalid("not built")) }
+    package func authenticate(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
+        admitted(check(proof, views.passport(proof.id), views.account, at: now))
+    }
 
     /// Whether a passport that was authenticated before still holds: every command asks this again for its connection.
-    package func recheck(_ passport: PassportOrdinal, at now: Timestamp) -> VerifyResult { .rejected(.invalid("not built")) }
+    package func recheck(_ passport: PassportOrdinal, at now: Timestamp) -> VerifyResult {
+        guard let view = views.passport(passport) else { return Self.wrong }
+        return admitted(check(view, views.account, at: now))
+    }
+
+    private func admitted(_ result: VerifyResult) -> VerifyResult {
+        if case .valid(let verified) = result, verified.state == .banned || verified.state == .closed {
+            return .rejected(.frozen(verified.state))
+        }
+        return result
+    }
+
+    private func check(
+        _ proof: PassportProof, _ passport: PassportView?, _ account: (UserOrdinal) -> AccountView?, at now: Timestamp
+    ) -> VerifyResult {
+        // Compared whether there is such a passport or not, so that the answer takes as long for both.
+        let matches = (passport?.digest ?? .zero).equalsInConstantTime(proof.digest)
+        guard let passport, matches else { return Self.wrong }
+        return check(passport, account, at: now)
+    }
+
+    private func check(
+        _ passport: PassportView, _ account: (UserOrdinal) -> AccountView?, at now: Timestamp
+    ) -> VerifyResult {
+        guard !passport.revoked, now < passport.expires, let account = account(passport.user) else { return Self.wrong }
+        return .valid(
+            VerifiedPassport(
+                passport: passport, type: account.type, state: account.state, available: account.lowerBound(at: now),
+                debt: account.debt))
+    }
+
+    private static let wrong = VerifyResult.rejected(.passportInvalid("this passport is not valid"))
+
+    package func passport(_ id: PassportID) -> PassportView? { views.passport(id) }
+    package func passport(_ passport: PassportOrdinal) -> PassportView? { views.passport(passport) }
+
+    // MARK: Users
+
+    package func user(_ id: Hash128) -> UserOrdinal? { views.user(id) }
 
     /// A user's account where the published view still says it exactly; nil: ask the writer (`Query.user`).
-    package func account(_ user: UserOrdinal, at now: Timestamp) -> AccountView? { nil }
+    package func account(_ user: UserOrdinal, at now: Timestamp) -> AccountView? {
+        guard let view = views.account(user), view.slope == 0, now < view.validUntil else { return nil }
+        return view
+    }
 
-    package func user(_ id: Hash128) -> UserOrdinal? { nil }
-    package func userID(_ user: UserOrdinal) -> ShortText { ShortText() }
+    /// Empty for a user that nobody may see yet.
+    package func userID(_ user: UserOrdinal) -> ShortText { views.withUserID(user) { ShortText($0)! } ?? ShortText() }
+
     /// The address in the clear; empty when there is none.
-    package func email(_ user: UserOrdinal) -> [UInt8] { [] }
-    package func passport(_ id: PassportID) -> PassportView? { nil }
-    package func passport(_ passport: PassportOrdinal) -> PassportView? { nil }
+    package func email(_ user: UserOrdinal) -> [UInt8] { views.withEmail(user) { Array($0) } ?? [] }
+
+    /// As `email`, without a copy; the bytes stay valid as long as the engine.
+    package func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? { views.withEmail(user, body) }
 }
 
 package enum VerifyResult: Sendable {
@@ -53,4 +140,12 @@ package struct PassportView: Hashable, Sendable {
     package var revoked: Bool
     /// Requests per hour; 0 for no limit of its own.
     package var rate: UInt32
+}
+
+extension PassportView {
+    init(_ row: PassportRow) {
+        self.init(
+            ordinal: row.ordinal, id: row.id, user: row.user, digest: row.digest, permissions: row.permissions,
+            scope: row.scope, expires: row.expires, revoked: row.revoked, rate: row.rate)
+    }
 }

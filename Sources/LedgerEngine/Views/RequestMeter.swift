@@ -24,6 +24,13 @@ final class RequestMeter: Sendable {
         return false
     }
 
+    /// Takes back a request that `admit` let in at the same instant, because something else refused it.
+    func withdraw(_ number: UInt32, at now: Timestamp) {
+        let slot = UInt32(truncatingIfNeeded: now.nanoseconds / Self.slotNanoseconds)
+        guard let record = records.existing(Int(number)) else { return }
+        add(-1, record + Int(slot % UInt32(Self.slots)), slot)
+    }
+
     /// Requests in the last hour.
     func count(_ number: UInt32, at now: Timestamp) -> Int64 {
         guard let record = records.existing(Int(number)) else { return 0 }

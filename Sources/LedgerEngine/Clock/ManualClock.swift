@@ -1,0 +1,42 @@
+package import LedgerCore
+internal import Synchronization
+
+/// A clock that stands still until it is told to go on: for tests, and for ledgers that are looked at.
+package final class ManualClock: LedgerClock {
+    private struct State {
+        var now: Timestamp
+        var status = ClockStatus()
+        var wakes: [@Sendable () -> Void] = []
+    }
+    private let state: Mutex<State>
+
+    package init(_ now: Timestamp) { state = Mutex(State(now: now)) }
+
+    package func now() -> Timestamp { state.withLock { $0.now } }
+
+    /// Moves time on and wakes who waits for it.
+    package func advance(by span: TimeSpan) { set(now() + span) }
+
+    package func set(_ time: Timestamp) {
+        let wakes = state.withLock { state in
+            precondition(time >= state.now, "time only grows")
+            state.now = time
+            return state.wakes
+        }
+        for wake in wakes { wake() }
+    }
+
+    /// What `discipline` will say.
+    package func set(_ status: ClockStatus) { state.withLock { $0.status = status } }
+
+    package func start(after last: Timestamp?) {
+        guard let last else { return }
+        state.withLock { state in
+            if state.now <= last { state.now = Timestamp(nanoseconds: last.nanoseconds + 1) }
+        }
+    }
+    package func discipline() -> ClockStatus { state.withLock { $0.status } }
+    package func accept() { state.withLock { $0.status = ClockStatus() } }
+    package func delay(until deadline: Timestamp) -> UInt64? { deadline <= now() ? 0 : nil }
+    package func onJump(_ wake: @escaping @Sendable () -> Void) { state.withLock { $0.wakes.append(wake) } }
+}

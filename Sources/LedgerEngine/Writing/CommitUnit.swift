@@ -1,0 +1,57 @@
+internal import LedgerCore
+
+/// What the writer hands to the committer: events to make durable, what readers may see then, and whom to tell.
+///
+/// Owned by one thread at a time: the writer while it decides, the queue, the committer. Recycled.
+final class CommitUnit: @unchecked Sendable {
+    /// The time of every decision in it. (An event is recorded at this time, or a nanosecond after its predecessor.)
+    var time = Timestamp.distantPast
+    var events = EventBatch()
+    /// How many events there were after each group: where a journal batch may end.
+    var borders: [Int] = []
+    var accounts: [Account] = []
+    var users: [NewUser] = []
+    var passports: [PassportView] = []
+    var limits: Limits?
+    var rules: [LoadedRule] = []
+    var batches: [WorkBatch] = []
+    /// Everything before this is durable once the unit is.
+    var lastLSN = LSN.none
+    /// Over every account of the books after it.
+    var booksSum: Int128 = 0
+
+    struct Account {
+        var view: AccountView
+        var lastEvent: LSN
+    }
+    struct NewUser {
+        var ordinal: UserOrdinal
+        var hash: Hash128
+        var id: ShortText
+        var email: [UInt8]
+    }
+    struct LoadedRule {
+        var identity: RuleIdentity
+        var name: RuleName
+        var source: [UInt8]
+    }
+
+    /// Bytes above which the writer begins another one.
+    static let target = 512 << 10
+
+    func removeAll() {
+        events.removeAll()
+        borders.removeAll(keepingCapacity: true)
+        accounts.removeAll(keepingCapacity: true)
+        users.removeAll(keepingCapacity: true)
+        passports.removeAll(keepingCapacity: true)
+        limits = nil
+        rules.removeAll(keepingCapacity: true)
+        batches.removeAll(keepingCapacity: true)
+    }
+
+    /// A border behind the events that were just decided, if there are any.
+    func endGroup() {
+        if events.count > (borders.last ?? 0) { borders.append(events.count) }
+    }
+}
