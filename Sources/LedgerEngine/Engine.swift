@@ -1,5 +1,8 @@
 package import LedgerCore
+internal import LedgerRules
+package import LedgerStorage
 package import Logging
+internal import Synchronization
 
 /// One open ledger: the writer, the journal, the published views, and the readers of history. Several in one process do
 /// not know of each other.
@@ -13,48 +16,177 @@ package final class Engine: Sendable {
         package let engine: Engine
         /// The admin passport of a first start, to be shown once; nil on later starts.
         package let adminSecret: PassportSecret?
-        /// What the person who started it should read (recovered n events in s, will expire …).
+        /// What the person who started it should read (recovered n events in s, a torn tail was cut …).
         package let notices: [String]
     }
 
+    /// How names of the outside world are hashed in this ledger.
+    package let names: Names
+    package let shard: UInt16
+    package let reads: ReadPath
+    package let slowLog: SlowLog
+    private let clock: any LedgerClock
+    private let pepper: Pepper
+    private let keys: KeyStore
+    private let journal: Journal
+    private let gate: Gate
+    private let mailbox: Mailbox
+    private let executor: PinnedExecutor
+    private let writer: Writer
+    private let committer: Committer
+    private let history: History
+    private let upkeep: Upkeep
+    private let checkpoints: Checkpoints
+    private let emails: EmailOpener
+    private let isStopped = Mutex(false)
+
     /// Opens or creates a ledger, recovers it, and starts its threads. Takes as long as recovery takes.
     package static func open(_ configuration: EngineConfiguration, logger: Logger) throws(EngineError) -> Opened {
-        fatalError("not built")
+        try Opening(configuration, logger).open()
     }
 
-    private init() { fatalError("not built") }
+    /// The whole of a start but its threads; `Opening` makes the parts.
+    init(_ parts: EngineParts, state: consuming sending StateMachine, rules: consuming RuleBook, pausedSince: Timestamp?) {
+        names = state.names
+        shard = state.shard
+        reads = parts.writer.reads
+        slowLog = parts.writer.slowLog
+        clock = parts.writer.clock
+        pepper = parts.pepper
+        keys = parts.writer.keys
+        journal = parts.writer.journal
+        gate = parts.writer.gate
+        mailbox = parts.writer.mailbox
+        executor = parts.writer.executor
+        committer = parts.writer.committer
+        history = parts.history
+        upkeep = parts.upkeep
+        checkpoints = parts.checkpoints
+        emails = parts.emails
+        writer = Writer(state: state, rules: rules, parts: parts.writer, pausedSince: pausedSince)
+    }
 
-    /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent.
-    package func stop() {}
+    func start(historyThreads: Int) {
+        committer.start()
+        history.start(threads: historyThreads)
+        executor.start("writer") { [writer] in writer.assumeIsolated { $0.drain() } }
+        clock.onJump { [weak executor] in executor?.poke() }
+        upkeep.start()
+        emails.start()
+    }
+
+    /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent. Not to
+    /// be called on one of the engine's own threads (from `complete`, `onFatal` and the like).
+    package func stop() {
+        let isFirst = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return !isStopped
+        }
+        guard isFirst else { return }
+        mailbox.close()
+        executor.poke()
+        writer.drained.wait()
+        executor.stop()
+        committer.stop()
+        upkeep.stop()
+        checkpoints.stop()
+        emails.stop()
+        history.stop()
+        if !committer.hasFailed { try? journal.close(time: clock.now()) }
+        journal.release()
+    }
+
+    // MARK: - Work
 
     /// Hands a batch to the writer. Never blocks. False: the mailbox is full or the engine has stopped; the batch stays the
     /// caller's, who answers BUSY or stops reading.
-    package func submit(_ batch: WorkBatch) -> Bool { false }
-
-    /// How names of the outside world are hashed in this ledger.
-    package var names: Names { fatalError("not built") }
-    package var shard: UInt16 { 0 }
-    /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased.
-    package func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 { .zero }
-    package func now() -> Timestamp { fatalError("not built") }
-
-    package var reads: ReadPath { fatalError("not built") }
-    package var slowLog: SlowLog { fatalError("not built") }
+    package func submit(_ batch: WorkBatch) -> Bool {
+        guard mailbox.push(batch) else { return false }
+        executor.poke()
+        return true
+    }
 
     /// Reads the journal on a reader thread, then calls `completion` there (it must not block). False: the queue is full.
-    package func read(_ request: HistoryRequest, completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool { false }
-
-    /// Opens sealed text of a user; nil when the key is destroyed or the text is damaged. About a microsecond.
-    package func clearText(_ sealed: SealedText, of user: UserOrdinal) -> [UInt8]? { nil }
-
-    package var durableLSN: LSN { .none }
-    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
-    /// durable LSN then; `.none` when the engine stopped before.
-    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) {}
+    package func read(_ request: HistoryRequest, completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
+        history.submit(request, completion)
+    }
 
     /// Why mutations are refused now; nil when they are not.
-    package var readOnly: String? { nil }
+    package var readOnly: String? { gate.refusal }
 
-    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current LSN is verified and in the manifest.
-    package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {}
+    package func now() -> Timestamp { clock.now() }
+
+    // MARK: - Text
+
+    /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased (ASCII).
+    package func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 { pepper.emailHash(address) }
+
+    /// Opens sealed text of a user; nil when the key is destroyed or the text is damaged. A few microseconds; any thread.
+    package func clearText(_ sealed: SealedText, of user: UserOrdinal) -> [UInt8]? {
+        guard !sealed.isEmpty else { return [] }
+        do throws(StorageError) { return try keys.open(sealed, user) } catch { return nil }
+    }
+
+    // MARK: - Durability
+
+    package var durableLSN: LSN { committer.durableLSN }
+
+    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
+    /// durable LSN then; `.none` when the engine stopped before.
+    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) { committer.wait(for: lsn, completion) }
+
+    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the manifest.
+    package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
+        checkpoints.request(through: durableLSN, completion)
+    }
+
+    /// The child's side of a checkpoint: writes the snapshot at `lsn` of a ledger that another process has open.
+    package static func fold(_ path: String, through lsn: LSN, on disk: any Disk = PosixDisk()) throws(EngineError) {
+        do throws(StorageError) {
+            _ = try Checkpointer.fold(path, through: lsn, on: disk, as: StateMachine.self)
+        } catch {
+            throw EngineError(error)
+        }
+    }
+
+    // MARK: - Administration
+
+    /// `florin admin DIR`: a new passport that may do everything, for the user `admin`, journaled when this returns.
+    package func issueAdminPassport() throws(EngineError) -> PassportSecret {
+        let secret = PassportSecret.mint()
+        let create = FirstStart.adminPassport(names, secret, reads.proof(of: secret))
+        let done = Latch()
+        let batch = WorkBatch(capacity: 1) { _ in done.open() }
+        batch.append(.command(Request(actor: .none, command: .passportCreate(create))))
+        guard submit(batch) else { throw EngineError(.stopped, "the ledger is closed") }
+        done.wait()
+        switch batch.results[0] {
+        case .outcome(.accepted): return secret
+        case .outcome(.rejected(let rejection)): throw EngineError(.state, rejection.text)
+        default: throw EngineError(.state, "the outcome is unknown")
+        }
+    }
+}
+
+/// What `Opening` puts together.
+struct EngineParts {
+    let writer: Writer.Parts
+    let pepper: Pepper
+    let history: History
+    let upkeep: Upkeep
+    let checkpoints: Checkpoints
+    let emails: EmailOpener
+}
+
+extension Pepper {
+    /// The first half of the HMAC of an address, blanks around it dropped, ASCII letters in lower case.
+    func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte &- 0x09 < 5 }
+        var bytes = address[...]
+        while let first = bytes.first, isBlank(first) { bytes.removeFirst() }
+        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+        let normal = Array("email:".utf8) + bytes.map { $0 &- UInt8(ascii: "A") < 26 ? $0 | 0x20 : $0 }
+        let digest = digest(normal)
+        return Hash128(high: digest.words.a, low: digest.words.b)
+    }
 }

@@ -1,5 +1,6 @@
 package import LedgerCore
 package import LedgerRules
+package import LedgerStorage
 
 /// How an engine is to run. Everything has a default but the place.
 package struct EngineConfiguration: Sendable {
@@ -20,12 +21,17 @@ package struct EngineConfiguration: Sendable {
         case never
         /// In a thread of this process.
         case inProcess
-        /// In a child process: the program and its arguments, such as `/proc/self/exe checkpoint DIR`.
+        /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --through`; the
+        /// LSN follows as the last one. The child calls ``Engine/fold(_:through:)``.
         case child([String])
     }
 
     package var place: Place
+    package var disk: any Disk = PosixDisk()
+    package var clock: any LedgerClock = SystemClock()
     package var version = "0.1.0"
+    /// Size of journal segments; at least 4 MiB, so that one always takes several batches of the largest size.
+    package var segmentBytes = 64 << 20
     /// Used at the first start only; afterwards the journal counts.
     package var rules = Rules.builtIn
     /// nil: in the data directory.
@@ -51,5 +57,20 @@ package struct EngineConfiguration: Sendable {
     /// Called once, after every waiter was told, when the journal failed: the process is expected to exit.
     package var onFatal: @Sendable (EngineError) -> Void = { _ in }
 
-    package init(_ place: Place) { self.place = place }
+    package init(_ place: Place) {
+        self.place = place
+        if case .memory = place {
+            disk = MemoryDisk()
+            segmentBytes = 4 << 20
+            checkpoints = .never
+        }
+    }
+
+    /// Where the files are; a memory disk has one place.
+    var path: String {
+        switch place {
+        case .directory(let path): path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        case .memory: "/memory"
+        }
+    }
 }

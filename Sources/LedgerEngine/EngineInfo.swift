@@ -8,10 +8,6 @@ package struct EngineInfo: Sendable {
         package var rejected: UInt64
         package var nanoseconds: UInt64
     }
-    package struct Section: Sendable {
-        package var name: String
-        package var fields: [(name: String, value: String)]
-    }
 
     package var version = ""
     package var ledger = ""
@@ -36,7 +32,9 @@ package struct EngineInfo: Sendable {
     package var timersFired: UInt64 = 0
     package var nextTimer: Timestamp?
     package var residentBytes = 0
-    package var journalSegments = 0
+    /// Bytes of events journaled since the start.
+    package var journalBytes: UInt64 = 0
+    package var snapshots = 0
     package var lastSnapshotLSN = LSN.none
     package var lastSnapshotTime = Timestamp.distantPast
     package var snapshotInProgress = false

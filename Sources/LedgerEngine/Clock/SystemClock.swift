@@ -1,4 +1,4 @@
-internal import Glibc
+package import Glibc
 package import LedgerCore
 internal import Synchronization
 

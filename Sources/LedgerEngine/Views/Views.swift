@@ -6,7 +6,8 @@ internal import Synchronization
 ///
 /// Words of an account: 0 sequence lock · 1 type, state · 2 paid · 3 promo · 4 held · 5 debt · 6 available · 7 as of ·
 /// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references).
-/// The last four never change, so they may be read outside the lock once the record is published.
+/// The last four are set before the record is published and (but for an e-mail that was opened late) never again, so they
+/// may be read outside the lock.
 ///
 /// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked · 7 expires · 8 rate.
 final class Views: Sendable {
@@ -15,6 +16,8 @@ final class Views: Sendable {
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
     private let texts = TextArena()
+    /// E-mails of users that were there at the start; another writer fills it (``EmailOpener``).
+    private let openedTexts = TextArena()
     private let seed: UInt64
     /// `requests_per_hour` by user type.
     private let requestLimits: [RequestLimit]
@@ -40,6 +43,14 @@ final class Views: Sendable {
         store(view, lastEvent: lastEvent)
         users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(11) }
     }
+
+    /// The e-mail of a user who was added without one. One thread, any one.
+    func fill(email: UnsafeRawBufferPointer, of user: UserOrdinal) {
+        guard let record = accounts.existing(Int(user.value)) else { return }
+        let reference = openedTexts.append(email)
+        if reference != 0 { record[14].store(reference | Self.isOpened, ordering: .releasing) }
+    }
+    private static let isOpened: UInt64 = 1 << 63
 
     func store(_ view: AccountView, lastEvent: LSN) {
         SeqLock.write(accounts.record(Int(view.user.value))) { record in
@@ -121,7 +132,9 @@ final class Views: Sendable {
     private func withText<R>(_ word: Int, _ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
         guard user != .none, let record = accounts.existing(Int(user.value)), record[0].load(ordering: .acquiring) != 0
         else { return nil }
-        return texts.withText(record.get(word), body)
+        let reference = record[word].load(ordering: .acquiring)
+        let arena = reference & Self.isOpened == 0 ? texts : openedTexts
+        return arena.withText(reference & ~Self.isOpened, body)
     }
 
     func passport(_ id: PassportID) -> PassportView? {

@@ -29,6 +29,8 @@ final class Committer: @unchecked Sendable {
     private var thread: EngineThread?
 
     private let durable: Atomic<UInt64>
+    /// The writer could not go on: poke it when a unit was taken or is done.
+    private let writerWaits = Atomic<Bool>(false)
     let meters = Meters()
     private let onRoom: @Sendable () -> Void
     private let onFatal: @Sendable (EngineError) -> Void
@@ -47,7 +49,7 @@ final class Committer: @unchecked Sendable {
     /// How many units may wait; the writer stops deciding when there are more.
     private static let depth = 2
 
-    /// `onRoom`: the queue got shorter. `onRules`: sources that became durable.
+    /// `onRoom`: the writer, who asked, may look again. `onRules`: sources that became durable.
     init(
         journal: Journal, keys: KeyStore, views: Views, onRoom: @escaping @Sendable () -> Void,
         onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void, onFatal: @escaping @Sendable (EngineError) -> Void
@@ -87,7 +89,14 @@ final class Committer: @unchecked Sendable {
 
     // MARK: The writer's side
 
-    /// An empty unit, or nil when too many wait already: `onRoom` will be called.
+    /// Before the writer looks once more whether it can go on, and sleeps if it can not.
+    func pokeWhenThereIsRoom() { writerWaits.store(true, ordering: .sequentiallyConsistent) }
+
+    private func pokeWriter() {
+        if writerWaits.exchange(false, ordering: .sequentiallyConsistent) { onRoom() }
+    }
+
+    /// An empty unit, or nil when too many wait already.
     func begin() -> CommitUnit? {
         monitor.withLock {
             guard queue.count < Self.depth else { return nil }
@@ -190,7 +199,7 @@ final class Committer: @unchecked Sendable {
                 return queue.removeFirst()
             }
             guard let next else { return }
-            onRoom()
+            pokeWriter()
             commit(next)
         }
     }
@@ -219,6 +228,7 @@ final class Committer: @unchecked Sendable {
             if spare.count < Self.depth + 2 { spare.append(unit) }
             if !queue.isEmpty || isStopping { monitor.wake() }
         }
+        pokeWriter()
     }
 
     /// After a failure: everybody who waits is told, then `onFatal` is, once.

@@ -34,6 +34,8 @@ final class Mailbox: Sendable {
         }
     }
 
+    var isClosed: Bool { state.withLock { !$0.isOpen } }
+
     /// From now on every push says no. What is inside stays to be taken.
     func close() { state.withLock { $0.isOpen = false } }
 }

@@ -1,0 +1,234 @@
+internal import LedgerCore
+internal import LedgerRules
+internal import LedgerStorage
+internal import Logging
+internal import Synchronization
+
+/// The readers of the journal: threads that answer what neither the views nor the writer's tables hold. Bounded: a full queue
+/// says no.
+///
+/// A user's history is a thread through the journal: every event names the user's event before it, the view names the last.
+final class History: Sendable {
+    let reader: JournalReader
+    let reads: ReadPath
+    let keys: KeyStore
+    let clock: any LedgerClock
+    let logger: Logger
+    let shard: UInt16
+    private let queue: ReadQueue
+    private let threads: Mutex<[EngineThread]>
+    /// Every rule version that is durable: what EXPLAIN runs again.
+    private let rules = Mutex<[RuleIdentity: String]>([:])
+
+    init(
+        reader: JournalReader, reads: ReadPath, keys: KeyStore, clock: any LedgerClock, logger: Logger, shard: UInt16,
+        capacity: Int
+    ) {
+        self.shard = shard
+        self.reader = reader
+        self.reads = reads
+        self.keys = keys
+        self.clock = clock
+        self.logger = logger
+        queue = ReadQueue(capacity: capacity)
+        threads = Mutex([])
+    }
+
+    func start(threads count: Int) {
+        threads.withLock { threads in
+            for number in 0..<max(1, count) {
+                threads.append(
+                    EngineThread.start("history-\(number)") { [self] in
+                        while let (request, completion) = queue.next() { completion(answer(request)) }
+                    })
+            }
+        }
+    }
+
+    /// Answers what is queued, then ends the threads.
+    func stop() {
+        queue.close()
+        let threads = threads.withLock { threads in
+            defer { threads.removeAll() }
+            return threads
+        }
+        for thread in threads { thread.join() }
+    }
+
+    func submit(_ request: HistoryRequest, _ completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
+        queue.push(request, completion)
+    }
+
+    func remember(_ loaded: [CommitUnit.LoadedRule]) {
+        rules.withLock { rules in
+            for rule in loaded { rules[rule.identity] = String(decoding: rule.source, as: UTF8.self) }
+        }
+    }
+
+    func ruleSource(_ identity: RuleIdentity) -> String? { rules.withLock { $0[identity] } }
+
+    // MARK: - Answers
+
+    func answer(_ request: HistoryRequest) -> HistoryResult {
+        do throws(StorageError) {
+            switch request {
+            case .event(let lsn): return .event(try event(at: lsn))
+            case .replayed(let lsn): return try replayed(lsn)
+            case .recorded(let lsn, let arguments): return try recorded(lsn, arguments)
+            case .history(let user, let from, let to, let page): return try history(user, from, to, page)
+            case .summary(let user, let from, let to): return try summary(user, from, to)
+            case .explain(let charge): return try explain(charge)
+            case .refund(let charge): return try refund(charge)
+            case .hold(let hold): return try self.hold(hold)
+            }
+        } catch {
+            if error.reason == .noSuchEvent { return .rejected(.notFound(.event)) }
+            logger.error("the journal cannot be read", metadata: ["fault": "\(error)"])
+            return .fault(error.description)
+        }
+    }
+
+    func event(at lsn: LSN) throws(StorageError) -> Event {
+        let decoded = try reader.withEvent(at: lsn) { journaled in
+            Result { () throws(StateError) in try Event(decoding: journaled.bytes) }
+        }
+        switch decoded {
+        case .success(let event): return event
+        case .failure(let error): throw StorageError(.refusedByState, "journal", "LSN \(lsn.value): \(error.reason)")
+        }
+    }
+
+    /// A user's events, newest first, from `start` on, until `visit` returns false.
+    func walk(from start: LSN, _ visit: (Event) -> Bool) throws(StorageError) {
+        var lsn = start
+        while !lsn.isNone {
+            let event = try event(at: lsn)
+            guard visit(event) else { return }
+            lsn = event.previous
+        }
+    }
+
+    func clear(_ sealed: SealedText, _ user: UserOrdinal) -> String {
+        guard !sealed.isEmpty, user != .none else { return "" }
+        do throws(StorageError) {
+            return String(decoding: try keys.open(sealed, user), as: UTF8.self)
+        } catch {
+            return ""  // the key was destroyed with the user
+        }
+    }
+
+    // MARK: Receipts of before
+
+    private func replayed(_ lsn: LSN) throws(StorageError) -> HistoryResult {
+        let event = try event(at: lsn)
+        if case .refused(let refused) = event.body { return .rejected(refused.rejection.rejection) }
+        return .event(event)
+    }
+
+    private func recorded(_ lsn: LSN, _ arguments: Hash128) throws(StorageError) -> HistoryResult {
+        let event = try event(at: lsn)
+        guard case .sessionRecorded(let record) = event.body, record.arguments == arguments else {
+            return .rejected(.exists(.session))
+        }
+        return .event(event)
+    }
+
+    // MARK: Charges
+
+    private func explain(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
+        guard let event = try chargeEvent(charge), let facts = event.body.charge else { return .rejected(.notFound(.charge)) }
+        let source = facts.pricing.flatMap { ruleSource($0.priced.rule) }
+        var explanation = ChargeExplanation(
+            event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing, payment: facts.payment,
+            lots: try origins(of: facts.payment), ruleName: facts.pricing?.query.rule,
+            proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil, arithmetic: [])
+        explanation.explainAmount()
+        return .explanation(explanation)
+    }
+
+    private func refund(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
+        guard let event = try chargeEvent(charge), let facts = event.body.charge else { return .rejected(.notFound(.charge)) }
+        return .refund(charge: event, lots: try origins(of: facts.payment))
+    }
+
+    private func chargeEvent(_ charge: ChargeID) throws(StorageError) -> Event? {
+        guard !charge.lsn.isNone, charge.lsn <= reader.durableLSN else { return nil }
+        return try event(at: charge.lsn)
+    }
+
+    /// What the burned lots are, in burn order, each once.
+    private func origins(of payment: Payment) throws(StorageError) -> [LotOrigin] {
+        var lots: [LotOrigin] = []
+        for amounts in [payment.held, payment.free] {
+            for index in 0..<amounts.count where !lots.contains(where: { $0.id == amounts[index].lot }) {
+                let id = amounts[index].lot
+                guard let origin = try event(at: id.lsn).bornLot(id) else {
+                    throw StorageError(.refusedByState, "journal", "LSN \(id.lsn.value) made no lot")
+                }
+                lots.append(origin)
+            }
+        }
+        return lots
+    }
+
+    // MARK: Holds
+
+    private func hold(_ hold: HoldID) throws(StorageError) -> HistoryResult {
+        guard !hold.lsn.isNone, hold.lsn <= reader.durableLSN else { return .rejected(.notFound(.hold)) }
+        let placed = try event(at: hold.lsn)
+        guard case .holdPlaced = placed.body, let last = reads.views.lastEvent(placed.user) else {
+            return .rejected(.notFound(.hold))
+        }
+        var result = ClosedHold(placed: placed, captured: .zero, released: .zero, status: "open", closed: .never)
+        try walk(from: last) { event in
+            switch event.body {
+            case .holdCaptured(let capture) where capture.hold == hold:
+                result.captured += capture.amount
+                result.released += capture.released
+                if capture.final { (result.status, result.closed) = ("captured", event.time) }
+            case .holdReleased(let release) where release.hold == hold:
+                result.released += release.released
+                result.status = release.reason == .voided ? "voided" : "expired"
+                result.closed = event.time
+            default: break
+            }
+            return event.lsn > hold.lsn
+        }
+        return .hold(result)
+    }
+}
+
+/// What waits for the reader threads.
+private final class ReadQueue: @unchecked Sendable {  // `requests` and `isOpen` are touched under the monitor only
+    typealias Entry = (HistoryRequest, @Sendable (HistoryResult) -> Void)
+    private let capacity: Int
+    private let monitor = Monitor()
+    private var requests: [Entry] = []
+    private var isOpen = true
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    func push(_ request: HistoryRequest, _ completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
+        monitor.withLock {
+            guard isOpen, requests.count < capacity else { return false }
+            requests.append((request, completion))
+            monitor.wake()
+            return true
+        }
+    }
+
+    /// nil: closed and empty.
+    func next() -> Entry? {
+        monitor.withLock {
+            monitor.wait { !isOpen || !requests.isEmpty }
+            return requests.isEmpty ? nil : requests.removeFirst()
+        }
+    }
+
+    func close() {
+        monitor.withLock {
+            isOpen = false
+            monitor.wake()
+        }
+    }
+}

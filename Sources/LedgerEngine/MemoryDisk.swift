@@ -1,0 +1,135 @@
+internal import LedgerCore
+package import LedgerStorage
+internal import Synchronization
+
+/// A disk that is memory: for a ledger that nobody keeps. Syncs are free and mean nothing.
+package final class MemoryDisk: Disk {
+    private struct Contents {
+        var files: [String: MemoryFile] = [:]
+        var directories: Set<String> = []
+        var locks: Set<String> = []
+    }
+    private let contents = Mutex(Contents())
+
+    package init() {}
+
+    package func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile {
+        let file = contents.withLock { contents -> MemoryFile? in
+            let found = contents.files[path]
+            guard mode == .create else { return found }
+            guard found == nil else { return nil }
+            let file = MemoryFile(path)
+            contents.files[path] = file
+            return file
+        }
+        guard let file else { throw MemoryDisk.error("open", path, mode == .create ? 17 : 2) }
+        return file
+    }
+
+    package func exists(_ path: String) throws(StorageError) -> Bool {
+        contents.withLock { $0.files[path] != nil || $0.directories.contains(path) }
+    }
+
+    package func rename(_ path: String, to target: String) throws(StorageError) {
+        let isDone = contents.withLock { contents in
+            guard let file = contents.files.removeValue(forKey: path) else { return false }
+            contents.files[target] = file
+            return true
+        }
+        if !isDone { throw MemoryDisk.error("rename", path, 2) }
+    }
+
+    package func remove(_ path: String) throws(StorageError) {
+        if contents.withLock({ $0.files.removeValue(forKey: path) }) == nil { throw MemoryDisk.error("unlink", path, 2) }
+    }
+
+    package func list(_ directory: String) throws(StorageError) -> [String] {
+        contents.withLock { contents in
+            let paths = Array(contents.files.keys) + contents.directories
+            let start = directory + "/"
+            return paths.filter { $0.hasPrefix(start) && !$0.dropFirst(start.count).contains("/") }
+                .map { String($0.dropFirst(start.count)) }.sorted()
+        }
+    }
+
+    package func makeDirectory(_ path: String) throws(StorageError) {
+        contents.withLock { _ = $0.directories.insert(path) }
+    }
+
+    package func syncDirectory(_ path: String) throws(StorageError) {}
+
+    package func lock(_ path: String) throws(StorageError) -> (any DiskLock)? {
+        let isOurs = contents.withLock { $0.locks.insert(path).inserted }
+        guard isOurs else { return nil }
+        return MemoryLock { [self] in contents.withLock { _ = $0.locks.remove(path) } }
+    }
+
+    package func freeSpace(_ directory: String) throws(StorageError) -> Int { 1 << 40 }
+
+    private static func error(_ operation: String, _ path: String, _ code: Int32) -> StorageError {
+        StorageError(.system(operation: operation, errno: code), path)
+    }
+}
+
+private final class MemoryFile: DiskFile {
+    let path: String
+    private let bytes = Mutex<[UInt8]>([])
+
+    init(_ path: String) { self.path = path }
+
+    func size() throws(StorageError) -> Int { bytes.withLock { $0.count } }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
+        nonisolated(unsafe) let target = buffer  // the caller's, for the time of this call
+        return bytes.withLock { bytes in
+            let count = max(0, min(target.count, bytes.count - offset))
+            if count > 0 {
+                bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count])) }
+            }
+            return count
+        }
+    }
+
+    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
+        try read(into: buffer, at: offset)
+    }
+
+    func write(_ source: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
+        nonisolated(unsafe) let source = source
+        bytes.withLock { bytes in
+            let missing = offset + source.count - bytes.count
+            if missing > 0 { bytes.append(contentsOf: repeatElement(0, count: missing)) }
+            bytes.withUnsafeMutableBytes { target in
+                guard !source.isEmpty else { return }
+                UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count]).copyMemory(from: source)
+            }
+        }
+    }
+
+    func zeroFill(from offset: Int, count: Int) throws(StorageError) {
+        bytes.withLock { bytes in
+            let missing = offset + count - bytes.count
+            if missing > 0 { bytes.append(contentsOf: repeatElement(0, count: missing)) }
+            bytes.withUnsafeMutableBytes { target in
+                guard count > 0 else { return }
+                _ = UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + count]).initializeMemory(
+                    as: UInt8.self, repeating: 0)
+            }
+        }
+    }
+
+    func sync() throws(StorageError) {}
+}
+
+private final class MemoryLock: DiskLock {
+    private let held: Mutex<(@Sendable () -> Void)?>
+    init(_ release: @escaping @Sendable () -> Void) { held = Mutex(release) }
+    deinit { release() }
+    func release() {
+        let action = held.withLock { held in
+            defer { held = nil }
+            return held
+        }
+        action?()
+    }
+}

@@ -1,0 +1,264 @@
+internal import Glibc
+internal import LedgerCore
+internal import LedgerRules
+internal import LedgerStorage
+internal import Logging
+
+/// A start, from a path to a running engine: recover, check the clock, begin a new ledger if there is none, fill the read
+/// views, put the parts together.
+struct Opening {
+    private let configuration: EngineConfiguration
+    private let logger: Logger
+    private let disk: any Disk
+
+    init(_ configuration: EngineConfiguration, _ logger: Logger) {
+        precondition(configuration.segmentBytes >= 4 << 20, "a segment holds several batches of the largest size")
+        self.configuration = configuration
+        self.logger = logger
+        disk = configuration.disk
+    }
+
+    func open() throws(EngineError) -> Engine.Opened {
+        let path = configuration.path
+        let began = MonotonicTime.now
+        // What a new ledger needs is looked at before there is one.
+        let isVacant = try attempt { () throws(StorageError) in try DataDirectory.kind(of: path, on: disk) == .vacant }
+        let sources = isVacant ? try ruleSources() : []
+        let wished = try adminSecret()
+        let lock = try attempt { () throws(StorageError) in
+            try isVacant
+                ? LockedDirectory.create(
+                    path, on: disk, identity: LedgerIdentity(uuid: .random()), segmentBytes: configuration.segmentBytes)
+                : LockedDirectory.open(path, on: disk)
+        }
+        let recovered = try recover(lock)
+        let journal = recovered.journal
+        let report = recovered.report
+        var state = recovered.takeState()
+        let seconds = Double(MonotonicTime.now - began) / 1e9
+        let isNew = state.lastLSN.isNone
+
+        let clock = configuration.clock
+        clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
+        let keys = try attempt { () throws(StorageError) in try KeyStore(lock.directory, ledgerIsNew: isNew) }
+        let pepper = try attempt { () throws(StorageError) in
+            try Pepper.open(lock.directory, at: configuration.pepperFile, ledgerIsNew: isNew)
+        }
+        var secret: PassportSecret?
+        if isNew {
+            let minted = wished ?? PassportSecret.mint()
+            try begin(
+                &state, journal, keys, pepper, minted, sources.isEmpty ? try ruleSources() : sources, at: clock.now())
+            secret = minted
+        }
+
+        let views = Views(seed: state.names.hash(.key, ShortText("views")).high)
+        let reads = ReadPath(views: views, pepper: pepper)
+        let sealedEmails = publish(state, in: views, at: clock.now())
+        let rules = ruleBook(state)
+        let parts = assemble(
+            state, rules.loaded, journal, keys, pepper, reads, sealedEmails,
+            nanosecondsPerEvent: report.replayedEvents > 10_000 ? seconds * 1e9 / Double(report.replayedEvents) : 2000,
+            tailEvents: report.replayedEvents)
+        parts.upkeep.goRound()
+        let notices = notices(report, seconds, isNew: isNew, clock.now())
+        let engine = Engine(
+            parts, state: state, rules: rules.takeBook(), pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
+        engine.start(historyThreads: configuration.historyThreads)
+        return Engine.Opened(engine: engine, adminSecret: secret, notices: notices)
+    }
+
+    private func attempt<R: ~Copyable>(_ body: () throws(StorageError) -> R) throws(EngineError) -> R {
+        do throws(StorageError) { return try body() } catch { throw EngineError(error) }
+    }
+
+    private func recover(_ lock: LockedDirectory) throws(EngineError) -> Recovered<StateMachine> {
+        try attempt { () throws(StorageError) in
+            try Recovery.open(lock, as: StateMachine.self, options: Recovery.Options(segmentBytes: configuration.segmentBytes))
+        }
+    }
+
+    private func ruleSources() throws(EngineError) -> [RuleSource] {
+        switch configuration.rules {
+        case .builtIn: return RuleSource.defaults
+        case .sources(let sources): return sources
+        case .directory(let path):
+            do throws(RuleError) { return try RuleSource.read(directory: path) } catch { throw EngineError(.rules, error.text) }
+        }
+    }
+
+    private func adminSecret() throws(EngineError) -> PassportSecret? {
+        guard let text = configuration.adminSecret else { return nil }
+        guard let secret = PassportSecret(text) else {
+            throw EngineError(
+                .adminPassport, "FLORIN_ADMIN_PASSPORT is not a passport: fl_, ten characters, _, and 49 more with a checksum")
+        }
+        return secret
+    }
+
+    // MARK: A new ledger
+
+    private func begin(
+        _ state: inout StateMachine, _ journal: Journal, _ keys: KeyStore, _ pepper: Pepper, _ secret: PassportSecret,
+        _ sources: [RuleSource], at now: Timestamp
+    ) throws(EngineError) {
+        let proof = PassportProof(id: secret.id, digest: pepper.digest(secret.bytes))
+        let emailHash = Array(FirstStart.adminEmail.utf8).withUnsafeBytes { pepper.emailHash($0) }
+        let events = try FirstStart.decide(
+            into: &state, identity: journal.directory.identity, sources: sources, secret: secret,
+            start: engineStart(downtime: .zero), keys: keys, reads: proof, emailHash: emailHash, at: now)
+        let buffer = BatchBuffer()
+        events.bytes.withUnsafeBytes { bytes in
+            var cursor = EventCursor(bytes)
+            while let event = cursor.next() { buffer.append(event) }
+        }
+        let booksSum = state.booksSum
+        try attempt { () throws(StorageError) in
+            try keys.sync()
+            try journal.writer.append(buffer, firstLSN: events.firstLSN, baseTime: events.baseTime, booksSum: booksSum)
+        }
+    }
+
+    private var version: ShortText { ShortText(configuration.version) ?? "?" }
+
+    private func engineStart(downtime: TimeSpan) -> EngineStart {
+        EngineStart(
+            version: version, downtime: downtime, keyRetention: configuration.keyRetention,
+            keyCapacity: configuration.keyCapacity)
+    }
+
+    // MARK: What readers see
+
+    /// Fills the views. Returns the users whose e-mail is still sealed; they are opened in the background.
+    private func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) -> [(UserOrdinal, SealedText)] {
+        var sealed: [(UserOrdinal, SealedText)] = []
+        let nobody = UnsafeRawBufferPointer(start: nil, count: 0)
+        for number in 0..<state.userCount {
+            let ordinal = UserOrdinal(UInt32(number))
+            let row = state.userRow(ordinal, at: now)
+            views.add(
+                ordinal, hash: state.names.user(row.id), id: row.id, email: nobody, state.accountView(ordinal, at: now),
+                lastEvent: row.lastEvent)
+            if !row.email.isEmpty { sealed.append((ordinal, row.email)) }
+        }
+        for number in 0..<state.passportCount {
+            views.store(PassportView(state.passportView(PassportOrdinal(UInt32(number)))))
+        }
+        views.store(state.limits)
+        return sealed
+    }
+
+    private struct Rules: ~Copyable {
+        var book = RuleBook()
+        var loaded: [CommitUnit.LoadedRule] = []
+        consuming func takeBook() -> RuleBook { book }
+    }
+
+    private func ruleBook(_ state: borrowing StateMachine) -> Rules {
+        var rules = Rules()
+        if case .rules(let rows) = state.read(.rules, at: state.lastTime) {
+            for row in rows {
+                guard let rule = state.ruleSource(row.identity) else { continue }
+                rules.book.keep(row.name, source: String(decoding: rule.source, as: UTF8.self))
+                rules.loaded.append(CommitUnit.LoadedRule(identity: row.identity, name: row.name, source: rule.source))
+            }
+        }
+        for name in RuleName.allCases {
+            if let identity = state.activeRule(name) { rules.book.activate(name, identity) }
+        }
+        return rules
+    }
+
+    // MARK: Parts
+
+    private func assemble(
+        _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore, _ pepper: Pepper,
+        _ reads: ReadPath, _ sealedEmails: [(UserOrdinal, SealedText)], nanosecondsPerEvent: Double, tailEvents: Int
+    ) -> EngineParts {
+        let configuration = configuration
+        let logger = logger
+        let clock = configuration.clock
+        let gate = Gate()
+        let mailbox = Mailbox(capacity: configuration.mailboxCapacity)
+        let executor = PinnedExecutor()
+        let pokeWriter: @Sendable () -> Void = { [weak executor] in executor?.poke() }
+        let history = History(
+            reader: journal.reader, reads: reads, keys: keys, clock: clock, logger: logger, shard: state.shard,
+            capacity: configuration.historyCapacity)
+        history.remember(rules)
+        let committer = Committer(
+            journal: journal, keys: keys, views: reads.views, onRoom: pokeWriter,
+            onRules: { [weak history] in history?.remember($0) },
+            onFatal: { error in
+                logger.critical("the journal failed: nothing more is recorded", metadata: ["fault": "\(error)"])
+                mailbox.close()
+                pokeWriter()
+                configuration.onFatal(error)
+            })
+        let checkpoints = Checkpoints(
+            journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,
+            logger: logger, meters: committer.meters, gate: gate, nanosecondsPerEvent: nanosecondsPerEvent,
+            tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
+        let upkeep = Upkeep(
+            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, logger: logger, pokeWriter: pokeWriter)
+        let started = clock.now()
+        let identity = journal.directory.identity
+        let parts = Writer.Parts(
+            executor: executor, mailbox: mailbox, committer: committer, journal: journal, keys: keys, reads: reads, gate: gate,
+            clock: clock,
+            slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity), logger: logger,
+            version: version, keyRetention: configuration.keyRetention, keyCapacity: configuration.keyCapacity,
+            closingDelay: configuration.closingDelay.map { UInt64(max(0, $0.nanoseconds)) },
+            info: { [weak upkeep] info in
+                info.version = configuration.version
+                info.ledger = "\(identity.uuid)"
+                info.started = started
+                info.clock = upkeep?.clockStatus ?? ClockStatus()
+                info.durableLSN = committer.durableLSN
+                info.batches = committer.meters.batches.load(ordering: .relaxed)
+                info.syncs = info.batches
+                info.events = committer.meters.events.load(ordering: .relaxed)
+                info.journalBytes = committer.meters.bytes.load(ordering: .relaxed)
+                info.lastSyncNanoseconds = committer.meters.lastSync.load(ordering: .relaxed)
+                info.residentBytes = residentBytes()
+                let last = journal.snapshots.last
+                info.lastSnapshotLSN = last?.lsn ?? .none
+                info.lastSnapshotTime = last?.time ?? .distantPast
+                info.snapshots = journal.snapshots.count
+                info.snapshotInProgress = checkpoints.isRunning
+                info.recoverySeconds = checkpoints.recoverySeconds
+            },
+            needRoom: { [weak upkeep] in upkeep?.poke() })
+        return EngineParts(
+            writer: parts, pepper: pepper, history: history, upkeep: upkeep, checkpoints: checkpoints,
+            emails: EmailOpener(sealedEmails, keys: keys, views: reads.views))
+    }
+
+    private func notices(_ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ now: Timestamp) -> [String] {
+        guard !isNew else { return ["a new ledger in \(configuration.path)"] }
+        var notices = report.warnings
+        let hundredths = Int(seconds * 100)
+        let snapshot = report.snapshotLSN.map { "snapshot at LSN \($0.value)" } ?? "the first event"
+        notices.append(
+            "recovered from \(snapshot) and \(report.replayedEvents) events through LSN \(report.lastLSN.value) in "
+                + "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s")
+        if let torn = report.tornTail { notices.append("\(torn)") }
+        for rejected in report.rejectedSnapshots { notices.append("a snapshot could not be used: \(rejected)") }
+        let away = now - report.lastAlive
+        if away > .seconds(60), report.lastAlive > .distantPast {
+            notices.append("nobody was there for \(away.nanoseconds / 1_000_000_000) s since \(report.lastAlive): timers catch up now")
+        }
+        return notices
+    }
+}
+
+/// Memory in use, from `/proc/self/statm`; 0 where that cannot be read.
+private func residentBytes() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    guard fgets(&line, 256, file) != nil else { return 0 }
+    let words = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
+    guard words.count > 1 else { return 0 }
+    return (Int(String(decoding: words[1].map { UInt8(bitPattern: $0) }, as: UTF8.self)) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+}

@@ -1,0 +1,107 @@
+internal import LedgerCore
+internal import LedgerStorage
+internal import Logging
+internal import Synchronization
+
+/// The housekeeper, a thread of low priority: room in front of the writer, compressed history behind it, the clock, and
+/// checkpoints. Comes round once a second, and when somebody pokes.
+///
+/// Whatever it finds that must stop decisions goes to the ``Gate``; whatever it mends opens it again.
+///
+/// Unchecked Sendable: `isPoked`, `isStopping` are touched under the monitor only; the rest is the thread's own or constant.
+final class Upkeep: @unchecked Sendable {
+    private let journal: Journal
+    private let clock: any LedgerClock
+    private let gate: Gate
+    private let logger: Logger
+    private let checkpoints: Checkpoints
+    private let pokeWriter: @Sendable () -> Void
+    private let monitor = Monitor()
+    private var isPoked = false
+    private var isStopping = false
+    private var thread: EngineThread?
+    private let status: Mutex<ClockStatus>
+    private var warned: (clock: String?, room: String?) = (nil, nil)
+
+    private static let round: UInt64 = 1_000_000_000
+    /// With fewer journal batches of room than this, and no prospect of more, nothing is decided any more.
+    private static let scarce = 6
+
+    init(
+        journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, logger: Logger,
+        pokeWriter: @escaping @Sendable () -> Void
+    ) {
+        self.journal = journal
+        self.clock = clock
+        self.gate = gate
+        self.checkpoints = checkpoints
+        self.logger = logger
+        self.pokeWriter = pokeWriter
+        status = Mutex(ClockStatus())
+    }
+
+    var clockStatus: ClockStatus { status.withLock { $0 } }
+
+    func start() {
+        thread = EngineThread.start("upkeep", nice: 5) { [self] in
+            while !monitor.withLock({
+                monitor.wait(nanoseconds: Self.round) { isPoked || isStopping }
+                isPoked = false
+                return isStopping
+            }) { goRound() }
+        }
+    }
+
+    func poke() {
+        monitor.withLock {
+            isPoked = true
+            monitor.wake()
+        }
+    }
+
+    func stop() {
+        monitor.withLock {
+            isStopping = true
+            monitor.wake()
+        }
+        thread?.join()
+        thread = nil
+    }
+
+    /// Also called once before the threads start.
+    func goRound() {
+        lookAtClock()
+        makeRoom()
+        checkpoints.consider()
+    }
+
+    private func lookAtClock() {
+        let status = clock.discipline()
+        self.status.withLock { $0 = status }
+        let words = status.refusal ?? status.warning
+        if (words == nil) != (warned.clock == nil) {
+            if let words { logger.warning("the clock is off", metadata: ["clock": "\(words)"]) } else { logger.info("the clock is good again") }
+        }
+        warned.clock = words
+        if gate.setClock(status.refusal) { pokeWriter() }
+    }
+
+    private func makeRoom() {
+        let before = journal.batchesOfRoom
+        var trouble: String?
+        if journal.needsMaintenance {
+            do throws(StorageError) {
+                try journal.maintain()
+            } catch {
+                trouble = error.description
+                if warned.room == nil { logger.error("the journal's upkeep failed", metadata: ["fault": "\(error)"]) }
+            }
+        }
+        if warned.room != nil, trouble == nil { logger.info("the journal's upkeep works again") }
+        warned.room = trouble
+        let room = journal.batchesOfRoom
+        let isShort = journal.roomFault != nil && room < Self.scarce
+        let refusal = isShort ? "no room for the journal's next segment: \(journal.roomFault?.description ?? trouble ?? "")" : nil
+        if gate.setRoom(refusal) || room > before { pokeWriter() }
+    }
+}
