@@ -3,6 +3,7 @@ internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
 internal import Logging
+internal import Synchronization
 
 /// A start, from a path to a running engine: recover, check the clock, begin a new ledger if there is none, fill the read
 /// views, put the parts together.
@@ -52,12 +53,12 @@ struct Opening {
             secret = minted
         }
 
-        let views = Views(seed: state.names.hash(.key, ShortText("views")).high)
-        let reads = ReadPath(views: views, pepper: pepper)
-        let sealedEmails = publish(state, in: views, at: clock.now())
+        let views = Views(seed: state.names.hash(Names.Space.key, ["views"]).high)
+        let reads = ReadPath(views: views, pepper: pepper, keys: keys)
+        publish(state, in: views, at: clock.now())
         let rules = ruleBook(state)
         let parts = assemble(
-            state, rules.loaded, journal, keys, pepper, reads, sealedEmails,
+            state, rules.loaded, journal, keys, pepper, reads,
             nanosecondsPerEvent: report.replayedEvents > 10_000 ? seconds * 1e9 / Double(report.replayedEvents) : 2000,
             tailEvents: report.replayedEvents)
         parts.upkeep.goRound()
@@ -129,23 +130,21 @@ struct Opening {
 
     // MARK: What readers see
 
-    /// Fills the views. Returns the users whose e-mail is still sealed; they are opened in the background.
-    private func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) -> [(UserOrdinal, SealedText)] {
-        var sealed: [(UserOrdinal, SealedText)] = []
-        let nobody = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Fills the views. E-mails stay sealed there until ``EmailOpener`` comes to them.
+    private func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) {
         for number in 0..<state.userCount {
             let ordinal = UserOrdinal(UInt32(number))
             let row = state.userRow(ordinal, at: now)
-            views.add(
-                ordinal, hash: state.names.user(row.id), id: row.id, email: nobody, state.accountView(ordinal, at: now),
-                lastEvent: row.lastEvent)
-            if !row.email.isEmpty { sealed.append((ordinal, row.email)) }
+            let view = state.accountView(ordinal, at: now)
+            row.email.withUnsafeBytes {
+                views.add(
+                    ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent)
+            }
         }
         for number in 0..<state.passportCount {
             views.store(PassportView(state.passportView(PassportOrdinal(UInt32(number)))))
         }
         views.store(state.limits)
-        return sealed
     }
 
     private struct Rules: ~Copyable {
@@ -173,7 +172,7 @@ struct Opening {
 
     private func assemble(
         _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore, _ pepper: Pepper,
-        _ reads: ReadPath, _ sealedEmails: [(UserOrdinal, SealedText)], nanosecondsPerEvent: Double, tailEvents: Int
+        _ reads: ReadPath, nanosecondsPerEvent: Double, tailEvents: Int
     ) -> EngineParts {
         let configuration = configuration
         let logger = logger
@@ -231,7 +230,7 @@ struct Opening {
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
             writer: parts, pepper: pepper, history: history, upkeep: upkeep, checkpoints: checkpoints,
-            emails: EmailOpener(sealedEmails, keys: keys, views: reads.views))
+            emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 
     private func notices(_ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ now: Timestamp) -> [String] {

@@ -5,12 +5,14 @@ internal import LedgerStorage
 package final class ReadPath: Sendable {
     let views: Views
     private let pepper: Pepper
+    private let keys: KeyStore
     private let userRequests = RequestMeter()
     private let passportRequests = RequestMeter()
 
-    init(views: Views, pepper: Pepper) {
+    init(views: Views, pepper: Pepper, keys: KeyStore) {
         self.views = views
         self.pepper = pepper
+        self.keys = keys
     }
 
     // MARK: Passports
@@ -107,10 +109,11 @@ package final class ReadPath: Sendable {
     package func userID(_ user: UserOrdinal) -> ShortText { views.withUserID(user) { ShortText($0)! } ?? ShortText() }
 
     /// The address in the clear; empty when there is none.
-    package func email(_ user: UserOrdinal) -> [UInt8] { views.withEmail(user) { Array($0) } ?? [] }
-
-    /// As `email`, without a copy; the bytes stay valid as long as the engine.
-    package func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? { views.withEmail(user, body) }
+    package func email(_ user: UserOrdinal) -> [UInt8] {
+        let found = views.withEmail(user) { (bytes: Array($0), isSealed: $1) }
+        guard let found, found.isSealed else { return found?.bytes ?? [] }
+        do throws(StorageError) { return try keys.open(found.bytes, user) } catch { return [] }
+    }
 }
 
 package enum VerifyResult: Sendable {

@@ -34,23 +34,34 @@ final class Views: Sendable {
     // MARK: Storing. Whoever commits, one thread at a time.
 
     /// A user that readers have not seen yet. `hash` is its id's.
-    func add(_ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView, lastEvent: LSN) {
+    func add(
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView, lastEvent: LSN,
+        mark: UInt64 = 0
+    ) {
         let record = accounts.record(Int(user.value))
         record.set(11, hash.high)
         record.set(12, hash.low)
         record.set(13, id.withBytes { texts.append($0) })
-        record.set(14, texts.append(email))
+        record.set(14, email.isEmpty ? 0 : texts.append(email) | mark)
         store(view, lastEvent: lastEvent)
         users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(11) }
     }
 
-    /// The e-mail of a user who was added without one. One thread, any one.
-    func fill(email: UnsafeRawBufferPointer, of user: UserOrdinal) {
-        guard let record = accounts.existing(Int(user.value)) else { return }
-        let reference = openedTexts.append(email)
-        if reference != 0 { record[14].store(reference | Self.isOpened, ordering: .releasing) }
+    /// A user of whom only the sealed e-mail is at hand.
+    func add(
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView, lastEvent: LSN
+    ) {
+        add(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
     }
+
+    /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
+    func fill(email: UnsafeRawBufferPointer, of user: UserOrdinal) {
+        guard let record = accounts.existing(Int(user.value)), record.get(14) & Self.isSealed != 0 else { return }
+        record[14].store(openedTexts.append(email) | Self.isOpened, ordering: .releasing)
+    }
+
     private static let isOpened: UInt64 = 1 << 63
+    private static let isSealed: UInt64 = 1 << 62
 
     func store(_ view: AccountView, lastEvent: LSN) {
         SeqLock.write(accounts.record(Int(view.user.value))) { record in
@@ -127,14 +138,22 @@ final class Views: Sendable {
 
     /// nil: no such user has been published.
     func withUserID<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? { withText(13, user, body) }
-    func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? { withText(14, user, body) }
+    /// The e-mail, and whether it is still sealed.
+    func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer, _ isSealed: Bool) -> R) -> R? {
+        guard let reference = text(14, user) else { return nil }
+        let isSealed = reference & Self.isSealed != 0
+        let arena = reference & Self.isOpened == 0 ? texts : openedTexts
+        return arena.withText(reference & ~(Self.isOpened | Self.isSealed)) { body($0, isSealed) }
+    }
 
     private func withText<R>(_ word: Int, _ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
+        text(word, user).map { texts.withText($0, body) }
+    }
+
+    private func text(_ word: Int, _ user: UserOrdinal) -> TextArena.Reference? {
         guard user != .none, let record = accounts.existing(Int(user.value)), record[0].load(ordering: .acquiring) != 0
         else { return nil }
-        let reference = record[word].load(ordering: .acquiring)
-        let arena = reference & Self.isOpened == 0 ? texts : openedTexts
-        return arena.withText(reference & ~Self.isOpened, body)
+        return record[word].load(ordering: .acquiring)
     }
 
     func passport(_ id: PassportID) -> PassportView? {
