@@ -1,0 +1,377 @@
+internal import LedgerCore
+internal import LedgerEngine
+internal import LedgerProtocol
+internal import Logging
+internal import NIOCore
+internal import RESP
+internal import Synchronization
+
+extension ParsedCommand {
+    /// What it has to wait for, and what has to wait for it.
+    var kind: Pipeline.Kind {
+        switch ask {
+        case .mutation, .passportCreate, .passportRotate, .admit, .ruleLoad, .ruleActivate: .write
+        case .refund: .exclusive
+        case .query, .quote, .verify, .balance, .ruleCheck: .read
+        case .history, .summary, .explain: .history
+        case .connection, .local: .read
+        case .server(let command): if case .wait = command { .exclusive } else { .read }
+        }
+    }
+}
+
+/// From words to work. The same for sockets and for the port in this process.
+extension Dispatcher {
+    /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
+    func perform(_ words: Words, for client: Client, at now: Timestamp) {
+        do throws(CommandError) {
+            let id = try CommandTable.find(words)
+            let rights = try rights(of: client, for: id, at: now)
+            context.actor = actor(of: client)
+            let parsed = try CommandParser.parse(id, words, context)
+            if let rights, rights.scope == .own,
+                let refusal = Authorization.refusal(id, rights, owner: owner(of: parsed.target))
+            {
+                throw refusal
+            }
+            if client.pipeline.mustWait(parsed.kind) {
+                client.held = parsed
+            } else {
+                run(parsed, for: client)
+            }
+        } catch {
+            refuse(client, error)
+        }
+    }
+
+    // MARK: Who asks
+
+    private func actor(of client: Client) -> PassportOrdinal {
+        if case .passport(let ordinal) = client.standing { return ordinal }
+        return .none
+    }
+
+    /// What the client may do at this moment: a passport that was revoked or has expired since AUTH opens nothing more.
+    /// Throws what can be refused without knowing the arguments.
+    private func rights(
+        of client: Client, for id: CommandID, at now: Timestamp
+    ) throws(CommandError) -> Authorization.Rights? {
+        let rights: Authorization.Rights?
+        switch client.standing {
+        case .stranger:
+            // Before AUTH nobody gets pages of text for a few bytes.
+            switch id {
+            case .command, .commandCount, .commandInfo, .commandDocs, .commandList, .help: throw .noPassport
+            default: rights = nil
+            }
+        case .owner: return nil
+        case .passport(let ordinal):
+            switch engine.reads.recheck(ordinal, at: now) {
+            case .valid(let verified):
+                rights = Authorization.Rights(
+                    permissions: verified.passport.permissions, scope: verified.passport.scope, user: verified.passport.user)
+            case .rejected:
+                guard CommandTable.spec(id).access == .open else { throw .noPassport }
+                rights = nil
+            }
+        }
+        if let refusal = Authorization.mayAsk(id, rights) { throw refusal }
+        return rights
+    }
+
+    private func owner(of target: ParsedCommand.Target) -> Authorization.Owner {
+        switch target {
+        case .none: .nobody
+        case .user(let id): engine.reads.user(id).map { .user($0) } ?? .unknown
+        case .passport(let id): engine.reads.passport(id).map { .user($0.user) } ?? .unknown
+        case .hold, .charge, .session, .resource: .undetermined
+        }
+    }
+
+    /// The rights of a client whose passport reaches its own user only, for rows that must be seen before it is known
+    /// whose they are. Nil: nothing to check.
+    func ownRights(of client: Client) -> Authorization.Rights? {
+        guard case .passport(let ordinal) = client.standing, let view = engine.reads.passport(ordinal), view.scope == .own
+        else { return nil }
+        return Authorization.Rights(permissions: view.permissions, scope: view.scope, user: view.user)
+    }
+
+    // MARK: Beginning a command
+
+    /// Begins a command that may begin now.
+    func run(_ parsed: ParsedCommand, for client: Client) {
+        do throws(CommandError) {
+            try start(parsed, for: client)
+        } catch {
+            refuse(client, error)
+        }
+    }
+
+    private func start(_ parsed: ParsedCommand, for client: Client) throws(CommandError) {
+        switch parsed.ask {
+        case .mutation(let command): enqueue(parsed, for: client, command)
+        case .query(let query): enqueue(parsed, for: client, .query(query))
+        case .verify(let secret, let permission): try verify(parsed, secret, permission, for: client)
+        case .admit(let secret, let start):
+            let request = Request(actor: actor(of: client), key: parsed.key, command: .sessionStart(start))
+            enqueue(parsed, for: client, .admit(request, try proof(of: secret)))
+        case .balance(let user): balance(parsed, of: user, for: client)
+        case .quote(let user, let tier, let duration):
+            enqueue(parsed, for: client, .quote(user: user, tier: tier, duration: duration))
+        case .passportCreate(let draft): try createPassport(parsed, draft, for: client)
+        case .passportRotate(let old, let overlap): try rotatePassport(parsed, old, overlap, for: client)
+        case .ruleLoad(let name, let source):
+            enqueue(
+                parsed, for: client, .ruleLoad(actor: actor(of: client), key: parsed.key, name: name, source: source))
+        case .ruleActivate(let name, let version, let at):
+            enqueue(
+                parsed, for: client,
+                .ruleActivate(actor: actor(of: client), key: parsed.key, name: name, version: version, at: at))
+        case .ruleCheck(let name, let version, let source):
+            enqueue(parsed, for: client, .ruleCheck(name: name, version: version, source: source))
+        case .refund(let draft): refund(parsed, draft, for: client)
+        case .history(let range):
+            let slot = begin(parsed, for: client)
+            let request = HistoryRequest.history(
+                user: range.user, from: range.from == .distantPast ? nil : range.from,
+                to: range.to == .never ? nil : range.to, range.page)
+            read(request, for: client, slot: slot) { $0.answer($1, $2, $3) }
+        case .summary(let user, let from, let to):
+            let slot = begin(parsed, for: client)
+            let request = HistoryRequest.summary(
+                user: user, from: from == .distantPast ? nil : from, to: to == .never ? nil : to)
+            read(request, for: client, slot: slot) { $0.answer($1, $2, $3) }
+        case .explain(let charge):
+            read(.explain(charge), for: client, slot: begin(parsed, for: client)) { $0.answer($1, $2, $3) }
+        case .connection(let command): perform(command, for: client)
+        case .server(let command): perform(command, parsed, for: client)
+        case .local(let command): client.answer { encoder.local(command, to: &$0) }
+        }
+    }
+
+    /// Takes a place in the client's pipeline.
+    func begin(_ parsed: ParsedCommand, for client: Client) -> UInt64 {
+        let ownRowsOnly =
+            switch parsed.target {
+            case .hold, .charge, .session, .resource: ownRights(of: client) != nil
+            case .none, .user, .passport: false
+            }
+        let detail: Pipeline.Detail =
+            switch parsed.ask {
+            case .verify(_, let permission): .permission(permission)
+            case .server(.info(let sections)): .sections(sections)
+            default: .none
+            }
+        return client.pipeline.append(
+            Pipeline.Slot(
+                command: parsed.id, kind: parsed.kind, version: client.version, ownRowsOnly: ownRowsOnly,
+                detail: detail))
+    }
+
+    private func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
+        enqueue(item, for: client, slot: begin(parsed, for: client))
+    }
+
+    private func enqueue(
+        _ parsed: ParsedCommand, for client: Client, _ command: Command, secret: PassportSecret? = nil
+    ) {
+        let request = Request(actor: actor(of: client), key: parsed.key, command: command)
+        enqueue(.command(request, secret: secret), for: client, slot: begin(parsed, for: client))
+    }
+
+    // MARK: Passports
+
+    private func proof(of secret: Secret) throws(CommandError) -> PassportProof {
+        guard let proof = secret.text.withBytes({ engine.reads.proof(of: $0) }) else { throw .wrongPassport }
+        return proof
+    }
+
+    private func verify(
+        _ parsed: ParsedCommand, _ secret: Secret, _ permission: Permissions, for client: Client
+    ) throws(CommandError) {
+        let proof = try proof(of: secret)
+        guard client.pipeline.writes == 0 else {
+            return enqueue(parsed, for: client, .verify(proof))
+        }
+        let result = engine.reads.verify(proof, at: engine.now())
+        client.answer { verified(result, needing: permission, to: &$0) }
+    }
+
+    private func createPassport(
+        _ parsed: ParsedCommand, _ draft: PassportDraft, for client: Client
+    ) throws(CommandError) {
+        try mayIssue(draft.permissions, draft.scope, client)
+        var generator = SystemRandomNumberGenerator()
+        let secret = PassportSecret.mint(using: &generator)
+        let command = PassportCreate(
+            user: draft.user, id: secret.id, digest: engine.reads.proof(of: secret).digest, lastFour: secret.lastFour,
+            name: draft.name, permissions: draft.permissions, scope: draft.scope, expires: draft.expires,
+            rate: draft.rate)
+        enqueue(parsed, for: client, .passportCreate(command), secret: secret)
+    }
+
+    private func rotatePassport(
+        _ parsed: ParsedCommand, _ old: PassportID, _ overlap: TimeSpan, for client: Client
+    ) throws(CommandError) {
+        // What does not exist is for the writer to refuse: it may have been created a moment ago.
+        if let view = engine.reads.passport(old) { try mayIssue(view.permissions, view.scope, client) }
+        var generator = SystemRandomNumberGenerator()
+        let secret = PassportSecret.mint(using: &generator)
+        let command = PassportRotate(
+            old: old, id: secret.id, digest: engine.reads.proof(of: secret).digest, lastFour: secret.lastFour,
+            overlap: overlap)
+        enqueue(parsed, for: client, .passportRotate(command), secret: secret)
+    }
+
+    private func mayIssue(
+        _ permissions: Permissions, _ scope: Scope, _ client: Client
+    ) throws(CommandError) {
+        guard case .passport(let ordinal) = client.standing else { return }
+        guard let view = engine.reads.passport(ordinal) else { throw .noPassport }
+        let rights = Authorization.Rights(permissions: view.permissions, scope: view.scope, user: view.user)
+        if let refusal = Authorization.refusal(toIssue: permissions, scope, by: rights) { throw refusal }
+    }
+
+    // MARK: Reads and two-step commands
+
+    private func balance(_ parsed: ParsedCommand, of user: Hash128, for client: Client) {
+        let now = engine.now()
+        guard client.pipeline.writes == 0, let ordinal = engine.reads.user(user),
+            let view = engine.reads.account(ordinal, at: now)
+        else { return enqueue(parsed, for: client, .query(.user(user))) }
+        let user = engine.reads.userID(ordinal)
+        client.answer { encoder.balance(view, user: user, to: &$0) }
+    }
+
+    private func refund(_ parsed: ParsedCommand, _ draft: RefundDraft, for client: Client) {
+        let slot = begin(parsed, for: client)
+        let actor = actor(of: client)
+        read(.refund(draft.charge), for: client, slot: slot) { dispatcher, client, slot, result in
+            guard case .refund(let charge, let lots) = result else {
+                return dispatcher.answer(client, slot, result)
+            }
+            let refund = CreditRefund(charge: charge, lots: lots, amount: draft.amount, reason: draft.reason)
+            let request = Request(actor: actor, key: parsed.key, command: .creditRefund(refund))
+            dispatcher.enqueue(.command(request), for: client, slot: slot)
+        }
+    }
+
+    // MARK: The connection
+
+    private func perform(_ command: ConnectionCommand, for client: Client) {
+        switch command {
+        case .auth(let secret):
+            if let error = authenticate(client, secret) { return refuse(client, error) }
+            client.answer { $0.ok() }
+        case .hello(let version, let secret, let name):
+            if let secret, let error = authenticate(client, secret) { return refuse(client, error) }
+            if client.isStranger { return refuse(client, .noPassport) }
+            if let version { client.version = version }
+            if let name { client.name = name }
+            let reply = describe(client)
+            client.answer { encoder.hello(reply, to: &$0) }
+        case .quit:
+            client.isClosing = true
+            client.answer { $0.ok() }
+        case .reset:
+            if case .passport = client.standing { client.standing = .stranger }
+            client.version = .v2
+            client.name = ShortText()
+            client.answer { $0.simple("RESET") }
+        case .setName(let name):
+            client.name = name
+            client.answer { $0.ok() }
+        case .getName:
+            let name = client.name
+            client.answer { name.isEmpty ? $0.null() : $0.bulk(name.string) }
+        case .setInfo(let attribute, let value):
+            if attribute.string.uppercased() == "LIB-VER" {
+                client.libraryVersion = value
+            } else {
+                client.library = value
+            }
+            client.answer { $0.ok() }
+        case .id:
+            let number = client.number
+            client.answer { $0.integer(Int64(number)) }
+        case .info, .list:
+            let reply = describe(client)
+            client.answer { encoder.clientInfo(reply, to: &$0) }
+        }
+    }
+
+    /// A failed attempt leaves the connection as it was.
+    private func authenticate(_ client: Client, _ secret: Secret) -> CommandError? {
+        let result = secret.text.withBytes { engine.reads.proof(of: $0) }.map { engine.reads.authenticate($0, at: engine.now()) }
+        switch result {
+        case .valid(let verified):
+            client.standing = .passport(verified.passport.ordinal)
+            return nil
+        case .rejected(let rejection):
+            failedAuthentication(client, secret)
+            return .rejected(rejection)
+        case nil:
+            failedAuthentication(client, secret)
+            return .wrongPassport
+        }
+    }
+
+    private func failedAuthentication(_ client: Client, _ secret: Secret) {
+        counters.authFailures.add(1, ordering: .relaxed)
+        logger.notice(
+            "authentication failed", metadata: ["client": "\(client.address)", "passport": "\(secret.passport.text)"])
+    }
+
+    private func describe(_ client: Client) -> ClientReply {
+        var user = ShortText()
+        if case .passport(let ordinal) = client.standing, let view = engine.reads.passport(ordinal) {
+            user = engine.reads.userID(view.user)
+        }
+        return client.describe(user: user)
+    }
+
+    // MARK: The server
+
+    private func perform(_ command: ServerCommand, _ parsed: ParsedCommand, for client: Client) {
+        switch command {
+        case .time:
+            let now = engine.now()
+            client.answer { encoder.time(now, to: &$0) }
+        case .info, .databaseSize: enqueue(parsed, for: client, .info)
+        case .slowlogGet(let count):
+            let entries = engine.slowLog.entries(count)
+            client.answer { encoder.slowlog(entries, to: &$0) }
+        case .slowlogLength:
+            let count = engine.slowLog.count
+            client.answer { $0.integer(count) }
+        case .slowlogReset:
+            engine.slowLog.reset()
+            client.answer { $0.ok() }
+        case .snapshot:
+            engine.snapshot { [logger] result in
+                switch result {
+                case .success(let lsn): logger.info("snapshot", metadata: ["lsn": "\(lsn.value)"])
+                case .failure(let error): logger.error("no snapshot", metadata: ["error": "\(error)"])
+                }
+            }
+            client.answer { $0.simple("Background snapshot started") }
+        case .wait(let lsn, let timeout): wait(parsed, lsn, timeout, for: client)
+        case .shutdown:
+            logger.notice("stopping: SHUTDOWN", metadata: ["client": "\(client.address)"])
+            client.isClosing = true
+            requestStop()
+        }
+    }
+
+    private func wait(_ parsed: ParsedCommand, _ lsn: LSN, _ timeout: TimeSpan?, for client: Client) {
+        let slot = begin(parsed, for: client)
+        let answer = later(client) { dispatcher, client in
+            // Whichever comes second, the timeout or the event, finds the slot answered.
+            guard client.pipeline.waits(for: slot) else { return }
+            let durable = dispatcher.engine.durableLSN
+            client.answer(slot) { $0.integer(Int64(durable.value)) }
+        }
+        engine.wait(for: lsn) { _ in answer() }
+        if let timeout { eventLoop.scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { answer() } }
+    }
+}

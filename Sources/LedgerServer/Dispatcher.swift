@@ -1,0 +1,273 @@
+internal import LedgerCore
+internal import LedgerEngine
+internal import LedgerProtocol
+internal import Logging
+internal import NIOCore
+internal import RESP
+internal import Synchronization
+
+/// One event loop's way from requests to answers, for all clients of that loop.
+///
+/// A turn of a client parses what has arrived and performs it: reads of published views are answered on the spot, the rest
+/// is appended to the loop's current ``Load``. When the loop has read all its sockets, the load is submitted, once for all
+/// clients. While the loads under way reach their number, the current one grows; when it is full, sockets wait. Completed
+/// loads come back here, are answered in each client's order, and each client is flushed once.
+///
+/// Belongs to its event loop; nothing here is touched elsewhere.
+final class Dispatcher {
+    let engine: Engine
+    let encoder: ReplyEncoder
+    let configuration: ServerConfiguration
+    let counters: ServerCounters
+    let logger: Logger
+    let eventLoop: any EventLoop
+    /// Asks the whole server to stop: `SHUTDOWN`.
+    let requestStop: @Sendable () -> Void
+
+    /// What parsing needs to know; the actor is set for each request.
+    var context: ParseContext
+
+    private var clients: [ObjectIdentifier: Client] = [:]
+    private var current: Load?
+    private var underWay: [Load] = []
+    private var spare: [Load] = []
+    private var isTickScheduled = false
+    /// Clients with new output, outside of their own turns.
+    private var unsettled: [Client] = []
+    /// Clients that found no room in the current load.
+    private var waitingForRoom: [Client] = []
+    private(set) var isStopping = false
+    private var whenEmpty: (() -> Void)?
+
+    init(
+        engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, version: String, logger: Logger,
+        eventLoop: any EventLoop, requestStop: @escaping @Sendable () -> Void
+    ) {
+        self.engine = engine
+        self.encoder = ReplyEncoder(shard: engine.shard, version: version)
+        self.configuration = configuration
+        self.counters = counters
+        self.logger = logger
+        self.eventLoop = eventLoop
+        self.requestStop = requestStop
+        context = ParseContext(names: engine.names, actor: .none, emailHash: { [engine] in engine.emailHash($0) })
+    }
+
+    // MARK: Clients
+
+    func add(_ client: Client) {
+        clients[ObjectIdentifier(client)] = client
+        counters.clients.add(1, ordering: .relaxed)
+        counters.clientsOpened.add(1, ordering: .relaxed)
+        if isStopping { client.isClosing = true }
+    }
+
+    func remove(_ client: Client) {
+        guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
+        client.isClosed = true
+        client.held = nil
+        counters.clients.subtract(1, ordering: .relaxed)
+        if isStopping, clients.isEmpty {
+            whenEmpty?()
+            whenEmpty = nil
+        }
+    }
+
+    func forEachClient(_ body: (Client) -> Void) {
+        for client in Array(clients.values) { body(client) }
+    }
+
+    /// No client begins anything new; each is closed when its answers have left, or after `seconds`. `done` is called when
+    /// the last is gone.
+    func stop(within seconds: Int64, _ done: @escaping () -> Void) {
+        isStopping = true
+        guard !clients.isEmpty else { return done() }
+        whenEmpty = done
+        forEachClient { client in
+            client.isClosing = true
+            settle(client)
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .seconds(seconds)) { bound.value.forEachClient { $0.transport?.abort() } }
+    }
+
+    /// Whether a client may have its next request performed now.
+    func accepts(_ client: Client) -> Bool {
+        guard !client.isClosing, !client.isClosed, client.held == nil else { return false }
+        guard client.pipeline.count < configuration.maxPipeline else { return false }
+        if isFull {
+            waitingForRoom.append(client)
+            return false
+        }
+        return true
+    }
+
+    /// Begins and ends a client's turn: between the two it takes requests, after them its answers are flushed.
+    func turn(of client: Client, _ body: () -> Int) {
+        let performed = body()
+        if performed > 0 {
+            counters.commands.add(UInt64(performed), ordering: .relaxed)
+            client.lastCommand = .now()
+        }
+        settle(client)
+    }
+
+    /// Flushes a client, goes on with what it held back, and closes it when it is done.
+    func settle(_ client: Client) {
+        while let held = client.held, !client.pipeline.mustWait(held.kind) {
+            client.held = nil
+            run(held, for: client)
+        }
+        if !client.output.bytes.isEmpty { client.transport?.flush() }
+        if client.isClosing, client.pipeline.isEmpty, client.held == nil { client.transport?.close() }
+    }
+
+    /// A client got output outside of its own turn.
+    func touch(_ client: Client) {
+        guard !client.isUnsettled else { return }
+        client.isUnsettled = true
+        unsettled.append(client)
+    }
+
+    private func settleAll() {
+        while !unsettled.isEmpty {
+            let list = unsettled
+            unsettled.removeAll(keepingCapacity: true)
+            for client in list {
+                client.isUnsettled = false
+                settle(client)
+                client.transport?.resume()
+            }
+        }
+    }
+
+    // MARK: Loads
+
+    private var isFull: Bool {
+        guard let current else { return false }
+        return current.count >= configuration.batchCapacity && underWay.count >= configuration.batchesInFlight
+    }
+
+    /// Appends work for the writer; its result answers `slot` of `client`.
+    func enqueue(_ item: WorkItem, for client: Client, slot: UInt64) {
+        let load = current ?? takeLoad()
+        current = load
+        load.append(item, for: client, slot: slot)
+        if load.count >= configuration.batchCapacity {
+            submit()
+        } else if !isTickScheduled {
+            // NIO runs this after all sockets of this round were read: one submit for all of them.
+            isTickScheduled = true
+            let bound = NIOLoopBound(self, eventLoop: eventLoop)
+            eventLoop.execute {
+                bound.value.isTickScheduled = false
+                bound.value.submit()
+            }
+        }
+    }
+
+    private func takeLoad() -> Load {
+        if let load = spare.popLast() { return load }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return Load(
+            WorkBatch { [eventLoop] batch in
+                eventLoop.execute { bound.value.completed(batch) }
+            })
+    }
+
+    private func submit() {
+        guard let load = current, load.count > 0, underWay.count < configuration.batchesInFlight else { return }
+        current = nil
+        underWay.append(load)
+        guard !engine.submit(load.batch) else { return }
+        underWay.removeLast()
+        let busy = Rejection.busy("too much is waiting for the ledger; try again")
+        for ticket in load.tickets {
+            let client = load.clients[ticket.client]
+            refuse(client, ticket.slot, busy)
+            touch(client)
+        }
+        release(load)
+        // Not from here: whoever enqueues may be in the middle of a client's turn.
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.settleAll() }
+    }
+
+    private func completed(_ batch: WorkBatch) {
+        guard let index = underWay.firstIndex(where: { $0.batch === batch }) else {
+            preconditionFailure("a batch came back that was not under way")
+        }
+        let load = underWay.remove(at: index)
+        for (index, ticket) in load.tickets.enumerated() {
+            let client = load.clients[ticket.client]
+            guard !client.isClosed else { continue }
+            answer(client, ticket.slot, batch.items[index], batch.results[index])
+        }
+        for client in load.clients { touch(client) }
+        release(load)
+        submit()
+        settleAll()
+        guard !waitingForRoom.isEmpty, !isFull else { return }
+        let waiting = waitingForRoom
+        waitingForRoom.removeAll(keepingCapacity: true)
+        for client in waiting { client.transport?.resume() }
+    }
+
+    private func release(_ load: Load) {
+        load.recycle()
+        if spare.count < configuration.batchesInFlight { spare.append(load) }
+    }
+
+    // MARK: The journal's readers
+
+    /// Asks a reader thread; its result comes to `then`, on this loop, unless the client has gone meanwhile.
+    func read(
+        _ request: HistoryRequest, for client: Client, slot: UInt64,
+        then: @escaping (Dispatcher, Client, UInt64, HistoryResult) -> Void
+    ) {
+        let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
+        let accepted = engine.read(request) { [eventLoop] result in
+            eventLoop.execute {
+                let (dispatcher, client, then) = bound.value
+                guard !client.isClosed else { return }
+                then(dispatcher, client, slot, result)
+                dispatcher.touch(client)
+                dispatcher.settleAll()
+            }
+        }
+        if !accepted { refuse(client, slot, .busy("too many reads of the journal are waiting; try again")) }
+    }
+
+    /// Runs on this loop what another thread found out for a client.
+    func later(_ client: Client, _ body: @escaping (Dispatcher, Client) -> Void) -> @Sendable () -> Void {
+        let bound = NIOLoopBound((dispatcher: self, client: client, body: body), eventLoop: eventLoop)
+        return { [eventLoop] in
+            eventLoop.execute {
+                let (dispatcher, client, body) = bound.value
+                guard !client.isClosed else { return }
+                body(dispatcher, client)
+                dispatcher.touch(client)
+                dispatcher.settleAll()
+            }
+        }
+    }
+
+    // MARK: Refusals
+
+    func refuse(_ client: Client, _ error: CommandError) {
+        counters.errors.add(1, ordering: .relaxed)
+        client.answer { encoder.error(error, to: &$0) }
+    }
+
+    func refuse(_ client: Client, _ slot: UInt64, _ error: CommandError) {
+        guard !client.isClosed else { return }
+        counters.errors.add(1, ordering: .relaxed)
+        client.answer(slot) { encoder.error(error, to: &$0) }
+    }
+
+    func refuse(_ client: Client, _ slot: UInt64, _ rejection: Rejection) {
+        guard !client.isClosed else { return }
+        counters.errors.add(1, ordering: .relaxed)
+        client.answer(slot) { encoder.rejection(rejection, to: &$0) }
+    }
+}

@@ -1,0 +1,139 @@
+internal import LedgerCore
+package import LedgerEngine
+internal import LedgerProtocol
+package import Logging
+internal import NIOCore
+internal import NIOPosix
+package import RESP
+
+/// An engine in this process as a place to send commands to: for the prompt and the importer on a data directory. The same
+/// dispatcher as behind a socket, without the socket.
+///
+/// Whoever holds the directory needs no passport: its commands are the engine's own (`PassportOrdinal.none` in the
+/// journal).
+package final class EmbeddedPort: CommandPort {
+    private let group: MultiThreadedEventLoopGroup
+    private let eventLoop: any EventLoop
+    private let connection: NIOLoopBound<EmbeddedConnection>
+
+    package init(engine: Engine, version: String, logger: Logger) async throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        eventLoop = loop
+        connection = try await loop.submit {
+            var configuration = ServerConfiguration()
+            configuration.eventLoops = 1
+            let dispatcher = Dispatcher(
+                engine: engine, configuration: configuration, counters: ServerCounters(), version: version,
+                logger: logger, eventLoop: loop, requestStop: {})
+            return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
+        }.get()
+    }
+
+    /// Ends the port's thread; what was sent is answered first. The engine is not stopped.
+    package func close() async { try? await group.shutdownGracefully() }
+
+    /// Throws ``EmbeddedPortError`` when the client was closed (SHUTDOWN, QUIT).
+    package func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
+        guard !commands.isEmpty else { return [] }
+        return try await withCheckedThrowingContinuation { continuation in
+            eventLoop.execute { [connection] in
+                connection.value.send(commands) { continuation.resume(with: $0) }
+            }
+        }
+    }
+}
+
+package struct EmbeddedPortError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// The one client of the port, and the calls it works for. Belongs to its event loop.
+private final class EmbeddedConnection: Transport {
+    private struct Call {
+        var answers: [RESPValue] = []
+        let count: Int
+        let done: (Result<[RESPValue], any Error>) -> Void
+    }
+
+    private let client: Client
+    private let dispatcher: Dispatcher
+    private var calls = CircularBuffer<Call>()
+    /// Commands not begun yet.
+    private var commands = CircularBuffer<[[UInt8]]>()
+    private var parser = ReplyParser()
+    private var isClosed = false
+
+    init(_ dispatcher: Dispatcher) {
+        self.dispatcher = dispatcher
+        client = Client(number: 1, address: "embedded", localAddress: "embedded", standing: .owner)
+        client.version = .v3
+        client.transport = self
+        dispatcher.add(client)
+    }
+
+    func send(_ commands: [[[UInt8]]], _ done: @escaping (Result<[RESPValue], any Error>) -> Void) {
+        guard !isClosed else { return done(.failure(EmbeddedPortError(description: "the ledger was closed"))) }
+        calls.append(Call(count: commands.count, done: done))
+        self.commands.append(contentsOf: commands)
+        resume()
+    }
+
+    func resume() {
+        guard !isClosed, !commands.isEmpty else { return }
+        dispatcher.turn(of: client) {
+            let now = dispatcher.engine.now()
+            var performed = 0
+            while !commands.isEmpty, dispatcher.accepts(client) {
+                let words = commands.removeFirst()
+                if words.isEmpty {
+                    client.answer { $0.error("ERR empty command") }
+                } else {
+                    Words.with(words) { dispatcher.perform($0, for: client, at: now) }
+                }
+                performed += 1
+            }
+            return performed
+        }
+    }
+
+    func flush() {
+        let bytes = client.output.bytes
+        client.output.removeAll()
+        bytes.withUnsafeBytes { bytes in
+            var offset = 0
+            while offset < bytes.count {
+                var used = 0
+                do throws(ReplyError) {
+                    let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+                    guard let value = try parser.next(in: rest, consumed: &used) else {
+                        preconditionFailure("output ends with a whole answer")
+                    }
+                    offset += used
+                    deliver(value)
+                } catch {
+                    preconditionFailure("our own answers are well-formed: \(error)")
+                }
+            }
+        }
+    }
+
+    func close() {
+        isClosed = true
+        dispatcher.remove(client)
+        for call in calls {
+            call.done(.failure(EmbeddedPortError(description: "the ledger was closed before all was answered")))
+        }
+        calls.removeAll()
+        commands.removeAll()
+    }
+
+    func abort() { close() }
+
+    private func deliver(_ value: RESPValue) {
+        calls[calls.startIndex].answers.append(value)
+        guard calls[calls.startIndex].answers.count == calls[calls.startIndex].count else { return }
+        let call = calls.removeFirst()
+        call.done(.success(call.answers))
+    }
+}

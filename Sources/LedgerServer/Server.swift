@@ -1,0 +1,75 @@
+internal import LedgerCore
+package import LedgerEngine
+package import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The composition root of a serving process: an open engine and a port. Runs until it is told to stop (by its service
+/// group, or by `SHUTDOWN`), then answers what was asked, closes the journal, and returns.
+package struct Server: Service {
+    private let engine: Engine
+    private let listener: Listener
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+    private let stopping: AsyncStream<Void>
+    private let requestStop: AsyncStream<Void>.Continuation
+
+    package let counters: ServerCounters
+    /// What was bound.
+    package let host: String
+    package let port: Int
+
+    /// Binds the port; clients are answered from here on. The engine stays the caller's until ``run()`` was called.
+    package init(
+        engine: Engine, configuration: ServerConfiguration, version: String, logger: Logger
+    ) async throws(ServerError) {
+        self.engine = engine
+        self.configuration = configuration
+        self.logger = logger
+        let counters = ServerCounters()
+        self.counters = counters
+        let (stopping, requestStop) = AsyncStream<Void>.makeStream()
+        self.stopping = stopping
+        self.requestStop = requestStop
+        do {
+            listener = try await Listener.open(
+                configuration, engine: engine, counters: counters, version: version, logger: logger,
+                requestStop: { requestStop.finish() })
+        } catch {
+            throw ServerError(
+                "cannot listen on \(configuration.host):\(configuration.port): \((error as? IOError).map(Self.reason) ?? "\(error)")")
+        }
+        (host, port) = listener.address
+        counters.port.store(port, ordering: .relaxed)
+    }
+
+    private static func reason(_ error: IOError) -> String {
+        String(describing: error).split(separator: ":").last.map { $0.trimmingBlanks } ?? "\(error)"
+    }
+
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            for await _ in stopping {}
+        } onGracefulShutdown: {
+            requestStop.finish()
+        }
+        logger.info("stopping", metadata: ["clients": "\(counters.clients.load(ordering: .relaxed))"])
+        await listener.stop(within: configuration.drainSeconds)
+        engine.stop()
+        await listener.shutDown()
+        logger.info("stopped", metadata: ["lsn": "\(engine.durableLSN.value)"])
+    }
+}
+
+/// The port could not be had.
+package struct ServerError: Error, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        String(drop { $0 == " " })
+    }
+}
