@@ -24,7 +24,7 @@ package enum InfoReply {
                 ("read_only", info.readOnly ?? "no"), ("largest_overdraft", "\(info.overdraft)"),
             ] + info.counts.map { ($0.name, "\($0.count)") }
         let persistence: Fields = [
-            ("loading", "0"), ("journal_segments", "\(info.journalSegments)"),
+            ("loading", "0"), ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),
             ("snapshot_in_progress", info.snapshotInProgress ? "1" : "0"),
             ("last_snapshot_lsn", "\(info.lastSnapshotLSN.value)"), ("last_snapshot_time", text(info.lastSnapshotTime)),
             ("recovery_seconds", decimal(info.recoverySeconds)), ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
