@@ -77,7 +77,12 @@ let package = Package(
         .testTarget(name: "LedgerCoreTests", dependencies: ["LedgerCore", "LedgerTestKit"]),
         .testTarget(name: "LedgerStorageTests", dependencies: ["LedgerStorage", "LedgerTestKit"]),
         .testTarget(name: "LedgerRulesTests", dependencies: ["LedgerRules", "LedgerCore", "CLua"]),
-        .testTarget(name: "LedgerEngineTests", dependencies: ["LedgerEngine", "LedgerTestKit"]),
+        .testTarget(
+            name: "LedgerEngineTests",
+            dependencies: [
+                "LedgerEngine", "LedgerCore", "LedgerStorage", "LedgerRules", "LedgerTestKit",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .testTarget(
             name: "LedgerClientTests",

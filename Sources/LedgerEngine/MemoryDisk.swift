@@ -98,7 +98,7 @@ private final class MemoryFile: DiskFile {
         nonisolated(unsafe) let source = source
         bytes.withLock { bytes in
             let missing = offset + source.count - bytes.count
-            if missing > 0 { bytes.append(contentsOf: repeatElement(0, count: missing)) }
+            if missing > 0 { bytes += [UInt8](repeating: 0, count: missing) }
             bytes.withUnsafeMutableBytes { target in
                 guard !source.isEmpty else { return }
                 UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count]).copyMemory(from: source)
@@ -109,12 +109,14 @@ private final class MemoryFile: DiskFile {
     func zeroFill(from offset: Int, count: Int) throws(StorageError) {
         bytes.withLock { bytes in
             let missing = offset + count - bytes.count
-            if missing > 0 { bytes.append(contentsOf: repeatElement(0, count: missing)) }
-            bytes.withUnsafeMutableBytes { target in
-                guard count > 0 else { return }
-                _ = UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + count]).initializeMemory(
-                    as: UInt8.self, repeating: 0)
+            if offset < bytes.count {
+                let end = min(bytes.count, offset + count)
+                bytes.withUnsafeMutableBytes { target in
+                    _ = UnsafeMutableRawBufferPointer(rebasing: target[offset..<end]).initializeMemory(
+                        as: UInt8.self, repeating: 0)
+                }
             }
+            if missing > 0 { bytes += [UInt8](repeating: 0, count: missing) }
         }
     }
 

@@ -85,6 +85,9 @@ extension StateMachine {
             account: image(user, at: now), sessions: Int(row.sessionCount), lastEvent: row.lastEvent)
     }
 
+    /// The head of a user's thread through the journal.
+    package func lastEvent(of user: UserOrdinal) -> LSN { store.accounts[Int32(user.value)].lastEvent }
+
     // MARK: Queries
 
     /// Answers a query from the tables as they are. Cost: the page, or the tables of one user.

@@ -32,16 +32,6 @@ extension EventBody {
         }
     }
 
-    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, or a lot's end.
-    var expired: Money {
-        switch self {
-        case .holdCaptured(let capture): capture.broken
-        case .holdReleased(let release): release.broken
-        case .sessionClosed(let closed): closed.broken
-        case .lotExpired(let lot): lot.amount
-        default: .zero
-        }
-    }
 }
 
 extension ChargeFacts {
@@ -51,25 +41,39 @@ extension ChargeFacts {
 }
 
 extension Event {
+    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, what was refunded
+    /// to such lots, or a lot's end.
+    var expired: Money {
+        switch body {
+        case .holdCaptured(let capture): return capture.broken
+        case .holdReleased(let release): return release.broken
+        case .sessionClosed(let closed): return closed.broken
+        case .lotExpired(let lot): return lot.amount
+        case .creditRefunded(let refund):
+            return refund.parts.reduce(.zero) { $1.lot.expires <= time ? $0 + $1.amount : $0 }
+        default: return .zero
+        }
+    }
+
     /// The lot that this event made, when its id is `id`.
     func bornLot(_ id: LotID) -> LotOrigin? {
         guard id.lsn == lsn else { return nil }
         switch body {
         case .creditGranted(let grant): return grant.lot
-        case .userCreated(let user) where !user.bonus.isZero:
-            return LotOrigin(
-                id: id, kind: .promo, priority: LotKind.promo.defaultPriority, effective: time, expires: .never,
-                fundedBy: "promo_cost")
-        case .creditPurchased(let purchase) where purchase.amount > purchase.repaid:
-            return LotOrigin(
-                id: id, kind: .paid, priority: LotKind.paid.defaultPriority, effective: time, expires: .never,
-                fundedBy: ShortText("cash:" + purchase.method.string) ?? purchase.method)
-        case .creditAdjusted(let adjust) where adjust.amount > adjust.repaid:
-            return LotOrigin(
-                id: id, kind: .adjustment, priority: LotKind.adjustment.defaultPriority, effective: time, expires: .never,
-                fundedBy: "adjustments")
+        case .userCreated(let user) where !user.bonus.isZero: return born(id, .promo, "sign_up")
+        case .creditPurchased(let purchase) where purchase.amount > purchase.repaid: return born(id, .paid, purchase.method)
+        case .creditAdjusted(let adjust) where adjust.amount > adjust.repaid: return born(id, .adjustment, "adjustments")
+        case .creditRefunded(let refund):
+            guard var lot = refund.parts.first(where: { $0.lot.id.isNone })?.lot else { return nil }
+            lot.id = id
+            return lot
         default: return nil
         }
+    }
+
+    private func born(_ id: LotID, _ kind: LotKind, _ fundedBy: ShortText) -> LotOrigin {
+        LotOrigin(
+            id: id, kind: kind, priority: kind.defaultPriority, effective: time, expires: .never, fundedBy: fundedBy)
     }
 }
 

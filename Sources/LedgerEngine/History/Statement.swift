@@ -53,7 +53,7 @@ extension History {
             (row.session, row.storage) = event.body.subject
             rows.append(row)
         }
-        let broken = event.body.expired
+        let broken = event.expired
         if !broken.isZero { row(.entry, credit: false, broken, "expiry", "credit expired") }
         if let charge = event.body.charge {
             row(.charge, credit: false, charge.amount, charge.source, chargeText(event))
@@ -123,13 +123,13 @@ extension Summary {
 
     fileprivate mutating func count(_ event: Event) {
         var counts = true
-        expired += event.body.expired
+        expired += event.expired
         if let charge = event.body.charge {
             spent += charge.amount
             add(charge.amount, to: charge.source)
         } else {
             switch event.body {
-            case .userCreated(let user): 
+            case .userCreated(let user):
                 granted += user.bonus
                 counts = !user.bonus.isZero
             case .creditPurchased(let purchase):
@@ -138,7 +138,7 @@ extension Summary {
             case .creditGranted(let grant): granted += grant.amount
             case .creditAdjusted(let adjust): adjusted += adjust.amount
             case .creditRefunded(let refund): refunded += refund.amount
-            default: counts = !event.body.expired.isZero
+            default: counts = !event.expired.isZero
             }
         }
         if counts { entries += 1 }

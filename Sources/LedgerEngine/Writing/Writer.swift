@@ -102,7 +102,8 @@ actor Writer {
                 parts.needRoom()
                 guard hasRoom() else { return nil }
             }
-            let reopened = parts.committer.reopen()
+            // Timers and a resumption need a unit of their own time.
+            let reopened = isDue || resumes ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
             if reopened == nil { unit.time = now }
             let touchedUsers = unit.events.touchedUsers.count
@@ -220,7 +221,7 @@ actor Writer {
             copied[Int(user.value)] = epoch
             unit.accounts.append(
                 CommitUnit.Account(
-                    view: state.accountView(user, at: unit.time), lastEvent: state.userRow(user, at: unit.time).lastEvent))
+                    view: state.accountView(user, at: unit.time), lastEvent: state.lastEvent(of: user)))
         }
         while publishedPassports < state.passportCount {
             unit.passports.append(PassportView(state.passportView(PassportOrdinal(UInt32(publishedPassports)))))
