@@ -133,20 +133,23 @@ package struct Hash128: Hashable, Comparable, Sendable {
 
 /// 32 bytes of SHA-256 or HMAC-SHA-256, computed outside the core.
 package struct Digest256: Hashable, Sendable {
-    package var words: InlineWords4
-    package struct InlineWords4: Hashable, Sendable {
-        package var a: UInt64 = 0
-        package var b: UInt64 = 0
-        package var c: UInt64 = 0
-        package var d: UInt64 = 0
+    package var words: Words
+    package struct Words: Hashable, Sendable {
+        package var a: UInt64
+        package var b: UInt64
+        package var c: UInt64
+        package var d: UInt64
+        package init(a: UInt64 = 0, b: UInt64 = 0, c: UInt64 = 0, d: UInt64 = 0) {
+            (self.a, self.b, self.c, self.d) = (a, b, c, d)
+        }
     }
-    package static let zero = Digest256(words: InlineWords4())
-    package init(words: InlineWords4) { self.words = words }
+    package static let zero = Digest256(words: Words())
+    package init(words: Words) { self.words = words }
 
     /// `bytes` has exactly 32 bytes.
     package init(bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count == 32, "a digest has 32 bytes")
-        words = InlineWords4(
+        words = Words(
             a: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian,
             b: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self).littleEndian,
             c: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self).littleEndian,
