@@ -1,4 +1,77 @@
+internal import ArgumentParser
+internal import Glibc
+
+/// One binary: the server, and everything that goes with it.
 @main
-struct Florin {
-    static func main() {}
+struct Florin: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "florin",
+        abstract: "A ledger for prepaid usage: who is this, may they, can they pay, what does it cost.",
+        discussion: """
+            Florin keeps accounts in memory and every event in a journal on disk. Any Redis client talks to it.
+
+            Exit codes: 0 success, 1 the command failed (one line on standard error says why), 2 `verify` found damage, \
+            64 a mistake in the command line.
+            """,
+        version: "florin \(version)",
+        subcommands: [
+            Serve.self, Prompt.self, Import.self, Verify.self, Checkpoint.self, JournalDump.self, Admin.self,
+        ])
+
+    static func main() async {
+        // Nobody but the owner reads a ledger's files, whatever creates them.
+        umask(0o077)
+        // A client that hangs up is an error of one write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot(nil)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            writeLine("florin: \(failure.description)", to: STDERR_FILENO)
+            Glibc.exit(failure.code)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }
+
+/// Why a subcommand did not succeed: one line for people, and the exit code.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+    var code: Int32 = 1
+
+    init(_ description: String, code: Int32 = 1) {
+        self.description = Secrets.masked(description.split(whereSeparator: \.isNewline).joined(separator: " "))
+        self.code = code
+    }
+
+    init(_ error: any Error) {
+        self.init(error as? Failure == nil ? "\(error)" : "\((error as! Failure).description)")
+    }
+}
+
+/// Writes a line to a descriptor, whole; what cannot be written is dropped.
+func writeLine(_ text: String, to descriptor: Int32 = STDOUT_FILENO) { writeText(text + "\n", to: descriptor) }
+
+func writeText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    var text = text
+    text.withUTF8 { bytes in
+        var rest = UnsafeRawBufferPointer(bytes)
+        while !rest.isEmpty {
+            let count = write(descriptor, rest.baseAddress, rest.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+}
+
+func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -1,0 +1,128 @@
+internal import ArgumentParser
+internal import LedgerClient
+internal import LedgerCore
+internal import LedgerEngine
+internal import LedgerServer
+internal import Logging
+internal import RESP
+
+/// `HOST:PORT`; an IPv6 address in brackets.
+struct Address: ExpressibleByArgument {
+    var host: String
+    var port: Int
+
+    init?(argument: String) {
+        let text = argument.hasPrefix(":") ? "127.0.0.1" + argument : argument
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), 1...65535 ~= port
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard !host.isEmpty else { return nil }
+        self.host = String(host)
+        self.port = port
+    }
+
+    var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// `90s`, `10m`, `1.5h`, `30d`.
+struct Span: ExpressibleByArgument {
+    var value: TimeSpan
+
+    init(_ value: TimeSpan) { self.value = value }
+
+    init?(argument: String) {
+        guard let value = TimeSpan(argument) else { return nil }
+        self.value = value
+    }
+
+    var defaultValueDescription: String { "\(value.nanoseconds / 3_600_000_000_000)h" }
+}
+
+/// `512MiB`, `2GiB`, or plain bytes.
+struct ByteCount: ExpressibleByArgument {
+    var value: UInt64
+
+    init(_ value: UInt64) { self.value = value }
+
+    init?(argument: String) {
+        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)]
+        let unit = units.first { argument.hasSuffix($0.0) }
+        guard let number = UInt64(argument.dropLast(unit == nil ? 0 : 3)) else { return nil }
+        let (value, overflow) = number.multipliedReportingOverflow(by: unit?.1 ?? 1)
+        guard !overflow else { return nil }
+        self.value = value
+    }
+
+    var defaultValueDescription: String { "\(value >> 20)MiB" }
+}
+
+/// How much the server says.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue)! }
+}
+
+/// Where a client subcommand sends its commands.
+struct Place: ParsableArguments {
+    @Option(help: ArgumentHelp("A running server.", valueName: "host:port"))
+    var connect: Address?
+
+    @Option(help: ArgumentHelp("A data directory that no server has open.", valueName: "dir"))
+    var data: String?
+
+    func validate() throws {
+        guard connect == nil || data == nil else { throw ValidationError("--connect and --data exclude each other") }
+    }
+}
+
+/// A port that is open, and how it is closed.
+struct OpenPort {
+    let port: any CommandPort
+    let close: @Sendable () async -> Void
+
+    /// Connects with the passport in `FLORIN_PASSPORT`.
+    static func remote(_ address: Address) async throws(Failure) -> OpenPort {
+        do throws(ClientError) {
+            let ledger = try await RemoteLedger.connect(
+                host: address.host, port: address.port, passport: passport)
+            return OpenPort(port: ledger, close: { await ledger.close() })
+        } catch {
+            if case .passportRefused = error, passport == nil {
+                throw Failure("\(address.text) wants a passport: set FLORIN_PASSPORT")
+            }
+            throw Failure(error)
+        }
+    }
+
+    /// Opens a data directory in this process, or a ledger in memory.
+    static func embedded(_ place: EngineConfiguration.Place) async throws(Failure) -> OpenPort {
+        let logger = LogLines.logger(.error)
+        var configuration = EngineConfiguration(place)
+        configuration.version = Florin.version
+        let engine: Engine
+        do throws(EngineError) {
+            engine = try Engine.open(configuration, logger: logger).engine
+        } catch {
+            throw Failure(error)
+        }
+        do {
+            let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
+            return OpenPort(
+                port: port,
+                close: {
+                    engine.stop()
+                    await port.close()
+                })
+        } catch {
+            engine.stop()
+            throw Failure(error)
+        }
+    }
+
+    static var passport: String? {
+        guard let text = environment("FLORIN_PASSPORT"), !text.isEmpty else { return nil }
+        return text
+    }
+}

@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LedgerEngine
+internal import LedgerREPL
+internal import RESP
+
+struct Prompt: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repl",
+        abstract: "A prompt: commands in, tables out.",
+        discussion: """
+            Without --connect and --data, an empty ledger in memory. The passport for --connect comes from \
+            FLORIN_PASSPORT; --data needs none. With input that is not a terminal, answers are tab-separated, and the \
+            exit code is 1 when a command failed.
+            """)
+
+    @OptionGroup var place: Place
+
+    @Option(name: .customShort("e"), help: ArgumentHelp("Run these commands (one a line) instead of reading any.", valueName: "text"))
+    var script: [String] = []
+
+    func run() async throws {
+        let opened: OpenPort
+        let title: String
+        if let address = place.connect {
+            opened = try await .remote(address)
+            title = address.text
+        } else if let data = place.data {
+            opened = try await .embedded(.directory(data))
+            title = data
+        } else {
+            opened = try await .embedded(.memory)
+            title = "memory"
+        }
+        var options = REPL.Options(title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
+        if let address = place.connect { options.reconnect = { try await OpenPort.remote(address).port } }
+        var prompt = REPL(port: opened.port, catalogue: .ledger, options: options)
+        let code = await prompt.run()
+        await opened.close()
+        if code != 0 { throw ExitCode(code) }
+    }
+}

@@ -1,0 +1,140 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LedgerCore
+internal import LedgerEngine
+internal import LedgerServer
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve a ledger.",
+        discussion: """
+            The first start creates the ledger and an admin passport: shown once if standard output is a terminal, else \
+            written to DIR/admin-passport. FLORIN_ADMIN_PASSPORT, when set, is taken as that passport.
+
+            SIGTERM and SIGINT stop the server: what was asked is answered, the journal is closed, exit code 0.
+            """)
+
+    @Option(help: ArgumentHelp("The data directory; made if there is none.", valueName: "dir"))
+    var data: String
+
+    @Option(help: "TCP port; 0 lets the system choose.")
+    var port = 7411
+
+    @Option(help: "Address to listen on. Beyond loopback everything is sent in the clear.")
+    var host = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("Rules (*.lua) to begin a new ledger with; the built-in ones unless given.", valueName: "dir"))
+    var rules: String?
+
+    @Option(help: ArgumentHelp("The pepper's file, if it is not to be in the data directory.", valueName: "file"))
+    var pepper: String?
+
+    @Option(help: "How long an idempotency key is remembered for certain.")
+    var keyRetention = Span(.hours(24))
+
+    @Option(help: "Memory for idempotency keys (64 bytes each); when it is full, commands with KEY are refused with BUSY.")
+    var keyMemory = ByteCount(1280 << 20)
+
+    @Option(help: "Most connections at once.")
+    var maxClients = 10_000
+
+    @Option(help: "Event loops; cores less two, at least one, unless given.")
+    var eventLoops: Int?
+
+    @Option(help: "Write the port that was bound to this file, once clients can connect.")
+    var portFile: String?
+
+    @Option(help: "The least important lines to log.")
+    var logLevel = LogLevel.info
+
+    func validate() throws {
+        guard 0...65535 ~= port else { throw ValidationError("--port is not between 0 and 65535") }
+        guard maxClients > 0 else { throw ValidationError("--max-clients is not above 0") }
+        guard eventLoops.map({ $0 > 0 }) ?? true else { throw ValidationError("--event-loops is not above 0") }
+        guard keyRetention.value > .zero else { throw ValidationError("--key-retention is not above 0") }
+    }
+
+    func run() async throws {
+        raiseDescriptorLimit()
+        let logger = LogLines.logger(logLevel.level)
+        let opened: Engine.Opened
+        do throws(EngineError) {
+            opened = try Engine.open(engineConfiguration, logger: logger)
+        } catch {
+            throw Failure(error)
+        }
+        for notice in opened.notices { logger.notice("\(notice)") }
+        let server: Server
+        do {
+            if let secret = opened.adminSecret { try present(secret) }
+            server = try await Server(
+                engine: opened.engine, configuration: serverConfiguration, version: Florin.version, logger: logger)
+        } catch {
+            opened.engine.stop()
+            throw Failure(error)
+        }
+        logger.notice("serving", metadata: ["host": "\(server.host)", "port": "\(server.port)", "data": "\(data)"])
+        if let portFile { try? writeFile(portFile, "\(server.port)\n") }
+        try await ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        ).run()
+    }
+
+    private var engineConfiguration: EngineConfiguration {
+        var configuration = EngineConfiguration(.directory(data))
+        configuration.version = Florin.version
+        if let rules { configuration.rules = .directory(rules) }
+        configuration.pepperFile = pepper
+        configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
+        configuration.keyRetention = keyRetention.value
+        configuration.keyCapacity = max(1, keyMemory.value / 64)
+        configuration.checkpoints = .child(["/proc/self/exe", "checkpoint", data, "--through"])
+        configuration.onFatal = { error in
+            // Recovery decides what became of what nobody was told about: there is nothing left to do here.
+            writeLine("florin: \(error)", to: STDERR_FILENO)
+            _exit(1)
+        }
+        return configuration
+    }
+
+    private var serverConfiguration: ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.host = host
+        configuration.port = port
+        configuration.maxClients = maxClients
+        if let eventLoops { configuration.eventLoops = eventLoops }
+        return configuration
+    }
+
+    /// Shows the first passport once, or leaves it where only the owner of the directory finds it.
+    private func present(_ secret: PassportSecret) throws(Failure) {
+        // Whoever set it knows it.
+        if environment("FLORIN_ADMIN_PASSPORT") != nil { return }
+        if isatty(STDOUT_FILENO) == 1 {
+            writeLine("The admin passport of this new ledger, shown this once:\n\n    \(secret.text)\n")
+        } else {
+            try writeFile("\(data)/admin-passport", secret.text + "\n")
+        }
+    }
+
+    private func writeFile(_ path: String, _ text: String) throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        writeText(text, to: descriptor)
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    /// A connection is a descriptor; the soft limit is often 1,024.
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
