@@ -95,6 +95,13 @@ package struct TestLedger: ~Copyable {
         return outcome
     }
 
+    /// The first thing after a start says how long nobody was there, before any timer fires.
+    package mutating func restart(downtime: TimeSpan) {
+        let start = EngineStart(version: "test", downtime: downtime, keyRetention: .hours(24), keyCapacity: 1_000)
+        _ = machine.decide(Request(actor: .none, command: .engineStart(start)), price: .none, at: now, into: &batch)
+        collect()
+    }
+
     private mutating func collect() {
         var position = 0
         while position < batch.bytes.count {

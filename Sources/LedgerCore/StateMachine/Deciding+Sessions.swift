@@ -183,7 +183,9 @@ extension StateMachine {
     mutating func renew(_ slot: Int32, at now: Timestamp, into batch: inout EventBatch) -> Bool {
         let row = store.sessions[slot]
         let isFree = row.pricing.tariff.highestRate == 0
-        let until = isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, now + StateMachine.lease)
+        // A late renewal continues the old lease; one that is later than a whole lease starts anew.
+        let next = row.leaseUntil + StateMachine.lease
+        let until = isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + StateMachine.lease)
         let held = row.pins.total
         let missing = max(cover(slot, through: until) - held, .zero)
         // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.

@@ -1,0 +1,352 @@
+import LedgerCore
+import LedgerTestKit
+import Testing
+
+@Suite struct SessionTests {
+    @Test func `starting holds ten minutes, stopping charges the exact time`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        let started = ledger.start("s1", "ann", .medium).event!  // 0.0375 an hour
+        #expect(started.after.held == Money("0.00625"))
+        ledger.pass(.minutes(7), step: .seconds(30))
+        let stopped = ledger.stop("s1").event!
+        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        let elapsed = Int128((closed.usage.through - closed.started).nanoseconds)
+        #expect(closed.total == Rational.halfEven(37_500_000 * elapsed, over: Tariff.hour))
+        #expect(stopped.after.held == .zero && stopped.after.paid == Money("10")! - closed.total)
+        #expect(ledger.book("revenue:session_runtime") == closed.total.nanos)
+        guard case .replayed(let lsn) = ledger.stop("s1") else { Issue.record("a second stop is not replayed"); return }
+        #expect(lsn == stopped.lsn)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `leases renew themselves and daily postings sum to the whole`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "100")
+        ledger.start("s1", "ann", .gpu, ttl: .days(10))  // 0.125 an hour
+        ledger.pass(.days(3), step: .minutes(5))
+        #expect(ledger.session("s1")?.status == .active)
+        let stopped = ledger.stop("s1").event!
+        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        #expect(closed.segments >= 4)
+        let elapsed = Int128((closed.usage.through - closed.started).nanoseconds)
+        #expect(closed.total == Rational.halfEven(125_000_000 * elapsed, over: Tariff.hour))
+        #expect(ledger.book("revenue:session_runtime") == closed.total.nanos)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `what is held covers what was used until the lease ends`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large)  // 0.05
+        ledger.pass(.minutes(25))
+        let row = ledger.session("s1")!
+        #expect(row.held == Money("0.025"))  // three leases of ten minutes
+        #expect(ledger.account("ann").available == Money("10")! - row.held)
+    }
+
+    @Test func `fifty admissions against credit for ten: ten are admitted`() {
+        var ledger = TestLedger()
+        ledger.user("ann", .enterprise)
+        ledger.command(
+            .creditGrant(CreditGrant(user: ledger.hash("ann"), amount: Money("0.5")!, kind: .promo, reason: [])))
+        var admitted = 0
+        for n in 0..<50 {
+            let outcome = ledger.start(ShortText("s\(n)")!, "ann", .gpu, ttl: .hours(1), full: true)  // 0.05 each
+            if outcome.event != nil { admitted += 1 } else { #expect(outcome.rejection?.code == "INSUFFICIENT") }
+        }
+        #expect(admitted == 10)
+        #expect(ledger.account("ann").available == .zero)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `limits, tiers and states refuse new work`() {
+        var ledger = TestLedger()
+        ledger.user("ann", .free)
+        #expect(ledger.start("s1", "ann", .gpu).rejection == .limit(.tiers, 3))
+        ledger.start("s1", "ann")
+        ledger.start("s2", "ann")
+        #expect(ledger.start("s3", "ann").rejection == .limit(.sessions, 2))
+        #expect(ledger.start("s1", "ann").rejection == .exists(.session))
+        ledger.command(.userSet(UserSet(user: ledger.hash("ann"), change: .state(.suspended))))
+        ledger.stop("s2")
+        #expect(ledger.start("s4", "ann").rejection == .frozen(.suspended))
+        #expect(ledger.session("s1") != nil)
+        ledger.command(.userSet(UserSet(user: ledger.hash("ann"), change: .state(.banned))))
+        #expect(ledger.session("s1") == nil)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `the time to live ends a session at its very instant`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large, ttl: .minutes(15))
+        ledger.pass(.hours(1), step: .minutes(7))
+        #expect(ledger.session("s1") == nil)
+        #expect(ledger.book("revenue:session_runtime") == Money("0.0125")!.nanos)
+        #expect(ledger.problems() == [])
+    }
+
+    // MARK: Heartbeats
+
+    private func beat(_ ledger: inout TestLedger, _ session: ShortText) -> Outcome {
+        ledger.command(.sessionHeartbeat(session: ledger.machine.names.session(session)))
+    }
+
+    @Test func `a silent host is billed until it was last heard`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large, heartbeat: .seconds(60))
+        for _ in 0..<36 {
+            ledger.pass(.seconds(50), step: .seconds(10))
+            #expect(beat(&ledger, "s1").event != nil)
+        }
+        let heard = ledger.session("s1")!
+        ledger.pass(.minutes(10), step: .seconds(10))
+        #expect(ledger.session("s1") == nil)
+        let expected = Rational.halfEven(50_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
+        #expect(ledger.book("revenue:session_runtime") == expected.nanos)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `a host that was never heard is billed one lease`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large, heartbeat: .seconds(60))
+        ledger.pass(.minutes(30), step: .seconds(30))
+        #expect(ledger.session("s1") == nil)
+        #expect(ledger.book("revenue:session_runtime") == Rational.halfEven(50_000_000, over: 6)!.nanos)
+    }
+
+    @Test func `a monitored session that runs for days is posted when it is heard`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "100")
+        ledger.start("s1", "ann", .gpu, ttl: .days(10), heartbeat: .minutes(30))
+        for _ in 0..<(24 * 3 * 3) {
+            ledger.pass(.minutes(20), step: .minutes(10))
+            #expect(beat(&ledger, "s1").event != nil)
+        }
+        #expect(ledger.book("revenue:session_runtime") > 0)
+        let heard = ledger.session("s1")!
+        ledger.pass(.hours(2), step: .minutes(10))
+        let expected = Rational.halfEven(125_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
+        #expect(ledger.book("revenue:session_runtime") == expected.nanos)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `cancelling charges nothing, and only at the beginning`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large)
+        ledger.pass(.minutes(2))
+        let cancelled = ledger.command(.sessionCancel(session: ledger.machine.names.session("s1"), reason: []))
+        #expect(cancelled.event?.after.available == Money("10"))
+        ledger.start("s2", "ann", .large)
+        ledger.pass(.minutes(6))
+        #expect(ledger.command(.sessionCancel(session: ledger.machine.names.session("s2"), reason: [])).rejection != nil)
+        ledger.start("s3", "ann", .large)
+        _ = beat(&ledger, "s3")
+        #expect(ledger.command(.sessionCancel(session: ledger.machine.names.session("s3"), reason: [])).rejection != nil)
+        #expect(ledger.problems() == [])
+    }
+
+    // MARK: Running out
+
+    @Test func `a session without funds has a deadline, then stops, and owes at most its grace`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.charge("ann", "9.96")
+        ledger.start("s1", "ann", .gpu)  // 0.125 an hour: 0.04 lasts 19.2 minutes
+        ledger.pass(.minutes(11), step: .seconds(10))
+        let row = ledger.session("s1")!
+        #expect(row.status == .exhausting)
+        #expect(row.deadline == row.emptyAt + .seconds(60))
+        ledger.pass(.minutes(15), step: .seconds(10))
+        #expect(ledger.session("s1") == nil)
+        let account = ledger.account("ann")
+        #expect(account.paid == .zero && account.held == .zero)
+        #expect(account.debt > .zero && account.debt <= Money(nanos: 125_000_000 / 60 + 1))
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `new credit saves an exhausting session`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.charge("ann", "9.96")
+        ledger.start("s1", "ann", .gpu)
+        ledger.pass(.minutes(19), step: .seconds(10))
+        #expect(ledger.session("s1")?.status == .exhausting)
+        ledger.purchase("ann", "10")
+        #expect(ledger.session("s1")?.status == .active)
+        ledger.pass(.hours(2))
+        #expect(ledger.session("s1")?.status == .active)
+        #expect(ledger.account("ann").debt == .zero)
+        #expect(ledger.problems() == [])
+    }
+
+    // MARK: Recorded elsewhere
+
+    private func record(_ ledger: inout TestLedger, _ id: ShortText, _ from: String, _ to: String) -> Outcome {
+        ledger.command(
+            .sessionRecord(
+                SessionRecord(
+                    session: id, user: ledger.hash("ann"), tier: .medium, from: Timestamp(from)!, to: Timestamp(to)!,
+                    arguments: Hash128(high: 1, low: UInt64(from.count + to.count)))))
+    }
+
+    @Test func `recorded usage is billed exactly, without limits or funds`() {
+        var ledger = TestLedger()
+        ledger.user("ann", .free)
+        let event = record(&ledger, "swf:1", "1993-10-01T00:00:00Z", "1993-10-01T00:20:01Z").event!
+        guard case .sessionRecorded(let recorded) = event.body else { Issue.record("not recorded"); return }
+        #expect(recorded.usage.amount == Rational.halfEven(75_000_000 * 1201, over: 3600))
+        #expect(event.effectiveFrom == Timestamp("1993-10-01")!)
+        #expect(record(&ledger, "swf:2", "1993-10-01", "1993-10-01").event?.chargeParts?.amount == .zero)
+        #expect(record(&ledger, "swf:3", "1993-10-02", "1993-10-01").rejection != nil)
+        #expect(record(&ledger, "swf:4", "2026-01-01", "2027-01-01").rejection != nil)
+        guard case .recorded(let lsn, _) = record(&ledger, "swf:1", "1993-10-01T00:00:00Z", "1993-10-01T00:20:01Z") else {
+            Issue.record("a second record is not recognised")
+            return
+        }
+        #expect(lsn == event.lsn)
+        #expect(record(&ledger, "swf:5", "1990-01-01T00:00:00Z", "1993-10-01T00:20:01Z").event!.after.debt > .zero)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `the seconds of a month are an input of the price`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        _ = record(&ledger, "a", "1993-10-01T00:00:00Z", "1993-10-01T01:00:00Z")
+        _ = record(&ledger, "b", "1993-10-09T00:00:00Z", "1993-10-09T00:30:00Z")
+        let next = SessionRecord(
+            session: "c", user: ledger.hash("ann"), tier: .small, from: Timestamp("1993-10-30")!, to: Timestamp("1993-10-30")!,
+            arguments: .zero)
+        let query = ledger.machine.prepare(Request(actor: .none, command: .sessionRecord(next)), at: ledger.now)
+        #expect(query == .sessionRuntime(type: .pro, tier: .small, secondsThisMonth: 5400))
+    }
+
+    // MARK: Downtime
+
+    @Test func `after downtime leases are extended and nobody is lost who could not be heard`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "100")
+        ledger.start("s1", "ann", .gpu, ttl: .days(3), heartbeat: .minutes(1))
+        ledger.start("s2", "ann", .gpu, ttl: .days(3))
+        _ = beat(&ledger, "s1")
+        ledger.wait(.hours(30))
+        ledger.restart(downtime: .hours(30))
+        ledger.settle()
+        #expect(ledger.session("s1") != nil && ledger.session("s2") != nil)
+        #expect(beat(&ledger, "s1").event != nil)
+        let stopped = ledger.stop("s2").event!
+        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        #expect(closed.total == Rational.halfEven(125_000_000 * Int128((closed.usage.through - closed.started).nanoseconds), over: Tariff.hour))
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `late timers give the same sums as punctual ones`() {
+        func run(step: TimeSpan) -> (revenue: Int64, storage: Int64) {
+            var ledger = TestLedger()
+            ledger.user("ann")
+            ledger.purchase("ann", "1000")
+            ledger.start("s1", "ann", .gpu, ttl: .days(9))
+            ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 123_456)))
+            ledger.pass(.days(40), step: step)
+            #expect(ledger.problems() == [])
+            ledger.command(.storageDelete(resource: ledger.machine.names.resource("b1")))
+            return (ledger.book("revenue:session_runtime"), ledger.book("revenue:storage_creation"))
+        }
+        let punctual = run(step: .minutes(10))
+        let late = run(step: .days(20))
+        #expect(punctual.revenue == late.revenue)
+        // The instants of the commands differ by some nanoseconds of event numbering, the sums by less than a nano-dollar each.
+        #expect(abs(punctual.storage - late.storage) <= 2)
+        #expect(punctual.revenue == 125_000_000 * 24 * 9)
+    }
+}
+
+@Suite struct StorageTests {
+    @Test func `a full month of storage costs its list price`() {
+        var ledger = TestLedger()
+        ledger.now = Timestamp("2026-02-01")!
+        ledger.user("ann")
+        ledger.purchase("ann", "100")
+        ledger.now = Timestamp(nanoseconds: Timestamp("2026-03-01")!.nanoseconds)
+        ledger.settle()
+        let created = ledger.command(
+            .storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 10_000))).event!
+        ledger.pass(Timestamp("2026-04-01")! - ledger.now, step: .hours(1))
+        let month = Int128(Month(containing: created.time).length.nanoseconds)
+        let held = Int128((Timestamp("2026-04-01")! - created.time).nanoseconds)
+        #expect(ledger.book("revenue:storage_creation") == Rational.halfEven(200_000_000 * held, over: month)!.nanos)
+        #expect(abs(ledger.book("revenue:storage_creation") - Money("0.2")!.nanos) <= 1)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `accrual counts against what is available before it is posted`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 500_000)))
+        let before = ledger.account("ann")
+        ledger.wait(.minutes(30))
+        let after = ledger.account("ann")
+        #expect(after.paid == before.paid && after.available < before.available)
+        #expect(ledger.charge("ann", "9.9999").rejection?.code == "INSUFFICIENT")
+        let view = ledger.machine.accountView(ledger.machine.lookUp(user: ledger.hash("ann"))!, at: ledger.now)
+        #expect(view.slope > 0)
+        let later = ledger.now + .minutes(20)
+        #expect(view.lowerBound(at: later) <= ledger.machine.accountView(view.user, at: later).available)
+    }
+
+    @Test func `resizing is a boundary, deleting charges the rest`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "100")
+        ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 100_000)))
+        ledger.pass(.days(2), step: .hours(1))
+        let name = ledger.machine.names.resource("b1")
+        #expect(ledger.command(.storageResize(resource: name, megabytes: 50_000)).event != nil)
+        #expect(ledger.command(.storageResize(resource: name, megabytes: 2_000_000)).rejection == .limit(.storage, 1_000_000))
+        ledger.pass(.days(2), step: .hours(1))
+        guard case .storageDeleted(let deleted) = ledger.command(.storageDelete(resource: name)).event?.body else {
+            Issue.record("not deleted")
+            return
+        }
+        #expect(deleted.total.nanos == ledger.book("revenue:storage_creation"))
+        #expect(ledger.command(.storageDelete(resource: name)).rejection == .notFound(.resource))
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `a day of accrual must be affordable`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        let create = Command.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 1000))
+        #expect(ledger.command(create).rejection?.code == "INSUFFICIENT")
+    }
+
+    @Test func `a space is paid once and named once`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.command(
+            .spaceAdd(
+                SpaceAdd(id: "ml", name: "ML", description: [], category: "ai", gigabytes: 50, cost: Money("5")!, isPublic: true)))
+        let buy = Command.spacePurchase(SpacePurchase(user: ledger.hash("ann"), space: "ml", workspace: "w1", instance: "mine"))
+        #expect(ledger.command(buy).event?.after.available == Money("5"))
+        #expect(ledger.command(buy).rejection == .exists(.instance))
+        #expect(ledger.book("revenue:space_purchase") == Money("5")!.nanos)
+        #expect(ledger.problems() == [])
+    }
+}
