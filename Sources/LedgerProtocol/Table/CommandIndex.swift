@@ -41,7 +41,8 @@ struct CommandIndex {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: name.utf8.count, alignment: 1)
         bytes.copyBytes(from: name.utf8)
         var hash = Self.seed
-        for byte in bytes { hash = Self.combine(hash, byte) }
+        // Between two words stands 0 in the hash, so that one word with a blank in it is not found as two.
+        for byte in bytes { hash = Self.combine(hash, byte == 0x20 ? 0 : byte) }
         var slot = Int(truncatingIfNeeded: hash) & (Self.capacity - 1)
         while entries[slot].meaning != .empty {
             precondition(entries[slot].hash != hash, "two names with one hash")
@@ -61,7 +62,7 @@ struct CommandIndex {
         guard let second, second.count <= 16, single.meaning == .noun || single.isCommandWord else {
             return (single.meaning, single.value)
         }
-        hash = Self.combine(hash, 0x20)
+        hash = Self.combine(hash, 0)
         for byte in second { hash = Self.combine(hash, Self.folded(byte)) }
         let pair = probe(hash) { entry in
             entry.name.count == first.count + 1 + second.count && Self.equal(first, entry.name, from: 0)
