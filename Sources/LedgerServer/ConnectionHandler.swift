@@ -250,7 +250,9 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
         } else if client.isStranger, now - client.opened > .seconds(configuration.authSeconds) {
             drop("showed no passport", tell: "ERR no passport within \(configuration.authSeconds) s, closing")
         } else if let partialSince, now - partialSince > .seconds(configuration.partialRequestSeconds) {
-            drop("left a request half sent", tell: "ERR request not complete within \(configuration.partialRequestSeconds) s, closing")
+            drop(
+                "left a request half sent",
+                tell: "ERR request not complete within \(configuration.partialRequestSeconds) s, closing")
         } else if let slowSince, now - slowSince > .seconds(configuration.softLimitSeconds) {
             drop("reads its answers too slowly")
         }

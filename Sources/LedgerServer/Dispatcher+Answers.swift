@@ -28,7 +28,9 @@ extension Dispatcher {
             if case .permission(let needed) = client.pipeline[slot].detail { permission = needed }
             client.answer(slot) { verified(result, needing: permission, to: &$0) }
         case .quote(let quote, let user):
-            guard case .quote(_, let tier, let duration) = item else { preconditionFailure("a quote was asked as such") }
+            guard case .quote(_, let tier, let duration) = item else {
+                preconditionFailure("a quote was asked as such")
+            }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
         case .info(let info): answer(client, slot, info)
@@ -64,7 +66,9 @@ extension Dispatcher {
                 return encoder.error(.denied("the passport lacks the permission \(permission.text)"), to: &writer)
             }
             let user = engine.reads.userID(it.passport.user)
-            engine.reads.email(it.passport.user).withUnsafeBytes { encoder.verify(it, user: user, email: $0, to: &writer) }
+            engine.reads.email(it.passport.user).withUnsafeBytes {
+                encoder.verify(it, user: user, email: $0, to: &writer)
+            }
         }
     }
 
@@ -124,7 +128,9 @@ extension Dispatcher {
             let user = engine.reads.userID(summary.user)
             client.answer(slot) { encoder.summary(summary, user: user, to: &$0) }
         case .explanation(let explanation):
-            if let refusal = refusal(client, slot, .user(explanation.event.user)) { return refuse(client, slot, refusal) }
+            if let refusal = refusal(client, slot, .user(explanation.event.user)) {
+                return refuse(client, slot, refusal)
+            }
             let user = engine.reads.userID(explanation.event.user)
             client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
         case .hold(let hold):
@@ -167,7 +173,8 @@ extension Dispatcher {
                 [
                     // For Redis clients that look at versions before they dare to ask.
                     ("redis_version", "7.0.0"), ("redis_mode", "standalone"), ("florin_version", encoder.version),
-                    ("process_id", "\(getpid())"), ("tcp_port", "\(counters.port.load(ordering: .relaxed))"), ("uptime_in_seconds", "\(uptime)"),
+                    ("process_id", "\(getpid())"), ("tcp_port", "\(counters.port.load(ordering: .relaxed))"),
+                    ("uptime_in_seconds", "\(uptime)"),
                     ("event_loops", "\(configuration.eventLoops)"), ("hz", "0"),
                 ]),
             InfoReply.Section(
@@ -180,7 +187,8 @@ extension Dispatcher {
                     ("dropped_connections", own(counters.clientsDropped)),
                     ("authentication_failures", own(counters.authFailures)),
                     ("requests", own(counters.commands)), ("error_replies", own(counters.errors)),
-                    ("total_net_input_bytes", own(counters.bytesIn)), ("total_net_output_bytes", own(counters.bytesOut)),
+                    ("total_net_input_bytes", own(counters.bytesIn)),
+                    ("total_net_output_bytes", own(counters.bytesOut)),
                 ]),
         ]
     }

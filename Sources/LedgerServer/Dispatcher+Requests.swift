@@ -69,7 +69,8 @@ extension Dispatcher {
             switch engine.reads.recheck(ordinal, at: now) {
             case .valid(let verified):
                 rights = Authorization.Rights(
-                    permissions: verified.passport.permissions, scope: verified.passport.scope, user: verified.passport.user)
+                    permissions: verified.passport.permissions, scope: verified.passport.scope,
+                    user: verified.passport.user)
             case .rejected:
                 guard CommandTable.spec(id).access == .open else { throw .noPassport }
                 rights = nil
@@ -91,7 +92,8 @@ extension Dispatcher {
     /// The rights of a client whose passport reaches its own user only, for rows that must be seen before it is known
     /// whose they are. Nil: nothing to check.
     func ownRights(of client: Client) -> Authorization.Rights? {
-        guard case .passport(let ordinal) = client.standing, let view = engine.reads.passport(ordinal), view.scope == .own
+        guard case .passport(let ordinal) = client.standing, let view = engine.reads.passport(ordinal),
+            view.scope == .own
         else { return nil }
         return Authorization.Rights(permissions: view.permissions, scope: view.scope, user: view.user)
     }
@@ -302,7 +304,9 @@ extension Dispatcher {
 
     /// A failed attempt leaves the connection as it was.
     private func authenticate(_ client: Client, _ secret: Secret) -> CommandError? {
-        let result = secret.text.withBytes { engine.reads.proof(of: $0) }.map { engine.reads.authenticate($0, at: engine.now()) }
+        let result = secret.text.withBytes { engine.reads.proof(of: $0) }.map {
+            engine.reads.authenticate($0, at: engine.now())
+        }
         switch result {
         case .valid(let verified):
             client.standing = .passport(verified.passport.ordinal)

@@ -42,7 +42,8 @@ final class Listener: Sendable {
                 }.get()
                 dispatchers.append((loop, dispatcher))
             }
-            let byLoop = Dictionary(uniqueKeysWithValues: dispatchers.map { (ObjectIdentifier($0.loop), $0.dispatcher) })
+            let byLoop = Dictionary(
+                uniqueKeysWithValues: dispatchers.map { (ObjectIdentifier($0.loop), $0.dispatcher) })
             let numbers = Numbers()
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 511)
@@ -50,10 +51,13 @@ final class Listener: Sendable {
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
-                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65536))
+                .childChannelOption(
+                    .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65536)
+                )
                 .childChannelOption(
                     .writeBufferWaterMark,
-                    value: .init(low: configuration.softOutputLimit / 2, high: configuration.softOutputLimit))
+                    value: .init(low: configuration.softOutputLimit / 2, high: configuration.softOutputLimit)
+                )
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.welcome(channel, byLoop, numbers, configuration, counters)

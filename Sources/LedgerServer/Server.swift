@@ -38,7 +38,8 @@ package struct Server: Service {
                 requestStop: { requestStop.finish() })
         } catch {
             throw ServerError(
-                "cannot listen on \(configuration.host):\(configuration.port): \((error as? IOError).map(Self.reason) ?? "\(error)")")
+                "cannot listen on \(configuration.host):\(configuration.port): \((error as? IOError).map(Self.reason) ?? "\(error)")"
+            )
         }
         (host, port) = listener.address
         counters.port.store(port, ordering: .relaxed)

@@ -12,7 +12,9 @@ struct Checkpoint: ParsableCommand {
     @Argument(help: "The data directory.")
     var directory: String
 
-    @Option(help: ArgumentHelp("Beside the server that has it open: through this event, the last of a batch.", valueName: "lsn"))
+    @Option(
+        help: ArgumentHelp(
+            "Beside the server that has it open: through this event, the last of a batch.", valueName: "lsn"))
     var through: UInt64?
 
     func run() throws {

@@ -22,7 +22,8 @@ final class EventListing {
         if let wanted, user != wanted { return nil }
 
         var fields: [(String, Value)] = [
-            ("lsn", .number(Int64(event.lsn.value))), ("time", .text("\(event.time)")), ("event", .text("\(event.body.kind)")),
+            ("lsn", .number(Int64(event.lsn.value))), ("time", .text("\(event.time)")),
+            ("event", .text("\(event.body.kind)")),
         ]
         if let user { fields.append(("user", .text(user))) }
         if event.actor != .none { fields.append(("actor", .number(Int64(event.actor.value)))) }
@@ -48,7 +49,8 @@ final class EventListing {
             ]
         }
         if json { return Value.object(fields).json }
-        return fields.map { ["lsn", "time", "event"].contains($0) ? $1.plain : "\($0)=\($1.plain)" }.joined(separator: " ")
+        return fields.map { ["lsn", "time", "event"].contains($0) ? $1.plain : "\($0)=\($1.plain)" }.joined(
+            separator: " ")
     }
 }
 
@@ -93,7 +95,8 @@ private indirect enum Value {
             return .object([(child.label ?? "value", Value(child.value))])
         default:
             return .object(
-                mirror.children.enumerated().map { index, child in (name(child.label ?? "\(index)"), Value(child.value)) })
+                mirror.children.enumerated().map { index, child in (name(child.label ?? "\(index)"), Value(child.value))
+                })
         }
     }
 

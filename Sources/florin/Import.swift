@@ -19,10 +19,13 @@ struct Import: AsyncParsableCommand {
         @Argument(help: "The log: plain text or gzip.")
         var file: String
 
-        @Option(help: ArgumentHelp("Says which user, type and tier a job is: see Scripts/import.", valueName: "map.lua"))
+        @Option(
+            help: ArgumentHelp("Says which user, type and tier a job is: see Scripts/import.", valueName: "map.lua"))
         var map: String
 
-        @Option(help: ArgumentHelp("Prefix of the session ids; the file's name without .swf.gz unless given.", valueName: "name"))
+        @Option(
+            help: ArgumentHelp(
+                "Prefix of the session ids; the file's name without .swf.gz unless given.", valueName: "name"))
         var source: String?
 
         @OptionGroup var place: Place

@@ -21,9 +21,12 @@ struct LogLines: LogHandler {
     func log(event: LogEvent) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let time = Timestamp(nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) / 1_000_000 * 1_000_000)
+        let time = Timestamp(
+            nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) / 1_000_000 * 1_000_000)
         var text = "\(time) \(event.level.rawValue.uppercased()) \(event.message)"
-        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: {
+            $0.key < $1.key
+        }) {
             text += " \(key)=\(Self.quoted("\(value)"))"
         }
         writeLine(Secrets.masked(text), to: STDERR_FILENO)

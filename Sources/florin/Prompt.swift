@@ -16,7 +16,9 @@ struct Prompt: AsyncParsableCommand {
 
     @OptionGroup var place: Place
 
-    @Option(name: .customShort("e"), help: ArgumentHelp("Run these commands (one a line) instead of reading any.", valueName: "text"))
+    @Option(
+        name: .customShort("e"),
+        help: ArgumentHelp("Run these commands (one a line) instead of reading any.", valueName: "text"))
     var script: [String] = []
 
     func run() async throws {
@@ -32,7 +34,8 @@ struct Prompt: AsyncParsableCommand {
             opened = try await .embedded(.memory)
             title = "memory"
         }
-        var options = REPL.Options(title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
+        var options = REPL.Options(
+            title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
         if let address = place.connect { options.reconnect = { try await OpenPort.remote(address).port } }
         var prompt = REPL(port: opened.port, catalogue: .ledger, options: options)
         let code = await prompt.run()

@@ -26,7 +26,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Address to listen on. Beyond loopback everything is sent in the clear.")
     var host = "127.0.0.1"
 
-    @Option(help: ArgumentHelp("Rules (*.lua) to begin a new ledger with; the built-in ones unless given.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Rules (*.lua) to begin a new ledger with; the built-in ones unless given.", valueName: "dir"))
     var rules: String?
 
     @Option(help: ArgumentHelp("The pepper's file, if it is not to be in the data directory.", valueName: "file"))
@@ -35,7 +37,8 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "How long an idempotency key is remembered for certain.")
     var keyRetention = Span(.hours(24))
 
-    @Option(help: "Memory for idempotency keys (64 bytes each); when it is full, commands with KEY are refused with BUSY.")
+    @Option(
+        help: "Memory for idempotency keys (64 bytes each); when it is full, commands with KEY are refused with BUSY.")
     var keyMemory = ByteCount(1280 << 20)
 
     @Option(help: "Most connections at once.")
