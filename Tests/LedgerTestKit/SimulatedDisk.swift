@@ -308,8 +308,13 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
             inode.cached.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)])) }
             guard pastCache else { return count }
             // Dirty pages would be written first; what a failed sync lost comes from the platter.
-            for index in 0..<count where !inode.dirty.contains((offset + index) / Self.sector) {
-                buffer[index] = offset + index < inode.durable.count ? inode.durable[offset + index] : 0
+            for sector in offset / Self.sector...(offset + count - 1) / Self.sector where !inode.dirty.contains(sector) {
+                let start = max(offset, sector * Self.sector)
+                let end = min(offset + count, (sector + 1) * Self.sector)
+                let known = max(start, min(end, inode.durable.count))
+                let target = UnsafeMutableRawBufferPointer(rebasing: buffer[(start - offset)..<(end - offset)])
+                target.initializeMemory(as: UInt8.self, repeating: 0)
+                inode.durable.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<known])) }
             }
             return count
         }
@@ -327,7 +332,11 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
                 let target = UnsafeMutableRawBufferPointer(rebasing: all[offset..<(offset + count)])
                 if let bytes { target.copyMemory(from: bytes) } else { target.initializeMemory(as: UInt8.self, repeating: 0) }
             }
-            inode.dirty.formUnion(offset / Self.sector...(offset + count - 1) / Self.sector)
+            var sector = offset / Self.sector
+            while sector * Self.sector < offset + count {
+                inode.dirty.insert(sector)
+                sector += 1
+            }
         }
     }
 
@@ -350,10 +359,13 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         if inode.durable.count < inode.cached.count {
             inode.durable.append(contentsOf: repeatElement(0, count: inode.cached.count - inode.durable.count))
         }
-        for sector in inode.dirty {
-            let start = sector * Self.sector
-            let end = min(start + Self.sector, inode.cached.count)
-            inode.durable.replaceSubrange(start..<end, with: inode.cached[start..<end])
+        inode.cached.withUnsafeBytes { cached in
+            inode.durable.withUnsafeMutableBytes { durable in
+                for sector in inode.dirty {
+                    let start = sector * Self.sector
+                    memcpy(durable.baseAddress! + start, cached.baseAddress! + start, min(Self.sector, cached.count - start))
+                }
+            }
         }
         inode.dirty = []
     }

@@ -103,7 +103,7 @@ package struct ToyEvent: Equatable, Sendable {
 
 extension [UInt8] {
     fileprivate mutating func append(number: UInt64) {
-        for shift in stride(from: 0, to: 64, by: 8) { append(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
+        Swift.withUnsafeBytes(of: number.littleEndian) { append(contentsOf: $0) }
     }
 }
 

@@ -66,6 +66,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             report.sealedSegments = inspection.segments.count(where: { $0.sealed != nil })
             if let digests = replayFromGenesis(inspection, good) { replaySnapshots(inspection, good, digests) }
             report.snapshots = good.count
+            try checkKeys()
         } catch {
             damage(error)
         }
@@ -96,6 +97,11 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             }
         }
         return good
+    }
+
+    private mutating func checkKeys() throws(StorageError) {
+        guard try directory.disk.exists(directory.keys) else { return }
+        for error in try KeyStore(directory, ledgerIsNew: false).damagedSlots() { damage(error) }
     }
 
     // MARK: The journal from its first event

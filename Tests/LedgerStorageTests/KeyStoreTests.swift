@@ -1,0 +1,176 @@
+import Glibc
+import LedgerCore
+@testable import LedgerStorage
+import LedgerTestKit
+import Testing
+
+struct KeyStoreTests {
+    private static func directory(on disk: SimulatedDisk = SimulatedDisk()) throws -> DataDirectory {
+        try LockedDirectory.create("/data", on: disk, identity: ToyLedger.identity, segmentBytes: 16 << 10).directory
+    }
+
+    @Test func `text is sealed under its user's key and opened again`() throws {
+        let directory = try Self.directory()
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        let text = Array("Ada Lovelace <ada@example.org>".utf8)
+        for ordinal in [0, 1, 7, 5000] { try store.ensureKey(UserOrdinal(UInt32(ordinal))) }
+        try store.sync()
+        let sealed = try store.seal(text, UserOrdinal(7))
+        #expect(sealed.count == text.count + KeyStore.overhead)
+        #expect(try store.seal(text, UserOrdinal(7)) != sealed)  // a fresh nonce each time
+        #expect(try store.open(sealed, UserOrdinal(7)) == text)
+        #expect(try store.open(store.seal([], UserOrdinal(0)), UserOrdinal(0)) == [])
+        // And after a restart.
+        let again = try KeyStore(directory, ledgerIsNew: false)
+        #expect(try again.open(sealed, UserOrdinal(7)) == text)
+        try again.ensureKey(UserOrdinal(7))
+        #expect(try again.open(sealed, UserOrdinal(7)) == text)
+    }
+
+    @Test func `one user's text cannot be passed off as another's, nor changed`() throws {
+        let store = try KeyStore(Self.directory(), ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(1))
+        try store.ensureKey(UserOrdinal(2))
+        var sealed = try store.seal([1, 2, 3], UserOrdinal(1))
+        #expect(reason { () throws(StorageError) in try store.open(sealed, UserOrdinal(2)) } == .notAuthentic)
+        #expect(reason { () throws(StorageError) in try store.open([], UserOrdinal(1)) } == .notAuthentic)
+        for byte in sealed.indices {
+            sealed[byte] ^= 1
+            #expect(reason { () throws(StorageError) in try store.open(sealed, UserOrdinal(1)) } == .notAuthentic)
+            sealed[byte] ^= 1
+        }
+    }
+
+    @Test func `a destroyed key is gone, also from the file, and never comes back`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(3))
+        let sealed = try store.seal([1, 2, 3], UserOrdinal(3))
+        let key = Array(disk.bytes(of: directory.keys)![(4096 + 3 * 64 + 8)..<(4096 + 3 * 64 + 40)])
+        try store.destroy(UserOrdinal(3))
+        #expect(!disk.afterPowerCut(seed: 1).bytes(of: directory.keys)!.contains(key))
+        #expect(reason { () throws(StorageError) in try store.open(sealed, UserOrdinal(3)) } == .destroyedKey)
+        #expect(reason { () throws(StorageError) in try store.ensureKey(UserOrdinal(3)) } == .destroyedKey)
+        let again = try KeyStore(directory, ledgerIsNew: false)
+        #expect(reason { () throws(StorageError) in try again.seal([1], UserOrdinal(3)) } == .destroyedKey)
+    }
+
+    @Test func `a missing key, file or slot is an error`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        #expect(reason { () throws(StorageError) in try KeyStore(directory, ledgerIsNew: false) } == .missingKey)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(0)) } == .missingKey)
+        try store.ensureKey(UserOrdinal(0))
+        #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(1)) } == .missingKey)
+    }
+
+    @Test func `no bit of a slot can flip unnoticed`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(1))
+        #expect(try store.damagedSlots().isEmpty)
+        for bit in 0..<512 {
+            disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
+            #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(1)) } == .damagedKey)
+            #expect(try store.damagedSlots().count == 1)
+            disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
+        }
+    }
+
+    @Test func `a synced key survives any power cut; a torn one of nobody is replaced`() throws {
+        for seed in 0..<40 {
+            let disk = SimulatedDisk()
+            let directory = try Self.directory(on: disk)
+            let store = try KeyStore(directory, ledgerIsNew: true)
+            try store.ensureKey(UserOrdinal(0))
+            try store.sync()
+            let sealed = try store.seal([4, 5], UserOrdinal(0))
+            try store.ensureKey(UserOrdinal(1))
+            let after = DataDirectory(disk: disk.afterPowerCut(seed: UInt64(seed)), path: "/data", identity: directory.identity)
+            let again = try KeyStore(after, ledgerIsNew: false)
+            #expect(try again.open(sealed, UserOrdinal(0)) == [4, 5])
+            try again.ensureKey(UserOrdinal(1), isNewUser: true)
+            #expect(try again.open(again.seal([6], UserOrdinal(1)), UserOrdinal(1)) == [6])
+        }
+    }
+
+    @Test func `a failed sync is final`() throws {
+        let disk = SimulatedDisk()
+        let store = try KeyStore(Self.directory(on: disk), ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(0))
+        disk.fail(operation: 1, with: EIO)
+        #expect(throws: StorageError.self) { try store.sync() }
+        #expect(throws: StorageError.self) { try store.sync() }
+        #expect(disk.filesSyncedAfterFailure.isEmpty)
+    }
+
+    @Test func `syncing nothing new costs nothing`() throws {
+        let disk = SimulatedDisk()
+        let store = try KeyStore(Self.directory(on: disk), ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(0))
+        try store.sync()
+        let operations = disk.operations
+        try store.ensureKey(UserOrdinal(0))
+        try store.sync()
+        #expect(disk.operations == operations)
+    }
+}
+
+struct PepperTests {
+    private static func directory(on disk: SimulatedDisk) throws -> DataDirectory {
+        try LockedDirectory.create("/data", on: disk, identity: ToyLedger.identity, segmentBytes: 16 << 10).directory
+    }
+
+    @Test func `the first start makes a pepper, later ones find it`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let pepper = try Pepper.open(directory, ledgerIsNew: true)
+        let digest = pepper.digest(Array("fl_secret".utf8))
+        #expect(try Pepper.open(directory, ledgerIsNew: false).digest(Array("fl_secret".utf8)) == digest)
+        #expect(pepper.digest(Array("fl_secreT".utf8)) != digest)
+        // Interrupted between its own steps, it still is the one.
+        #expect(try Pepper.open(directory, ledgerIsNew: true).digest(Array("fl_secret".utf8)) == digest)
+    }
+
+    @Test func `it may lie elsewhere`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        try disk.makeDirectory("/secrets")
+        let pepper = try Pepper.open(directory, at: "/secrets/florin", ledgerIsNew: true)
+        #expect(disk.bytes(of: "/secrets/florin") != nil)
+        #expect(disk.bytes(of: directory.pepper) == nil)
+        #expect(try Pepper.open(directory, at: "/secrets/florin", ledgerIsNew: false).digest([1]) == pepper.digest([1]))
+        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .missingPepper)
+    }
+
+    @Test func `a missing, different or damaged pepper stops the start`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        _ = try Pepper.open(directory, ledgerIsNew: true)
+        let good = disk.bytes(of: directory.pepper)!
+        disk.replace(directory.pepper, with: nil)
+        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .missingPepper)
+        var different = good
+        different[20] = different[20] == 0x61 ? 0x62 : 0x61
+        disk.replace(directory.pepper, with: different)
+        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .differentPepper)
+        disk.replace(directory.pepper, with: Array(good.dropLast()))
+        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .damagedPepper)
+        disk.replace(directory.pepper, with: good)
+        disk.replace(directory.pepperCheck, with: nil)
+        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .damagedPepper)
+    }
+
+    @Test func `it is HMAC-SHA-256`() throws {
+        // RFC 4231 has no 32-byte key; the value is from an independent implementation.
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let secret = String(repeating: "0b", count: 32)
+        disk.replace(directory.pepper, with: Array("florin pepper 0\n\(secret)\n".utf8))
+        let pepper = try Pepper.open(directory, ledgerIsNew: true)
+        #expect(pepper.digest(Array("Hi There".utf8)).hex == "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7")
+    }
+}

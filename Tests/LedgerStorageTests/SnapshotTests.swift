@@ -1,0 +1,200 @@
+import LedgerCore
+@testable import LedgerStorage
+import LedgerTestKit
+import Testing
+
+struct SnapshotTests {
+    @Test func `a restored snapshot is the state it was made of`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<80 {
+            if !ledger.journal.canAccept() { try ledger.journal.maintain() }
+            try ledger.append()
+        }
+        try ledger.snapshot()
+        var state = ToyState()
+        let description = try SnapshotReader.load(ledger.directory.snapshot(ledger.lastLSN), ledger.directory, into: &state)
+        #expect(StateDigest.of(state) == ledger.digest)
+        #expect(description.digest == ledger.digest)
+        #expect(description.head == ledger.journal.head)
+        #expect(description.frames > 2)
+        #expect(state.counters == ledger.counters)
+    }
+
+    @Test func `a start takes the newest snapshot and only the tail behind it`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        try ledger.fill(sealedSegments: 3)
+        try ledger.snapshot()
+        let snapshot = ledger.lastLSN
+        try ledger.append(events: 5)
+        let digest = ledger.digest
+        let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)
+        #expect(again.report.snapshotLSN == snapshot)
+        #expect(again.report.replayedEvents == 5)
+        #expect(again.digest == digest)
+    }
+
+    @Test func `a snapshot of another history of the same ledger is not continued`() throws {
+        func run(seed: UInt64) throws -> (SimulatedDisk, ToyLedger) {
+            let disk = SimulatedDisk()
+            let ledger = try ToyLedger(on: disk, seed: seed)
+            for _ in 0..<3 { try ledger.append(events: 2) }
+            try ledger.snapshot()
+            try ledger.append(events: 2)
+            return (disk, ledger)
+        }
+        let (disk, ledger) = try run(seed: 1)
+        let (other, _) = try run(seed: 2)
+        let path = ledger.directory.snapshot(LSN(6))
+        let dead = disk.afterProcessDeath()
+        dead.replace(path, with: other.bytes(of: path))
+        let again = try ToyLedger(on: dead)
+        #expect(again.digest == ledger.digest)
+        #expect(again.report.snapshotLSN == nil)
+        #expect(again.report.rejectedSnapshots.first?.reason == .damagedSnapshot)
+    }
+
+    @Test func `a missing snapshot is reported and replaced by an older one`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        try ledger.snapshot()
+        try ledger.append(events: 3)
+        try ledger.snapshot()
+        let dead = disk.afterProcessDeath()
+        dead.replace(ledger.directory.snapshot(LSN(6)), with: nil)
+        let again = try ToyLedger(on: dead)
+        #expect(again.report.snapshotLSN == LSN(3))
+        #expect(again.report.rejectedSnapshots.map(\.reason) == [.missingSnapshot])
+        #expect(again.digest == ledger.digest)
+    }
+
+    @Test func `a checkpointer folds beside the running writer, and the server lists what it made`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        try ledger.fill(sealedSegments: 2)
+        let lsn = ledger.journal.durableLSN
+        let digest = ledger.digest
+        let hold = ledger.journal.holdFiles()
+        // The writer goes on, through several segments, sealed behind it.
+        try ledger.fill(sealedSegments: 5)
+        let made = try Checkpointer.fold(ToyLedger.path, through: lsn, on: disk, as: ToyState.self)
+        withExtendedLifetime(hold) {}
+        #expect(made.digest == digest)
+        #expect(made.head.lastLSN == lsn)
+        #expect(ledger.journal.snapshots.isEmpty)
+        try ledger.journal.adoptSnapshot(at: lsn)
+        #expect(ledger.journal.snapshots.map(\.lsn) == [lsn])
+
+        // The next one starts from it.
+        try ledger.append(events: 4)
+        let next = try Checkpointer.fold(ToyLedger.path, through: ledger.journal.durableLSN, on: disk, as: ToyState.self)
+        #expect(next.digest == ledger.digest)
+        // It was never adopted: the next start finds it all the same.
+        let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)
+        #expect(again.report.snapshotLSN == ledger.lastLSN)
+        #expect(again.journal.snapshots.map(\.lsn) == [lsn, ledger.lastLSN])
+    }
+
+    @Test func `a checkpointer never looks behind its LSN, where the writer may be at work`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        let digest = ledger.digest
+        try ledger.append(events: 3)
+        // What lies behind is being written at this moment: half a batch.
+        let half = disk.afterProcessDeath()
+        half.flip(ledger.directory.segment(1), byte: 8192 + 300, bit: 0)
+        let made = try Checkpointer.fold(ToyLedger.path, through: LSN(3), on: half, as: ToyState.self)
+        #expect(made.digest == digest)
+    }
+
+    @Test func `a checkpoint inside a batch, or behind the end, is refused`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        for lsn in [LSN(2), LSN(4)] {
+            #expect(
+                reason { () throws(StorageError) in
+                    try Checkpointer.fold(ToyLedger.path, through: lsn, on: disk, as: ToyState.self)
+                } == .noSuchEvent)
+        }
+    }
+
+    @Test func `a stopped ledger is checkpointed at its end`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<4 { try ledger.append(events: 3) }
+        let digest = ledger.digest
+        try ledger.close()
+        let snapshot = try Checkpointer.run(ToyLedger.path, on: disk, as: ToyState.self)
+        #expect(snapshot?.lsn == LSN(12))
+        #expect(snapshot?.digest == digest)
+        let again = try ToyLedger(on: disk)
+        #expect(again.report.snapshotLSN == LSN(12))
+        #expect(again.report.replayedEvents == 0)
+    }
+
+    @Test func `the past is read by LSN and by time`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        var digests: [LSN: Digest256] = [:]
+        var times: [LSN: Timestamp] = [:]
+        for round in 0..<60 {
+            try ledger.journal.maintain()
+            try ledger.append(events: 3)
+            digests[ledger.lastLSN] = ledger.digest
+            times[ledger.lastLSN] = ledger.journal.head.time
+            if round % 20 == 10 { try ledger.snapshot() }
+        }
+        let directory = ledger.directory
+        for lsn in [LSN(3), LSN(33), LSN(36), LSN(99), LSN(180)] {
+            let byLSN = try Replay<ToyState>.run(directory, to: .lsn(lsn))
+            #expect(StateDigest.of(byLSN.state) == digests[lsn])
+            let byTime = try Replay<ToyState>.run(directory, to: .time(times[lsn]!))
+            #expect(StateDigest.of(byTime.state) == digests[lsn])
+        }
+        // Inside a batch: event by event.
+        #expect(try Replay<ToyState>.run(directory, to: .lsn(LSN(100))).state.lastLSN == LSN(100))
+        let early = Timestamp(nanoseconds: times[LSN(99)]!.nanoseconds - 1)
+        #expect(try Replay<ToyState>.run(directory, to: .time(early)).state.lastLSN == LSN(98))
+        #expect(try Replay<ToyState>.run(directory, to: .time(Timestamp(seconds: 1))).state.lastLSN == .none)
+    }
+
+    @Test func `the ladder keeps the two newest, then one each hour, day and month`() {
+        let now = Timestamp(seconds: 1_700_000_000)
+        // Every ten minutes for 70 days.
+        let all = (0..<10_080).map { (lsn: LSN(UInt64($0 + 1)), time: now - .minutes(10 * Int64(10_079 - $0))) }
+        let dropped = Set(SnapshotLadder.dropped(from: all, now: now))
+        let kept = all.filter { !dropped.contains($0.lsn) }
+        #expect(kept.suffix(2).map(\.lsn) == all.suffix(2).map(\.lsn))
+        let day = kept.filter { $0.time > now - .days(1) }
+        #expect(day.count == 25 || day.count == 26)
+        let month = kept.filter { $0.time <= now - .days(1) && $0.time > now - .days(31) }
+        #expect((30...31).contains(month.count))
+        let older = kept.filter { $0.time <= now - .days(31) }
+        #expect((2...3).contains(older.count))
+        // Thinning what is thin changes nothing.
+        #expect(SnapshotLadder.dropped(from: kept.map { ($0.lsn, $0.time) }, now: now).isEmpty)
+        #expect(SnapshotLadder.dropped(from: [], now: now).isEmpty)
+        #expect(SnapshotLadder.dropped(from: Array(all.suffix(2)), now: now).isEmpty)
+    }
+
+    @Test func `a thinned snapshot's file goes only after the manifests have forgotten it`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<5 {
+            try ledger.append(events: 1)
+            try ledger.snapshot()
+        }
+        let before = disk.log.count
+        let dropped = try ledger.journal.thinSnapshots(now: Timestamp(seconds: 1_900_000_000))
+        #expect(dropped == [LSN(3), LSN(2), LSN(1)])
+        let log = disk.log[before...]
+        let forgotten = log.lastIndex { $0.contains("manifest") }!
+        let removed = log.firstIndex { $0.hasPrefix("remove /data/snapshots") }!
+        #expect(forgotten < removed)
+        #expect(ledger.journal.snapshots.map(\.lsn) == [LSN(4), LSN(5)])
+    }
+}
