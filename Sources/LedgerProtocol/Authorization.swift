@@ -33,7 +33,25 @@ package enum Authorization {
     /// Why not, or nil. `rights` is nil before AUTH. The passport must be good (not revoked, not expired): that is for
     /// the caller to check, each time.
     package static func refusal(_ id: CommandID, _ rights: Rights?, owner: Owner) -> CommandError? {
-        refusal(CommandTable.spec(id).access, CommandTable.spec(id).name, rights, owner: owner)
+        let access = CommandTable.access(id)
+        if access == .open { return nil }
+        guard let rights else { return .noPassport }
+        switch access {
+        case .open, .anyPassport: return nil
+        case .read: return rights.permissions.contains(.read) ? nil : missing(.read, id)
+        case .readOwn:
+            guard rights.permissions.contains(.read) else { return missing(.read, id) }
+            if rights.scope == .all { return nil }
+            switch owner {
+            case .user(let user): return user == rights.user && user != .none ? nil : elsewhere(id)
+            case .undetermined: return nil
+            case .nobody, .unknown: return elsewhere(id)
+            }
+        case .readAll: return needs(.read, rights, id)
+        case .writeAll: return needs(.write, rights, id)
+        case .billingAll: return needs(.billing, rights, id)
+        case .adminAll: return needs(.admin, rights, id)
+        }
     }
 
     /// The part that needs no arguments: false only for what will be refused whoever is named.
@@ -51,40 +69,19 @@ package enum Authorization {
         return nil
     }
 
-    private static func refusal(
-        _ access: CommandSpec.Access, _ name: String, _ rights: Rights?, owner: Owner
-    ) -> CommandError? {
-        if access == .open { return nil }
-        guard let rights else { return .noPassport }
-        switch access {
-        case .open, .anyPassport: return nil
-        case .read: return rights.permissions.contains(.read) ? nil : missing(.read, name)
-        case .readOwn:
-            guard rights.permissions.contains(.read) else { return missing(.read, name) }
-            if rights.scope == .all { return nil }
-            switch owner {
-            case .user(let user): return user == rights.user && user != .none ? nil : elsewhere(name)
-            case .undetermined: return nil
-            case .nobody, .unknown: return elsewhere(name)
-            }
-        case .readAll: return needs(.read, rights, name)
-        case .writeAll: return needs(.write, rights, name)
-        case .billingAll: return needs(.billing, rights, name)
-        case .adminAll: return needs(.admin, rights, name)
-        }
-    }
+    // Names are fetched for refusals only: a spec is a large value, and this is asked for every request.
 
     @inline(__always)
-    private static func needs(_ permission: Permissions, _ rights: Rights, _ name: String) -> CommandError? {
-        guard rights.permissions.contains(permission) else { return missing(permission, name) }
-        return rights.scope == .all ? nil : .denied("\(name) needs a passport with scope all")
+    private static func needs(_ permission: Permissions, _ rights: Rights, _ id: CommandID) -> CommandError? {
+        guard rights.permissions.contains(permission) else { return missing(permission, id) }
+        return rights.scope == .all ? nil : .denied("\(CommandTable.spec(id).name) needs a passport with scope all")
     }
 
-    private static func missing(_ permission: Permissions, _ name: String) -> CommandError {
-        .denied("\(name) needs a passport with permission \(permission.text)")
+    private static func missing(_ permission: Permissions, _ id: CommandID) -> CommandError {
+        .denied("\(CommandTable.spec(id).name) needs a passport with permission \(permission.text)")
     }
 
-    private static func elsewhere(_ name: String) -> CommandError {
-        .denied("\(name): a passport of scope own reads its own user only")
+    private static func elsewhere(_ id: CommandID) -> CommandError {
+        .denied("\(CommandTable.spec(id).name): a passport of scope own reads its own user only")
     }
 }

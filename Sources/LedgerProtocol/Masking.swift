@@ -38,8 +38,8 @@ package enum Masking {
         let position = index - grammar.nameWords
         if position < grammar.positional { return hides(grammar[position].kind) }
         // The value of an option: hidden where any option of that name hides.
-        let before = Echo.folded(words[index - 1])
-        for field in grammar.positional..<grammar.count where before.utf8.elementsEqual(grammar[field].token) {
+        let before = Name(words[index - 1])
+        for field in grammar.positional..<grammar.count where grammar[field].token == before {
             return hides(grammar[field].kind)
         }
         return false

@@ -97,23 +97,29 @@ package struct SipHash128: Sendable {
 
     package mutating func combine(_ bytes: UnsafeRawBufferPointer) {
         var index = 0
-        while index < bytes.count, length & 7 != 0 {
-            combine(byte: bytes[index])
-            index += 1
-        }
         while bytes.count - index >= 8 {
-            compress(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
-            length &+= 8
+            combine(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
             index += 8
         }
-        while index < bytes.count {
-            combine(byte: bytes[index])
-            index += 1
-        }
+        guard index < bytes.count else { return }
+        var rest: UInt64 = 0
+        withUnsafeMutableBytes(of: &rest) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[index...])) }
+        rest = UInt64(littleEndian: rest)
+        let (waiting, count) = (length & 7, UInt64(bytes.count - index))
+        tail |= rest &<< (8 &* waiting)
+        length &+= count
+        guard waiting &+ count >= 8 else { return }
+        compress(tail)
+        tail = waiting == 0 ? 0 : rest &>> (64 &- 8 &* waiting)
     }
 
+    /// Eight bytes, the lowest first.
+    @inline(__always)
     package mutating func combine(_ value: UInt64) {
-        withUnsafeBytes(of: value.littleEndian) { combine($0) }
+        let waiting = length & 7
+        compress(tail | value &<< (8 &* waiting))
+        tail = waiting == 0 ? 0 : value &>> (64 &- 8 &* waiting)
+        length &+= 8
     }
 
     package consuming func finish() -> Hash128 {

@@ -55,14 +55,9 @@ struct Arguments {
 
     @inline(__always)
     private func option(_ word: UnsafeRawBufferPointer) -> Int? {
-        var field = grammar.positional
-        next: while field < grammar.count {
-            let token = grammar[field].token
-            field += 1
-            guard token.count == word.count else { continue }
-            for index in 0..<word.count where CommandIndex.folded(word[index]) != token[index] { continue next }
-            return field - 1
-        }
+        let name = Name(word)
+        guard name != .none else { return nil }
+        for field in grammar.positional..<grammar.count where grammar[field].token == name { return field }
         return nil
     }
 
@@ -81,11 +76,12 @@ struct Arguments {
     }
 
     /// Where an option stands in the grammar; nil when it was not given.
+    @inline(__always)
     func given(_ token: StaticString) -> Int? {
         guard hasOptions else { return nil }
-        let name = UnsafeRawBufferPointer(start: token.utf8Start, count: token.utf8CodeUnitCount)
-        for field in grammar.positional..<grammar.count where place[field] >= 0 {
-            if name.elementsEqual(grammar[field].token) { return field }
+        let name = Name(token)
+        for field in grammar.positional..<grammar.count where place[field] >= 0 && grammar[field].token == name {
+            return field
         }
         return nil
     }
@@ -267,15 +263,22 @@ struct Arguments {
 
     // MARK: Words of a closed list
 
-    /// Compares without regard to case, allocates nothing.
-    @inline(__always)
+    /// Compares without regard to case. Not for the hot path: a list of cases is allocated.
     func choice<T: CaseIterable>(_ field: Int, _ text: (T) -> String) throws(CommandError) -> T {
         let bytes = bytes(field)
         for option in T.allCases where Self.equal(bytes, text(option)) { return option }
         throw refusal(field)
     }
 
-    func tier(_ field: Int) throws(CommandError) -> Tier { try choice(field, \.text) }
+    func tier(_ field: Int) throws(CommandError) -> Tier {
+        switch Name(bytes(field)) {
+        case Name("small"): return .small
+        case Name("medium"): return .medium
+        case Name("large"): return .large
+        case Name("gpu"): return .gpu
+        default: throw refusal(field)
+        }
+    }
 
     func isWord(_ field: Int, _ word: String) -> Bool { Self.equal(bytes(field), word) }
 

@@ -10,9 +10,10 @@ extension Arguments {
         var scope = context.names.hasher(.key)
         scope.combine(UInt64(context.actor.value))
         // The name, not its number: numbers may change between versions, and keys outlive an upgrade.
-        for index in 0..<grammar.nameWords {
-            for byte in words[index] { scope.combine(byte: CommandIndex.folded(byte)) }
-            scope.combine(byte: 0x20)
+        for index in 0..<2 {
+            let name = index < grammar.nameWords ? Name(words[index]) : .none
+            scope.combine(name.low)
+            scope.combine(name.high)
         }
         scope.combine(bytes)
         return IdempotencyKey(scope: scope.finish(), arguments: argumentsHash(context.names))
@@ -24,11 +25,11 @@ extension Arguments {
         var hasher = names.hasher(.arguments)
         for field in 0..<grammar.count where has(field) && grammar[field].kind != .key {
             let slot = grammar[field]
-            if slot.token.count == 0 {
-                hasher.combine(byte: UInt8(field))
+            if slot.token == .none {
+                hasher.combine(UInt64(field))
             } else {
-                hasher.combine(byte: 0x80 | UInt8(slot.token.count))
-                hasher.combine(slot.token)
+                hasher.combine(slot.token.low)
+                hasher.combine(slot.token.high)
             }
             combine(slot.kind, bytes(field), into: &hasher)
         }
@@ -50,18 +51,16 @@ extension Arguments {
             number = Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
         case .userType, .userState, .tier, .storageKind, .grantKind, .permission, .scope, .status, .reserve, .yesNo,
             .ruleName, .limitName, .limitValue:
-            hasher.combine(byte: 2)
-            hasher.combine(UInt64(bytes.count))
+            hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
             return
         default: break
         }
         if let number {
-            hasher.combine(byte: 1)
+            hasher.combine(1)
             hasher.combine(UInt64(bitPattern: number))
         } else {
-            hasher.combine(byte: 3)
-            hasher.combine(UInt64(bytes.count))
+            hasher.combine(UInt64(bytes.count) &<< 8 | 3)
             hasher.combine(bytes)
         }
     }

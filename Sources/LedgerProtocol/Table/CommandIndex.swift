@@ -1,18 +1,51 @@
-internal import LedgerCore
+/// A word of a command's grammar as two integers: up to fifteen letters, folded to capitals, and how many they are. Taking
+/// the bit 0x20 from every byte makes capitals of letters and letters of nothing else, so two words of letters are equal
+/// exactly if these are.
+struct Name: Hashable {
+    var low: UInt64
+    var high: UInt64
 
-/// Finds a command by the bytes of its name, whatever their case: an open-addressing table over a hash of the folded
-/// bytes. One probe for the first word, a second one where the first is a noun. Nothing is allocated or counted.
+    static let none = Name(low: 0, high: 0)
+    static let longest = 15
+    private static let fold: UInt64 = 0xdfdf_dfdf_dfdf_dfdf
+
+    private init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+
+    /// ``none`` for words that are no name: empty, or too long.
+    @inline(__always)
+    init(_ word: UnsafeRawBufferPointer) {
+        self = .none
+        guard let start = word.baseAddress, word.count > 0, word.count <= Self.longest else { return }
+        withUnsafeMutableBytes(of: &self) { $0.baseAddress!.copyMemory(from: start, byteCount: word.count) }
+        (low, high) = (low & Self.fold, high & Self.fold | UInt64(word.count) &<< 56)
+    }
+
+    @inline(__always)
+    init(_ word: StaticString) { self.init(UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)) }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    init(_ word: String) {
+        precondition(word.utf8.count <= Self.longest && word.utf8.allSatisfy { $0 & 0xdf &- 0x41 < 26 }, "\(word) is no name")
+        var word = word
+        self = word.withUTF8 { Name(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+/// Finds a command by the bytes of its name, whatever their case: an open-addressing table of names as integers. One
+/// probe for two words, one more for the first alone. Nothing is allocated or counted.
 struct CommandIndex {
     enum Meaning: UInt8 {
         case empty, command, noun, absent
     }
 
     private struct Entry {
-        var hash: UInt64 = 0
         var meaning = Meaning.empty
         var value: UInt8 = 0
-        /// The name in upper case, both words with a blank between.
-        var name = UnsafeRawBufferPointer(start: nil, count: 0)
+        var first = Name.none
+        var second = Name.none
     }
 
     // Built once and never freed: readers on every event loop share it without reference counts.
@@ -24,85 +57,61 @@ struct CommandIndex {
     private init() {
         entries = .allocate(capacity: Self.capacity)
         entries.initialize(repeating: Entry(), count: Self.capacity)
-        for spec in CommandTable.specs where spec.words.count == 2 {
-            insert(spec.name, .command, spec.id.rawValue)
+        for spec in CommandTable.specs { insert(spec.words, .command, spec.id.rawValue) }
+        for (index, absent) in CommandTable.absent.enumerated() {
+            insert(absent.name.split(separator: " ").map(String.init), .absent, UInt8(index))
         }
-        for spec in CommandTable.specs where spec.words.count == 1 {
-            insert(spec.name, .command, spec.id.rawValue)
-        }
-        // COMMAND is a command and a noun; the command wins here, and its second word is tried first.
-        for (index, noun) in CommandTable.nouns.enumerated() where CommandTable.specs.allSatisfy({ $0.name != noun }) {
-            insert(noun, .noun, UInt8(index))
-        }
-        for (index, absent) in CommandTable.absent.enumerated() { insert(absent.name, .absent, UInt8(index)) }
+        // COMMAND is a command, and a noun that is found by its second word.
+        for noun in CommandTable.nouns where CommandTable.specs.allSatisfy({ $0.name != noun }) { insert([noun], .noun, 0) }
     }
 
-    private func insert(_ name: String, _ meaning: Meaning, _ value: UInt8) {
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: name.utf8.count, alignment: 1)
-        bytes.copyBytes(from: name.utf8)
-        var hash = Self.seed
-        // Between two words stands 0 in the hash, so that one word with a blank in it is not found as two.
-        for byte in bytes { hash = Self.combine(hash, byte == 0x20 ? 0 : byte) }
-        var slot = Int(truncatingIfNeeded: hash) & (Self.capacity - 1)
+    private func insert(_ words: [String], _ meaning: Meaning, _ value: UInt8) {
+        let (first, second) = (Name(words[0]), words.count > 1 ? Name(words[1]) : .none)
+        var slot = Self.slot(first, second)
         while entries[slot].meaning != .empty {
-            precondition(entries[slot].hash != hash, "two names with one hash")
+            precondition(entries[slot].first != first || entries[slot].second != second, "\(words) is there twice")
             slot = (slot + 1) & (Self.capacity - 1)
         }
-        entries[slot] = Entry(hash: hash, meaning: meaning, value: value, name: UnsafeRawBufferPointer(bytes))
+        entries[slot] = Entry(meaning: meaning, value: value, first: first, second: second)
     }
 
-    /// What the first word, or the first two, mean.
+    /// What the first two words mean together, or else the first alone.
+    @inline(__always)
     func find(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer?) -> (meaning: Meaning, value: UInt8) {
-        guard first.count <= 16 else { return (.empty, 0) }
-        var hash = Self.seed
-        for byte in first { hash = Self.combine(hash, Self.folded(byte)) }
-        let single = probe(hash) { entry in
-            entry.name.count == first.count && Self.equal(first, entry.name, from: 0)
+        let name = Name(first)
+        if let second {
+            let verb = Name(second)
+            if verb != .none {
+                let pair = probe(name, verb)
+                if pair.meaning != .empty { return pair }
+            }
         }
-        guard let second, second.count <= 16, single.meaning == .noun || single.isCommandWord else {
-            return (single.meaning, single.value)
-        }
-        hash = Self.combine(hash, 0)
-        for byte in second { hash = Self.combine(hash, Self.folded(byte)) }
-        let pair = probe(hash) { entry in
-            entry.name.count == first.count + 1 + second.count && Self.equal(first, entry.name, from: 0)
-                && entry.name[first.count] == 0x20 && Self.equal(second, entry.name, from: first.count + 1)
-        }
-        return pair.meaning == .empty ? (single.meaning, single.value) : (pair.meaning, pair.value)
-    }
-
-    private struct Found {
-        var meaning: Meaning
-        var value: UInt8
-        var isCommandWord: Bool { meaning == .command && value == CommandID.command.rawValue }
+        return probe(name, .none)
     }
 
     @inline(__always)
-    private func probe(_ hash: UInt64, _ matches: (Entry) -> Bool) -> Found {
-        var slot = Int(truncatingIfNeeded: hash) & (Self.capacity - 1)
+    private func probe(_ first: Name, _ second: Name) -> (meaning: Meaning, value: UInt8) {
+        var slot = Self.slot(first, second)
         while entries[slot].meaning != .empty {
-            if entries[slot].hash == hash, matches(entries[slot]) {
-                return Found(meaning: entries[slot].meaning, value: entries[slot].value)
+            if entries[slot].first == first, entries[slot].second == second {
+                return (entries[slot].meaning, entries[slot].value)
             }
             slot = (slot + 1) & (Self.capacity - 1)
         }
-        return Found(meaning: .empty, value: 0)
+        return (.empty, 0)
     }
 
-    // FNV-1a: the names are ours, so nobody can aim for a long probe that matters.
-    private static let seed: UInt64 = 0xcbf2_9ce4_8422_2325
-
+    /// The names are ours and few, so nobody can aim for a long probe that matters.
     @inline(__always)
-    private static func combine(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    private static func slot(_ first: Name, _ second: Name) -> Int {
+        var mixed = first.low &* 0x9e37_79b9_7f4a_7c15
+        mixed = (mixed ^ mixed &>> 32 ^ second.low) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed &>> 32 ^ first.high ^ second.high &<< 1) &* 0x94d0_49bb_1331_11eb
+        return Int(truncatingIfNeeded: mixed &>> 40) & (capacity - 1)
+    }
 
     @inline(__always)
     static func folded(_ byte: UInt8) -> UInt8 { byte &- 0x61 < 26 ? byte & 0xdf : byte }
-
-    @inline(__always)
-    private static func equal(_ word: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer, from start: Int) -> Bool {
-        for index in 0..<word.count where folded(word[index]) != name[start + index] { return false }
-        return true
-    }
 }
 
 extension CommandTable {

@@ -7,6 +7,9 @@ package enum CommandTable {
     /// The spec of a command. Cost: an array access; not for the hot path, which reads ``Grammar``.
     package static func spec(_ id: CommandID) -> CommandSpec { byID[Int(id.rawValue)] }
 
+    /// Who may ask a command. Cheap enough to ask for each request.
+    package static func access(_ id: CommandID) -> CommandSpec.Access { Grammar.of(id).access }
+
     private static let byID: [CommandSpec] = {
         let sorted = specs.sorted { $0.id.rawValue < $1.id.rawValue }
         precondition(sorted.map(\.id) == CommandID.allCases, "the table has each command exactly once")

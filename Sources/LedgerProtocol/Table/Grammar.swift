@@ -6,13 +6,14 @@ struct Grammar {
     struct Slot {
         let kind: FieldKind
         let isRequired: Bool
-        /// The option's word in upper case; empty for positional arguments.
-        let token: UnsafeRawBufferPointer
+        /// The option's word; `none` for positional arguments.
+        let token: Name
     }
 
     /// Most fields of any command.
     static let capacity = 16
 
+    let access: CommandSpec.Access
     let nameWords: Int
     /// Positional arguments that must be there, and that may be there.
     let needed: Int
@@ -35,6 +36,7 @@ struct Grammar {
 
     private init(_ spec: CommandSpec) {
         precondition(spec.fields.count <= Self.capacity, "\(spec.name) has too many fields")
+        access = spec.access
         nameWords = spec.words.count
         needed = spec.positional.filter(\.isRequired).count
         positional = spec.positional.count
@@ -42,10 +44,8 @@ struct Grammar {
         count = spec.fields.count
         slots = .allocate(capacity: max(count, 1))
         for (index, field) in spec.fields.enumerated() {
-            let token = field.token ?? ""
-            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: token.utf8.count, alignment: 1)
-            bytes.copyBytes(from: token.utf8)
-            let slot = Slot(kind: field.kind, isRequired: field.isRequired, token: UnsafeRawBufferPointer(bytes))
+            let slot = Slot(
+                kind: field.kind, isRequired: field.isRequired, token: field.token.map { Name($0) } ?? .none)
             (slots + index).initialize(to: slot)
         }
     }
