@@ -116,6 +116,9 @@ package final class Engine: Sendable {
 
     package func now() -> Timestamp { clock.now() }
 
+    /// Lets the housekeeper look at clock and disk now instead of within a second.
+    package func lookAfter() { upkeep.poke() }
+
     // MARK: - Text
 
     /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased (ASCII).

@@ -1,0 +1,226 @@
+import Glibc
+import LedgerCore
+import LedgerStorage
+import LedgerTestKit
+import Synchronization
+import Testing
+
+@testable import LedgerEngine
+
+@Suite struct DurabilityTests {
+    @Test func `nothing is visible or answered before the sync`() throws {
+        let disk = GatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        let ada = try #require(t.engine.reads.user(t.hash("ada")))
+        let before = t.engine.durableLSN
+
+        disk.gate.close()
+        let answered = Box(false)
+        let done = Latch()
+        let batch = WorkBatch { _ in
+            answered.set(true)
+            done.open()
+        }
+        batch.append(t.charge("ada", "1.00").item(t.adminOrdinal))
+        batch.append(.query(.user(t.hash("ada"))))
+        #expect(t.engine.submit(batch))
+        disk.gate.waitForSync()
+        #expect(!answered.get())
+        #expect(t.engine.durableLSN == before)
+        #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("10.00"))
+        guard case .history(let rows, _) = t.history(.history(user: t.hash("ada"), from: nil, to: nil, Page())) else {
+            throw Unexpected("no history")
+        }
+        #expect(rows.count == 1)
+
+        disk.gate.open()
+        done.wait()
+        #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("9.00"))
+        guard case .query(.user(let row)) = batch.results[1] else { throw Unexpected("no row") }
+        #expect(row.account.paid == Money("9.00"))
+    }
+
+    @Test func `refusals and reads complete behind what they rest on, in order`() throws {
+        let disk = GatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        disk.gate.close()
+        let order = Box<[Int]>([])
+        let all = Latch()
+        let items: [WorkItem] = [
+            t.charge("ada", "4.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))), t.charge("ada", "7.00").item(t.adminOrdinal),
+            .barrier, t.charge("ada", "1.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))),
+        ]
+        let batches = items.indices.map { index in
+            let batch = WorkBatch { _ in
+                if order.update({ $0.append(index); return $0.count }) == items.count { all.open() }
+            }
+            batch.append(items[index])
+            return batch
+        }
+        #expect(t.engine.submit(batches[0]))
+        disk.gate.waitForSync()
+        for batch in batches.dropFirst() { #expect(t.engine.submit(batch)) }
+        #expect(order.get().isEmpty)
+        disk.gate.open()
+        all.wait()
+        #expect(order.get() == Array(items.indices))
+        guard case .outcome(.rejected(.insufficient(let available, _))) = batches[2].results[0] else {
+            throw Unexpected("7.00 of 6.00 was charged")
+        }
+        #expect(available == Money("6.00"))
+        guard case .query(.user(let row)) = batches[5].results[0] else { throw Unexpected("no row") }
+        #expect(row.account.paid == Money("5.00"))
+    }
+
+    @Test func `a full mailbox says no, and what it took is answered`() throws {
+        let disk = GatedDisk()
+        let t = try TestEngine(disk: disk) { $0.mailboxCapacity = 4 }
+        defer { t.stop() }
+        disk.gate.close()
+        let answered = Box(0)
+        let all = Latch()
+        func batch() -> WorkBatch {
+            let batch = WorkBatch { _ in if answered.update({ $0 += 1; return $0 }) == 5 { all.open() } }
+            batch.append(t.createUser("u\(Int.random(in: 0...Int.max))").item(t.adminOrdinal))
+            return batch
+        }
+        #expect(t.engine.submit(batch()))
+        disk.gate.waitForSync()  // the writer itself stands there: nobody empties the mailbox
+        for _ in 0..<4 { #expect(t.engine.submit(batch())) }
+        #expect(!t.engine.submit(batch()))
+        disk.gate.open()
+        all.wait()
+        #expect(t.work([.barrier]).count == 1)
+    }
+
+    @Test(arguments: [1, 2]) func `a failed write or sync is final`(operation: Int) throws {
+        let disk = SimulatedDisk()
+        let t = try TestEngine(disk: disk)
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        let ada = try #require(t.engine.reads.user(t.hash("ada")))
+        let before = t.engine.durableLSN
+        disk.fail(operation: operation, with: EIO)
+        guard case .unknownOutcome = t.work([t.charge("ada", "1.00").item(t.adminOrdinal)])[0] else {
+            throw Unexpected("an outcome was told that nobody knows")
+        }
+        let waiting = Box<LSN?>(nil)
+        let told = Latch()
+        t.engine.wait(for: LSN(before.value + 1)) {
+            waiting.set($0)
+            told.open()
+        }
+        told.wait()
+        #expect(waiting.get() == LSN.none)
+        while t.fatal.get() == nil { usleep(1000) }
+        let batch = WorkBatch { _ in }
+        batch.append(.barrier)
+        #expect(!t.engine.submit(batch))
+        #expect(t.engine.durableLSN == before)
+        #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("10.00"))
+        t.stop()
+        #expect(disk.filesSyncedAfterFailure.isEmpty)
+    }
+
+    @Test(arguments: 0..<12) func `what was acknowledged survives a power cut at any moment`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let disk = SimulatedDisk()
+        let t = try TestEngine(disk: disk)
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "1000.00"))
+        let ada = try #require(t.engine.reads.user(t.hash("ada")))
+        disk.cutPower(atOperation: Int.random(in: 1...80, using: &generator))
+
+        // Somebody looks all the time: what he sees must never be taken back.
+        let stop = Atomic<Bool>(false)
+        let lowest = Box(Money("1000.00")!)
+        let watcher = EngineThread.start("watcher") { [engine = t.engine] in
+            while !stop.load(ordering: .relaxed) {
+                if let seen = engine.reads.account(ada, at: TestEngine.noon)?.paid { lowest.set(seen) }
+            }
+        }
+        let acknowledged = Box<[LSN]>([])
+        let open = Box(0)
+        var asked = 0
+        while !disk.isOff, asked < 4000 {
+            let batch = WorkBatch { batch in
+                for case .outcome(.accepted(let event)) in batch.results { acknowledged.update { $0.append(event.lsn) } }
+                open.update { $0 -= 1 }
+            }
+            for _ in 0..<Int.random(in: 1...5, using: &generator) {
+                batch.append(t.charge("ada", "0.01").item(t.adminOrdinal))
+                asked += 1
+            }
+            open.update { $0 += 1 }
+            if !t.engine.submit(batch) {
+                open.update { $0 -= 1 }
+                if t.fatal.get() != nil { break }
+            }
+            while open.get() > 3 { usleep(50) }
+        }
+        while open.get() > 0 { usleep(100) }
+        stop.store(true, ordering: .relaxed)
+        watcher.join()
+        t.stop()
+
+        let after = disk.afterPowerCut(seed: seed)
+        let u = try TestEngine(disk: after, at: TestEngine.noon + .seconds(10))
+        let paid = try u.user("ada").account.paid
+        #expect(paid <= lowest.get())
+        let spent = (Money("1000.00")! - paid).nanos / 10_000_000
+        #expect(spent >= acknowledged.get().count)
+        #expect(spent <= asked)
+        for lsn in acknowledged.get() {
+            guard case .event(let event) = u.history(.event(lsn)), case .creditCharged = event.body, event.lsn == lsn else {
+                Issue.record("LSN \(lsn.value) was acknowledged and is lost")
+                break
+            }
+        }
+        u.stop()
+        let report = try Verification<StateMachine>.run("/ledger", on: after)
+        #expect(report.isSound, "\(report.findings)")
+    }
+
+    @Test func `without room for the next segment it is read-only until there is some again`() throws {
+        let disk = SimulatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "100.00"))
+        try t.accept(
+            .holdPlace(HoldPlace(user: t.hash("ada"), amount: Money("1.00")!, timeToLive: .minutes(1), source: "api")))
+        disk.capacity = disk.bytesUsed + 100_000
+        let long = [UInt8](repeating: 0x61, count: 60_000)
+        var refused: Rejection?
+        for _ in 0..<200 where refused == nil {
+            let adjust = CreditAdjust(user: t.hash("ada"), amount: Money("0.01")!, reason: long)
+            if case .rejected(let rejection) = t.run(.creditAdjust(adjust)) { refused = rejection }
+        }
+        guard case .readOnly(let text) = refused else { throw Unexpected("\(String(describing: refused))") }
+        #expect(text.contains("room"))
+        #expect(t.engine.readOnly != nil)
+        // Reads go on, timers wait.
+        t.clock.advance(by: .minutes(5))
+        #expect(try t.user("ada").account.held == Money("1.00"))
+
+        disk.capacity = nil
+        let last = t.engine.durableLSN
+        t.engine.lookAfter()
+        let done = Latch()
+        t.engine.wait(for: LSN(last.value + 2)) { _ in done.open() }
+        done.wait()
+        #expect(t.engine.readOnly == nil)
+        #expect(try t.user("ada").account.held == Money.zero)
+        guard case .event(let event) = t.history(.event(last.next)), case .engineStarted(let started) = event.body else {
+            throw Unexpected("the pause was not recorded")
+        }
+        #expect(started.downtime == TimeSpan.minutes(5))
+        try t.accept(t.charge("ada", "1.00"))
+    }
+}

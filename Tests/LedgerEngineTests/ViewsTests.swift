@@ -1,0 +1,116 @@
+import LedgerCore
+import LedgerTestKit
+import Synchronization
+import Testing
+
+@testable import LedgerEngine
+
+@Suite struct ViewsTests {
+    private func view(_ user: UInt32, _ value: Int64) -> AccountView {
+        AccountView(
+            user: UserOrdinal(user), type: .pro, state: .active, paid: Money(nanos: value), promo: Money(nanos: value),
+            held: Money(nanos: value), debt: Money(nanos: value), available: Money(nanos: value),
+            asOf: Timestamp(nanoseconds: value), slope: value, validUntil: Timestamp(nanoseconds: value))
+    }
+
+    @Test func `readers never see half of a store`() {
+        let views = Views(seed: 7)
+        let names = Names(seed: Hash128(high: 1, low: 2))
+        let noText = UnsafeRawBufferPointer(start: nil, count: 0)
+        for user in 0..<4 as Range<UInt32> {
+            views.add(UserOrdinal(user), hash: names.user(ShortText("u\(user)")!), id: ShortText("u\(user)")!, email: noText, view(user, 0), lastEvent: .none)
+        }
+        let stop = Atomic<Bool>(false)
+        let torn = Atomic<Int>(0)
+        let reads = Atomic<Int>(0)
+        let readers = (0..<2).map { _ in
+            EngineThread.start("reader") {
+                while !stop.load(ordering: .relaxed) {
+                    for user in 0..<4 as Range<UInt32> {
+                        let seen = views.account(UserOrdinal(user))!
+                        let parts = [
+                            seen.paid.nanos, seen.promo.nanos, seen.held.nanos, seen.debt.nanos, seen.available.nanos,
+                            seen.asOf.nanoseconds, seen.slope, seen.validUntil.nanoseconds,
+                        ]
+                        if Set(parts).count != 1 { torn.wrappingAdd(1, ordering: .relaxed) }
+                        reads.wrappingAdd(1, ordering: .relaxed)
+                    }
+                }
+            }
+        }
+        for value in 1...20_000 as ClosedRange<Int64> { views.store(view(UInt32(value % 4), value), lastEvent: LSN(UInt64(value))) }
+        while reads.load(ordering: .relaxed) < 1000 {}
+        stop.store(true, ordering: .relaxed)
+        for reader in readers { reader.join() }
+        #expect(torn.load(ordering: .relaxed) == 0)
+    }
+
+    @Test func `readers find every published user while the index grows`() {
+        let views = Views(seed: 7)
+        let names = Names(seed: Hash128(high: 3, low: 4))
+        let published = Atomic<Int>(0)
+        let missed = Atomic<Int>(0)
+        let count = 30_000
+        let reader = EngineThread.start("reader") {
+            var generator = SeededGenerator(seed: 9)
+            while published.load(ordering: .acquiring) < count {
+                let limit = published.load(ordering: .acquiring)
+                guard limit > 0 else { continue }
+                let user = Int.random(in: 0..<limit, using: &generator)
+                let id = ShortText("user-\(user)")!
+                let found = views.user(names.user(id))
+                if found != UserOrdinal(UInt32(user)) { missed.wrappingAdd(1, ordering: .relaxed) }
+                if views.withUserID(UserOrdinal(UInt32(user)), { ShortText($0) }) != id { missed.wrappingAdd(1, ordering: .relaxed) }
+                if views.withEmail(UserOrdinal(UInt32(user)), { bytes, _ in bytes.count }) != user % 40 { missed.wrappingAdd(1, ordering: .relaxed) }
+            }
+        }
+        for user in 0..<count {
+            let id = ShortText("user-\(user)")!
+            [UInt8](repeating: 0x40, count: user % 40).withUnsafeBytes {
+                views.add(UserOrdinal(UInt32(user)), hash: names.user(id), id: id, email: $0, view(UInt32(user), 1), lastEvent: LSN(1))
+            }
+            published.store(user + 1, ordering: .releasing)
+        }
+        reader.join()
+        #expect(missed.load(ordering: .relaxed) == 0)
+        #expect(views.user(names.user(ShortText("user-\(count)")!)) == nil)
+        for user in stride(from: 0, to: count, by: 97) {
+            #expect(views.user(names.user(ShortText("user-\(user)")!)) == UserOrdinal(UInt32(user)))
+        }
+    }
+
+    @Test func `passports are found by their id and change in place`() {
+        let views = Views(seed: 99)
+        var generator = SeededGenerator(seed: 5)
+        var all: [PassportView] = []
+        for ordinal in 0..<3000 as Range<UInt32> {
+            let secret = PassportSecret.mint(using: &generator)
+            let view = PassportView(
+                ordinal: PassportOrdinal(ordinal), id: secret.id, user: UserOrdinal(ordinal / 3), digest: .zero,
+                permissions: [.read, .billing], scope: .all, expires: Timestamp(nanoseconds: Int64(ordinal)), revoked: false,
+                rate: ordinal)
+            views.store(view)
+            all.append(view)
+        }
+        for view in all { #expect(views.passport(view.id) == view) }
+        all[17].revoked = true
+        views.store(all[17])
+        #expect(views.passport(all[17].id)?.revoked == true)
+        #expect(views.passport(PassportID(value: 1)) == nil)
+        #expect(views.passport(PassportOrdinal(3000)) == nil)
+        #expect(views.passport(PassportOrdinal.none) == nil)
+    }
+
+    @Test func `an e-mail that was added sealed is replaced by the clear one`() {
+        let views = Views(seed: 1)
+        let names = Names(seed: .zero)
+        Array("sealed".utf8).withUnsafeBytes {
+            views.add(UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view(0, 0), lastEvent: .none)
+        }
+        #expect(views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "sealed!")
+        Array("clear@example.org".utf8).withUnsafeBytes { views.fill(email: $0, of: UserOrdinal(0)) }
+        #expect(
+            views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "clear@example.org")
+        #expect(views.withUserID(UserOrdinal(1)) { $0.count } == nil)
+    }
+}
