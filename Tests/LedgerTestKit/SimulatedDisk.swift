@@ -150,7 +150,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
     private static func platter(of inode: Inode, _ generator: inout SeededGenerator) -> [UInt8] {
         var bytes = inode.durable
         if inode.cached.count > bytes.count, Bool.random(using: &generator) {
-            bytes.append(contentsOf: repeatElement(0, count: inode.cached.count - bytes.count))
+            bytes += [UInt8](repeating: 0, count: inode.cached.count - bytes.count)
         }
         let mood = Int.random(in: 0..<4, using: &generator)  // mostly kept, mostly dropped, or anything
         for sector in inode.dirty.sorted() {
@@ -326,7 +326,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         try change(bytes == nil ? "zero-fill" : "write", path) { world throws(StorageError) in
             let growth = max(0, offset + count - inode.cached.count)
             if let capacity = world.capacity, Self.used(world) + growth > capacity { throw Self.error("pwrite", path, ENOSPC) }
-            inode.cached.append(contentsOf: repeatElement(0, count: growth))
+            inode.cached += [UInt8](repeating: 0, count: growth)
             guard count > 0 else { return }
             inode.cached.withUnsafeMutableBytes { all in
                 let target = UnsafeMutableRawBufferPointer(rebasing: all[offset..<(offset + count)])
@@ -357,7 +357,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
 
     private static func makeDurable(_ inode: Inode) {
         if inode.durable.count < inode.cached.count {
-            inode.durable.append(contentsOf: repeatElement(0, count: inode.cached.count - inode.durable.count))
+            inode.durable += [UInt8](repeating: 0, count: inode.cached.count - inode.durable.count)
         }
         inode.cached.withUnsafeBytes { cached in
             inode.durable.withUnsafeMutableBytes { durable in
