@@ -122,6 +122,17 @@ struct SnapshotTests {
         }
     }
 
+    @Test func `a checkpoint at the LSN of the last snapshot is that snapshot again`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        try ledger.writeClosing()
+        try ledger.snapshot()
+        let again = try Checkpointer.fold(ToyLedger.path, through: LSN(3), on: disk, as: ToyState.self)
+        #expect(again.digest == ledger.digest)
+        #expect(again.head == ledger.journal.head)
+    }
+
     @Test func `a stopped ledger is checkpointed at its end`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)

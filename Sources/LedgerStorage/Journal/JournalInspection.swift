@@ -39,7 +39,7 @@ struct JournalInspection {
             }
             let segment: Segment
             switch record.state {
-            case .sealed: segment = try Self.inspectSealed(record, directory, pastCache)
+            case .sealed: segment = try Self.inspectSealed(record, directory)
             case .raw, .prepared: segment = try Self.inspectLive(record, directory, pastCache)
             }
             if let previous = segments.last {
@@ -67,12 +67,12 @@ struct JournalInspection {
     // MARK: One segment
 
     private static func inspectSealed(
-        _ record: Manifest.Segment, _ directory: DataDirectory, _ pastCache: Bool
+        _ record: Manifest.Segment, _ directory: DataDirectory
     ) throws(StorageError) -> Segment {
         let path = directory.sealed(record.number)
         guard try directory.disk.exists(path) else { throw StorageError(.missingSegment, path) }
-        let sealed = try SealedSegment.open(
-            path, expecting: record.number, of: directory.identity, on: directory.disk, pastCache: pastCache)
+        // Synced and read back from the disk before it was listed: the page cache may be believed.
+        let sealed = try SealedSegment.open(path, expecting: record.number, of: directory.identity, on: directory.disk)
         guard
             sealed.fileBytes == record.fileBytes, sealed.start.nextLSN == record.firstLSN,
             sealed.start.nextSequence == record.firstSequence, sealed.start.chain == record.previousChain,

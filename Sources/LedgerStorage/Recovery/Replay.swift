@@ -81,6 +81,14 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
         var places: [UInt64: [BatchPlace]] = [:]
         var usedBytes: [UInt64: Int] = [:]
         var isProven = snapshot == nil
+        if let snapshot, target.limit == snapshot.head.lastLSN {
+            // Nothing to add, and nothing behind it may be looked at, not even the closing batch it may stand after.
+            self.state = state
+            head = snapshot.head
+            self.snapshot = snapshot
+            rejectedSnapshots = rejected
+            return
+        }
         let end = try inspection.scan(from: first, limit: target.limit) { batch throws(StorageError) in
             let header = batch.header
             if let snapshot, header.sequence == snapshot.head.nextSequence {
