@@ -9,6 +9,7 @@ import Synchronization
 
 /// An engine whose tests speak to it like one event loop that waits for every answer.
 final class TestEngine: Sendable {
+    static var silence: SwiftLogNoOpLogHandler { SwiftLogNoOpLogHandler() }
     static let noon = Timestamp("2026-03-01T12:00:00Z")!
 
     let engine: Engine

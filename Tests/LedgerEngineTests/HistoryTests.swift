@@ -1,0 +1,316 @@
+import LedgerCore
+import LedgerRules
+import LedgerStorage
+import LedgerTestKit
+import Testing
+
+@testable import LedgerEngine
+
+@Suite struct HistoryTests {
+    private func rows(_ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil, count: Int = 10_000) throws -> [HistoryRow] {
+        guard case .history(let rows, _) = t.history(.history(user: t.hash(user), from: from, to: to, Page(count: count))) else {
+            throw Unexpected("no history")
+        }
+        return rows
+    }
+
+    private func summary(_ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil) throws -> Summary {
+        guard case .summary(let summary) = t.history(.summary(user: t.hash(user), from: from, to: to)) else {
+            throw Unexpected("no summary")
+        }
+        return summary
+    }
+
+    /// credits − debits, which is what the account holds.
+    private func balance(_ rows: [HistoryRow]) -> Int64 { rows.reduce(0) { $0 + ($1.isCredit ? $1.amount.nanos : -$1.amount.nanos) } }
+
+    private func worth(_ account: AccountImage) -> Int64 {
+        account.paid.nanos + account.promo.nanos + account.held.nanos - account.debt.nanos
+    }
+
+    private func books(_ t: TestEngine) throws -> [String: Int128] {
+        guard case .books(let rows) = t.read(.books) else { throw Unexpected("no books") }
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0.account, $0.balance) })
+    }
+
+    /// Something of everything for one user.
+    private func live(_ t: TestEngine, _ user: String, _ generator: inout SeededGenerator, steps: Int) throws {
+        let hash = t.hash(user)
+        let bonus = "return function(user_type, amount) return amount // 10 end"
+        if case .outcome(.accepted) = t.work([
+            .ruleLoad(actor: t.adminOrdinal, key: nil, name: .purchaseBonus, source: Array(bonus.utf8))
+        ])[0] {
+            _ = t.work([.ruleActivate(actor: t.adminOrdinal, key: nil, name: .purchaseBonus, version: 1, at: nil)])
+        }
+        try t.accept(t.createUser(user, .free))
+        var charges: [ChargeID] = []
+        var holds: [HoldID] = []
+        var sessions: [ShortText] = []
+        for step in 0..<steps {
+            t.clock.advance(by: .seconds(Int64.random(in: 1...4000, using: &generator)))
+            var outcome: Outcome?
+            switch Int.random(in: 0..<14, using: &generator) {
+            case 0: outcome = t.run(t.purchase(user, "10.00"))
+            case 1:
+                outcome = t.run(
+                    .creditGrant(
+                        CreditGrant(
+                            user: hash, amount: Money("1.25")!, kind: .promo,
+                            effective: Bool.random(using: &generator) ? nil : t.clock.now() + .hours(1),
+                            expires: t.clock.now() + .hours(5), reason: Array("welcome".utf8))))
+            case 2, 3: outcome = t.run(t.charge(user, "0.37"))
+            case 4: outcome = t.run(t.charge(user, "12.000000001", source: "render", over: true))
+            case 5:
+                outcome = t.run(
+                    .creditAdjust(
+                        CreditAdjust(
+                            user: hash, amount: Money(nanos: Int64.random(in: -3_000_000_000...4_000_000_000, using: &generator)),
+                            reason: Array("correction".utf8))))
+            case 6:
+                outcome = t.run(
+                    .holdPlace(HoldPlace(user: hash, amount: Money("2.00")!, timeToLive: .hours(2), source: "batch")))
+                if case .accepted(let event) = outcome { holds.append(event.id(shard: 0)) }
+            case 7:
+                guard let hold = holds.popLast() else { continue }
+                outcome = t.run(
+                    .holdCapture(
+                        HoldCapture(hold: hold, amount: Money("0.50")!, final: Bool.random(using: &generator), over: false)))
+            case 8:
+                guard let hold = holds.popLast() else { continue }
+                outcome = t.run(.holdVoid(hold))
+            case 9:
+                let session = ShortText("\(user)-s\(step)")!
+                outcome = t.run(.sessionStart(SessionStart(user: hash, session: session, tier: .medium)))
+                if case .accepted = outcome { sessions.append(session) }
+            case 10:
+                guard let session = sessions.popLast() else { continue }
+                outcome = t.run(.sessionStop(session: t.engine.names.session(session)))
+            case 11:
+                outcome = t.run(
+                    .sessionRecord(
+                        SessionRecord(
+                            session: ShortText("\(user)-r\(step)")!, user: hash, tier: .small, from: t.clock.now() - .hours(30),
+                            to: t.clock.now() - .hours(29), arguments: .zero)))
+            case 12:
+                guard let charge = charges.popLast(), case .refund(let event, let lots) = t.history(.refund(charge)) else { continue }
+                outcome = t.run(
+                    .creditRefund(CreditRefund(charge: event, lots: lots, amount: nil, reason: Array("sorry".utf8))))
+            default:
+                outcome = t.run(
+                    .storageCreate(
+                        StorageCreate(user: hash, resource: ShortText("\(user)-b\(step)")!, kind: .bucket, megabytes: 1000)))
+            }
+            if case .accepted(let event) = outcome, event.body.charge != nil { charges.append(event.id(shard: 0)) }
+        }
+        _ = t.work([.barrier])
+    }
+
+    @Test(arguments: 0..<6) func `the statement adds up to the account, after every kind of entry`(seed: UInt64) throws {
+        let disk = MemoryDisk()
+        var generator = SeededGenerator(seed: seed)
+        var end = TestEngine.noon
+        var worthBefore: Int64 = 0
+        var count = 0
+        do {
+            let t = try TestEngine(disk: disk)
+            try live(t, "ada", &generator, steps: 120)
+            let all = try rows(t, "ada")
+            let account = try t.user("ada").account
+            #expect(balance(all) == worth(account))
+            count = all.count
+            worthBefore = worth(account)
+            end = t.clock.now()
+            let sum = try summary(t, "ada")
+            let plus = sum.purchased + sum.granted + sum.adjusted + sum.refunded
+            #expect((plus - sum.spent - sum.expired).nanos == worth(account))
+            #expect(sum.billing.reduce(Money.zero) { $0 + $1.amount } == sum.spent)
+            // Gross revenue of the only user is what the statement charges.
+            let revenue = try books(t).filter { $0.key.hasPrefix("revenue:") }.reduce(Int128(0)) { $0 + $1.value }
+            #expect(revenue == Int128(sum.spent.nanos))
+            // Months tile the whole: every entry counts in exactly one.
+            let cut = TestEngine.noon + .hours(40)
+            let early = try summary(t, "ada", to: cut)
+            let late = try summary(t, "ada", from: cut)
+            #expect(early.spent + late.spent == sum.spent)
+            #expect(early.entries + late.entries == sum.entries)
+            t.stop()
+        }
+        let t = try TestEngine(disk: disk, at: end)
+        defer { t.stop() }
+        #expect(try rows(t, "ada").count == count)
+        #expect(balance(try rows(t, "ada")) == worthBefore)
+    }
+
+    @Test func `pages tile the statement`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        var generator = SeededGenerator(seed: 42)
+        try live(t, "ada", &generator, steps: 60)
+        try live(t, "bob", &generator, steps: 10)
+        let all = try rows(t, "ada")
+        for count in [1, 2, 7] {
+            var paged: [HistoryRow] = []
+            var cursor: UInt64 = 0
+            repeat {
+                guard
+                    case .history(let page, let next) = t.history(
+                        .history(user: t.hash("ada"), from: nil, to: nil, Page(count: count, cursor: cursor)))
+                else { throw Unexpected("no page") }
+                #expect(page.count <= count)
+                paged += page
+                cursor = next
+            } while cursor != 0
+            #expect(paged.map(\.lsn) == all.map(\.lsn))
+            #expect(paged.map(\.amount) == all.map(\.amount))
+        }
+        let times = all.map(\.time)
+        #expect(times == times.sorted(by: >))
+        let middle = all[all.count / 2].time
+        #expect(try rows(t, "ada", from: middle).allSatisfy { $0.time >= middle })
+        #expect(try rows(t, "ada", to: middle).allSatisfy { $0.time < middle })
+        #expect(try rows(t, "ada", from: middle).count + rows(t, "ada", to: middle).count == all.count)
+        // Somebody else's cursor is no cursor.
+        let bobs = try rows(t, "bob")
+        guard
+            case .rejected = t.history(
+                .history(user: t.hash("ada"), from: nil, to: nil, Page(count: 1, cursor: bobs[0].lsn.value * 2)))
+        else { throw Unexpected("a foreign cursor was taken") }
+        guard case .rejected(.notFound(.user)) = t.history(.summary(user: t.hash("zoe"), from: nil, to: nil)) else {
+            throw Unexpected("a summary of nobody")
+        }
+    }
+
+    @Test func `free text comes back in the clear, and lies in the journal sealed`() throws {
+        let disk = SimulatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(
+            .creditAdjust(CreditAdjust(user: t.hash("ada"), amount: Money("5.00")!, reason: Array("a very private reason".utf8))))
+        #expect(try rows(t, "ada").first?.description == "a very private reason")
+        let needle = Array("very private".utf8)
+        let address = Array("ada@example".utf8)
+        for path in disk.paths {
+            let bytes = disk.bytes(of: path)!.prefix(200_000)
+            for word in [needle, address] {
+                let isThere = bytes.indices.dropLast(word.count).contains { bytes[$0] == word[0] && bytes[$0..<$0 + word.count].elementsEqual(word) }
+                #expect(!isThere, "\(path)")
+            }
+        }
+    }
+
+    @Test func `a key answers with the first receipt, across a restart`() throws {
+        let disk = MemoryDisk()
+        let key = IdempotencyKey(scope: Hash128(high: 1, low: 1), arguments: Hash128(high: 2, low: 2))
+        var first = LSN.none
+        do {
+            let t = try TestEngine(disk: disk)
+            try t.accept(t.createUser("ada"))
+            try t.accept(t.purchase("ada", "10.00"))
+            first = try t.accept(t.charge("ada", "1.00"), key: key).lsn
+            t.stop()
+        }
+        let t = try TestEngine(disk: disk, at: TestEngine.noon + .minutes(1))
+        defer { t.stop() }
+        guard case .replayed(let lsn) = t.run(t.charge("ada", "1.00"), key: key) else { throw Unexpected("charged twice") }
+        #expect(lsn == first)
+        guard case .event(let event) = t.history(.replayed(lsn)), case .creditCharged(let charge) = event.body else {
+            throw Unexpected("no receipt")
+        }
+        #expect(charge.amount == Money("1.00"))
+        let other = IdempotencyKey(scope: key.scope, arguments: .zero)
+        guard case .rejected(.keyReused) = t.run(t.charge("ada", "2.00"), key: other) else { throw Unexpected("key reused") }
+        // A remembered refusal is the same refusal again.
+        let poor = IdempotencyKey(scope: Hash128(high: 3, low: 3), arguments: .zero)
+        guard case .rejected(.insufficient(let available, _)) = t.run(t.charge("ada", "100.00"), key: poor) else {
+            throw Unexpected("charged what is not there")
+        }
+        try t.accept(t.purchase("ada", "500.00"))
+        guard case .replayed(let refusal) = t.run(t.charge("ada", "100.00"), key: poor),
+            case .rejected(.insufficient(let again, _)) = t.history(.replayed(refusal))
+        else { throw Unexpected("the refusal was forgotten") }
+        #expect(again == available)
+    }
+
+    @Test func `a recorded session is a replay only with the same arguments`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        func record(_ arguments: UInt64) -> Command {
+            .sessionRecord(
+                SessionRecord(
+                    session: "job-1", user: t.hash("ada"), tier: .large, from: TestEngine.noon - .hours(2),
+                    to: TestEngine.noon - .hours(1), arguments: Hash128(high: 0, low: arguments)))
+        }
+        let event = try t.accept(record(1))
+        for arguments in [1, 2] as [UInt64] {
+            guard case .recorded(let lsn, let asked) = t.run(record(arguments)) else { throw Unexpected("billed twice") }
+            #expect(lsn == event.lsn)
+            let result = t.history(.recorded(lsn, arguments: asked))
+            if arguments == 1 {
+                guard case .event(let again) = result else { throw Unexpected("\(result)") }
+                #expect(again.lsn == event.lsn)
+            } else {
+                guard case .rejected(.exists(.session)) = result else { throw Unexpected("\(result)") }
+            }
+        }
+    }
+
+    @Test func `explain proves a charge with the rule that priced it`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s", tier: .large)))
+        t.clock.advance(by: .minutes(40))
+        let closed = try t.accept(.sessionStop(session: t.engine.names.session("s")))
+        guard case .explanation(let why) = t.history(.explain(closed.id(shard: 0))) else { throw Unexpected("unexplained") }
+        #expect(why.amount == why.recomputed)
+        #expect(why.proof?.outcome == .reproduced)
+        #expect(why.ruleName == .sessionRuntime)
+        #expect(why.lots.map(\.kind) == [.paid])
+        #expect(!why.arithmetic.isEmpty)
+        // Origins as the tables have them.
+        guard case .lots(let lots, _) = t.read(.lots(user: t.hash("ada"), Page())) else { throw Unexpected("no lots") }
+        #expect(lots.map(\.origin) == why.lots)
+        guard case .rejected(.notFound(.charge)) = t.history(.explain(ChargeID(shard: 0, lsn: LSN(1)))) else {
+            throw Unexpected("genesis is a charge")
+        }
+        guard case .rejected(.notFound(.charge)) = t.history(.explain(ChargeID(shard: 0, lsn: LSN(1 << 40)))) else {
+            throw Unexpected("the future is a charge")
+        }
+    }
+
+    @Test func `the origin of every lot is in the event that made it`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        var generator = SeededGenerator(seed: 3)
+        try live(t, "ada", &generator, steps: 100)
+        guard case .lots(let lots, _) = t.read(.lots(user: t.hash("ada"), Page(count: 1000))) else { throw Unexpected("no lots") }
+        #expect(!lots.isEmpty)
+        for lot in lots {
+            guard case .event(let event) = t.history(.event(lot.origin.id.lsn)) else { throw Unexpected("no event") }
+            #expect(event.bornLot(lot.origin.id) == lot.origin)
+        }
+    }
+
+    @Test func `a closed hold tells its story`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        let hold = try t.accept(
+            .holdPlace(HoldPlace(user: t.hash("ada"), amount: Money("4.00")!, timeToLive: .hours(1), source: "gpu")))
+        let id = hold.id(shard: 0)
+        try t.accept(.holdCapture(HoldCapture(hold: id, amount: Money("1.00")!, final: false, over: false)))
+        try t.accept(.holdVoid(id))
+        guard case .rejected(.closed(.hold)) = t.read(.hold(id)) else { throw Unexpected("still open") }
+        guard case .hold(let story) = t.history(.hold(id)) else { throw Unexpected("no story") }
+        #expect(story.status == "voided")
+        #expect(story.captured == Money("1.00"))
+        #expect(story.released == Money("3.00"))
+        guard case .rejected(.notFound(.hold)) = t.history(.hold(HoldID(shard: 0, lsn: LSN(2)))) else {
+            throw Unexpected("the start is a hold")
+        }
+    }
+}
