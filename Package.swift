@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "RESP"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "RESP"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -60,7 +60,7 @@ extension Dispatcher {
     /// Answers PASSPORT VERIFY.
     func verified(_ result: VerifyResult, needing permission: Permissions, to writer: inout RESPWriter) {
         switch result {
-        case .rejected(let rejection): encoder.rejection(rejection, to: &writer)
+        case .rejected(let rejection): reject(rejection, to: &writer)
         case .valid(let it):
             guard it.passport.permissions.isSuperset(of: permission) else {
                 return encoder.error(.denied("the passport lacks the permission \(permission.text)"), to: &writer)

@@ -184,7 +184,9 @@ extension Dispatcher {
     // MARK: Passports
 
     private func proof(of secret: Secret) throws(CommandError) -> PassportProof {
-        guard let proof = secret.text.withBytes({ engine.reads.proof(of: $0) }) else { throw .wrongPassport }
+        guard let proof = secret.text.withBytes({ engine.reads.proof(of: $0) }) else {
+            throw .denied("this passport is not valid")
+        }
         return proof
     }
 

@@ -268,6 +268,16 @@ final class Dispatcher {
     func refuse(_ client: Client, _ slot: UInt64, _ rejection: Rejection) {
         guard !client.isClosed else { return }
         counters.errors.add(1, ordering: .relaxed)
-        client.answer(slot) { encoder.rejection(rejection, to: &$0) }
+        client.answer(slot) { reject(rejection, to: &$0) }
+    }
+
+    /// A user's passport that does not hold (VERIFY, ADMIT) is refused with NOPERM: WRONGPASS is about the connection's
+    /// own, and clients like redis-py answer it by connecting anew.
+    func reject(_ rejection: Rejection, to writer: inout RESPWriter) {
+        if case .passportInvalid(let text) = rejection {
+            encoder.error(.denied(text), to: &writer)
+        } else {
+            encoder.rejection(rejection, to: &writer)
+        }
     }
 }

@@ -14,6 +14,8 @@ package struct Server: Service {
     private let logger: Logger
     private let stopping: AsyncStream<Void>
     private let requestStop: AsyncStream<Void>.Continuation
+    /// Called when ``run()`` begins: from then on, signals to the service group end it in good order.
+    package var onServing: @Sendable () -> Void = {}
 
     package let counters: ServerCounters
     /// What was bound.
@@ -50,6 +52,7 @@ package struct Server: Service {
     }
 
     package func run() async throws {
+        onServing()
         await withGracefulShutdownHandler {
             for await _ in stopping {}
         } onGracefulShutdown: {

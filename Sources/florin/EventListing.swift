@@ -5,7 +5,6 @@ final class EventListing {
     private let json: Bool
     private let wanted: String?
     private var names: [UserOrdinal: String] = [:]
-    private var shard: UInt16 = 0
 
     init(json: Bool, only user: String?) {
         self.json = json
@@ -14,10 +13,13 @@ final class EventListing {
 
     var knowsUser: Bool { names.values.contains { $0 == wanted } }
 
+    /// Learns who is who: to be told of every event, also of those that are not printed.
+    func note(_ event: Event) {
+        if case .userCreated(let created) = event.body { names[event.user] = created.id.string }
+    }
+
     /// Nil for events that were not asked for.
     func line(for event: Event) -> String? {
-        if case .userCreated(let created) = event.body { names[event.user] = created.id.string }
-        if case .ledgerCreated(let created) = event.body { shard = created.shard }
         let user = event.user == .none ? nil : names[event.user]
         if let wanted, user != wanted { return nil }
 
@@ -66,12 +68,17 @@ private indirect enum Value {
     init(_ any: Any) {
         switch any {
         case let value as Money: self = .text("\(value)")
-        case let value as Timestamp: self = .text("\(value)")
+        case let value as Timestamp: self = value == .never ? .nothing : .text("\(value)")
         case let value as TimeSpan: self = .text(Self.seconds(value))
         case let value as ShortText: self = value.isEmpty ? .nothing : .text(value.string)
         case let value as LSN: self = .number(Int64(clamping: value.value))
         case let value as BirthID: self = value.isNone ? .nothing : .text(value.shown)
-        case let value as PassportID: self = .text(value.text)
+        case let value as PassportID: self = value.value == 0 ? .nothing : .text(value.text)
+        case let value as LotAmounts:
+            self = .list(
+                (0..<value.count).map {
+                    .object([("lot", .text(value[$0].lot.text(as: .lot))), ("amount", .text("\(value[$0].amount)"))])
+                })
         case let value as Hash128: self = .text(Self.hex(value))
         case let value as Digest256: self = .text(value.hex)
         case let value as Permissions: self = .text(value.text)

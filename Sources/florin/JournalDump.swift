@@ -31,7 +31,8 @@ struct JournalDump: ParsableCommand {
             try JournalListing.forEach(directory, on: PosixDisk()) { journaled in
                 do throws(StateError) {
                     let event = try Event(decoding: journaled.bytes)
-                    guard let line = listing.line(for: event), journaled.lsn.value >= from else { return true }
+                    listing.note(event)
+                    guard journaled.lsn.value >= from, let line = listing.line(for: event) else { return true }
                     output += line + "\n"
                     if output.utf8.count > 1 << 16 {
                         writeText(output)

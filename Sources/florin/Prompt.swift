@@ -21,6 +21,9 @@ struct Prompt: AsyncParsableCommand {
         help: ArgumentHelp("Run these commands (one a line) instead of reading any.", valueName: "text"))
     var script: [String] = []
 
+    @Flag(help: "Draw tables even where the output is not a terminal.")
+    var tables = false
+
     func run() async throws {
         let opened: OpenPort
         let title: String
@@ -36,6 +39,7 @@ struct Prompt: AsyncParsableCommand {
         }
         var options = REPL.Options(
             title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
+        if tables { options.layout = .tables(width: nil) }
         if let address = place.connect { options.reconnect = { try await OpenPort.remote(address).port } }
         var prompt = REPL(port: opened.port, catalogue: .ledger, options: options)
         let code = await prompt.run()

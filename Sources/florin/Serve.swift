@@ -41,6 +41,9 @@ struct Serve: AsyncParsableCommand {
         help: "Memory for idempotency keys (64 bytes each); when it is full, commands with KEY are refused with BUSY.")
     var keyMemory = ByteCount(1280 << 20)
 
+    @Option(help: "Size of the journal's segments, from 4MiB up; two of them are kept filled with zeros.")
+    var segmentSize = ByteCount(64 << 20)
+
     @Option(help: "Most connections at once.")
     var maxClients = 10_000
 
@@ -57,6 +60,9 @@ struct Serve: AsyncParsableCommand {
         guard 0...65535 ~= port else { throw ValidationError("--port is not between 0 and 65535") }
         guard maxClients > 0 else { throw ValidationError("--max-clients is not above 0") }
         guard eventLoops.map({ $0 > 0 }) ?? true else { throw ValidationError("--event-loops is not above 0") }
+        guard segmentSize.value >= 4 << 20, segmentSize.value <= 1 << 30, segmentSize.value % 4096 == 0 else {
+            throw ValidationError("--segment-size is not a multiple of 4KiB between 4MiB and 1GiB")
+        }
         guard keyRetention.value > .zero else { throw ValidationError("--key-retention is not above 0") }
     }
 
@@ -70,7 +76,7 @@ struct Serve: AsyncParsableCommand {
             throw Failure(error)
         }
         for notice in opened.notices { logger.notice("\(notice)") }
-        let server: Server
+        var server: Server
         do {
             if let secret = opened.adminSecret { try present(secret) }
             server = try await Server(
@@ -79,8 +85,11 @@ struct Serve: AsyncParsableCommand {
             opened.engine.stop()
             throw Failure(error)
         }
-        logger.notice("serving", metadata: ["host": "\(server.host)", "port": "\(server.port)", "data": "\(data)"])
-        if let portFile { try? writeFile(portFile, "\(server.port)\n") }
+        let (host, port) = (server.host, server.port)
+        server.onServing = { [portFile, data] in
+            logger.notice("serving", metadata: ["host": "\(host)", "port": "\(port)", "data": "\(data)"])
+            if let portFile { try? Self.write(portFile, "\(port)\n") }
+        }
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -96,6 +105,7 @@ struct Serve: AsyncParsableCommand {
         configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
         configuration.keyRetention = keyRetention.value
         configuration.keyCapacity = max(1, keyMemory.value / 64)
+        configuration.segmentBytes = Int(segmentSize.value)
         configuration.checkpoints = .child(["/proc/self/exe", "checkpoint", data, "--through"])
         configuration.onFatal = { error in
             // Recovery decides what became of what nobody was told about: there is nothing left to do here.
@@ -121,11 +131,11 @@ struct Serve: AsyncParsableCommand {
         if isatty(STDOUT_FILENO) == 1 {
             writeLine("The admin passport of this new ledger, shown this once:\n\n    \(secret.text)\n")
         } else {
-            try writeFile("\(data)/admin-passport", secret.text + "\n")
+            try Self.write("\(data)/admin-passport", secret.text + "\n")
         }
     }
 
-    private func writeFile(_ path: String, _ text: String) throws(Failure) {
+    private static func write(_ path: String, _ text: String) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         writeText(text, to: descriptor)

@@ -1,0 +1,223 @@
+import Glibc
+import LedgerClient
+import RESP
+import Testing
+
+extension EndToEnd {
+    /// Data directories that are not as they should be.
+    @Suite struct Directory {
+        let workspace = Workspace()
+
+        @Test func `a second server on the same directory is refused, and a second later`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            await expectRefusal("another process has this data directory open")
+            let client = try await server.connect()
+            try await client.must("PING")
+            let verify = try await workspace.florin("verify", workspace.data)
+            #expect(verify.end == .exit(1))
+            #expect(verify.errors.contains("another process"))
+            await client.close()
+            await server.crash()
+            let again = try await ServerProcess.start(workspace)
+            await again.stop()
+        }
+
+        @Test func `a taken port is said in one line`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let other = Workspace()
+            let run = try await other.florin(
+                "serve", "--data", other.data, "--port", "\(server.port)", "--segment-size", "4MiB")
+            #expect(run.end == .exit(1))
+            #expect(run.errors.contains("cannot listen on 127.0.0.1:\(server.port)"))
+            await server.stop()
+        }
+
+        @Test func `somebody else's directory stays untouched`() async throws {
+            mkdir(workspace.data, 0o700)
+            writeFile(workspace.data + "/notes.txt", "mine")
+            await expectRefusal("is not a Florin data directory")
+            #expect(list(workspace.data) == ["notes.txt"])
+            for command in ["verify", "checkpoint", "journal", "admin"] {
+                let run = try await workspace.florin(command, workspace.data)
+                #expect(run.end == .exit(1), "\(command)")
+                #expect(run.errors.contains("is not a Florin data directory"), "\(command): \(run.errors)")
+            }
+            #expect(list(workspace.data) == ["notes.txt"])
+            for command in ["verify", "checkpoint", "journal", "admin"] {
+                let run = try await workspace.florin(command, workspace.path + "/absent")
+                #expect(run.end == .exit(1), "\(command)")
+                #expect(run.errors.contains("there is no ledger here"), "\(command): \(run.errors)")
+            }
+            #expect(!list(workspace.path).contains("absent"))
+        }
+
+        @Test func `a directory of a newer Florin is refused by name`() async throws {
+            try await makeLedger()
+            let marker = readFile(workspace.data + "/FLORIN") ?? ""
+            // The format stands in the marker's text; whatever it says, a larger number is newer.
+            let newer = String(marker.map { $0 == "0" ? "9" : $0 })
+            writeFile(workspace.data + "/FLORIN", newer)
+            let run = try await workspace.florin("serve", "--data", workspace.data, "--port", "0")
+            #expect(run.end == .exit(1))
+            #expect(run.errors.contains("newer") || run.errors.contains("marker"), "\(run.errors)")
+        }
+
+        @Test func `a lost or foreign pepper stops the start`() async throws {
+            try await makeLedger()
+            let pepper = readBytes(workspace.data + "/pepper")!
+            rename(workspace.data + "/pepper", workspace.path + "/pepper")
+            await expectRefusal("pepper")
+            let elsewhere = try await ServerProcess.start(workspace, "--pepper", workspace.path + "/pepper")
+            await elsewhere.stop()
+
+            let other = Workspace()
+            let server = try await ServerProcess.start(other)
+            await server.stop()
+            writeFile(workspace.data + "/pepper", readBytes(other.data + "/pepper")!)
+            await expectRefusal("pepper")
+            writeFile(workspace.data + "/pepper", pepper)
+            let again = try await ServerProcess.start(workspace)
+            await again.stop()
+        }
+
+        @Test(.enabled(if: Mounts.arePermitted, "needs mounts of its own"))
+        func `a read-only directory is said in one line`() async throws {
+            try await makeLedger()
+            let run = try await workspace.run(
+                "unshare",
+                [
+                    "-m", "sh", "-c",
+                    "mount --bind \(workspace.data) \(workspace.data) && mount -o remount,ro,bind \(workspace.data) && exec \(Workspace.binary) serve --data \(workspace.data) --port 0",
+                ])
+            #expect(run.end == .exit(1))
+            #expect(run.errors.contains("cannot be written"), "\(run.errors)")
+            #expect(run.errors.split(separator: "\n").count == 1)
+        }
+
+        @Test func `a torn tail is cut, a flipped byte before it is not believed`() async throws {
+            let segment = try await makeLedger(crash: true)
+            let bytes = readBytes(segment)!
+            let used = lastByte(bytes)
+            // Torn: the end of the last batch never reached the disk.
+            var torn = bytes
+            for index in (used - 20)...used { torn[index] = 0 }
+            writeFile(segment, torn)
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            try await client.must("CREDIT BALANCE u_ada")
+            await client.close()
+            await server.stop()
+            try await workspace.expectSound()
+
+            // Damaged: something follows, so it was whole once.
+            let after = readBytes(segment)!
+            var flipped = after
+            flipped[4096 + 300] ^= 1
+            writeFile(segment, flipped)
+            await expectRefusal("damaged")
+            let verify = try await workspace.florin("verify", workspace.data)
+            #expect(verify.end == .exit(2) || verify.end == .exit(1))
+            #expect((verify.output + verify.errors).contains("0000000001.segment"))
+            writeFile(segment, after)
+            try await workspace.expectSound()
+        }
+
+        @Test func `a missing segment stops the start and is named`() async throws {
+            let segment = try await makeLedger()
+            rename(segment, workspace.path + "/away")
+            await expectRefusal("0000000001.segment")
+            rename(workspace.path + "/away", segment)
+            try await workspace.expectSound()
+        }
+
+        @Test func `a damaged snapshot is passed over, and verify says so`() async throws {
+            try await makeLedger()
+            #expect(try await workspace.florin("checkpoint", workspace.data).end == .exit(0))
+            let snapshot = workspace.data + "/snapshots/" + (list(workspace.data + "/snapshots").first ?? "")
+            var bytes = readBytes(snapshot)!
+            bytes[bytes.count / 2] ^= 0x10
+            writeFile(snapshot, bytes)
+            let verify = try await workspace.florin("verify", workspace.data, "--json")
+            #expect(verify.end == .exit(2))
+            #expect(verify.output.hasPrefix("{\"sound\":false"))
+            let server = try await ServerProcess.start(workspace)
+            #expect(server.child.errors.contains("snapshot could not be used"))
+            let client = try await server.connect()
+            #expect(try await client.must("CREDIT BALANCE u_ada").text("available") == "24.00")
+            await client.close()
+            await server.stop()
+        }
+
+        @Test(.enabled(if: Mounts.arePermitted, "needs mounts of its own"))
+        func `on a full disk writing stops, reading goes on, and room brings writing back`() async throws {
+            let mount = workspace.path + "/small"
+            mkdir(mount, 0o700)
+            #expect(system("mount -t tmpfs -o size=18m florin \(mount)") == 0)
+            defer { _ = system("umount -l \(mount)") }
+            writeFile(mount + "/ballast", [UInt8](repeating: 1, count: 8 << 20))
+            let portFile = workspace.path + "/port"
+            let child = try workspace.start(
+                Workspace.binary,
+                ["serve", "--data", mount + "/data", "--port", "0", "--port-file", portFile, "--segment-size", "4MiB"])
+            while readFile(portFile) == nil, child.poll() == nil { try await Task.sleep(nanoseconds: 10_000_000) }
+            let port = try #require(Int((readFile(portFile) ?? "").filter { !$0.isNewline }), "\(child.errors)")
+            let passport = (readFile(mount + "/data/admin-passport") ?? "").filter { !$0.isNewline }
+            let client = try await RemoteLedger.connect(host: "127.0.0.1", port: port, passport: passport)
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
+            let text = String(repeating: "long ", count: 200)
+            var refusal: RESPError?
+            var accepted = 0
+            while refusal == nil, accepted < 100_000 {
+                let commands = (0..<500).map { _ in
+                    ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
+                }
+                for answer in try await client.send(commands) {
+                    if let error = answer.error { refusal = refusal ?? error } else { accepted += 1 }
+                }
+            }
+            #expect(refusal?.code == "READONLY", "\(refusal?.text ?? "no refusal")")
+            try await client.must("CREDIT BALANCE u_ada")
+            try await client.must("CREDIT HISTORY u_ada COUNT 5")
+            unlink(mount + "/ballast")
+            var isWriting = false
+            for _ in 0..<600 where !isWriting {
+                isWriting = try await client.ask("CREDIT CHARGE u_ada 0.001 api").error == nil
+                if !isWriting { try await Task.sleep(nanoseconds: 50_000_000) }
+            }
+            #expect(isWriting)
+            await client.close()
+            child.signal(SIGTERM)
+            #expect(await child.end() == .exit(0), "\(child.errors)")
+            let verify = try await workspace.florin("verify", mount + "/data")
+            #expect(verify.end == .exit(0), "\(verify.output)\(verify.errors)")
+        }
+
+        /// A stopped ledger with a user and some events; returns the path of its first segment.
+        @discardableResult
+        private func makeLedger(crash: Bool = false) async throws -> String {
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 25 stripe")
+            try await client.must("CREDIT CHARGE u_ada 1 api")
+            await client.close()
+            if crash { await server.crash() } else { await server.stop() }
+            return workspace.data + "/journal/0000000001.segment"
+        }
+
+        private func expectRefusal(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) async {
+            let run = try? await workspace.florin("serve", "--data", workspace.data, "--port", "0")
+            #expect(run?.end == .exit(1), sourceLocation: sourceLocation)
+            #expect(run?.errors.contains(text) == true, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
+            #expect(run?.errors.split(separator: "\n").count == 1, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
+        }
+
+        private func lastByte(_ bytes: [UInt8]) -> Int { bytes.lastIndex { $0 != 0 } ?? 0 }
+    }
+
+    enum Mounts {
+        static let arePermitted =
+            system("unshare -m sh -c 'mount -t tmpfs florin /mnt' >/dev/null 2>&1") == 0
+    }
+}

@@ -1,0 +1,143 @@
+import Glibc
+import LedgerClient
+import RESP
+import Testing
+
+extension EndToEnd {
+    @Suite struct Start {
+        let workspace = Workspace()
+
+        @Test func `the first start leaves the admin passport in a file that only its owner reads`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            #expect(mode("\(workspace.data)/admin-passport") == 0o600)
+            #expect(server.passport.hasPrefix("fl_"))
+            let client = try await server.connect()
+            #expect(try await client.must("USER GET admin").text("type") == "admin")
+            await client.close()
+            await server.stop()
+            #expect(!server.child.output.contains("fl_"))
+            #expect(!server.child.errors.contains(server.passport))
+
+            let files = ["", "/journal", "/snapshots"].flatMap { folder in
+                list(workspace.data + folder).map { workspace.data + folder + "/" + $0 }
+            }
+            for file in files { #expect(mode(file) & 0o077 == 0, "\(file)") }
+        }
+
+        @Test func `a later start makes no passport and finds everything again`() async throws {
+            var server = try await ServerProcess.start(workspace)
+            let passport = server.passport
+            var client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 25 stripe REF pi_1")
+            await client.close()
+            await server.stop()
+            unlink("\(workspace.data)/admin-passport")
+
+            server = try await ServerProcess.start(workspace)
+            #expect(!list(workspace.data).contains("admin-passport"))
+            client = try await server.connect(passport)
+            #expect(try await client.must("CREDIT BALANCE u_ada").text("available") == "25.00")
+            await client.close()
+            await server.stop()
+        }
+
+        @Test func `FLORIN_ADMIN_PASSPORT sets the first passport, and must be one`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let passport = server.passport
+            await server.stop()
+
+            let other = Workspace()
+            let again = try await ServerProcess.start(other, environment: ["FLORIN_ADMIN_PASSPORT": passport])
+            #expect(!list(other.data).contains("admin-passport"))
+            let client = try await again.connect(passport)
+            #expect(try await client.must("PING").string == "PONG")
+            await client.close()
+            await again.stop()
+
+            await #expect {
+                try await ServerProcess.start(
+                    Workspace(), environment: ["FLORIN_ADMIN_PASSPORT": String(passport.dropLast()) + "!"])
+            } throws: { error in
+                guard let error = error as? ServerProcess.NotServing else { return false }
+                return error.end == .exit(1) && error.errors.contains("FLORIN_ADMIN_PASSPORT")
+                    && !error.errors.contains(passport.dropLast())
+            }
+        }
+
+        @Test func `at a terminal the first passport is shown once and written nowhere`() async throws {
+            try #require(Workspace.has("script"))
+            let typescript = "\(workspace.path)/typescript"
+            let portFile = "\(workspace.path)/port"
+            let child = try workspace.start(
+                "script",
+                [
+                    "-qfc",
+                    "exec \(Workspace.binary) serve --data \(workspace.data) --port 0 --port-file \(portFile) --segment-size 4MiB",
+                    typescript,
+                ])
+            while readFile(portFile) == nil, child.poll() == nil { try await Task.sleep(nanoseconds: 20_000_000) }
+            let shown = readFile(typescript) ?? ""
+            #expect(shown.contains("    fl_"))
+            #expect(!list(workspace.data).contains("admin-passport"))
+            // `script` passes the signal on by hanging up.
+            child.signal(SIGTERM)
+            _ = await child.end()
+        }
+
+        @Test func `admin issues a new passport while the server is stopped, journaled`() async throws {
+            var server = try await ServerProcess.start(workspace)
+            let running = try await workspace.florin("admin", workspace.data)
+            #expect(running.end == .exit(1))
+            #expect(running.errors.contains("another process has this data directory open"))
+            await server.stop()
+
+            let issued = try await workspace.florin("admin", workspace.data)
+            #expect(issued.end == .exit(0), "\(issued.errors)")
+            let passport = issued.output.filter { !$0.isNewline }
+            server = try await ServerProcess.start(workspace)
+            let client = try await server.connect(passport)
+            #expect(try await client.must("USER LIST").error == nil)
+            await client.close()
+            await server.stop()
+            let journal = try await workspace.florin("journal", workspace.data)
+            #expect(journal.output.split(separator: "\n").filter { $0.contains(" passportCreated ") }.count == 2)
+            #expect(!journal.output.contains(passport))
+            try await workspace.expectSound()
+        }
+
+        @Test func `SIGTERM answers what was asked, closes the journal and exits with 0`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 100 stripe")
+            async let answers = client.send(
+                (0..<2000).map { _ in ["CREDIT", "CHARGE", "u_ada", "0.001", "api"].map { Array($0.utf8) } })
+            try await Task.sleep(nanoseconds: 20_000_000)
+            await server.stop()
+            let answered: Int
+            do {
+                answered = try await answers.count
+            } catch let ClientError.connectionLost(_, answers, _, _) {
+                answered = answers.filter { $0.error == nil }.count
+            }
+            let journal = try await workspace.florin("journal", workspace.data)
+            let charges = journal.output.split(separator: "\n").filter { $0.contains(" creditCharged ") }.count
+            #expect(charges == answered)
+            try await workspace.expectSound()
+        }
+
+        @Test func `SHUTDOWN stops the server as SIGTERM does`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            _ = try? await client.ask("SHUTDOWN")
+            #expect(await server.child.end() == .exit(0))
+            try await workspace.expectSound()
+        }
+
+        private func mode(_ path: String) -> UInt32 {
+            var info = stat()
+            return stat(path, &info) == 0 ? info.st_mode & 0o777 : 0
+        }
+    }
+}

@@ -1,0 +1,66 @@
+"""redis-py as it comes, sync and asyncio, RESP2 and RESP3, against a server: clients.py PORT PASSPORT"""
+import asyncio
+import sys
+
+import redis
+import redis.asyncio
+
+port, passport = int(sys.argv[1]), sys.argv[2]
+
+
+def field(receipt, name):
+    """A field of a receipt: a map in RESP3, a flat list in RESP2."""
+    return receipt[name] if isinstance(receipt, dict) else dict(zip(receipt[::2], receipt[1::2]))[name]
+
+
+def synchronous(protocol):
+    user = f"u_sync{protocol}"
+    client = redis.Redis(
+        port=port, username="default", password=passport, protocol=protocol, decode_responses=True, client_name="tests"
+    )
+    assert client.ping()
+    assert client.echo("hello") == "hello"
+    assert client.client_id() > 0
+    assert client.client_getname() == "tests"
+    assert client.dbsize() >= 1
+    assert client.info("server")["tcp_port"] == port
+    assert "credit" in client.command() or client.command_count() > 0
+    client.execute_command("USER CREATE", f"{user}@example.com", "ID", user, "TYPE", "pro")
+    client.execute_command("CREDIT PURCHASE", user, "25", "stripe")
+    pipeline = client.pipeline(transaction=False)
+    for _ in range(1000):
+        pipeline.execute_command("CREDIT", "CHARGE", user, "0.001", "api")
+    receipts = pipeline.execute()
+    assert len(receipts) == 1000
+    numbers = [int(field(receipt, "lsn")) for receipt in receipts]
+    assert numbers == sorted(numbers) and len(set(numbers)) == 1000
+    assert field(receipts[-1], "available") == "24.00"
+    assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
+    try:
+        client.pipeline().execute_command("PING").execute()
+        raise SystemExit("a transaction was accepted")
+    except redis.RedisError as error:
+        assert "transaction=False" in str(error), error
+    client.close()
+
+
+async def asynchronous(protocol):
+    user = f"u_async{protocol}"
+    client = redis.asyncio.Redis(port=port, password=passport, protocol=protocol, decode_responses=True)
+    await client.execute_command("USER", "CREATE", f"{user}@example.com", "ID", user, "TYPE", "pro")
+    await client.execute_command("CREDIT", "PURCHASE", user, "25", "stripe")
+    receipts = await asyncio.gather(
+        *(client.execute_command("CREDIT", "CHARGE", user, "0.01", "api", "KEY", f"{user}-{n}") for n in range(50))
+    )
+    assert len({field(receipt, "id") for receipt in receipts}) == 50
+    again = await client.execute_command("CREDIT", "CHARGE", user, "0.01", "api", "KEY", f"{user}-7")
+    assert int(field(again, "replayed")) == 1
+    balance = await client.execute_command("CREDIT", "BALANCE", user)
+    assert field(balance, "available") == "24.50"
+    await client.aclose()
+
+
+for protocol in (2, 3):
+    synchronous(protocol)
+    asyncio.run(asynchronous(protocol))
+print("all well with redis-py", redis.__version__)
