@@ -9,17 +9,19 @@ extension ReplyEncoder {
     package func verify(
         _ verified: VerifiedPassport, user: ShortText, email: UnsafeRawBufferPointer, to writer: inout RESPWriter
     ) {
-        writer.map(9)
-        writer.pair("passport", verified.passport.id)
-        writer.pair("user", user)
-        writer.bulk("email")
-        if email.isEmpty { writer.null() } else { writer.bulk(email) }
-        writer.pair("type", verified.type.text)
-        writer.pair("state", verified.state.text)
-        writer.pair("permissions", verified.passport.permissions)
-        writer.pair("scope", verified.passport.scope.text)
-        writer.pair("available", verified.available)
-        writer.pair("debt", verified.debt)
+        writer.fields { writer in
+            writer.map(9)
+            writer.pair("passport", verified.passport.id)
+            writer.pair("user", user)
+            writer.key("email")
+            if email.isEmpty { writer.null() } else { writer.bulk(email) }
+            writer.pair("type", verified.type.text)
+            writer.pair("state", verified.state.text)
+            writer.pair("permissions", verified.passport.permissions)
+            writer.pair("scope", verified.passport.scope.text)
+            writer.pair("available", verified.available)
+            writer.pair("debt", verified.debt)
+        }
     }
 
     /// `SESSION QUOTE`.

@@ -9,78 +9,88 @@ extension ReplyEncoder {
     package func receipt(
         _ event: Event, replayed: Bool, names: ReceiptNames, secret: [UInt8]? = nil, to writer: inout RESPWriter
     ) {
-        let start = Start(event: event, replayed: replayed, shard: shard, user: names.user)
-        switch event.body {
-        // The hot ones first.
-        case .creditCharged(let it): charged(it, start, &writer)
-        case .sessionStarted(let it): started(it, start, names, &writer)
-        case .sessionClosed(let it): closed(it, start, &writer)
-        case .sessionRecorded(let it): recorded(it, start, &writer)
-        case .sessionHeard(let it):
-            start.open(3, id: it.session, .session, &writer)
-            writer.pair("status", it.status.text)
-            writer.pair("lease_until", it.leaseUntil)
-            writer.pair("deadline", it.deadline)
-        case .holdPlaced, .holdCaptured, .holdReleased: hold(start, &writer)
-        case .creditPurchased, .creditGranted, .creditAdjusted, .creditRefunded: credit(start, &writer)
-        case .userCreated, .userChanged, .passportCreated, .passportRevoked: account(start, names, secret, &writer)
-        case .storageCreated, .storageResized, .storageDeleted, .spaceAdded, .spacePurchased: storage(start, &writer)
-        case .ruleLoaded, .ruleScheduled, .ruleActivated, .limitsSet: rule(start, &writer)
-        case .refused(let it): rejection(it.rejection.rejection, to: &writer)
-        case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
-            .storagePosted, .lotExpired, .lotEffective:
-            // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
-            start.open(0, as: .entry, &writer)
+        if case .refused(let it) = event.body { return rejection(it.rejection.rejection, to: &writer) }
+        let start = Start(event, replayed: replayed, shard: shard, user: names.user)
+        writer.fields { writer in
+            switch event.body {
+            // The hot ones first.
+            case .creditCharged(let it): charged(it, start, &writer)
+            case .sessionStarted(let it): started(it, start, names, &writer)
+            case .sessionClosed(let it): closed(it, start, &writer)
+            case .sessionRecorded(let it): recorded(it, start, &writer)
+            case .sessionHeard(let it): heard(it, start, &writer)
+            case .holdPlaced, .holdCaptured, .holdReleased: hold(event, start, &writer)
+            case .creditPurchased, .creditGranted, .creditAdjusted, .creditRefunded: credit(event, start, &writer)
+            case .userCreated, .userChanged, .passportCreated, .passportRevoked: account(event, start, names, secret, &writer)
+            case .storageCreated, .storageResized, .storageDeleted, .spaceAdded, .spacePurchased: storage(event, start, &writer)
+            case .ruleLoaded, .ruleScheduled, .ruleActivated, .limitsSet: rule(event, start, &writer)
+            case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
+                .storagePosted, .lotExpired, .lotEffective, .refused:
+                // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
+                start.open(0, as: .entry, &writer)
+            }
         }
     }
 
     /// What every receipt begins with.
     private struct Start {
-        let event: Event
+        let lsn: LSN
+        let time: Timestamp
         let replayed: Bool
-        let shard: UInt16
         let user: ShortText
-
         /// The thing that the event created.
-        var born: BirthID { event.id(shard: shard) }
+        let born: BirthID
+        let available: Money
+        let debt: Money
 
-        func open(_ fields: Int, as kind: BirthKind, _ writer: inout RESPWriter) {
+        // An event is a large value: what is needed of it is copied, not the whole.
+        init(_ event: borrowing Event, replayed: Bool, shard: UInt16, user: ShortText) {
+            lsn = event.lsn
+            time = event.time
+            self.replayed = replayed
+            self.user = user
+            born = event.id(shard: shard)
+            available = event.after.available
+            debt = event.after.debt
+        }
+
+        func open(_ fields: Int, as kind: BirthKind, _ writer: inout FieldCursor) {
             open(fields, id: born, kind, &writer)
         }
 
-        func open(_ fields: Int, id: BirthID, _ kind: BirthKind, _ writer: inout RESPWriter) {
+        func open(_ fields: Int, id: BirthID, _ kind: BirthKind, _ writer: inout FieldCursor) {
             head(fields, &writer)
             writer.id(id, as: kind)
         }
 
-        func open(_ fields: Int, id: ShortText, _ writer: inout RESPWriter) {
+        func open(_ fields: Int, id: ShortText, _ writer: inout FieldCursor) {
             head(fields, &writer)
             writer.text(id)
         }
 
-        func open(_ fields: Int, id: PassportID, _ writer: inout RESPWriter) {
+        func open(_ fields: Int, id: PassportID, _ writer: inout FieldCursor) {
             head(fields, &writer)
-            writer.bulk { id.append(to: &$0) }
+            writer.id(id)
         }
 
-        private func head(_ fields: Int, _ writer: inout RESPWriter) {
+        private func head(_ fields: Int, _ writer: inout FieldCursor) {
             writer.map(4 + fields)
-            writer.pair("lsn", integer: Int64(event.lsn.value))
-            writer.pair("time", event.time)
+            writer.pair("lsn", integer: Int64(lsn.value))
+            writer.pair("time", time)
             writer.pair("replayed", flag: replayed)
-            writer.bulk("id")
+            writer.key("id")
         }
 
         /// Two pairs: what the account looks like afterwards. A bonus that follows as an event of its own is counted in.
-        func close(_ writer: inout RESPWriter, bonus: Money = .zero) {
-            writer.pair("available", event.after.available + bonus)
-            writer.pair("debt", event.after.debt)
+        func close(_ writer: inout FieldCursor, bonus: Money = .zero) {
+            writer.pair("available", available + bonus)
+            writer.pair("debt", debt)
         }
     }
 
     // MARK: Charges and sessions
 
-    private func charged(_ it: CreditCharged, _ start: Start, _ writer: inout RESPWriter) {
+    private func charged(_ it: CreditCharged, _ start: Start, _ writer: inout FieldCursor) {
         start.open(6, as: .charge, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -89,7 +99,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    private func started(_ it: SessionStarted, _ start: Start, _ names: ReceiptNames, _ writer: inout RESPWriter) {
+    private func started(_ it: SessionStarted, _ start: Start, _ names: ReceiptNames, _ writer: inout FieldCursor) {
         start.open(13, as: .session, &writer)
         writer.pair("session", it.session)
         writer.pair("user", start.user)
@@ -105,13 +115,20 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    private func closed(_ it: SessionClosed, _ start: Start, _ writer: inout RESPWriter) {
+    private func heard(_ it: SessionHeard, _ start: Start, _ writer: inout FieldCursor) {
+        start.open(3, id: it.session, .session, &writer)
+        writer.pair("status", it.status.text)
+        writer.pair("lease_until", it.leaseUntil)
+        writer.pair("deadline", it.deadline)
+    }
+
+    private func closed(_ it: SessionClosed, _ start: Start, _ writer: inout FieldCursor) {
         start.open(14, id: it.session, .session, &writer)
         closedFields(it, start, &writer)
     }
 
     /// Fourteen pairs.
-    private func closedFields(_ it: SessionClosed, _ start: Start, _ writer: inout RESPWriter) {
+    private func closedFields(_ it: SessionClosed, _ start: Start, _ writer: inout FieldCursor) {
         writer.pair("session", it.external)
         writer.pair("user", start.user)
         writer.pair("type", it.type.text)
@@ -127,13 +144,13 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    private func recorded(_ it: SessionRecorded, _ start: Start, _ writer: inout RESPWriter) {
+    private func recorded(_ it: SessionRecorded, _ start: Start, _ writer: inout FieldCursor) {
         start.open(13, as: .session, &writer)
         recordedFields(it, start, &writer)
     }
 
     /// Thirteen pairs.
-    private func recordedFields(_ it: SessionRecorded, _ start: Start, _ writer: inout RESPWriter) {
+    private func recordedFields(_ it: SessionRecorded, _ start: Start, _ writer: inout FieldCursor) {
         writer.pair("session", it.session)
         writer.pair("user", start.user)
         writer.pair("type", it.type.text)
@@ -150,26 +167,30 @@ extension ReplyEncoder {
 
     /// `SESSION GET` of a session that ended or was recorded: its receipt, and `status` `closed`.
     package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout RESPWriter) {
-        let start = Start(event: event, replayed: false, shard: shard, user: names.user)
+        let start = Start(event, replayed: false, shard: shard, user: names.user)
         switch event.body {
         case .sessionClosed(let it):
-            writer.map(16)
-            writer.pair("status", "closed")
-            writer.pair("id", id: it.session, as: .session)
-            closedFields(it, start, &writer)
+            writer.fields { writer in
+                writer.map(16)
+                writer.pair("status", "closed")
+                writer.pair("id", id: it.session, as: .session)
+                closedFields(it, start, &writer)
+            }
         case .sessionRecorded(let it):
-            writer.map(15)
-            writer.pair("status", "closed")
-            writer.pair("id", id: start.born, as: .session)
-            recordedFields(it, start, &writer)
+            writer.fields { writer in
+                writer.map(15)
+                writer.pair("status", "closed")
+                writer.pair("id", id: start.born, as: .session)
+                recordedFields(it, start, &writer)
+            }
         default: rejection(.notFound(.session), to: &writer)
         }
     }
 
     // MARK: Holds
 
-    private func hold(_ start: Start, _ writer: inout RESPWriter) {
-        switch start.event.body {
+    private func hold(_ event: Event, _ start: Start, _ writer: inout FieldCursor) {
+        switch event.body {
         case .holdPlaced(let it):
             start.open(6, as: .hold, &writer)
             writer.pair("user", start.user)
@@ -200,8 +221,8 @@ extension ReplyEncoder {
 
     // MARK: Credit
 
-    private func credit(_ start: Start, _ writer: inout RESPWriter) {
-        switch start.event.body {
+    private func credit(_ event: Event, _ start: Start, _ writer: inout FieldCursor) {
+        switch event.body {
         case .creditPurchased(let it):
             start.open(10, as: .purchase, &writer)
             writer.pair("user", start.user)
@@ -241,8 +262,10 @@ extension ReplyEncoder {
 
     // MARK: Users and passports
 
-    private func account(_ start: Start, _ names: ReceiptNames, _ secret: [UInt8]?, _ writer: inout RESPWriter) {
-        switch start.event.body {
+    private func account(
+        _ event: Event, _ start: Start, _ names: ReceiptNames, _ secret: [UInt8]?, _ writer: inout FieldCursor
+    ) {
+        switch event.body {
         case .userCreated(let it):
             start.open(7, id: it.id, &writer)
             writer.pair("user", it.id)
@@ -289,8 +312,8 @@ extension ReplyEncoder {
 
     // MARK: Storage and spaces
 
-    private func storage(_ start: Start, _ writer: inout RESPWriter) {
-        switch start.event.body {
+    private func storage(_ event: Event, _ start: Start, _ writer: inout FieldCursor) {
+        switch event.body {
         case .storageCreated(let it):
             start.open(8, as: .resource, &writer)
             writer.pair("user", start.user)
@@ -341,7 +364,7 @@ extension ReplyEncoder {
     }
 
     /// Three pairs.
-    private func posted(_ it: StoragePosted, _ start: Start, _ writer: inout RESPWriter) {
+    private func posted(_ it: StoragePosted, _ start: Start, _ writer: inout FieldCursor) {
         writer.pair("charge", id: start.born, as: .charge)
         writer.pair("amount", it.usage.amount)
         writer.pair("owed", it.payment.debt)
@@ -349,8 +372,8 @@ extension ReplyEncoder {
 
     // MARK: Rules and limits
 
-    private func rule(_ start: Start, _ writer: inout RESPWriter) {
-        switch start.event.body {
+    private func rule(_ event: Event, _ start: Start, _ writer: inout FieldCursor) {
+        switch event.body {
         case .ruleLoaded(let it):
             start.open(3, as: .entry, &writer)
             writer.pair("rule", it.name.text)
@@ -367,29 +390,13 @@ extension ReplyEncoder {
             writer.pair("rule", it.name.text)
             writer.pair("version", integer: Int64(it.version))
             writer.pair("sha256", it.identity)
-            writer.pair("at", start.event.time)
+            writer.pair("at", start.time)
         case .limitsSet(let it):
             start.open(3, as: .entry, &writer)
             writer.pair("type", it.type.text)
             writer.pair("limit", it.limit.text)
             writer.pair("value", it.limit.show(it.value))
         default: preconditionFailure("not an event of rules or limits")
-        }
-    }
-}
-
-extension RESPWriter {
-    /// Requests per hour; none of its own is null.
-    mutating func pair(_ key: StaticString, rateLimit: UInt32) {
-        bulk(key)
-        if rateLimit == 0 { null() } else { integer(Int64(rateLimit)) }
-    }
-
-    /// Four ASCII characters, the first in the highest byte.
-    mutating func pair(_ key: StaticString, lastFour: UInt32) {
-        bulk(key)
-        bulk { bytes in
-            withUnsafeBytes(of: lastFour.bigEndian) { bytes.append(contentsOf: $0) }
         }
     }
 }

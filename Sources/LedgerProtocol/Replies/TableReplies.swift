@@ -56,16 +56,18 @@ extension ReplyEncoder {
         _ user: ShortText, _ type: UserType, _ state: UserState, _ account: AccountImage, _ time: Timestamp,
         _ writer: inout RESPWriter
     ) {
-        writer.map(9)
-        writer.pair("user", user)
-        writer.pair("type", type.text)
-        writer.pair("state", state.text)
-        writer.pair("available", account.available)
-        writer.pair("paid", account.paid)
-        writer.pair("promo", account.promo)
-        writer.pair("held", account.held)
-        writer.pair("debt", account.debt)
-        writer.pair("time", time)
+        writer.fields { writer in
+            writer.map(9)
+            writer.pair("user", user)
+            writer.pair("type", type.text)
+            writer.pair("state", state.text)
+            writer.pair("available", account.available)
+            writer.pair("paid", account.paid)
+            writer.pair("promo", account.promo)
+            writer.pair("held", account.held)
+            writer.pair("debt", account.debt)
+            writer.pair("time", time)
+        }
     }
 
     // MARK: Rows
@@ -143,8 +145,8 @@ extension ReplyEncoder {
         writer.pair("empty_at", row.emptyAt)
         writer.pair("deadline", row.deadline)
         writer.pair("ttl_end", row.ttlEnd)
-        writer.bulk("heartbeat")
-        if row.heartbeat == .zero { writer.null() } else { writer.bulk { $0.append(seconds: row.heartbeat) } }
+        writer.key("heartbeat")
+        if row.heartbeat == .zero { writer.null() } else { writer.thin(row.heartbeat.nanoseconds, digits: 9) }
         writer.pair("last_heard", row.lastHeard)
         writer.pair("seconds", seconds: row.elapsed)
         writer.pair("amount", row.amount)

@@ -1,0 +1,133 @@
+internal import LedgerCore
+internal import RESP
+
+/// What can write the fields of a map. Two can: ``RESPWriter`` anything, and ``FieldCursor`` the receipts of the hot path.
+protocol FieldWriter {
+    /// `count` pairs follow.
+    mutating func map(_ count: Int)
+    mutating func key(_ name: StaticString)
+    mutating func null()
+    mutating func integer(_ value: Int64)
+    mutating func bulk(_ value: UnsafeRawBufferPointer)
+    /// Exact decimal text, at least two fraction digits.
+    mutating func money(_ value: Money)
+    /// RFC 3339.
+    mutating func instant(_ value: Timestamp)
+    /// A letter and base 62.
+    mutating func id(_ value: BirthID, as kind: BirthKind)
+    /// Ten digits of base 62.
+    mutating func id(_ value: PassportID)
+    /// `value` ÷ 10^`digits`, without trailing zeros.
+    mutating func thin(_ value: Int64, digits: Int)
+}
+
+/// One key and its value. Whoever writes a map announces as many pairs as it then writes.
+extension FieldWriter {
+    mutating func pair(_ name: StaticString, _ value: StaticString) {
+        key(name)
+        bulk(UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+    }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    mutating func pair(_ name: StaticString, _ value: String?) {
+        key(name)
+        guard var value else { return null() }
+        value.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Empty text is null.
+    @_disfavoredOverload
+    mutating func pair(_ name: StaticString, _ value: ShortText) {
+        key(name)
+        if value.isEmpty { null() } else { text(value) }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: [UInt8]?) {
+        key(name)
+        if let value { value.withUnsafeBytes { bulk($0) } } else { null() }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: Money) {
+        key(name)
+        money(value)
+    }
+
+    mutating func pair(_ name: StaticString, _ value: Money?) {
+        key(name)
+        if let value { money(value) } else { null() }
+    }
+
+    /// `never` and `distantPast` are null.
+    mutating func pair(_ name: StaticString, _ value: Timestamp) {
+        key(name)
+        if value == .never || value == .distantPast { null() } else { instant(value) }
+    }
+
+    mutating func pair(_ name: StaticString, seconds value: TimeSpan) {
+        key(name)
+        thin(value.nanoseconds, digits: 9)
+    }
+
+    mutating func pair(_ name: StaticString, gigabytes megabytes: Int64) {
+        key(name)
+        thin(megabytes, digits: 3)
+    }
+
+    /// nano-USD per hour or per GB-month.
+    mutating func pair(_ name: StaticString, rate: Int64) {
+        key(name)
+        money(Money(nanos: rate))
+    }
+
+    mutating func pair(_ name: StaticString, integer value: Int64) {
+        key(name)
+        integer(value)
+    }
+
+    /// 0 or 1, as an integer in both versions of the protocol.
+    mutating func pair(_ name: StaticString, flag value: Bool) {
+        key(name)
+        integer(value ? 1 : 0)
+    }
+
+    mutating func pair(_ name: StaticString, id value: BirthID, as kind: BirthKind) {
+        key(name)
+        if value.isNone { null() } else { id(value, as: kind) }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: PassportID) {
+        key(name)
+        if value.value == 0 { null() } else { id(value) }
+    }
+
+    /// `read,write`.
+    mutating func pair(_ name: StaticString, _ value: Permissions) {
+        key(name)
+        // Sixteen sets: their texts are written out once, in the order of `Permissions.names`.
+        let texts: InlineArray<16, StaticString> = [
+            "", "read", "write", "read,write", "billing", "read,billing", "write,billing", "read,write,billing", "admin",
+            "read,admin", "write,admin", "read,write,admin", "billing,admin", "read,billing,admin", "write,billing,admin",
+            "read,write,billing,admin",
+        ]
+        let text = texts[Int(value.rawValue & 15)]
+        bulk(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func pair(_ name: StaticString, _ value: RuleIdentity) {
+        pair(name, value == .none ? nil : value.digest.hex)
+    }
+
+    /// Requests per hour; none of its own is null.
+    mutating func pair(_ name: StaticString, rateLimit: UInt32) {
+        key(name)
+        if rateLimit == 0 { null() } else { integer(Int64(rateLimit)) }
+    }
+
+    /// Four ASCII characters, the first in the highest byte.
+    mutating func pair(_ name: StaticString, lastFour: UInt32) {
+        key(name)
+        withUnsafeBytes(of: lastFour.bigEndian) { bulk($0) }
+    }
+
+    mutating func text(_ value: ShortText) { value.withBytes { bulk($0) } }
+}
