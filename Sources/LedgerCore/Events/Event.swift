@@ -116,12 +116,15 @@ package struct LotOrigin: Hashable, Sendable {
     package var effective: Timestamp
     package var expires: Timestamp
     package var parent: LotID
-    /// The business account that paid for it (`cash:stripe`, `promo_cost`), shown as its source.
+    /// What it may pay for; `*` is everything, and all there is for now.
+    package var scope: ShortText
+    /// Who paid for it (a payment method, `grant`, `bonus`), shown as its source.
     package var fundedBy: ShortText
     package init(
         id: LotID, kind: LotKind, priority: UInt8, effective: Timestamp, expires: Timestamp, parent: LotID = .none,
-        fundedBy: ShortText
+        scope: ShortText = "*", fundedBy: ShortText
     ) {
+        self.scope = scope
         self.id = id
         self.kind = kind
         self.priority = priority
@@ -136,6 +139,9 @@ package struct LedgerCreated: Sendable {
     package var ledger: Hash128  // the UUID
     package var shard: UInt16
     package var hashSeed: Hash128
+    /// What one credit is, and how many decimal digits of it an amount counts.
+    package var currency: ShortText = "USD"
+    package var scale: UInt8 = 9
     package init(ledger: Hash128, shard: UInt16 = 0, hashSeed: Hash128) {
         self.ledger = ledger
         self.shard = shard

@@ -372,6 +372,7 @@ extension LotOrigin: Recordable {
         try c.time(&effective)
         try c.time(&expires)
         try c.id(&parent)
+        try c.text(&scope)
         try c.text(&fundedBy)
     }
 }
@@ -407,6 +408,8 @@ extension LedgerCreated: Recordable {
         try c.hash(&ledger)
         try c.small(&shard)
         try c.hash(&hashSeed)
+        try c.text(&currency)
+        try c.small(&scale)
     }
 }
 

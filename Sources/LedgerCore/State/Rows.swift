@@ -89,6 +89,7 @@ struct Lot: Recordable, Listed {
     var effective = Timestamp.distantPast
     var expires = Timestamp.never
     var parent = LotID.none
+    var scope: ShortText = "*"
     var fundedBy = ShortText()
     /// The expiry was recorded; what is left is pinned by holds.
     var expired = false
@@ -98,7 +99,8 @@ struct Lot: Recordable, Listed {
 
     var free: Money { remaining - pinned }
     var origin: LotOrigin {
-        LotOrigin(id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent, fundedBy: fundedBy)
+        LotOrigin(id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent, scope: scope,
+            fundedBy: fundedBy)
     }
 
     /// SPEC 4: priority, sooner expiry, zero cost basis, older, id.
@@ -117,6 +119,7 @@ struct Lot: Recordable, Listed {
         try c.time(&effective)
         try c.time(&expires)
         try c.id(&parent)
+        try c.text(&scope)
         try c.text(&fundedBy)
         try c.bool(&expired)
         try c.bool(&waiting)

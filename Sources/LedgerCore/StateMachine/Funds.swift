@@ -101,6 +101,7 @@ extension StateMachine {
             lot.effective = origin.effective
             lot.expires = origin.expires
             lot.parent = origin.parent
+            lot.scope = origin.scope
             lot.fundedBy = origin.fundedBy
             lot.waiting = origin.effective > now
             lotSlot = store.lots.insert(lot)
