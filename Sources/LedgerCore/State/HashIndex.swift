@@ -41,7 +41,8 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         let spread = key.spread
         let segment = Int(spread >> 56)
         let size = segments[segment].entries.count
-        guard size > 0 else { return nil }
+        // The vacant key would "find" the first empty entry: nobody has it, whoever may ask for it.
+        guard size > 0, key != .vacant else { return nil }
         var place = Int(truncatingIfNeeded: spread) & (size - 1)
         while true {
             let entry = segments[segment].entries[place]
@@ -75,7 +76,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         let spread = key.spread
         let segment = Int(spread >> 56)
         let size = segments[segment].entries.count
-        guard size > 0 else { return }
+        guard size > 0, key != .vacant else { return }
         var place = Int(truncatingIfNeeded: spread) & (size - 1)
         while segments[segment].entries[place].key != key {
             if segments[segment].entries[place].key == .vacant { return }

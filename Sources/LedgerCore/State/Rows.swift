@@ -28,6 +28,7 @@ struct Account: Recordable {
     var firstSession: Int32 = -1
     var firstResource: Int32 = -1
     var firstPassport: Int32 = -1
+    var lotCount: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
     var storedMegabytes: Int64 = 0

@@ -42,7 +42,7 @@ struct Store: ~Copyable {
     }
 
     func sessionSeconds(_ user: UserOrdinal, in month: Month) -> Int64 {
-        Int64(sessionTime[Store.monthKey(user, month)] ?? 0) / 1_000_000_000
+        Int64((sessionTime[Store.monthKey(user, month)] ?? 0) / 1_000_000_000)
     }
 
     func activeVersion(_ name: RuleName) -> Int? {

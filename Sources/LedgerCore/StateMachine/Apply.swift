@@ -190,7 +190,8 @@ extension StateMachine {
         if let place = store.active.firstIndex(where: { $0.name == e.name }) {
             if e.rollback {
                 store.active[place].versions.removeLast()
-            } else {
+            } else if store.active[place].versions.last != e.version {
+                // A scheduled activation may find its version active already: a rollback must not come back to it.
                 store.active[place].versions.append(e.version)
             }
             store.active[place].since = event.time
@@ -341,7 +342,9 @@ extension StateMachine {
 
     private mutating func countSessionTime(_ user: UserOrdinal, from: Timestamp, to: Timestamp) {
         let key = Store.monthKey(user, Month(containing: from))
-        store.sessionTime.set(key, (store.sessionTime[key] ?? 0) &+ UInt64((to - from).nanoseconds))
+        // A rule input, not money: it may stop at the end of 64 bits, it must not wrap or trap there.
+        let (sum, overflow) = (store.sessionTime[key] ?? 0).addingReportingOverflow(UInt64((to - from).nanoseconds))
+        store.sessionTime.set(key, overflow ? .max : sum)
     }
 
     // MARK: Storage

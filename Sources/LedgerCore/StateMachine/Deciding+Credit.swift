@@ -3,8 +3,14 @@ extension StateMachine {
     /// No user's credit or debt may come near the end of 64 bits: four billion dollars each.
     static let accountCeiling: Int64 = 4_000_000_000 * 1_000_000_000
 
-    func checkRoom(_ user: UserOrdinal, _ amount: Money) throws(Rejection) {
+    /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an event
+    /// must fit into a batch of the journal. Refunds may go to twice as many.
+    static let maximumLots: Int32 = 8_000
+
+    /// Room for so much more credit, in `lots` more lots.
+    func checkRoom(_ user: UserOrdinal, _ amount: Money, lots: Int32 = 1, of maximum: Int32 = maximumLots) throws(Rejection) {
         let row = store.accounts[Int32(user.value)]
+        guard row.lotCount + lots <= maximum else { throw .invalid("the account has \(row.lotCount) lots of credit already") }
         let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
         guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("the account can not hold so much credit") }
     }
@@ -43,7 +49,7 @@ extension StateMachine {
             if priced.rule != .none { pricing = answered }
         }
         try checkRoom(user, c.amount)
-        try checkRoom(user, Money(nanos: c.amount.nanos + min(bonus.nanos, StateMachine.accountCeiling)))
+        try checkRoom(user, Money(nanos: c.amount.nanos + min(bonus.nanos, StateMachine.accountCeiling)), lots: 2)
         let repaid = min(store.accounts[slot].debt, c.amount)
         let primary = commit(
             .creditPurchased(
@@ -132,7 +138,7 @@ extension StateMachine {
         guard left > .zero else { throw .closed(.charge) }
         let amount = c.amount ?? left
         guard amount <= left else { throw .invalid("only \(left) of this charge is left to refund") }
-        try checkRoom(user, amount)
+        try checkRoom(user, amount, lots: 0, of: .max)
 
         // The order of return, less what earlier refunds returned already.
         var skip = already
@@ -162,6 +168,7 @@ extension StateMachine {
                 fundedBy: "refund")
             parts.append(CreditRefunded.Part(lot: lot, amount: debtPart - forgiven))
         }
+        try checkRoom(user, amount, lots: Int32(clamping: parts.count), of: 2 * StateMachine.maximumLots)
         let primary = commit(
             .creditRefunded(
                 CreditRefunded(

@@ -1,6 +1,8 @@
 /// Sessions: admitted against a lease, heard, posted, closed.
 extension StateMachine {
     static let maximumTimeToLive = TimeSpan.days(30)
+    /// RECORD bills at most so long a session: its nanoseconds, and the sums over a month's sessions, stay far within 64 bits.
+    static let longestRecord = TimeSpan.days(36_525)
 
     mutating func startSession(
         _ c: SessionStart, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
@@ -72,9 +74,12 @@ extension StateMachine {
             deadline: store.sessions[slot].deadline)
         let primary = commit(.sessionHeard(body), user: user, linked: store.sessions[slot].id.lsn, at: now, into: &batch)
         if store.sessions[slot].heartbeat > .zero {
-            if store.sessions[slot].lockEnd <= now {
+            var isPosted = false
+            while store.sessions[slot].lockEnd <= min(now, store.sessions[slot].ttlEnd) {
                 post(slot, through: store.sessions[slot].lockEnd, reprice: true, at: now, into: &batch)
-            } else if store.sessions[slot].nextDaily <= now {
+                isPosted = true
+            }
+            if !isPosted, store.sessions[slot].nextDaily <= now {
                 post(slot, through: now, reprice: false, at: now, into: &batch)
             }
         }
@@ -115,6 +120,7 @@ extension StateMachine {
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.from <= c.to else { throw .invalid("FROM is after TO") }
         guard c.to <= now else { throw .invalid("TO is in the future") }
+        guard c.from + StateMachine.longestRecord >= c.to else { throw .invalid("FROM is more than 100 years before TO") }
         let pricing = try priced(price, for: sessionQuery(user, c.tier, at: c.from))
         let numerator = pricing.tariff.integral(from: .zero, to: c.to - c.from)
         guard let amount = Rational.halfEven(numerator, over: Tariff.hour) else {
@@ -183,8 +189,9 @@ extension StateMachine {
     mutating func renew(_ slot: Int32, at now: Timestamp, into batch: inout EventBatch) -> Bool {
         let row = store.sessions[slot]
         let isFree = row.pricing.tariff.highestRate == 0
-        // A late renewal continues the old lease; one that is later than a whole lease starts anew.
-        let next = row.leaseUntil + StateMachine.lease
+        // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until now
+        // had its whole time to live for a lease: under a price it gets one like everybody's.
+        let next = min(row.leaseUntil, now + StateMachine.lease) + StateMachine.lease
         let until = isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + StateMachine.lease)
         let held = row.pins.total
         let missing = max(cover(slot, through: until) - held, .zero)
@@ -204,7 +211,8 @@ extension StateMachine {
         let grace = TimeSpan(nanoseconds: min(store.limits[row.type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
         let body = SessionExhausting(
             session: row.id, added: added, pins: planFree(row.user, added, at: now), emptyAt: emptyAt,
-            deadline: max(emptyAt, now) + grace)
+            // Later credit moves the deadline as far as it lasts and no further: or a cent a minute would buy grace for ever.
+            deadline: row.status == .active ? max(emptyAt, now) + grace : max(row.deadline, emptyAt + grace))
         commit(.sessionExhausting(body), user: row.user, linked: row.id.lsn, at: now, into: &batch)
         return false
     }

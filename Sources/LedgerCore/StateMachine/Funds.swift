@@ -19,22 +19,23 @@ extension StateMachine {
     /// Usage up to `now` that is neither posted nor held for: storage, and sessions beyond what they hold.
     func unposted(_ user: UserOrdinal, at now: Timestamp) -> Money {
         let slot = Int32(user.value)
-        var sum = Money.zero
+        var sum = Int128(0)
         if store.accounts[slot].exhaustingCount > 0 {
             var session = store.accounts[slot].firstSession
             while session >= 0 {
                 let cost = self.cost(of: session, at: now)
                 let held = store.sessions[session].pins.total
-                if cost > held { sum += cost - held }
+                if cost > held { sum += Int128((cost - held).nanos) }
                 session = store.sessions[session].links.next
             }
         }
         var resource = store.accounts[slot].firstResource
         while resource >= 0 {
-            sum += accrued(resource, at: now)
+            sum += Int128(accrued(resource, at: now).nanos)
             resource = store.resources[resource].links.next
         }
-        return sum
+        // `available` subtracts it from at most four billion dollars: it must not overflow there.
+        return Money(nanos: Int64(min(sum, Int128(StateMachine.accountCeiling))))
     }
 
     /// SPEC 3: unexpired lots − holds − accrued but unposted usage. May be negative while a session is in its grace.
@@ -123,6 +124,7 @@ extension StateMachine {
             at = store.lots[at].links.next
         }
         store.lots.link(slot, after: before, head: &store.accounts[user].firstLot)
+        store.accounts[user].lotCount += 1
         store.accounts[user].nextExpiry = min(store.accounts[user].nextExpiry, store.lots[slot].expires)
     }
 
@@ -134,13 +136,15 @@ extension StateMachine {
 
     /// Burns free credit. Posts the user's side.
     mutating func burn(_ user: UserOrdinal, _ parts: LotAmounts) {
+        var isStale = false
         for index in 0..<parts.count {
             let lot = slot(of: parts[index].lot)
             precondition(store.lots[lot].free >= parts[index].amount, "a lot burns more than it has")
             store.lots[lot].remaining -= parts[index].amount
             add(Int32(user.value), store.lots[lot].kind, -parts[index].amount)
-            removeIfEmpty(lot)
+            if removeIfEmpty(lot) { isStale = true }
         }
+        if isStale { refreshNextExpiry(Int32(user.value)) }
     }
 
     /// Pins free credit for a hold: it moves from `paid` and `promo` to `held`.
@@ -156,13 +160,15 @@ extension StateMachine {
 
     /// Captures pinned credit.
     mutating func capture(_ user: UserOrdinal, _ parts: LotAmounts) {
+        var isStale = false
         for index in 0..<parts.count {
             let lot = slot(of: parts[index].lot)
             precondition(store.lots[lot].pinned >= parts[index].amount, "a capture takes more than is pinned")
             store.lots[lot].pinned -= parts[index].amount
             store.lots[lot].remaining -= parts[index].amount
-            removeIfEmpty(lot)
+            if removeIfEmpty(lot) { isStale = true }
         }
+        if isStale { refreshNextExpiry(Int32(user.value)) }
         hold(Int32(user.value), -parts.total)
     }
 
@@ -176,7 +182,7 @@ extension StateMachine {
             if store.lots[lot].expired {
                 store.lots[lot].remaining -= amount
                 broken += amount
-                removeIfEmpty(lot)
+                _ = removeIfEmpty(lot)  // an expired lot has no expiry to come
             } else {
                 add(Int32(user.value), store.lots[lot].kind, amount)
             }
@@ -225,7 +231,7 @@ extension StateMachine {
         }
         add(user, store.lots[slot].kind, -amount)
         store.books.post(.breakage, amount)
-        removeIfEmpty(slot)
+        _ = removeIfEmpty(slot)
         refreshNextExpiry(user)
     }
 
@@ -239,12 +245,17 @@ extension StateMachine {
         store.accounts[user].nextExpiry = next
     }
 
-    private mutating func removeIfEmpty(_ slot: Int32) {
-        guard store.lots[slot].remaining.isZero else { return }
+    /// Returns whether the user's next expiry may have gone with it. (Left alone, it would send every read of the account
+    /// looking for a lot that is no more.)
+    private mutating func removeIfEmpty(_ slot: Int32) -> Bool {
+        guard store.lots[slot].remaining.isZero else { return false }
         precondition(store.lots[slot].pinned.isZero, "an empty lot is still pinned")
         let user = Int32(store.lots[slot].user.value)
+        let expires = store.lots[slot].expires
         store.lots.unlink(slot, head: &store.accounts[user].firstLot)
         store.lotIndex.remove(store.lots[slot].id.value)
         store.lots.remove(slot)
+        store.accounts[user].lotCount -= 1
+        return expires != .never && expires <= store.accounts[user].nextExpiry
     }
 }

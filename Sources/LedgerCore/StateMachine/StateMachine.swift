@@ -45,11 +45,12 @@ package struct StateMachine: ~Copyable {
         _ request: Request, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
     ) -> Outcome {
         let now = max(now, lastTime)
+        if let refusal = refusal(of: request.actor, at: now) { return .rejected(refusal) }
         if let key = request.key {
             if let entry = store.history.find(key.scope, at: now) {
                 return entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
             }
-            if store.history.isFull {
+            if store.history.isFull(at: now) {
                 return .rejected(.busy("the table of idempotency keys is full; raise --key-memory or lower --key-retention"))
             }
         }
@@ -62,6 +63,18 @@ package struct StateMachine: ~Copyable {
             }
             return .rejected(error)
         }
+    }
+
+    /// Why this passport decides nothing any more, or nil. Whoever let the command in looked at published state: a
+    /// revocation that was decided since is in force with its receipt, and so before this command.
+    private func refusal(of actor: PassportOrdinal, at now: Timestamp) -> Rejection? {
+        guard actor != .none else { return nil }
+        let slot = Int32(actor.value)
+        guard !store.passports[slot].revoked, store.passports[slot].expires > now else {
+            return .passportInvalid("this passport is not valid")
+        }
+        let state = store.accounts[Int32(store.passports[slot].user.value)].state
+        return state == .banned || state == .closed ? .frozen(state) : nil
     }
 
     private mutating func route(
