@@ -141,6 +141,19 @@ import Testing
         #expect(balance(try rows(t, "ada")) == worthBefore)
     }
 
+    @Test func `a turnover beyond 64 bits stops at their end instead of stopping the process`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        for _ in 0..<3 {
+            try t.accept(.creditAdjust(CreditAdjust(user: t.hash("ada"), amount: Money("4000000000")!, reason: [])))
+            try t.accept(t.charge("ada", "4000000000"))
+        }
+        let sum = try summary(t, "ada")
+        #expect(sum.spent == .max && sum.adjusted == .max && sum.entries == 6)
+        #expect(sum.account.available == .zero)
+    }
+
     @Test func `pages tile the statement`() throws {
         let t = try TestEngine()
         defer { t.stop() }

@@ -34,6 +34,13 @@ package struct Money: Hashable, Comparable, Sendable {
         let (difference, overflow) = nanos.subtractingReportingOverflow(other.nanos)
         return overflow ? nil : Money(nanos: difference)
     }
+
+    /// Adds, and stops at the ends of 64 bits: for totals that are shown and decide nothing. A life's turnover may pass
+    /// nine billion where no balance does.
+    package mutating func addClamped(_ other: Money) {
+        let (sum, overflow) = nanos.addingReportingOverflow(other.nanos)
+        nanos = overflow ? (other.nanos < 0 ? .min : .max) : sum
+    }
 }
 
 // MARK: - Decimal text

@@ -183,11 +183,11 @@ final class History: Sendable {
         try walk(from: last) { event in
             switch event.body {
             case .holdCaptured(let capture) where capture.hold == hold:
-                result.captured += capture.amount
-                result.released += capture.released
+                result.captured.addClamped(capture.amount)
+                result.released.addClamped(capture.released)
                 if capture.final { (result.status, result.closed) = ("captured", event.time) }
             case .holdReleased(let release) where release.hold == hold:
-                result.released += release.released
+                result.released.addClamped(release.released)
                 result.status = release.reason == .voided ? "voided" : "expired"
                 result.closed = event.time
             default: break

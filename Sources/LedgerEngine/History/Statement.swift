@@ -123,21 +123,21 @@ extension Summary {
 
     fileprivate mutating func count(_ event: Event) {
         var counts = true
-        expired += event.expired
+        expired.addClamped(event.expired)
         if let charge = event.body.charge {
-            spent += charge.amount
+            spent.addClamped(charge.amount)
             add(charge.amount, to: charge.source)
         } else {
             switch event.body {
             case .userCreated(let user):
-                granted += user.bonus
+                granted.addClamped(user.bonus)
                 counts = !user.bonus.isZero
             case .creditPurchased(let purchase):
-                purchased += purchase.amount
+                purchased.addClamped(purchase.amount)
                 purchases += 1
-            case .creditGranted(let grant): granted += grant.amount
-            case .creditAdjusted(let adjust): adjusted += adjust.amount
-            case .creditRefunded(let refund): refunded += refund.amount
+            case .creditGranted(let grant): granted.addClamped(grant.amount)
+            case .creditAdjusted(let adjust): adjusted.addClamped(adjust.amount)
+            case .creditRefunded(let refund): refunded.addClamped(refund.amount)
             default: counts = !event.expired.isZero
             }
         }
@@ -150,7 +150,7 @@ extension Summary {
         if let index = billing.firstIndex(where: { $0.source == source }) {
             var total = billing.remove(at: index)
             total.count += 1
-            total.amount += amount
+            total.amount.addClamped(amount)
             billing.append(total)
         } else {
             billing.append(BillingTotal(source: source, count: 1, amount: amount))
@@ -173,7 +173,7 @@ extension Summary {
         let index = sessions.firstIndex { $0.tier == tier }!
         sessions[index].count += ended
         sessions[index].nanoseconds += Int128(usage.through.nanoseconds) - Int128(usage.from.nanoseconds)
-        sessions[index].amount += usage.amount
+        sessions[index].amount.addClamped(usage.amount)
     }
 }
 
