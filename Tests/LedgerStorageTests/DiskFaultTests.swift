@@ -139,4 +139,23 @@ struct DiskFaultTests {
         #expect(try ledger.journal.sealNext())
         #expect(try ledger.allEvents() == events)
     }
+
+    @Test func `a sealed segment or a snapshot that the disk changed on its way is never taken into use`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 24 << 10)
+        try ledger.journal.prepareSpare()
+        while ledger.journal.segmentCount < 2 { try ledger.append() }
+        let events = try ledger.allEvents()
+        disk.corruptNextWrite(to: ".sealed.tmp")
+        #expect(throws: StorageError.self) { try ledger.journal.sealNext() }
+        #expect(ledger.journal.sealedCount == 0)
+        #expect(try disk.exists(ledger.directory.segment(1)))
+        disk.corruptNextWrite(to: ".snapshot.tmp")
+        #expect(reason { () throws(StorageError) in try ledger.snapshot() } == .damagedSnapshot)
+        #expect(try disk.list(ledger.directory.snapshots).isEmpty)
+        // The next attempts succeed.
+        #expect(try ledger.journal.sealNext())
+        try ledger.snapshot()
+        #expect(try ledger.allEvents() == events)
+    }
 }

@@ -224,5 +224,23 @@ struct TornTailTests {
         let again = try ToyLedger(on: dead)
         #expect(again.digest == digest)
         #expect(again.report.tornTail?.offset == 8192)
+        // And once cut, nothing of it is left to be met behind the next, smaller batch.
+        try again.append(events: 1, ballast: 10)
+        #expect(try ToyLedger(on: dead.afterProcessDeath()).digest == again.digest)
+    }
+
+    @Test func `what a start has shown, no later crash takes back`() throws {
+        // The batch was written and never synced when the process died. The next start finds it, and shows it.
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 2)
+        disk.cutPower(atOperation: 2)
+        #expect(reasonOrNil { () throws(StorageError) in try ledger.append(events: 3) } != nil)
+        let next = disk.afterProcessDeath()
+        let again = try ToyLedger(on: next)
+        #expect(again.lastLSN == LSN(5))
+        for seed in 0..<10 {
+            #expect(try ToyLedger(on: next.afterPowerCut(seed: UInt64(seed))).lastLSN == LSN(5))
+        }
     }
 }

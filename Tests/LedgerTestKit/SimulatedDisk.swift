@@ -48,6 +48,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         var isOff = false
         var capacity: Int?
         var isReadOnly = false
+        var corruptions: [String] = []
         var log: [String] = []
     }
 
@@ -83,6 +84,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
     package func fail(operation n: Int, with code: Int32) { peek { $0.failures[$0.operations + n] = code } }
     /// At the n-th changing operation from now the power goes; 0 is at once.
     package func cutPower(atOperation n: Int) { peek { $0.powerCut = $0.operations + n } }
+    /// The next write of more than 16 bytes into a file whose path contains this arrives with one bit changed.
+    package func corruptNextWrite(to part: String) { peek { $0.corruptions.append(part) } }
     package var isOff: Bool { peek { $0.isOff } }
     /// Files may hold this many bytes in all; nil: as many as they like.
     package var capacity: Int? {
@@ -331,6 +334,10 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
             inode.cached.withUnsafeMutableBytes { all in
                 let target = UnsafeMutableRawBufferPointer(rebasing: all[offset..<(offset + count)])
                 if let bytes { target.copyMemory(from: bytes) } else { target.initializeMemory(as: UInt8.self, repeating: 0) }
+            }
+            if let corruption = world.corruptions.firstIndex(where: path.contains), bytes != nil, count > 16 {
+                world.corruptions.remove(at: corruption)
+                inode.cached[offset + count / 2] ^= 4
             }
             var sector = offset / Self.sector
             while sector * Self.sector < offset + count {
