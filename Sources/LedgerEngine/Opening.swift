@@ -185,6 +185,16 @@ struct Opening {
             reader: journal.reader, reads: reads, keys: keys, clock: clock, logger: logger, shard: state.shard,
             capacity: configuration.historyCapacity)
         history.remember(rules)
+        history.askWriter { [weak executor] query in
+            let done = Latch()
+            let batch = WorkBatch(capacity: 1) { _ in done.open() }
+            batch.append(.query(query))
+            guard mailbox.push(batch) else { return nil }
+            executor?.poke()
+            done.wait()
+            guard case .query(let result) = batch.results[0] else { return nil }
+            return result
+        }
         let committer = Committer(
             journal: journal, keys: keys, views: reads.views, onRoom: pokeWriter,
             onRules: { [weak history] in history?.remember($0) },
@@ -199,7 +209,8 @@ struct Opening {
             logger: logger, meters: committer.meters, gate: gate, nanosecondsPerEvent: nanosecondsPerEvent,
             tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
-            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, logger: logger, pokeWriter: pokeWriter)
+            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, logger: logger,
+            hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
         let started = clock.now()
         let identity = journal.directory.identity
         let parts = Writer.Parts(

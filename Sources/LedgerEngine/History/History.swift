@@ -17,6 +17,8 @@ final class History: Sendable {
     let shard: UInt16
     private let queue: ReadQueue
     private let threads: Mutex<[EngineThread]>
+    /// Asks the writer and waits for the answer; nil when the ledger is being closed.
+    private let writer = Mutex<(@Sendable (Query) -> QueryResult?)?>(nil)
     /// Every rule version that is durable: what EXPLAIN runs again.
     private let rules = Mutex<[RuleIdentity: String]>([:])
 
@@ -58,6 +60,11 @@ final class History: Sendable {
     func submit(_ request: HistoryRequest, _ completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
         queue.push(request, completion)
     }
+
+    /// Set once, before the threads start.
+    func askWriter(_ ask: @escaping @Sendable (Query) -> QueryResult?) { writer.withLock { $0 = ask } }
+
+    func ask(_ query: Query) -> QueryResult? { writer.withLock { $0 }?(query) }
 
     func remember(_ loaded: [CommitUnit.LoadedRule]) {
         rules.withLock { rules in

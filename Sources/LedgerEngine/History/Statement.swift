@@ -97,11 +97,12 @@ extension History {
     /// Sums over the entries whose effective time begins in [from, to). Cost: the user's whole thread, because an entry may
     /// count for any time before it was recorded.
     func summary(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?) throws(StorageError) -> HistoryResult {
-        guard let ordinal = reads.views.user(user), let last = reads.views.lastEvent(ordinal),
-            let view = reads.views.account(ordinal)
-        else { return .rejected(.notFound(.user)) }
+        guard let ordinal = reads.views.user(user), let standing = standing(ordinal, user) else {
+            return .rejected(.notFound(.user))
+        }
         if let from, let to, to < from { return .rejected(.invalid("FROM is after TO")) }
-        var summary = Summary(user: ordinal, from: from, to: to, account: AccountImage(view, at: clock.now()))
+        var summary = Summary(user: ordinal, from: from, to: to, account: standing.account)
+        let last = standing.lastEvent
         try walk(from: last) { event in
             if let from, event.effectiveFrom < from { return true }
             if let to, event.effectiveFrom >= to { return true }
@@ -111,6 +112,15 @@ extension History {
         summary.billing.reverse()
         summary.sessions.sort { $0.tier.rawValue < $1.tier.rawValue }
         return .summary(summary)
+    }
+
+    /// An account and the last event that made it so: from the view where that is exact, else from the writer.
+    private func standing(_ ordinal: UserOrdinal, _ user: Hash128) -> (account: AccountImage, lastEvent: LSN)? {
+        let now = clock.now()
+        guard let (view, last) = reads.views.accountAndLastEvent(ordinal) else { return nil }
+        if view.slope == 0, now < view.validUntil { return (AccountImage(view, at: now), last) }
+        if case .user(let row) = ask(.user(user)) { return (row.account, row.lastEvent) }
+        return (AccountImage(view, at: now), last)
     }
 }
 

@@ -29,6 +29,8 @@ final class Checkpoints: @unchecked Sendable {
         /// Journal bytes written when the last fold began; negative: what was there before this start.
         var bytesThen: Int64
         var wishes: [(lsn: LSN, completion: @Sendable (Result<LSN, EngineError>) -> Void)] = []
+        /// The last one failed for want of room, which made the ledger read-only: try until one comes about.
+        var isOwed = false
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
     }
@@ -91,7 +93,7 @@ final class Checkpoints: @unchecked Sendable {
             let isDue =
                 Double(tail) * nanosecondsPerEvent > Double(replayTarget.nanoseconds)
                 || bytes - state.bytesThen > max(size, Self.smallestTail)
-            guard tail > 0, isDue || !state.wishes.isEmpty else { return }
+            guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
             state.bytesThen = bytes
             state.thread?.join()  // it ended when `isRunning` went back
@@ -159,6 +161,7 @@ final class Checkpoints: @unchecked Sendable {
         if gate.setSnapshot(isFull ? "no room for a snapshot: free some space" : nil) { pokeWriter() }
         let served = state.withLock { state in
             state.isRunning = false
+            state.isOwed = isFull
             // A failure answers everybody; a success those whom it covers.
             var served = state.wishes
             if case .success = result {

@@ -15,6 +15,7 @@ final class Upkeep: @unchecked Sendable {
     private let gate: Gate
     private let logger: Logger
     private let checkpoints: Checkpoints
+    private let hasFailed: @Sendable () -> Bool
     private let pokeWriter: @Sendable () -> Void
     private let monitor = Monitor()
     private var isPoked = false
@@ -29,13 +30,14 @@ final class Upkeep: @unchecked Sendable {
 
     init(
         journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, logger: Logger,
-        pokeWriter: @escaping @Sendable () -> Void
+        hasFailed: @escaping @Sendable () -> Bool, pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
         self.clock = clock
         self.gate = gate
         self.checkpoints = checkpoints
         self.logger = logger
+        self.hasFailed = hasFailed
         self.pokeWriter = pokeWriter
         status = Mutex(ClockStatus())
     }
@@ -71,6 +73,8 @@ final class Upkeep: @unchecked Sendable {
     /// Also called once before the threads start.
     func goRound() {
         lookAtClock()
+        // After a failure nothing is written any more: the next start looks at the disk itself.
+        if hasFailed() { return }
         makeRoom()
         checkpoints.consider()
     }

@@ -117,17 +117,13 @@ final class Views: Sendable {
 
     func account(_ user: UserOrdinal) -> AccountView? {
         guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
-        return SeqLock.read(record) { record in
-            let word = record.get(1)
-            // Words of a torn read may be anything: they are only judged once the lock says they belong together.
-            return AccountView(
-                user: user, type: UserType(rawValue: UInt8(truncatingIfNeeded: word)) ?? .free,
-                state: UserState(rawValue: UInt8(truncatingIfNeeded: word >> 8)) ?? .closed,
-                paid: Money(nanos: record.getSigned(2)), promo: Money(nanos: record.getSigned(3)),
-                held: Money(nanos: record.getSigned(4)), debt: Money(nanos: record.getSigned(5)),
-                available: Money(nanos: record.getSigned(6)), asOf: Timestamp(nanoseconds: record.getSigned(7)),
-                slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)))
-        }
+        return SeqLock.read(record) { AccountView(user, $0) }
+    }
+
+    /// Both from the same store.
+    func accountAndLastEvent(_ user: UserOrdinal) -> (AccountView, LSN)? {
+        guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
+        return SeqLock.read(record) { (AccountView(user, $0), LSN($0.get(10))) }
     }
 
     /// The head of the user's thread through the journal.
@@ -186,5 +182,19 @@ final class Views: Sendable {
     @inline(__always) private func mix(_ id: PassportID) -> UInt64 {
         let product = (id.value ^ seed).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
         return (product.high ^ product.low) &* 0xD6E8_FEB8_6659_FD93
+    }
+}
+
+extension AccountView {
+    /// Words of a torn read may be anything: they are only judged once the lock says they belong together.
+    fileprivate init(_ user: UserOrdinal, _ record: AtomicRecords.Record) {
+        let word = record.get(1)
+        self.init(
+            user: user, type: UserType(rawValue: UInt8(truncatingIfNeeded: word)) ?? .free,
+            state: UserState(rawValue: UInt8(truncatingIfNeeded: word >> 8)) ?? .closed,
+            paid: Money(nanos: record.getSigned(2)), promo: Money(nanos: record.getSigned(3)),
+            held: Money(nanos: record.getSigned(4)), debt: Money(nanos: record.getSigned(5)),
+            available: Money(nanos: record.getSigned(6)), asOf: Timestamp(nanoseconds: record.getSigned(7)),
+            slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)))
     }
 }

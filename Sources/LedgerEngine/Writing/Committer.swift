@@ -85,6 +85,9 @@ final class Committer: @unchecked Sendable {
     /// The last LSN that is on disk *and* published.
     var durableLSN: LSN { LSN(durable.load(ordering: .acquiring)) }
 
+    /// Nothing waits and nothing is under way.
+    var isQuiet: Bool { monitor.withLock { !isBusy && queue.isEmpty } }
+
     var hasFailed: Bool { monitor.withLock { fault != nil } }
 
     // MARK: The writer's side

@@ -134,14 +134,14 @@ actor Writer {
         var patience: UInt64?
         if parts.gate.refusal == nil, let next = state.nextTimer { patience = parts.clock.delay(until: next) }
         guard let delay = parts.closingDelay else { return patience }
+        // What is on its way will want a closing batch as well: look again then.
+        guard parts.committer.isQuiet else { return min(patience ?? .max, delay) }
         let since = parts.committer.meters.uncovered.load(ordering: .relaxed)
         guard since != 0 else { return patience }
         let passed = MonotonicTime.now &- since
-        if passed >= delay {
-            parts.committer.writeClosing(at: parts.clock.now())
-            return patience
-        }
-        return min(patience ?? .max, delay - passed)
+        guard passed >= delay else { return min(patience ?? .max, delay - passed) }
+        parts.committer.writeClosing(at: parts.clock.now())
+        return patience
     }
 
     /// The journal failed: nothing that waits was decided, but nobody need know that much.
@@ -182,21 +182,24 @@ actor Writer {
         }
     }
 
+    /// Decides items until there are no more or the unit is full. A batch belongs to the unit that has its last item.
     private func work(_ unit: CommitUnit, _ refusal: String?) {
         var items = 0
-        while nextTaken < taken.count, items < Self.itemsPerUnit, unit.events.bytes.count < CommitUnit.target {
+        var began = MonotonicTime.now
+        while nextTaken < taken.count {
             let batch = taken[nextTaken]
-            nextTaken += 1
-            items += batch.items.count
-            var began = MonotonicTime.now
-            for index in batch.items.indices {
+            while batch.results.count < batch.items.count {
+                guard items < Self.itemsPerUnit, unit.events.bytes.count < CommitUnit.target else { return }
+                let index = batch.results.count
                 let result = answer(batch.items[index], unit, refusal)
                 unit.endGroup()
                 let ended = MonotonicTime.now
                 note(batch.items[index], result, took: ended &- began, at: unit.time)
                 began = ended
                 batch.results.append(result)
+                items += 1
             }
+            nextTaken += 1
             unit.batches.append(batch)
         }
     }
