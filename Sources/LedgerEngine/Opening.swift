@@ -54,7 +54,8 @@ struct Opening {
         }
 
         let views = Views(seed: state.names.hash(Names.Space.key, ["views"]).high)
-        let reads = ReadPath(views: views, pepper: pepper, keys: keys)
+        let reads = ReadPath(
+            views: views, pepper: pepper, keys: keys, passportUse: PassportUse(disk, directory: configuration.path))
         publish(state, in: views, at: clock.now())
         let rules = ruleBook(state)
         let parts = assemble(
@@ -209,7 +210,7 @@ struct Opening {
             logger: logger, meters: committer.meters, gate: gate, nanosecondsPerEvent: nanosecondsPerEvent,
             tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
-            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, logger: logger,
+            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse, logger: logger,
             hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
         let started = clock.now()
         let identity = journal.directory.identity

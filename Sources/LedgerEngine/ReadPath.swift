@@ -8,8 +8,10 @@ package final class ReadPath: Sendable {
     private let keys: KeyStore
     private let userRequests = RequestMeter()
     private let passportRequests = RequestMeter()
+    let passportUse: PassportUse
 
-    init(views: Views, pepper: Pepper, keys: KeyStore) {
+    init(views: Views, pepper: Pepper, keys: KeyStore, passportUse: PassportUse) {
+        self.passportUse = passportUse
         self.views = views
         self.pepper = pepper
         self.keys = keys
@@ -49,13 +51,16 @@ package final class ReadPath: Sendable {
                 if own != Limits.none { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }
                 return .rejected(.limit(.requestsPerHour, limit))
             }
+            passportUse.note(verified.passport.ordinal, at: now)
             return .valid(verified)
         }
     }
 
     /// AUTH: as `verify`, but counts against no limit, and lets a suspended user in (to read).
     package func authenticate(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
-        admitted(check(proof, views.passport(proof.id), views.account, at: now))
+        let result = admitted(check(proof, views.passport(proof.id), views.account, at: now))
+        if case .valid(let verified) = result { passportUse.note(verified.passport.ordinal, at: now) }
+        return result
     }
 
     /// Whether a passport that was authenticated before still holds: every command asks this again for its connection.

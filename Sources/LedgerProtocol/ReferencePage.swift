@@ -159,6 +159,7 @@ package enum ReferencePage {
         ("held", "credit that is reserved"), ("hold", "the hold's id"), ("id", "what this made or ended"),
         ("inputs", "what the rule was given"), ("instance", "the instance's name"), ("kind", "what kind it is"),
         ("last_four", "the secret's last four characters"), ("last_heard", "the last heartbeat"),
+        ("last_used", "the last AUTH, VERIFY or ADMIT with it: a hint, null when unknown"),
         ("lease_until", "until when credit is held for it"), ("limit", "the limit's name"), ("list", "the list rate, a memo"),
         ("list_rate", "the rate of the price list, a memo"), ("loaded", "when the version was journaled"),
         ("lot", "the lot's id"), ("lots", "what was burned"), ("lsn", "the number of the event"),

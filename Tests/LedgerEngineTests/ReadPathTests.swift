@@ -1,4 +1,5 @@
 import LedgerCore
+import LedgerStorage
 import Testing
 
 @testable import LedgerEngine
@@ -39,6 +40,28 @@ import Testing
         #expect(verified.available == Money("12.00"))
         #expect(t.engine.reads.userID(verified.passport.user) == "ada")
         #expect(t.engine.reads.email(verified.passport.user) == Array("ada@example.org".utf8))
+    }
+
+    @Test func `the last use of a passport is a hint that survives a clean stop, and whose loss harms nobody`() throws {
+        let disk = MemoryDisk()
+        var t = try TestEngine(disk: disk)
+        let secret = try passport(t, "ada")
+        func lastUsed() throws -> Timestamp {
+            guard case .passport(let row) = t.read(.passport(secret.id)) else { throw Unexpected("no passport") }
+            return row.lastUsed
+        }
+        #expect(try lastUsed() == .distantPast)
+        #expect(code(t.engine.reads.verify(t.engine.reads.proof(of: secret), at: TestEngine.noon)) == "OK")
+        #expect(try lastUsed() == TestEngine.noon)
+        t.stop()
+        t = try TestEngine(disk: disk)
+        #expect(try lastUsed() == TestEngine.noon)
+        t.stop()
+        let file = try disk.open("/ledger/last-used", .readWrite)
+        try [UInt8(0xFF)].withUnsafeBytes { try file.write($0, at: 9) }
+        t = try TestEngine(disk: disk)
+        #expect(try lastUsed() == .distantPast)
+        t.stop()
     }
 
     @Test func `wrong, unknown, expired and revoked passports get one and the same answer`() throws {

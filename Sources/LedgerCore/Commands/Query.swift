@@ -82,6 +82,8 @@ package struct PassportRow: Sendable {
     package var expires: Timestamp
     package var revoked: Bool
     package var rate: UInt32
+    /// A hint that the ledger does not keep: whoever answers fills it in. `.distantPast`: unknown.
+    package var lastUsed = Timestamp.distantPast
 }
 
 package struct LotRow: Sendable {

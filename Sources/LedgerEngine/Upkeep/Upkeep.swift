@@ -16,6 +16,8 @@ final class Upkeep: @unchecked Sendable {
     private let logger: Logger
     private let checkpoints: Checkpoints
     private let hasFailed: @Sendable () -> Bool
+    private let passportUse: PassportUse
+    private var rounds = 0
     private let pokeWriter: @Sendable () -> Void
     private let monitor = Monitor()
     private var isPoked = false
@@ -29,13 +31,14 @@ final class Upkeep: @unchecked Sendable {
     private static let scarce = 6
 
     init(
-        journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, logger: Logger,
-        hasFailed: @escaping @Sendable () -> Bool, pokeWriter: @escaping @Sendable () -> Void
+        journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, passportUse: PassportUse,
+        logger: Logger, hasFailed: @escaping @Sendable () -> Bool, pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
         self.clock = clock
         self.gate = gate
         self.checkpoints = checkpoints
+        self.passportUse = passportUse
         self.logger = logger
         self.hasFailed = hasFailed
         self.pokeWriter = pokeWriter
@@ -68,6 +71,7 @@ final class Upkeep: @unchecked Sendable {
         }
         thread?.join()
         thread = nil
+        passportUse.save()
     }
 
     /// Also called once before the threads start.
@@ -77,6 +81,8 @@ final class Upkeep: @unchecked Sendable {
         if hasFailed() { return }
         makeRoom()
         checkpoints.consider()
+        rounds += 1
+        if rounds % 60 == 0 { passportUse.save() }
     }
 
     private func lookAtClock() {

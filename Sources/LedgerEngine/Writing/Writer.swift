@@ -247,7 +247,7 @@ actor Writer {
         case .verify(let proof):
             return .verified(verify(proof, at: unit.time))
         case .query(let query):
-            return .query(state.read(query, at: unit.time))
+            return .query(withLastUse(state.read(query, at: unit.time)))
         case .quote(let user, let tier, let duration):
             return quote(user, tier, duration, at: unit.time)
         case .barrier:
@@ -305,6 +305,20 @@ actor Writer {
     }
 
     // MARK: Passports
+
+    /// Adds what the ledger itself does not know.
+    private func withLastUse(_ result: QueryResult) -> QueryResult {
+        func add(_ row: PassportRow) -> PassportRow {
+            var row = row
+            row.lastUsed = parts.reads.passportUse.lastUse(row.ordinal)
+            return row
+        }
+        switch result {
+        case .passport(let row): return .passport(add(row))
+        case .passports(let rows, let next): return .passports(rows.map(add), next: next)
+        default: return result
+        }
+    }
 
     private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
         let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }

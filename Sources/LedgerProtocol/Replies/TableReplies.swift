@@ -89,7 +89,7 @@ extension ReplyEncoder {
     }
 
     private func passport(_ row: PassportRow, _ writer: inout RESPWriter) {
-        writer.map(10)
+        writer.map(11)
         writer.pair("passport", row.id)
         writer.pair("user", row.userID)
         writer.pair("name", row.name)
@@ -100,6 +100,7 @@ extension ReplyEncoder {
         writer.pair("revoked", flag: row.revoked)
         writer.pair("rate", rateLimit: row.rate)
         writer.pair("last_four", lastFour: row.lastFour)
+        writer.pair("last_used", row.lastUsed)
     }
 
     private func lot(_ row: LotRow, _ writer: inout RESPWriter) {

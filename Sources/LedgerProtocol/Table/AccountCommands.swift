@@ -75,7 +75,7 @@ extension CommandTable {
         CommandSpec(
             .passportList, "PASSPORT LIST", .passport, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's passports, newest first; never their secrets.",
-            reply: .page(["passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "last_four"]),
+            reply: .page(["passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "last_four", "last_used"]),
             examples: ["PASSPORT LIST u_ada"]),
         CommandSpec(
             .passportRevoke, "PASSPORT REVOKE", .passport, .adminAll, .write, [.need("passport", .passport)], key: true,

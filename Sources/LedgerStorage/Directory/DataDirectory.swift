@@ -15,6 +15,7 @@ package import LedgerCore
 //          00000000000000012345.snapshot     the state at that LSN (SnapshotFormat)
 //        keys                        one key for each user's personal text (KeyStore)
 //        pepper  pepper.check        the server's secret, and how to recognise it (Pepper)
+//        last-used                   when passports were last used: a hint of the engine, no part of the ledger
 //
 // `*.tmp` is a file that was never finished; opening the directory removes it. Directories are 0700, files 0600.
 //

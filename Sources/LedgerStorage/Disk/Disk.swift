@@ -84,7 +84,7 @@ extension DiskFile {
 
 extension Disk {
     /// The whole of a small file; nil where there is none.
-    func contents(of path: String, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
+    package func contents(of path: String, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
         let file: any DiskFile
         do throws(StorageError) {
             file = try open(path, .read)
