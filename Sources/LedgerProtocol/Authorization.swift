@@ -65,7 +65,9 @@ package enum Authorization {
             let missing = permissions.subtracting(rights.permissions).text
             return .denied("this passport can't issue what it does not have: \(missing)")
         }
-        guard scope == .own || rights.scope == .all else { return .denied("this passport can't issue scope all: it has scope own") }
+        guard scope == .own || rights.scope == .all else {
+            return .denied("this passport can't issue scope all: it has scope own")
+        }
         return nil
     }
 

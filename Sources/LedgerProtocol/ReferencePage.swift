@@ -2,7 +2,8 @@
 /// repository; run that test with `FLORIN_WRITE_REFERENCE=1` to write the page anew.
 package enum ReferencePage {
     package static var markdown: String {
-        ([opening, notation, errors].joined(separator: "\n") + CommandSpec.Group.allCases.map(chapter).joined() + absent + glossary)
+        ([opening, notation, errors].joined(separator: "\n") + CommandSpec.Group.allCases.map(chapter).joined() + absent
+            + glossary)
     }
 
     private static let opening = """
@@ -132,7 +133,8 @@ package enum ReferencePage {
 
     private static var absent: String {
         "\n## Not in this version\n\nThese answer a clear error: "
-            + CommandTable.absent.map { "`\($0.name)`" }.joined(separator: ", ") + "; and `CAP_DAY`, `CAP_MONTH` of `PASSPORT CREATE`.\n"
+            + CommandTable.absent.map { "`\($0.name)`" }.joined(separator: ", ")
+            + "; and `CAP_DAY`, `CAP_MONTH` of `PASSPORT CREATE`.\n"
     }
 
     // MARK: Fields of answers
@@ -149,7 +151,8 @@ package enum ReferencePage {
         ("captured", "what was charged from the hold"), ("cost", "the list price"), ("created", "when it was created"),
         ("credits", "credit that was bought, debt repaid included"), ("current_balance", "available, now"),
         ("deadline", "when an exhausting session is stopped"), ("debt", "what the user owes"),
-        ("description", "free text"), ("effective", "when it may first be spent"), ("email", "the user's e-mail address"),
+        ("description", "free text"), ("effective", "when it may first be spent"),
+        ("email", "the user's e-mail address"),
         ("empty_at", "when credit runs out if nothing changes"), ("ended", "when the session ended"),
         ("enough", "1 when available covers the amount"), ("entries", "how many entries were counted"),
         ("expired", "credit that had expired while it was held, and is gone"),
@@ -160,14 +163,17 @@ package enum ReferencePage {
         ("inputs", "what the rule was given"), ("instance", "the instance's name"), ("kind", "what kind it is"),
         ("last_four", "the secret's last four characters"), ("last_heard", "the last heartbeat"),
         ("last_used", "the last AUTH, VERIFY or ADMIT with it: a hint, null when unknown"),
-        ("lease_until", "until when credit is held for it"), ("limit", "the limit's name"), ("list", "the list rate, a memo"),
+        ("lease_until", "until when credit is held for it"), ("limit", "the limit's name"),
+        ("list", "the list rate, a memo"),
         ("list_rate", "the rate of the price list, a memo"), ("loaded", "when the version was journaled"),
         ("lot", "the lot's id"), ("lots", "what was burned"), ("lsn", "the number of the event"),
         ("method", "how it was paid"), ("mode", "standalone"), ("modules", "none"), ("name", "its name"),
         ("overdraft", "the most that can be spent beyond credit"), ("owed", "the part of the amount that became debt"),
-        ("paid", "lots that were bought"), ("parent", "the lot whose fate it shares"), ("passes", "1 when it may be activated"),
+        ("paid", "lots that were bought"), ("parent", "the lot whose fate it shares"),
+        ("passes", "1 when it may be activated"),
         ("passport", "the passport's public id"), ("permissions", "like read,write"), ("pinned", "held of the lot"),
-        ("placed", "when the hold was placed"), ("posted", "charged in all its life"), ("prices", "type → what → price"),
+        ("placed", "when the hold was placed"), ("posted", "charged in all its life"),
+        ("prices", "type → what → price"),
         ("priority", "smaller burns first"), ("promo", "lots that were not bought"), ("proof", "asking the rule again"),
         ("proto", "2 or 3"), ("public", "1 when everybody may buy it"), ("purchases", "how many there were"),
         ("rate", "USD per hour, or per GB-month; of a passport: requests per hour"),
@@ -181,12 +187,15 @@ package enum ReferencePage {
         ("seconds", "how long, exact"), ("secret", "the passport's secret: shown here once"),
         ("segments", "postings of the session"), ("server", "florin"), ("session", "the session's id"),
         ("sessions", "open sessions"), ("sessions_by_tier", "tier → count, seconds, amount"),
-        ("sha256", "the rule's identity"), ("source", "the revenue account, or where credit came from; of a rule: its text"),
+        ("sha256", "the rule's identity"),
+        ("source", "the revenue account, or where credit came from; of a rule: its text"),
         ("space", "the space's id"), ("spent_by_source", "source → count, amount"), ("started", "when it began"),
-        ("state", "active, suspended, banned or closed"), ("status", "active, exhausting, closed; of a hold: open, captured, voided, expired"),
+        ("state", "active, suspended, banned or closed"),
+        ("status", "active, exhausting, closed; of a hold: open, captured, voided, expired"),
         ("storage", "the resource's name"), ("tier", "small, medium, large or gpu"), ("time", "when it was recorded"),
         ("to", "until when it counts"), ("total", "all together"), ("total_adjusted", "adjustments, with their sign"),
-        ("total_expired", "credit that expired"), ("total_granted", "credit given: sign-up, bonus, promo, compensation"),
+        ("total_expired", "credit that expired"),
+        ("total_granted", "credit given: sign-up, bonus, promo, compensation"),
         ("total_purchased", "credit bought"), ("total_refunded", "charges given back"), ("total_spent", "charges"),
         ("ttl_end", "when it ends at the latest"), ("type", "the user's type; of a row: credit or debit"),
         ("user", "the user's id"), ("value", "the new value"), ("version", "the version's number"),

@@ -91,7 +91,9 @@ struct AuthorizationTests {
     private static let mine = UserOrdinal(5)
     private static let columns: [(Permissions, String)] = [(.read, "R"), (.write, "W"), (.billing, "B"), (.admin, "A")]
 
-    private static func may(_ id: CommandID, _ permissions: Permissions, _ scope: Scope, _ owner: Authorization.Owner) -> Bool {
+    private static func may(_ id: CommandID, _ permissions: Permissions, _ scope: Scope, _ owner: Authorization.Owner)
+        -> Bool
+    {
         let rights = Authorization.Rights(permissions: permissions, scope: scope, user: mine)
         return Authorization.refusal(id, rights, owner: owner) == nil
     }
@@ -116,13 +118,16 @@ struct AuthorizationTests {
     @Test func `permissions add up and imply nothing`() {
         for spec in CommandTable.specs {
             for scope in Scope.allCases {
-                for owner in [Authorization.Owner.nobody, .unknown, .undetermined, .user(Self.mine), .user(UserOrdinal(6))] {
+                for owner in [
+                    Authorization.Owner.nobody, .unknown, .undetermined, .user(Self.mine), .user(UserOrdinal(6)),
+                ] {
                     for bits in 0..<UInt8(16) {
                         let set = Permissions(rawValue: bits)
                         let parts = Self.columns.map(\.0).filter { set.contains($0) }
                         let byParts = parts.contains { Self.may(spec.id, $0, scope, owner) }
                         let byNothing = Self.may(spec.id, [], scope, owner)
-                        #expect(Self.may(spec.id, set, scope, owner) == (byParts || byNothing), "\(spec.name) \(set.text)")
+                        #expect(
+                            Self.may(spec.id, set, scope, owner) == (byParts || byNothing), "\(spec.name) \(set.text)")
                     }
                 }
             }
@@ -144,7 +149,8 @@ struct AuthorizationTests {
         for spec in CommandTable.specs {
             for bits in 0..<UInt8(16) {
                 for scope in Scope.allCases {
-                    let rights = Authorization.Rights(permissions: Permissions(rawValue: bits), scope: scope, user: Self.mine)
+                    let rights = Authorization.Rights(
+                        permissions: Permissions(rawValue: bits), scope: scope, user: Self.mine)
                     if Authorization.refusal(spec.id, rights, owner: .user(Self.mine)) == nil {
                         #expect(Authorization.mayAsk(spec.id, rights) == nil, "\(spec.name)")
                     }
@@ -162,7 +168,9 @@ struct AuthorizationTests {
     @Test func `nobody issues more than he holds`() {
         let some = Authorization.Rights(permissions: [.read, .admin], scope: .all, user: Self.mine)
         #expect(Authorization.refusal(toIssue: .read, .all, by: some) == nil)
-        #expect(Authorization.refusal(toIssue: [.read, .billing], .own, by: some)?.text == "this passport can't issue what it does not have: billing")
+        #expect(
+            Authorization.refusal(toIssue: [.read, .billing], .own, by: some)?.text
+                == "this passport can't issue what it does not have: billing")
         let own = Authorization.Rights(permissions: .all, scope: .own, user: Self.mine)
         #expect(Authorization.refusal(toIssue: .read, .all, by: own)?.code == "NOPERM")
         #expect(Authorization.refusal(toIssue: .read, .own, by: own) == nil)
@@ -171,9 +179,13 @@ struct AuthorizationTests {
     @Test func `refusals say what is missing`() {
         let reader = Authorization.Rights(permissions: .read, scope: .own, user: Self.mine)
         #expect(Authorization.refusal(.creditCharge, nil, owner: .unknown)?.code == "NOAUTH")
-        #expect(Authorization.refusal(.creditCharge, reader, owner: .unknown)?.text == "CREDIT CHARGE needs a passport with permission write")
+        #expect(
+            Authorization.refusal(.creditCharge, reader, owner: .unknown)?.text
+                == "CREDIT CHARGE needs a passport with permission write")
         let writer = Authorization.Rights(permissions: .write, scope: .own, user: Self.mine)
-        #expect(Authorization.refusal(.creditCharge, writer, owner: .unknown)?.text == "CREDIT CHARGE needs a passport with scope all")
+        #expect(
+            Authorization.refusal(.creditCharge, writer, owner: .unknown)?.text
+                == "CREDIT CHARGE needs a passport with scope all")
         #expect(
             Authorization.refusal(.creditBalance, reader, owner: .unknown)?.text
                 == "CREDIT BALANCE: a passport of scope own reads its own user only")

@@ -16,7 +16,9 @@ struct CommandTableTests {
 
     @Test func `a command is found whatever its case`() throws {
         for spec in CommandTable.specs {
-            for name in [spec.name, spec.name.lowercased(), String(spec.name.prefix(2)) + spec.name.dropFirst(2).lowercased()] {
+            for name in [
+                spec.name, spec.name.lowercased(), String(spec.name.prefix(2)) + spec.name.dropFirst(2).lowercased(),
+            ] {
                 let id = try Words.with(words(name)) { words throws(CommandError) in try CommandTable.find(words) }
                 #expect(id == spec.id, "\(name)")
             }
@@ -62,15 +64,30 @@ struct CommandTableTests {
         ("COMMAND GETKEYS x", "ERR unknown command 'COMMAND GETKEYS': COMMAND has COUNT, INFO, DOCS, LIST"),
         ("CONFIG SET save x", "ERR unknown command 'CONFIG SET'; did you mean CONFIG GET?"),
         ("\(secret) x", "ERR unknown command (63 bytes, not shown); HELP lists all"),
-        ("MULTI", "ERR MULTI: transactions are not available in this version; with redis-py use pipeline(transaction=False)"),
-        ("exec", "ERR EXEC: transactions are not available in this version; with redis-py use pipeline(transaction=False)"),
+        (
+            "MULTI",
+            "ERR MULTI: transactions are not available in this version; with redis-py use pipeline(transaction=False)"
+        ),
+        (
+            "exec",
+            "ERR EXEC: transactions are not available in this version; with redis-py use pipeline(transaction=False)"
+        ),
         ("EVAL x 0", "ERR EVAL is not available in this version"),
         ("PAYMENT REFUND x", "ERR PAYMENT is not available in this version"),
         ("RULE SHADOW x", "ERR RULE SHADOW is not available in this version"),
-        ("SESSION RETIER s large", "ERR SESSION RETIER is not available in this version; STOP the session and START another"),
-        ("USER DELETE u", "ERR USER DELETE is not available in this version; USER SET <user> STATE closed ends an account"),
+        (
+            "SESSION RETIER s large",
+            "ERR SESSION RETIER is not available in this version; STOP the session and START another"
+        ),
+        (
+            "USER DELETE u",
+            "ERR USER DELETE is not available in this version; USER SET <user> STATE closed ends an account"
+        ),
         ("PASSPORT CREATE u n read CAP_DAY 5", "ERR CAP_DAY is not available in this version: spend caps come later"),
-        ("PASSPORT CREATE u n read CAP_MONTH 5", "ERR CAP_MONTH is not available in this version: spend caps come later"),
+        (
+            "PASSPORT CREATE u n read CAP_MONTH 5",
+            "ERR CAP_MONTH is not available in this version: spend caps come later"
+        ),
     ])
     func `a name that is none of ours says what it may have meant`(line: String, expected: String) {
         #expect(failure(line) == expected)

@@ -13,7 +13,10 @@ struct FieldCursorTests {
             var slow = RESPWriter(version: version)
             plain(&slow)
             let same = fast.bytes == slow.bytes
-            #expect(same, "\(what): \(String(decoding: fast.bytes, as: UTF8.self)) and \(String(decoding: slow.bytes, as: UTF8.self))")
+            #expect(
+                same,
+                "\(what): \(String(decoding: fast.bytes, as: UTF8.self)) and \(String(decoding: slow.bytes, as: UTF8.self))"
+            )
         }
     }
 
@@ -23,14 +26,18 @@ struct FieldCursorTests {
         var list: [Int64] = [0, 1, 9, 10, 99, 100, 1_000_000_000, 999_999_999, 1_000_000_001, .max, .min, .min + 1]
         for bits in 1..<63 {
             let value = Int64.random(in: 0..<(1 << Int64(bits)), using: &random)
-            list += [value, -value, value / 1000 * 1000, value / 1_000_000_000 * 1_000_000_000, -(value / 10_000_000 * 10_000_000)]
+            list += [
+                value, -value, value / 1000 * 1000, value / 1_000_000_000 * 1_000_000_000,
+                -(value / 10_000_000 * 10_000_000),
+            ]
         }
         return list
     }
 
     @Test func `money, sizes and integers`() {
         for value in numbers {
-            compare("money \(value)", cursor: { $0.money(Money(nanos: value)) }, plain: { $0.money(Money(nanos: value)) })
+            compare(
+                "money \(value)", cursor: { $0.money(Money(nanos: value)) }, plain: { $0.money(Money(nanos: value)) })
             compare("seconds \(value)", cursor: { $0.thin(value, digits: 9) }, plain: { $0.thin(value, digits: 9) })
             compare("gigabytes \(value)", cursor: { $0.thin(value, digits: 3) }, plain: { $0.thin(value, digits: 3) })
             compare("integer \(value)", cursor: { $0.integer(value) }, plain: { $0.integer(value) })
@@ -38,10 +45,14 @@ struct FieldCursorTests {
     }
 
     @Test func `times`() {
-        let edges: [Int64] = [0, -1, 1, 999_999_999, 1_000_000_000, -1_000_000_000, 951_782_400_000_000_000, 4_107_542_399_999_999_999]
+        let edges: [Int64] = [
+            0, -1, 1, 999_999_999, 1_000_000_000, -1_000_000_000, 951_782_400_000_000_000, 4_107_542_399_999_999_999,
+        ]
         for value in numbers + edges {
             let time = Timestamp(nanoseconds: value)
-            guard time != .never, time.nanoseconds > -9_000_000_000_000_000_000, time.nanoseconds < 9_000_000_000_000_000_000 else { continue }
+            guard time != .never, time.nanoseconds > -9_000_000_000_000_000_000,
+                time.nanoseconds < 9_000_000_000_000_000_000
+            else { continue }
             compare("time \(value)", cursor: { $0.instant(time) }, plain: { $0.instant(time) })
         }
     }
@@ -58,7 +69,9 @@ struct FieldCursorTests {
     @Test func `texts of every length, maps, null`() {
         for count in [0, 1, 9, 10, 64, 99, 100, 512] {
             let text = [UInt8](repeating: 0x61, count: count)
-            compare("text of \(count)", cursor: { writer in text.withUnsafeBytes { writer.bulk($0) } }, plain: { $0.bulk(text) })
+            compare(
+                "text of \(count)", cursor: { writer in text.withUnsafeBytes { writer.bulk($0) } },
+                plain: { $0.bulk(text) })
         }
         for count in [0, 1, 4, 5, 20, 50] {
             compare("map of \(count)", cursor: { $0.map(count) }, plain: { $0.map(count) })
@@ -66,7 +79,12 @@ struct FieldCursorTests {
         compare("null", cursor: { $0.null() }, plain: { $0.null() })
         for bits in 0..<UInt8(16) {
             let set = Permissions(rawValue: bits)
-            compare("permissions", cursor: { $0.pair("p", set) }, plain: { $0.key("p"); $0.bulk(set.text) })
+            compare(
+                "permissions", cursor: { $0.pair("p", set) },
+                plain: {
+                    $0.key("p")
+                    $0.bulk(set.text)
+                })
         }
     }
 
@@ -79,7 +97,10 @@ struct FieldCursorTests {
         let longest = ShortText(String(repeating: "x", count: 64))!
         var names = ReceiptNames(user: longest, email: [UInt8](repeating: 0x61, count: 512))
         for (id, event) in Samples.receipts {
-            let size = wire { encoder.receipt(event, replayed: false, names: names, secret: [UInt8](repeating: 0x61, count: 63), to: &$0) }
+            let size = wire {
+                encoder.receipt(
+                    event, replayed: false, names: names, secret: [UInt8](repeating: 0x61, count: 63), to: &$0)
+            }
             #expect(size.utf8.count < FieldCursor.room - 600, "\(id)")
         }
         names.email = nil

@@ -12,7 +12,8 @@ struct IdempotencyTests {
     @Test func `the same request has the same identity, however it is written`() throws {
         let first = try key("CREDIT CHARGE u 25 api OVER DESCRIPTION x KEY k")
         for line in [
-            "credit charge u 25.00 api KEY k over description x", "CREDIT CHARGE u 25.000000000 api DESCRIPTION x KEY k OVER",
+            "credit charge u 25.00 api KEY k over description x",
+            "CREDIT CHARGE u 25.000000000 api DESCRIPTION x KEY k OVER",
         ] {
             #expect(try key(line) == first, "\(line)")
         }
@@ -49,13 +50,18 @@ struct IdempotencyTests {
                 != key("CREDIT GRANT u 1 REASON R EXPIRES 2027-01-01 KEY k").arguments)
     }
 
-    @Test func `words of closed lists, times, durations, sizes and lists of permissions are compared by meaning`() throws {
+    @Test func `words of closed lists, times, durations, sizes and lists of permissions are compared by meaning`()
+        throws
+    {
         for (a, b) in [
             ("SESSION START s u small TTL 60m KEY k", "SESSION START s u SMALL TTL 1h KEY k"),
             ("STORAGE CREATE u r bucket 1 KEY k", "STORAGE CREATE u r BUCKET 1.000 KEY k"),
             ("PASSPORT CREATE u n read,write KEY k", "PASSPORT CREATE u n WRITE,read KEY k"),
             ("RULE ACTIVATE storage 2 AT 2026-01-01 KEY k", "RULE ACTIVATE Storage 2 AT 1767225600 KEY k"),
-            ("SESSION RECORD s u gpu FROM 0 TO 60 KEY k", "SESSION RECORD s u gpu TO 60.0 FROM 1970-01-01T00:00:00Z KEY k"),
+            (
+                "SESSION RECORD s u gpu FROM 0 TO 60 KEY k",
+                "SESSION RECORD s u gpu TO 60.0 FROM 1970-01-01T00:00:00Z KEY k"
+            ),
         ] {
             #expect(try key(a) == key(b), "\(a)")
         }

@@ -103,20 +103,25 @@ struct LocalReplyTests {
 
     @Test func `CLIENT INFO has every field that redis-py makes a number of`() {
         let client = ClientReply(
-            id: 7, address: "127.0.0.1:5", localAddress: "127.0.0.1:7411", name: "w1", library: "redis-py", libraryVersion: "5.0",
+            id: 7, address: "127.0.0.1:5", localAddress: "127.0.0.1:7411", name: "w1", library: "redis-py",
+            libraryVersion: "5.0",
             age: 1, idle: 0, user: "ada")
         let text = value(.v2) { encoder.clientInfo(client, to: &$0) }.string ?? ""
         let fields = Dictionary(
-            uniqueKeysWithValues: text.split(separator: "\n")[0].split(separator: " ").map { field -> (String, String) in
+            uniqueKeysWithValues: text.split(separator: "\n")[0].split(separator: " ").map {
+                field -> (String, String) in
                 let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
                 return (parts[0], parts[1])
             })
         for name in [
-            "id", "age", "idle", "db", "sub", "psub", "multi", "qbuf", "qbuf-free", "obl", "argv-mem", "oll", "omem", "tot-mem",
+            "id", "age", "idle", "db", "sub", "psub", "multi", "qbuf", "qbuf-free", "obl", "argv-mem", "oll", "omem",
+            "tot-mem",
         ] {
             #expect(Int(fields[name] ?? "") != nil, "\(name)")
         }
-        #expect(fields["name"] == "w1" && fields["user"] == "ada" && fields["lib-name"] == "redis-py" && fields["resp"] == "2")
+        #expect(
+            fields["name"] == "w1" && fields["user"] == "ada" && fields["lib-name"] == "redis-py"
+                && fields["resp"] == "2")
     }
 
     @Test func `TIME is seconds and microseconds`() {

@@ -7,7 +7,8 @@ import Testing
 /// What good commands become. (What bad ones are told: RefusalTests.)
 struct ParsingTests {
     @Test func `a charge`() throws {
-        guard case .creditCharge(let it) = try mutation("credit charge u_1 0.0375 api:v2 OVER description \"3 calls\"") else {
+        guard case .creditCharge(let it) = try mutation("credit charge u_1 0.0375 api:v2 OVER description \"3 calls\"")
+        else {
             throw CommandError.invalid("not a charge")
         }
         #expect(it.user == names.user("u_1"))
@@ -25,7 +26,8 @@ struct ParsingTests {
     }
 
     @Test func `a user with an id of its own, and one without`() throws {
-        guard case .userCreate(let it) = try mutation("USER CREATE ada@example.com ID ada NAME \"Ada L.\" TYPE PRO") else {
+        guard case .userCreate(let it) = try mutation("USER CREATE ada@example.com ID ada NAME \"Ada L.\" TYPE PRO")
+        else {
             throw CommandError.invalid("not a creation")
         }
         #expect(it.id == "ada" && it.type == .pro)
@@ -39,18 +41,22 @@ struct ParsingTests {
     }
 
     @Test func `a user is changed in one thing`() throws {
-        guard case .userSet(let it) = try mutation("USER SET ada STATE suspended"), case .state(.suspended) = it.change else {
+        guard case .userSet(let it) = try mutation("USER SET ada STATE suspended"), case .state(.suspended) = it.change
+        else {
             throw CommandError.invalid("not a change of state")
         }
-        guard case .userSet(let name) = try mutation("USER SET ada NAME \"\""), case .name(let text) = name.change else {
+        guard case .userSet(let name) = try mutation("USER SET ada NAME \"\""), case .name(let text) = name.change
+        else {
             throw CommandError.invalid("not a change of name")
         }
         #expect(text.isEmpty)
     }
 
     @Test func `a passport`() throws {
-        guard case .passportCreate(let it) = try parse(
-            "PASSPORT CREATE ada \"My API Key\" billing,READ SCOPE all EXPIRES 2027-01-01 RATE 100").ask
+        guard
+            case .passportCreate(let it) = try parse(
+                "PASSPORT CREATE ada \"My API Key\" billing,READ SCOPE all EXPIRES 2027-01-01 RATE 100"
+            ).ask
         else { throw CommandError.invalid("not a passport") }
         #expect(it.user == names.user("ada") && it.name == "My API Key")
         #expect(it.permissions == [.read, .billing] && it.scope == .all)
@@ -63,7 +69,8 @@ struct ParsingTests {
     }
 
     @Test func `rotation and revocation`() throws {
-        guard case .passportRotate(let id, let overlap) = try parse("PASSPORT ROTATE 0Ab3dE6gH9 OVERLAP 1.5h").ask else {
+        guard case .passportRotate(let id, let overlap) = try parse("PASSPORT ROTATE 0Ab3dE6gH9 OVERLAP 1.5h").ask
+        else {
             throw CommandError.invalid("not a rotation")
         }
         #expect(id.text == "0Ab3dE6gH9" && overlap == .minutes(90))
@@ -82,8 +89,10 @@ struct ParsingTests {
         #expect(it.text.string == secret && it.passport.text == "0Ab3dE6gH9" && permission == .write)
         #expect("\(it)" == "fl_0Ab3dE6gH9_(hidden)")
 
-        guard case .admit(let other, let start) = try parse(
-            "SESSION ADMIT \(secret) job-1 GPU HEARTBEAT 30s TTL 8h RESERVE full").ask
+        guard
+            case .admit(let other, let start) = try parse(
+                "SESSION ADMIT \(secret) job-1 GPU HEARTBEAT 30s TTL 8h RESERVE full"
+            ).ask
         else { throw CommandError.invalid("not an admission") }
         #expect(other == it)
         #expect(start.session == "job-1" && start.tier == .gpu && start.reserveFull)
@@ -108,8 +117,9 @@ struct ParsingTests {
     }
 
     @Test func `usage measured elsewhere`() throws {
-        guard case .sessionRecord(let it) = try mutation(
-            "SESSION RECORD nasa:17 7 gpu FROM 749458803 TO 1993-10-01T08:00:03.5Z")
+        guard
+            case .sessionRecord(let it) = try mutation(
+                "SESSION RECORD nasa:17 7 gpu FROM 749458803 TO 1993-10-01T08:00:03.5Z")
         else { throw CommandError.invalid("not a record") }
         #expect(it.session == "nasa:17" && it.user == names.user("7") && it.tier == .gpu)
         #expect(it.from == Timestamp(seconds: 749_458_803))
@@ -157,7 +167,9 @@ struct ParsingTests {
             case .refund(let part) = try parse("CREDIT REFUND c_4 0.5 REASON broken").ask
         else { throw CommandError.invalid("not these") }
         #expect(purchase.amount == Money(usd: "25.50") && purchase.method == "stripe" && purchase.reference == "pi 3")
-        #expect(grant.kind == .compensation && grant.effective == Timestamp("2026-01-01") && grant.expires == Timestamp("2027-01-01"))
+        #expect(
+            grant.kind == .compensation && grant.effective == Timestamp("2026-01-01")
+                && grant.expires == Timestamp("2027-01-01"))
         #expect(plain.kind == .promo && plain.effective == nil && plain.expires == .never)
         #expect(adjust.amount == Money(usd: "-1.50") && adjust.reference == "import:x:ada")
         #expect(refund.charge == BirthID(value: 4) && refund.amount == nil)
@@ -174,7 +186,9 @@ struct ParsingTests {
     }
 
     @Test func `spaces`() throws {
-        guard case .spaceAdd(let add) = try mutation("SPACE ADD ml SIZE 50 COST 5 NAME \"ML Ready\" CATEGORY ml PUBLIC no"),
+        guard
+            case .spaceAdd(let add) = try mutation(
+                "SPACE ADD ml SIZE 50 COST 5 NAME \"ML Ready\" CATEGORY ml PUBLIC no"),
             case .spaceAdd(let plain) = try mutation("SPACE ADD ml SIZE 50 COST 0"),
             case .spacePurchase(let purchase) = try mutation("SPACE PURCHASE ada ml ws-1 \"my data\"")
         else { throw CommandError.invalid("not spaces") }
@@ -183,12 +197,13 @@ struct ParsingTests {
         #expect(purchase.space == "ml" && purchase.workspace == "ws-1" && purchase.instance == "my data")
     }
 
-    @Test(arguments: [
-        ("sessions", "3", 3), ("sessions", "none", Limits.none), ("tiers", "small,GPU", 0b1001),
-        ("storage_gb", "1.5", 1_500), ("storage_gb", "NONE", Limits.none), ("requests_per_hour", "0", 0),
-        ("purchase_min", "10", 10_000_000_000), ("purchase_max", "10000.50", 10_000_500_000_000),
-        ("exhaustion_grace", "90s", 90_000_000_000), ("exhaustion_grace", "0s", 0),
-    ] as [(String, String, Int64)])
+    @Test(
+        arguments: [
+            ("sessions", "3", 3), ("sessions", "none", Limits.none), ("tiers", "small,GPU", 0b1001),
+            ("storage_gb", "1.5", 1_500), ("storage_gb", "NONE", Limits.none), ("requests_per_hour", "0", 0),
+            ("purchase_min", "10", 10_000_000_000), ("purchase_max", "10000.50", 10_000_500_000_000),
+            ("exhaustion_grace", "90s", 90_000_000_000), ("exhaustion_grace", "0s", 0),
+        ] as [(String, String, Int64)])
     func `a limit's value is read as its kind`(limit: String, value: String, expected: Int64) throws {
         guard case .limitSet(let it) = try mutation("LIMIT SET pro \(limit) \(value)") else {
             throw CommandError.invalid("not a limit")
@@ -229,7 +244,9 @@ struct ParsingTests {
         }
         guard case .connection(.hello(nil, nil, nil)) = try parse("HELLO").ask,
             case .connection(.hello(.v2, nil, nil)) = try parse("HELLO 2").ask,
-            case .connection(.hello(.v3, .some(let auth), .some(let name))) = try parse("HELLO 3 SETNAME w1 auth default \(secret)").ask,
+            case .connection(.hello(.v3, .some(let auth), .some(let name))) = try parse(
+                "HELLO 3 SETNAME w1 auth default \(secret)"
+            ).ask,
             case .connection(.setName(let set)) = try parse("CLIENT SETNAME w1").ask,
             case .connection(.setInfo("LIB-VER", let value)) = try parse("CLIENT SETINFO lib-ver 5.0").ask,
             case .connection(.quit) = try parse("QUIT").ask, case .connection(.reset) = try parse("RESET").ask
@@ -238,10 +255,12 @@ struct ParsingTests {
     }
 
     @Test func `the rest`() throws {
-        guard case .local(.ping(nil)) = try parse("PING").ask, case .local(.ping(.some(let text))) = try parse("PING hi").ask,
+        guard case .local(.ping(nil)) = try parse("PING").ask,
+            case .local(.ping(.some(let text))) = try parse("PING hi").ask,
             case .local(.echo) = try parse("ECHO hi").ask, case .local(.select) = try parse("SELECT 0").ask,
             case .local(.configGet(["save", "appendonly"])) = try parse("CONFIG GET save AppendOnly").ask,
-            case .local(.command) = try parse("COMMAND").ask, case .local(.commandCount) = try parse("COMMAND COUNT").ask,
+            case .local(.command) = try parse("COMMAND").ask,
+            case .local(.commandCount) = try parse("COMMAND COUNT").ask,
             case .local(.commandDocs(nil)) = try parse("COMMAND DOCS").ask,
             case .local(.commandInfo(["credit"])) = try parse("COMMAND INFO CREDIT").ask,
             case .local(.help(["CREDIT", "CHARGE"])) = try parse("HELP credit charge").ask,
@@ -252,7 +271,8 @@ struct ParsingTests {
             case .server(.wait(_, let timeout)) = try parse("WAIT 5 1500").ask,
             case .server(.wait(_, let span)) = try parse("WAIT 5 2s").ask,
             case .server(.wait(_, nil)) = try parse("WAIT 5 0").ask,
-            case .server(.shutdown) = try parse("SHUTDOWN nosave").ask, case .clockAccept = try mutation("CLOCK ACCEPT"),
+            case .server(.shutdown) = try parse("SHUTDOWN nosave").ask,
+            case .clockAccept = try mutation("CLOCK ACCEPT"),
             case .explain(let charge) = try parse("EXPLAIN c_4q").ask
         else { throw CommandError.invalid("not the rest") }
         #expect(text == Array("hi".utf8) && lsn == LSN(5))
@@ -271,8 +291,12 @@ struct ParsingTests {
         var parser = RequestParser()
         let line = Array("CREDIT CHARGE \"u 1\" 1 api\r\n".utf8)
         let user = try line.withUnsafeBytes { bytes in
-            guard case .request = parser.next(in: bytes, limits: .standard) else { throw CommandError.invalid("no request") }
-            return try parser.withWords(in: bytes) { words throws(CommandError) in try CommandParser.parse(words, context).target }
+            guard case .request = parser.next(in: bytes, limits: .standard) else {
+                throw CommandError.invalid("no request")
+            }
+            return try parser.withWords(in: bytes) { words throws(CommandError) in
+                try CommandParser.parse(words, context).target
+            }
         }
         #expect(user == .user(names.user("u 1")))
     }

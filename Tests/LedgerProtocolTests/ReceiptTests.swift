@@ -13,11 +13,10 @@ struct ReceiptTests {
 
     @Test func `every write's receipt has the fields that the table promises`() {
         for (id, event) in Samples.receipts {
-            var expected = CommandTable.spec(id).reply.fields
-            if id == .storageDelete { expected.sort() }
-            let secret: [UInt8]? = id == .passportCreate || id == .passportRotate ? Array(LedgerProtocolTests.secret.utf8) : nil
-            var found = keys(receipt(event, secret: secret))
-            if id == .storageDelete { found.sort() }
+            let expected = CommandTable.spec(id).reply.fields
+            let secret: [UInt8]? =
+                id == .passportCreate || id == .passportRotate ? Array(LedgerProtocolTests.secret.utf8) : nil
+            let found = keys(receipt(event, secret: secret))
             #expect(found == expected, "\(CommandTable.spec(id).name)")
         }
     }
@@ -64,36 +63,46 @@ struct ReceiptTests {
                 + "$4\r\nowed\r\n$4\r\n0.25\r\n$9\r\navailable\r\n$4\r\n7.50\r\n$4\r\ndebt\r\n$4\r\n0.25\r\n")
     }
 
-    @Test(arguments: [
-        (.creditCharge, "id c_4q user ada amount 0.0375 source api owed 0.25 available 7.50 debt 0.25"),
-        (
-            .creditPurchase,
-            "id p_4q user ada amount 25.00 credits 25.00 bonus 2.50 total 27.50 repaid 1.00 method stripe reference pi_3 available 26.50 debt 0.00"
-        ),
-        (.creditAdjust, "id e_4q user ada amount -1.50 repaid 0.00 owed 0.25 reference _ available 7.50 debt 0.00"),
-        (.holdPlace, "id h_4q user ada amount 2.50 source hold expires 2026-11-23T09:40:00.250Z available 7.50 debt 0.00"),
-        (
-            .holdCapture,
-            "id c_4q user ada hold h_10 charge c_4q amount 1.20 source hold final :1 released 1.30 owed 0.25 available 7.50 debt 0.00"
-        ),
-        (.sessionHeartbeat, "id s_10 status active lease_until 2026-11-23T09:40:00.250Z deadline _"),
-        (
-            .sessionStop,
-            "id s_10 session job-1 user ada type pro tier small charge c_4q reason stopped started 2026-11-23T08:30:00Z ended 2026-11-23T09:30:00Z seconds 3600 amount 0.025 released 0.004 segments :2 available 7.50 debt 0.00"
-        ),
-        (.userCreate, "id ada user ada email ada@example.com type free state active bonus 5.00 available 7.50 debt 0.00"),
-        (.passportRevoke, "id 0000000010 passport 0000000010 user ada"),
-        (.storageCreate, "id r_4q user ada resource data kind bucket gb 10.5 rate 0.025 list_rate 0.05 available 7.50 debt 0.00"),
-        (
-            .spacePurchase,
-            "id i_4q user ada space ml workspace ws-1 instance mine gb :50 charge c_4q amount 5.00 owed 0.25 available 7.50 debt 0.00"
-        ),
-        (
-            .ruleActivate,
-            "id e_4q rule storage version :2 sha256 abababababababababababababababababababababababababababababababab at 2026-11-23T09:30:00.250Z"
-        ),
-        (.limitSet, "id e_4q type free limit tiers value small,medium"), (.clockAccept, "id e_4q"),
-    ] as [(CommandID, String)])
+    @Test(
+        arguments: [
+            (.creditCharge, "id c_4q user ada amount 0.0375 source api owed 0.25 available 7.50 debt 0.25"),
+            (
+                .creditPurchase,
+                "id p_4q user ada amount 25.00 credits 25.00 bonus 2.50 total 27.50 repaid 1.00 method stripe reference pi_3 available 26.50 debt 0.00"
+            ),
+            (.creditAdjust, "id e_4q user ada amount -1.50 repaid 0.00 owed 0.25 reference _ available 7.50 debt 0.00"),
+            (
+                .holdPlace,
+                "id h_4q user ada amount 2.50 source hold expires 2026-11-23T09:40:00.250Z available 7.50 debt 0.00"
+            ),
+            (
+                .holdCapture,
+                "id c_4q user ada hold h_10 charge c_4q amount 1.20 source hold final :1 released 1.30 owed 0.25 available 7.50 debt 0.00"
+            ),
+            (.sessionHeartbeat, "id s_10 status active lease_until 2026-11-23T09:40:00.250Z deadline _"),
+            (
+                .sessionStop,
+                "id s_10 session job-1 user ada type pro tier small charge c_4q reason stopped started 2026-11-23T08:30:00Z ended 2026-11-23T09:30:00Z seconds 3600 amount 0.025 released 0.004 segments :2 available 7.50 debt 0.00"
+            ),
+            (
+                .userCreate,
+                "id ada user ada email ada@example.com type free state active bonus 5.00 available 7.50 debt 0.00"
+            ),
+            (.passportRevoke, "id 0000000010 passport 0000000010 user ada"),
+            (
+                .storageCreate,
+                "id r_4q user ada resource data kind bucket gb 10.5 rate 0.025 list_rate 0.05 available 7.50 debt 0.00"
+            ),
+            (
+                .spacePurchase,
+                "id i_4q user ada space ml workspace ws-1 instance mine gb :50 charge c_4q amount 5.00 owed 0.25 available 7.50 debt 0.00"
+            ),
+            (
+                .ruleActivate,
+                "id e_4q rule storage version :2 sha256 abababababababababababababababababababababababababababababababab at 2026-11-23T09:30:00.250Z"
+            ),
+            (.limitSet, "id e_4q type free limit tiers value small,medium"), (.clockAccept, "id e_4q"),
+        ] as [(CommandID, String)])
     func `a receipt of each family is these frames in both versions`(id: CommandID, fields: String) {
         let event = Samples.receipts.first { $0.0 == id }!.1
         for version in [RESPVersion.v2, .v3] {
@@ -114,17 +123,24 @@ struct ReceiptTests {
 
     @Test func `a session's start and end`() {
         let start = receipt(Samples.start1)
-        #expect(start["id"]?.string == "s_4q" && start["session"]?.string == "job-1" && start["email"]?.string == "ada@example.com")
-        #expect(start["rate"]?.string == "0.025" && start["list_rate"]?.string == "0.05" && start["held"]?.string == "0.004166667")
+        #expect(
+            start["id"]?.string == "s_4q" && start["session"]?.string == "job-1"
+                && start["email"]?.string == "ada@example.com")
+        #expect(
+            start["rate"]?.string == "0.025" && start["list_rate"]?.string == "0.05"
+                && start["held"]?.string == "0.004166667")
         #expect(start["lease_until"]?.string == "2026-11-23T09:40:00.250Z" && start["empty_at"] == .null)
 
         let stop = receipt(Samples.stop)
         #expect(stop["id"]?.string == "s_10" && stop["charge"]?.string == "c_4q" && stop["reason"]?.string == "stopped")
-        #expect(stop["seconds"]?.string == "3600" && stop["amount"]?.string == "0.025" && stop["segments"] == .integer(2))
+        #expect(
+            stop["seconds"]?.string == "3600" && stop["amount"]?.string == "0.025" && stop["segments"] == .integer(2))
         #expect(stop["released"]?.string == "0.004")
 
         let record = receipt(Samples.record)
-        #expect(record["amount"]?.string == "0.01" && record["seconds"]?.string == "3600" && record["owed"]?.string == "0.25")
+        #expect(
+            record["amount"]?.string == "0.01" && record["seconds"]?.string == "3600"
+                && record["owed"]?.string == "0.25")
     }
 
     @Test func `a closed session is got with its receipt's fields`() {
@@ -137,14 +153,19 @@ struct ReceiptTests {
     @Test func `a new passport's secret is shown when it is given, and never otherwise`() {
         let first = receipt(Samples.passport, secret: Array("fl_x".utf8))
         #expect(first["secret"]?.string == "fl_x" && first["passport"]?.string == "0000000010")
-        #expect(first["permissions"]?.string == "read,write" && first["last_four"]?.string == "1a2B" && first["rate"] == .null)
+        #expect(
+            first["permissions"]?.string == "read,write" && first["last_four"]?.string == "1a2B"
+                && first["rate"] == .null)
         #expect(first["replaces"] == .null && first["replaced_until"] == .null && first["expires"] == .null)
         #expect(receipt(Samples.passport, replayed: true)["secret"] == nil)
     }
 
     @Test func `a remembered refusal is answered as the error it was`() {
         let remembered = RememberedRejection(.insufficient(available: Money(usd: "1"), needed: Money(usd: "2")))!
-        let text = wire { encoder.receipt(Samples.event(.refused(Refused(rejection: remembered))), replayed: true, names: Samples.ada, to: &$0) }
+        let text = wire {
+            encoder.receipt(
+                Samples.event(.refused(Refused(rejection: remembered))), replayed: true, names: Samples.ada, to: &$0)
+        }
         #expect(text == "-INSUFFICIENT available 1.00, needed 2.00\r\n")
     }
 
@@ -158,6 +179,8 @@ struct ReceiptTests {
         #expect(wire { encoder.error(.invalid("a\r\nb"), to: &$0) } == "-ERR a  b\r\n")
         #expect(wire { encoder.error(.noPassport, to: &$0) } == "-NOAUTH Authentication required: AUTH <passport>\r\n")
         #expect(wire { encoder.rejection(.rule("x\n-OK"), to: &$0) } == "-RULE x -OK\r\n")
-        #expect(wire { encoder.rejection(.debt(Money(usd: "3")), to: &$0) } == "-DEBT the user owes 3.00; purchase credit first\r\n")
+        #expect(
+            wire { encoder.rejection(.debt(Money(usd: "3")), to: &$0) }
+                == "-DEBT the user owes 3.00; purchase credit first\r\n")
     }
 }

@@ -41,7 +41,9 @@ struct ReferencePageTests {
     @Test func `fields of answers are snake_case`() {
         for spec in CommandTable.specs {
             for field in spec.reply.fields {
-                #expect(field.utf8.allSatisfy { $0 == 0x5f || (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) }, "\(field)")
+                #expect(
+                    field.utf8.allSatisfy { $0 == 0x5f || (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) },
+                    "\(field)")
             }
             #expect(Set(spec.reply.fields).count == spec.reply.fields.count, "\(spec.name)")
         }

@@ -15,16 +15,21 @@ struct RefusalTests {
         case .key: ["", String(repeating: "k", count: 256)]
         case .email:
             [
-                "", "ada", "@example.com", "ada@", "ada@example", "ada@.com", "ada@example.", "a@b@example.com", "a b@example.com",
+                "", "ada", "@example.com", "ada@", "ada@example", "ada@.com", "ada@example.", "a@b@example.com",
+                "a b@example.com",
                 "ada@-x.com", "a\n@example.com", String(repeating: "a", count: 65) + "@example.com",
                 "a@" + String(repeating: "b", count: 250) + ".com",
             ]
         case .personName: [String(repeating: "x", count: 1025)]
         case .text: ["", String(repeating: "x", count: 1025)]
         case .amount:
-            ["", "0", "0.00", "-1", "+1", "1e3", ".5", "1.", " 1", "1 ", "NaN", "inf", "0x1", "1,5", "1.0000000001", "1_000",
-                "9223372036.854775808", "99999999999999999999", "١", "1.2.3"]
-        case .signedAmount: ["", "0", "-0", "+1", "1e3", ".5", "--1", "-", "NaN", "1.0000000001", "-9223372036.854775809"]
+            [
+                "", "0", "0.00", "-1", "+1", "1e3", ".5", "1.", " 1", "1 ", "NaN", "inf", "0x1", "1,5", "1.0000000001",
+                "1_000",
+                "9223372036.854775808", "99999999999999999999", "١", "1.2.3",
+            ]
+        case .signedAmount:
+            ["", "0", "-0", "+1", "1e3", ".5", "--1", "-", "NaN", "1.0000000001", "-9223372036.854775809"]
         case .cents: ["", "0", "-10", "10.001", "0.005", "1e3", "+10", "ten"]
         case .price: ["", "-1", "1e3", ".5", "+1", "1.0000000001"]
         case .gigabytes: ["", "0", "-1", "0.0001", "1e3", "10GB", "+1"]
@@ -34,13 +39,20 @@ struct RefusalTests {
         case .cursor, .lsn: ["", "-1", "x", "1.5", "18446744073709551616"]
         case .rate, .version: ["", "0", "-1", "4294967296", "1.5", "x"]
         case .time:
-            ["", "now", "2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00", "26-1-1", "1e9", "1_000",
-                "2026-01-01T00:00:00.0000000001Z", "99999999999"]
+            [
+                "", "now", "2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00", "26-1-1", "1e9",
+                "1_000",
+                "2026-01-01T00:00:00.0000000001Z", "99999999999",
+            ]
         case .lifetime: ["", "0s", "0.5s", "31d", "90", "-1h", "1w", "h", "1e3s", "10 m", "999ms"]
         case .heartbeat: ["", "0s", "0.5s", "31d", "90", "-1h"]
         case .overlap: ["", "-1s", "31d", "1"]
         case .timeout: ["", "-1", "x", "31d", "-1s", "1.5"]
-        case .secret: ["", "x", "fl_", "fl_0Ab3dE6gH9", "fl_0Ab3dE6gH9-xxxx", "xx_0Ab3dE6gH9_xxxx", String(repeating: "x", count: 65)]
+        case .secret:
+            [
+                "", "x", "fl_", "fl_0Ab3dE6gH9", "fl_0Ab3dE6gH9-xxxx", "xx_0Ab3dE6gH9_xxxx",
+                String(repeating: "x", count: 65),
+            ]
         case .passport: ["", "0Ab3dE6gH", "0Ab3dE6gH9x", "0Ab3dE6g-9"]
         case .hold: ["", "h_", "c_4q", "4q", "h_0", "h_4-q", "h_zzzzzzzzzzzzzz", "H_4q"]
         case .charge: ["", "c_", "h_4q", "4q", "c_0"]
@@ -48,7 +60,8 @@ struct RefusalTests {
         case .permission: ["", "all", "read,write"]
         case .source: ["", String(repeating: "x", count: 65_537)]
         case .limitValue: ["", "x", "-1", "1.5"]
-        case .userType, .userState, .tier, .storageKind, .grantKind, .scope, .status, .reserve, .yesNo, .ruleName, .limitName:
+        case .userType, .userState, .tier, .storageKind, .grantKind, .scope, .status, .reserve, .yesNo, .ruleName,
+            .limitName:
             ["", "nothing", "1", "small ", long]
         case .bytes, .words, .flag: []
         }
@@ -57,9 +70,12 @@ struct RefusalTests {
     /// A good value of each kind.
     static func good(_ kind: FieldKind) -> String {
         switch kind {
-        case .user, .session, .resource, .instance, .reference, .label, .space, .word, .category, .key, .personName, .text: "good"
+        case .user, .session, .resource, .instance, .reference, .label, .space, .word, .category, .key, .personName,
+            .text:
+            "good"
         case .email: "ada@example.com"
-        case .amount, .signedAmount, .cents, .price, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate, .version, .lsn:
+        case .amount, .signedAmount, .cents, .price, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate,
+            .version, .lsn:
             "1"
         case .time: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"
@@ -88,7 +104,8 @@ struct RefusalTests {
     /// The words of a command with every field that must be there, and one more where it is named.
     static func line(_ spec: CommandSpec, with field: Int? = nil, as value: String = "") -> [[UInt8]] {
         var line = spec.words
-        for (index, it) in spec.fields.enumerated() where it.isRequired || index == field || !it.isOption && index < field ?? 0 {
+        for (index, it) in spec.fields.enumerated()
+        where it.isRequired || index == field || !it.isOption && index < field ?? 0 {
             if let token = it.token { line.append(token) }
             if !it.isFlag { line.append(index == field ? value : good(it.kind)) }
         }
@@ -129,7 +146,9 @@ struct RefusalTests {
             let optional = spec.positional.filter { !$0.isRequired }.map { Array(Self.good($0.kind).utf8) }
             if spec.positional.contains(where: \.isRequired) {
                 let short = Array(line.prefix(spec.words.count + spec.positional.filter(\.isRequired).count - 1))
-                #expect(failure(short)?.hasPrefix("ERR wrong number of arguments for '\(spec.name.lowercased())'") == true, "\(spec.name)")
+                #expect(
+                    failure(short)?.hasPrefix("ERR wrong number of arguments for '\(spec.name.lowercased())'") == true,
+                    "\(spec.name)")
             }
             let head = Array(line.prefix(spec.words.count + spec.positional.filter(\.isRequired).count))
             let rest = Array(line.dropFirst(head.count))
@@ -139,7 +158,9 @@ struct RefusalTests {
             } else if spec.options.isEmpty {
                 #expect(extra?.hasPrefix("ERR wrong number of arguments") == true, "\(spec.name): \(extra ?? "taken")")
             } else {
-                #expect(extra?.hasPrefix("ERR unknown option 'FROB' for \(spec.name)") == true, "\(spec.name): \(extra ?? "taken")")
+                #expect(
+                    extra?.hasPrefix("ERR unknown option 'FROB' for \(spec.name)") == true,
+                    "\(spec.name): \(extra ?? "taken")")
             }
             for option in spec.options {
                 let words = [option.token!] + (option.isFlag ? [] : [Self.good(option.kind)])
@@ -148,23 +169,42 @@ struct RefusalTests {
                 #expect(twice == "ERR option \(option.token!) is given twice", "\(spec.name): \(twice ?? "taken")")
                 if !option.isRequired, !option.isFlag {
                     let open = failure(line + [once[0]])
-                    #expect(open?.hasPrefix("ERR option \(option.token!) needs a value") == true, "\(spec.name): \(open ?? "taken")")
+                    #expect(
+                        open?.hasPrefix("ERR option \(option.token!) needs a value") == true,
+                        "\(spec.name): \(open ?? "taken")")
                 }
                 if option.isRequired {
                     let others = spec.options.filter { $0.isRequired && $0.token != option.token }
                     let without = head + others.flatMap { [Array($0.token!.utf8), Array(Self.good($0.kind).utf8)] }
-                    #expect(failure(without)?.hasPrefix("ERR \(spec.name) needs the option \(option.token!)") == true, "\(spec.name)")
+                    #expect(
+                        failure(without)?.hasPrefix("ERR \(spec.name) needs the option \(option.token!)") == true,
+                        "\(spec.name)")
                 }
             }
         }
     }
 
     @Test(arguments: [
-        ("CREDIT CHARGE u 1e3 api", "ERR amount '1e3' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"),
-        ("CREDIT CHARGE u -1 api", "ERR amount '-1' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"),
-        ("CREDIT CHARGE u", "ERR wrong number of arguments for 'credit charge': use CREDIT CHARGE user amount source [DESCRIPTION d] [OVER] [KEY k]"),
-        ("CREDIT CHARGE u 1 session_runtime", "ERR source 'session_runtime' is kept for what the ledger bills itself; choose another word"),
-        ("HOLD PLACE u 1 SOURCE storage_creation", "ERR source 'storage_creation' is kept for what the ledger bills itself; choose another word"),
+        (
+            "CREDIT CHARGE u 1e3 api",
+            "ERR amount '1e3' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"
+        ),
+        (
+            "CREDIT CHARGE u -1 api",
+            "ERR amount '-1' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"
+        ),
+        (
+            "CREDIT CHARGE u",
+            "ERR wrong number of arguments for 'credit charge': use CREDIT CHARGE user amount source [DESCRIPTION d] [OVER] [KEY k]"
+        ),
+        (
+            "CREDIT CHARGE u 1 session_runtime",
+            "ERR source 'session_runtime' is kept for what the ledger bills itself; choose another word"
+        ),
+        (
+            "HOLD PLACE u 1 SOURCE storage_creation",
+            "ERR source 'storage_creation' is kept for what the ledger bills itself; choose another word"
+        ),
         ("CREDIT HISTORY u FROM 2 TO 1", "ERR FROM is after TO"),
         ("USER SUMMARY u FROM 2026-01-02 TO 2026-01-01", "ERR FROM is after TO"),
         ("SESSION RECORD s u small FROM 2 TO 1", "ERR FROM is after TO"),
@@ -190,7 +230,10 @@ struct RefusalTests {
         ("CLIENT SETINFO LIB-VER \"1 2\"", "ERR LIB-VER has at most 64 printable characters and no blanks"),
         ("SHUTDOWN NOW", "ERR SHUTDOWN takes SAVE or NOSAVE, which mean the same here"),
         ("CREDIT REFUND c_4 REASON", "ERR option REASON needs a value: text of 1 to 1024 bytes in UTF-8"),
-        ("CREDIT REFUND c_4 soon REASON r", "ERR amount 'soon' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"),
+        (
+            "CREDIT REFUND c_4 soon REASON r",
+            "ERR amount 'soon' is not a decimal amount above 0 (like 25 or 0.0375), at most 9 fraction digits"
+        ),
     ])
     func `errors name the field and what was expected`(line: String, expected: String) {
         #expect(failure(line) == expected)
@@ -212,7 +255,8 @@ struct RefusalTests {
     @Test func `what is kept for ever is never a secret`() {
         for line in [
             "USER CREATE a@b.cc ID \(secret)", "SESSION START \(secret) u small", "STORAGE CREATE u \(secret) bucket 1",
-            "CREDIT CHARGE u 1 \(secret)", "CREDIT CHARGE u 1 api KEY \(secret)", "CREDIT PURCHASE u 10 stripe REF \(secret)",
+            "CREDIT CHARGE u 1 \(secret)", "CREDIT CHARGE u 1 api KEY \(secret)",
+            "CREDIT PURCHASE u 10 stripe REF \(secret)",
             "PASSPORT CREATE u \(secret) read", "SESSION RECORD \(secret) u small FROM 1 TO 2",
         ] {
             #expect(failure(line)?.hasPrefix("ERR ") == true, "\(line)")
@@ -222,7 +266,8 @@ struct RefusalTests {
     @Test func `bytes that are not text are refused where text is wanted`() {
         let prefix = words("CREDIT CHARGE u 1 api DESCRIPTION")
         #expect(failure(prefix + [[0xff, 0xfe]]) == "ERR DESCRIPTION is not text of 1 to 1024 bytes in UTF-8")
-        #expect(failure(words("CREDIT BALANCE") + [[0x61, 0xc3]]) == "ERR user is not a user id: 1 to 64 printable bytes")
+        #expect(
+            failure(words("CREDIT BALANCE") + [[0x61, 0xc3]]) == "ERR user is not a user id: 1 to 64 printable bytes")
         #expect(failure(words("RULE LOAD storage") + [[0x1b, 0x4c, 0xff]])?.hasPrefix("ERR source") == true)
     }
 }

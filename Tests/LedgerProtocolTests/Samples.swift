@@ -11,7 +11,8 @@ enum Samples {
         after.available = Money(usd: available)
         after.debt = Money(usd: debt)
         return Event(
-            lsn: LSN(300), time: time, user: UserOrdinal(5), actor: PassportOrdinal(3), group: LSN(300), previous: LSN(200),
+            lsn: LSN(300), time: time, user: UserOrdinal(5), actor: PassportOrdinal(3), group: LSN(300),
+            previous: LSN(200),
             effectiveFrom: time, effectiveTo: time, key: nil, linked: .none, after: after, body: body)
     }
 
@@ -21,7 +22,8 @@ enum Samples {
     static let identity = RuleIdentity(digest: Digest256([UInt8](repeating: 0xab, count: 32)))
     static let start = Timestamp("2026-11-23T08:30:00Z")!
     static let usage = MeteredUsage(
-        amount: Money(usd: "0.01"), from: start, through: Timestamp("2026-11-23T09:30:00Z")!, numerator: 1, denominator: 1,
+        amount: Money(usd: "0.01"), from: start, through: Timestamp("2026-11-23T09:30:00Z")!, numerator: 1,
+        denominator: 1,
         postedBefore: Money(usd: "0.015"), pricing: pricing)
     static let payment: Payment = {
         var payment = Payment()
@@ -32,32 +34,40 @@ enum Samples {
         id: BirthID(value: 300), kind: .promo, priority: 20, effective: time, expires: .never, fundedBy: "promo_cost")
 
     static let charge = event(
-        .creditCharged(CreditCharged(amount: Money(usd: "0.0375"), source: "api", payment: payment, description: [])), debt: "0.25")
+        .creditCharged(CreditCharged(amount: Money(usd: "0.0375"), source: "api", payment: payment, description: [])),
+        debt: "0.25")
     static let purchase = event(
         .creditPurchased(
             CreditPurchased(
-                amount: Money(usd: "25"), method: "stripe", reference: "pi_3", repaid: Money(usd: "1"), bonus: Money(usd: "2.5"),
+                amount: Money(usd: "25"), method: "stripe", reference: "pi_3", repaid: Money(usd: "1"),
+                bonus: Money(usd: "2.5"),
                 bonusPricing: nil)), available: "24")
     static let start1 = event(
         .sessionStarted(
             SessionStarted(
-                session: "job-1", tier: .small, type: .pro, pricing: pricing, ttlEnd: time + .hours(24), reserveFull: false,
+                session: "job-1", tier: .small, type: .pro, pricing: pricing, ttlEnd: time + .hours(24),
+                reserveFull: false,
                 heartbeat: .zero, held: Money(usd: "0.004166667"), pins: LotAmounts(), leaseUntil: time + .minutes(10),
                 emptyAt: .never, admitted: .none)))
     static let closed = SessionClosed(
-        session: BirthID(value: 62), external: "job-1", tier: .small, type: .pro, reason: .stopped, started: start, usage: usage,
-        total: Money(usd: "0.025"), segments: 2, payment: payment, released: Money(usd: "0.004"), broken: .zero, note: [])
+        session: BirthID(value: 62), external: "job-1", tier: .small, type: .pro, reason: .stopped, started: start,
+        usage: usage,
+        total: Money(usd: "0.025"), segments: 2, payment: payment, released: Money(usd: "0.004"), broken: .zero,
+        note: [])
     static let stop = event(.sessionClosed(closed))
     static let record = event(
         .sessionRecorded(
-            SessionRecorded(session: "nasa:17", tier: .small, type: .pro, usage: usage, payment: payment, arguments: .zero)))
+            SessionRecorded(
+                session: "nasa:17", tier: .small, type: .pro, usage: usage, payment: payment, arguments: .zero)))
     static let posted = StoragePosted(
-        resource: BirthID(value: 63), external: "data", kind: .bucket, megabytes: 10_500, usage: usage, payment: payment,
+        resource: BirthID(value: 63), external: "data", kind: .bucket, megabytes: 10_500, usage: usage,
+        payment: payment,
         repriced: nil)
     static let passport = event(
         .passportCreated(
             PassportCreated(
-                id: PassportID(value: 62), digest: .zero, lastFour: 0x3161_3242, name: "laptop", permissions: [.read, .write],
+                id: PassportID(value: 62), digest: .zero, lastFour: 0x3161_3242, name: "laptop",
+                permissions: [.read, .write],
                 scope: .own, expires: .never, rate: 0, replaces: PassportID(value: 0), replacedExpires: .never)))
 
     /// Each write with the event that its receipt is made of.
@@ -80,35 +90,41 @@ enum Samples {
             event(
                 .creditAdjusted(
                     CreditAdjusted(
-                        amount: Money(usd: "-1.5"), reason: [1], reference: ShortText(), repaid: .zero, payment: payment)))
+                        amount: Money(usd: "-1.5"), reason: [1], reference: ShortText(), repaid: .zero, payment: payment
+                    )))
         ),
         (
             .creditRefund,
             event(
                 .creditRefunded(
                     CreditRefunded(
-                        charge: BirthID(value: 62), source: "api", amount: Money(usd: "1"), forgiven: Money(usd: "0.25"),
+                        charge: BirthID(value: 62), source: "api", amount: Money(usd: "1"),
+                        forgiven: Money(usd: "0.25"),
                         parts: [], reason: [1])))
         ),
         (
             .holdPlace,
             event(
                 .holdPlaced(
-                    HoldPlaced(amount: Money(usd: "2.5"), expires: time + .minutes(10), source: "hold", pins: LotAmounts())))
+                    HoldPlaced(
+                        amount: Money(usd: "2.5"), expires: time + .minutes(10), source: "hold", pins: LotAmounts())))
         ),
         (
             .holdCapture,
             event(
                 .holdCaptured(
                     HoldCaptured(
-                        hold: BirthID(value: 62), amount: Money(usd: "1.2"), source: "hold", payment: payment, final: true,
+                        hold: BirthID(value: 62), amount: Money(usd: "1.2"), source: "hold", payment: payment,
+                        final: true,
                         released: Money(usd: "1.3"), broken: .zero)))
         ),
         (
             .holdVoid,
             event(
                 .holdReleased(
-                    HoldReleased(hold: BirthID(value: 62), reason: .voided, released: Money(usd: "2.5"), broken: Money(usd: "0.5"))
+                    HoldReleased(
+                        hold: BirthID(value: 62), reason: .voided, released: Money(usd: "2.5"),
+                        broken: Money(usd: "0.5"))
                 ))
         ),
         (
@@ -116,7 +132,8 @@ enum Samples {
             event(
                 .sessionHeard(
                     SessionHeard(
-                        session: BirthID(value: 62), status: .active, leaseUntil: time + .minutes(10), deadline: .never)))
+                        session: BirthID(value: 62), status: .active, leaseUntil: time + .minutes(10), deadline: .never)
+                ))
         ),
         (
             .storageCreate,
@@ -130,7 +147,8 @@ enum Samples {
                 .spaceAdded(
                     SpaceAdded(
                         space: SpaceAdd(
-                            id: "ml", name: "ML Ready", description: [], category: "ml", gigabytes: 50, cost: Money(usd: "5"),
+                            id: "ml", name: "ML Ready", description: [], category: "ml", gigabytes: 50,
+                            cost: Money(usd: "5"),
                             isPublic: true))))
         ),
         (
@@ -147,14 +165,16 @@ enum Samples {
             event(
                 .ruleActivated(
                     RuleActivated(
-                        name: .storage, identity: identity, version: 2, book: PriceBook(), rollback: false, scheduled: .none)))
+                        name: .storage, identity: identity, version: 2, book: PriceBook(), rollback: false,
+                        scheduled: .none)))
         ),
         (
             .ruleRollback,
             event(
                 .ruleActivated(
                     RuleActivated(
-                        name: .storage, identity: identity, version: 1, book: PriceBook(), rollback: true, scheduled: .none)))
+                        name: .storage, identity: identity, version: 1, book: PriceBook(), rollback: true,
+                        scheduled: .none)))
         ),
         (.limitSet, event(.limitsSet(LimitSet(type: .free, limit: .tiers, value: 3)))),
         (.clockAccept, event(.clockAccepted)),

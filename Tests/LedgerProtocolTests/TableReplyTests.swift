@@ -16,12 +16,16 @@ struct TableReplyTests {
 
     private func row(email: SealedText = [1, 2]) -> UserRow {
         UserRow(
-            ordinal: UserOrdinal(5), id: "ada", email: email, name: [], type: .pro, state: .active, created: Samples.time,
+            ordinal: UserOrdinal(5), id: "ada", email: email, name: [], type: .pro, state: .active,
+            created: Samples.time,
             account: account, sessions: 2, lastEvent: LSN(9))
     }
 
     private func encode(_ result: QueryResult, _ version: RESPVersion = .v3) -> RESPValue {
-        value(version) { encoder.result(result, open: { text, user in text == [1, 2] ? Array("user\(user.value)".utf8) : nil }, to: &$0) }
+        value(version) {
+            encoder.result(
+                result, open: { text, user in text == [1, 2] ? Array("user\(user.value)".utf8) : nil }, to: &$0)
+        }
     }
 
     private func keys(_ value: RESPValue?) -> [String] { (value?.pairs ?? []).map { $0.key.string ?? "?" } }
@@ -42,36 +46,43 @@ struct TableReplyTests {
             #expect(it.elements?[1].elements?.count == 2)
             #expect(it.elements?[1].elements?[1]["user"]?.string == "ada")
         }
-        #expect(wire { encoder.result(.users([], next: 0), open: { _, _ in nil }, to: &$0) } == "*2\r\n$1\r\n0\r\n*0\r\n")
+        #expect(
+            wire { encoder.result(.users([], next: 0), open: { _, _ in nil }, to: &$0) } == "*2\r\n$1\r\n0\r\n*0\r\n")
     }
 
     @Test func `rows have the fields that the table promises`() throws {
         let passport = PassportRow(
             ordinal: PassportOrdinal(1), id: PassportID(value: 62), user: UserOrdinal(5), userID: "ada", digest: .zero,
-            lastFour: 0x3161_3242, name: "laptop", permissions: .all, scope: .all, created: Samples.time, expires: .never,
+            lastFour: 0x3161_3242, name: "laptop", permissions: .all, scope: .all, created: Samples.time,
+            expires: .never,
             revoked: true, rate: 9)
         let hold = HoldRow(
             id: BirthID(value: 62), userID: "ada", amount: Money(usd: "1"), source: "hold", placed: Samples.time,
             expires: Samples.time)
         let session = SessionRow(
             id: BirthID(value: 62), session: "job-1", user: UserOrdinal(5), userID: "ada", type: .pro, tier: .gpu,
-            status: .exhausting, started: Samples.time, rate: 125_000_000, held: Money(usd: "1"), leaseUntil: Samples.time,
-            emptyAt: Samples.time, deadline: Samples.time, ttlEnd: Samples.time, heartbeat: .seconds(30), lastHeard: .distantPast,
+            status: .exhausting, started: Samples.time, rate: 125_000_000, held: Money(usd: "1"),
+            leaseUntil: Samples.time,
+            emptyAt: Samples.time, deadline: Samples.time, ttlEnd: Samples.time, heartbeat: .seconds(30),
+            lastHeard: .distantPast,
             elapsed: TimeSpan(nanoseconds: 1_500_000_000), amount: .zero)
         let resource = ResourceRow(
             id: BirthID(value: 62), resource: "data", kind: .filestore, megabytes: 1_500, created: Samples.time,
             rate: 170_000_000, accrued: Money(usd: "0.1"), posted: .zero)
         let space = SpaceRow(
             space: SpaceAdd(
-                id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50, cost: Money(usd: "5"),
+                id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,
+                cost: Money(usd: "5"),
                 isPublic: true), creator: PassportOrdinal(0), created: Samples.time)
         let lot = LotRow(origin: Samples.lot, remaining: Money(usd: "4"), pinned: .zero)
         let rule = RuleRow(
-            name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true, activation: .never)
+            name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true,
+            activation: .never)
         let pages: [(CommandID, QueryResult)] = [
             (.passportList, .passports([passport], next: 0)), (.holdList, .holds([hold], next: 0)),
             (.sessionList, .sessions([session], next: 0)), (.storageList, .resources([resource], next: 0)),
-            (.spaceList, .spaces([space], next: 0)), (.creditLots, .lots([lot], next: 0)), (.userList, .users([row()], next: 0)),
+            (.spaceList, .spaces([space], next: 0)), (.creditLots, .lots([lot], next: 0)),
+            (.userList, .users([row()], next: 0)),
         ]
         for (id, result) in pages {
             let found = encode(result).elements?[1].elements?.first
@@ -93,7 +104,8 @@ struct TableReplyTests {
 
     @Test func `a balance, from a view and from the tables`() {
         let view = AccountView(
-            user: UserOrdinal(5), type: .pro, state: .active, paid: account.paid, promo: account.promo, held: account.held,
+            user: UserOrdinal(5), type: .pro, state: .active, paid: account.paid, promo: account.promo,
+            held: account.held,
             debt: .zero, available: account.available, asOf: Samples.time, slope: 0, validUntil: .never)
         let fromView = value { encoder.balance(view, user: "ada", to: &$0) }
         #expect(keys(fromView) == CommandTable.spec(.creditBalance).reply.fields)
@@ -108,7 +120,8 @@ struct TableReplyTests {
             PriceBook.Row(
                 query: .sessionRuntime(type: .free, tier: .gpu, secondsThisMonth: 0),
                 answer: .tariff(
-                    Tariff(rate: 250_000_000, listRate: 0, steps: [Tariff.Step(from: .minutes(90), rate: 200_000_000)]))),
+                    Tariff(rate: 250_000_000, listRate: 0, steps: [Tariff.Step(from: .minutes(90), rate: 200_000_000)]))
+            ),
         ])
         let rule = RuleRow(
             name: .sessionRuntime, version: 1, identity: Samples.identity, loaded: Samples.time, active: true,

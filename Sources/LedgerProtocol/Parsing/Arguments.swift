@@ -33,7 +33,8 @@ struct Arguments {
             guard let field = option(words[index]) else {
                 if grammar.count == grammar.positional { throw wrongCount() }
                 if id == .passportCreate, ["CAP_DAY", "CAP_MONTH"].contains(Echo.folded(words[index])) {
-                    throw .invalid("\(Echo.folded(words[index])) is not available in this version: spend caps come later")
+                    throw .invalid(
+                        "\(Echo.folded(words[index])) is not available in this version: spend caps come later")
                 }
                 throw .invalid("unknown option \(Echo.quoted(words[index])) for \(spec.name): use \(spec.usage)")
             }
@@ -218,8 +219,11 @@ struct Arguments {
         return try time(field)
     }
 
-    func span(_ field: Int, from shortest: TimeSpan, to longest: TimeSpan = .days(30)) throws(CommandError) -> TimeSpan {
-        guard let span = TimeSpan(parsing: bytes(field)), span >= shortest, span <= longest else { throw refusal(field) }
+    func span(_ field: Int, from shortest: TimeSpan, to longest: TimeSpan = .days(30)) throws(CommandError) -> TimeSpan
+    {
+        guard let span = TimeSpan(parsing: bytes(field)), span >= shortest, span <= longest else {
+            throw refusal(field)
+        }
         return span
     }
 

@@ -6,7 +6,8 @@ extension CommandParser {
         switch id {
         case .userCreate:
             let email = try a.email(0)
-            let chosen: ShortText = if let field = a.given("ID") { try a.keptName(field) } else { randomUserID(context) }
+            let chosen: ShortText =
+                if let field = a.given("ID") { try a.keptName(field) } else { randomUserID(context) }
             let create = UserCreate(
                 id: chosen, emailHash: email.withUnsafeBytes(context.emailHash), email: email, name: try a.text("NAME"),
                 type: try a.given("TYPE").map { field throws(CommandError) in try a.choice(field, \.text) } ?? .free)
@@ -93,7 +94,8 @@ extension CommandParser {
             ask = .mutation(
                 .creditGrant(
                     CreditGrant(
-                        user: user, amount: try a.amount(1), kind: kind ?? .promo, effective: effective, expires: expires,
+                        user: user, amount: try a.amount(1), kind: kind ?? .promo, effective: effective,
+                        expires: expires,
                         reason: try a.text("REASON"))))
         case .creditAdjust:
             ask = .mutation(
@@ -124,7 +126,8 @@ extension CommandParser {
             }
             let place = HoldPlace(
                 user: user, amount: try a.amount(1), timeToLive: try a.span("TTL", from: .seconds(1)) ?? .hours(24),
-                source: try a.given("SOURCE").map { field throws(CommandError) in try chargeSource(a, field) } ?? "hold")
+                source: try a.given("SOURCE").map { field throws(CommandError) in try chargeSource(a, field) } ?? "hold"
+            )
             return ParsedCommand(id: id, ask: .mutation(.holdPlace(place)), target: .user(user))
         case .holdCapture:
             let hold = try a.birth(0, as: .hold)

@@ -51,8 +51,12 @@ extension CommandParser {
             return Int64(value)
         case .tiers:
             var set: Int64 = 0
-            for word in String(decoding: bytes.prefix(64), as: UTF8.self).split(separator: ",", omittingEmptySubsequences: false) {
-                guard let tier = Tier(text: word.lowercased()) else { throw refusal("a list of tiers like small,medium") }
+            for word in String(decoding: bytes.prefix(64), as: UTF8.self).split(
+                separator: ",", omittingEmptySubsequences: false)
+            {
+                guard let tier = Tier(text: word.lowercased()) else {
+                    throw refusal("a list of tiers like small,medium")
+                }
                 set |= 1 << Int64(tier.rawValue)
             }
             return set
@@ -124,7 +128,9 @@ extension CommandParser {
             guard count == 1 else { throw .invalid("wrong number of arguments for 'client setname'") }
             return .setName(try clientText(a.words[2], "a connection's name"))
         default:
-            guard count == 2 else { throw .invalid("wrong number of arguments for 'client setinfo': use CLIENT SETINFO LIB-NAME name") }
+            guard count == 2 else {
+                throw .invalid("wrong number of arguments for 'client setinfo': use CLIENT SETINFO LIB-NAME name")
+            }
             let attribute = Echo.folded(a.words[2])
             guard attribute == "LIB-NAME" || attribute == "LIB-VER" else {
                 throw .invalid("unrecognized option \(Echo.quoted(a.words[2])): use LIB-NAME or LIB-VER")
@@ -168,7 +174,8 @@ extension CommandParser {
 
     /// As Redis has it: printable ASCII without blanks, and here at most 64 bytes; empty takes a name away.
     private static func clientText(_ bytes: UnsafeRawBufferPointer, _ what: String) throws(CommandError) -> ShortText {
-        guard bytes.count <= ShortText.capacity, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !Echo.looksSecret(bytes) else {
+        guard bytes.count <= ShortText.capacity, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !Echo.looksSecret(bytes)
+        else {
             throw .invalid("\(what) has at most 64 printable characters and no blanks")
         }
         return ShortText(bytes)!

@@ -75,10 +75,12 @@ extension CommandParser {
                 guard isPublic || a.isWord(field, "no") else { throw a.refusal(field) }
             }
             let add = SpaceAdd(
-                id: space, name: try a.given("NAME").map { field throws(CommandError) in try a.keptName(field) } ?? space,
+                id: space,
+                name: try a.given("NAME").map { field throws(CommandError) in try a.keptName(field) } ?? space,
                 description: try a.text("DESCRIPTION"),
                 category: try a.given("CATEGORY").map { field throws(CommandError) in try a.word(field) } ?? "general",
-                gigabytes: Int64(try a.integer(a.given("SIZE")!, 1...1_000_000_000)), cost: try a.price(a.given("COST")!),
+                gigabytes: Int64(try a.integer(a.given("SIZE")!, 1...1_000_000_000)),
+                cost: try a.price(a.given("COST")!),
                 isPublic: isPublic)
             return ParsedCommand(id: id, ask: .mutation(.spaceAdd(add)))
         case .spaceList:

@@ -31,7 +31,8 @@ package enum CommandParser {
         case .creditCharge:
             let user = names.hash(.user, try a.name(0))
             let charge = CreditCharge(
-                user: user, amount: try a.amount(1), source: try chargeSource(a, 2), description: try a.text("DESCRIPTION"),
+                user: user, amount: try a.amount(1), source: try chargeSource(a, 2),
+                description: try a.text("DESCRIPTION"),
                 over: a.has("OVER"))
             return ParsedCommand(id: id, ask: .mutation(.creditCharge(charge)), target: .user(user))
         case .passportVerify:
@@ -66,7 +67,8 @@ package enum CommandParser {
             return try passport(id, a, names)
         case .storageCreate, .storageResize, .storageDelete, .storageList, .spaceAdd, .spaceList, .spacePurchase:
             return try storage(id, a, names)
-        case .priceInfo, .explain, .ruleLoad, .ruleList, .ruleShow, .ruleCheck, .ruleActivate, .ruleRollback, .limitList,
+        case .priceInfo, .explain, .ruleLoad, .ruleList, .ruleShow, .ruleCheck, .ruleActivate, .ruleRollback,
+            .limitList,
             .limitSet, .clockAccept:
             return try prices(id, a)
         case .info, .slowlogGet, .slowlogLen, .slowlogReset, .dbsize, .snapshot, .wait, .shutdown, .time:
@@ -74,7 +76,8 @@ package enum CommandParser {
         case .auth, .hello, .quit, .reset, .clientSetName, .clientGetName, .clientSetInfo, .clientID, .clientInfo,
             .clientList:
             return ParsedCommand(id: id, ask: .connection(try connection(id, a)))
-        case .ping, .echo, .select, .configGet, .command, .commandCount, .commandInfo, .commandDocs, .commandList, .help:
+        case .ping, .echo, .select, .configGet, .command, .commandCount, .commandInfo, .commandDocs, .commandList,
+            .help:
             return ParsedCommand(id: id, ask: .local(try local(id, a)))
         }
     }

@@ -73,7 +73,8 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil unless the bytes have a secret's shape: `fl_`, ten digits of base 62, `_`, and a rest of base 62.
     package init?(_ bytes: UnsafeRawBufferPointer) {
-        guard let text = ShortText(bytes), bytes.count >= 15, bytes[0] == UInt8(ascii: "f"), bytes[1] == UInt8(ascii: "l"),
+        guard let text = ShortText(bytes), bytes.count >= 15, bytes[0] == UInt8(ascii: "f"),
+            bytes[1] == UInt8(ascii: "l"),
             bytes[2] == UInt8(ascii: "_"), bytes[13] == UInt8(ascii: "_"),
             let passport = PassportID(parsing: UnsafeRawBufferPointer(rebasing: bytes[3..<13])),
             UnsafeRawBufferPointer(rebasing: bytes[14...]).allSatisfy({ Base62.value(of: $0) != nil })

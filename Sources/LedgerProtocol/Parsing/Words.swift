@@ -29,7 +29,9 @@ extension RequestParser {
         var base = bytes.baseAddress
         if count > 0, let first = argument(0, in: bytes).baseAddress { base = first - Int(slices[0].offset) }
         let found = base
-        return try slices.withUnsafeBufferPointer { slices throws(E) -> R in try body(Words(base: found, slices: slices)) }
+        return try slices.withUnsafeBufferPointer { slices throws(E) -> R in
+            try body(Words(base: found, slices: slices))
+        }
     }
 }
 

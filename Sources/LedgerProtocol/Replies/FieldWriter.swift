@@ -105,8 +105,10 @@ extension FieldWriter {
         key(name)
         // Sixteen sets: their texts are written out once, in the order of `Permissions.names`.
         let texts: InlineArray<16, StaticString> = [
-            "", "read", "write", "read,write", "billing", "read,billing", "write,billing", "read,write,billing", "admin",
-            "read,admin", "write,admin", "read,write,admin", "billing,admin", "read,billing,admin", "write,billing,admin",
+            "", "read", "write", "read,write", "billing", "read,billing", "write,billing", "read,write,billing",
+            "admin",
+            "read,admin", "write,admin", "read,write,admin", "billing,admin", "read,billing,admin",
+            "write,billing,admin",
             "read,write,billing,admin",
         ]
         let text = texts[Int(value.rawValue & 15)]

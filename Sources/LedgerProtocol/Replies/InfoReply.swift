@@ -27,7 +27,8 @@ package enum InfoReply {
             ("loading", "0"), ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),
             ("snapshot_in_progress", info.snapshotInProgress ? "1" : "0"),
             ("last_snapshot_lsn", "\(info.lastSnapshotLSN.value)"), ("last_snapshot_time", text(info.lastSnapshotTime)),
-            ("recovery_seconds", decimal(info.recoverySeconds)), ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
+            ("recovery_seconds", decimal(info.recoverySeconds)),
+            ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
         ]
         let stats: Fields = [
             ("total_commands_processed", "\(info.commands.reduce(0) { $0 + $1.calls })"),

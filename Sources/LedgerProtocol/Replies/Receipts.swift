@@ -21,8 +21,10 @@ extension ReplyEncoder {
             case .sessionHeard(let it): heard(it, start, &writer)
             case .holdPlaced, .holdCaptured, .holdReleased: hold(event, start, &writer)
             case .creditPurchased, .creditGranted, .creditAdjusted, .creditRefunded: credit(event, start, &writer)
-            case .userCreated, .userChanged, .passportCreated, .passportRevoked: account(event, start, names, secret, &writer)
-            case .storageCreated, .storageResized, .storageDeleted, .spaceAdded, .spacePurchased: storage(event, start, &writer)
+            case .userCreated, .userChanged, .passportCreated, .passportRevoked:
+                account(event, start, names, secret, &writer)
+            case .storageCreated, .storageResized, .storageDeleted, .spaceAdded, .spacePurchased:
+                storage(event, start, &writer)
             case .ruleLoaded, .ruleScheduled, .ruleActivated, .limitsSet: rule(event, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
                 .storagePosted, .lotExpired, .lotEffective, .refused:

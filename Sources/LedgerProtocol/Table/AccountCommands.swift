@@ -29,7 +29,8 @@ extension CommandTable {
             ],
             key: true, "Change a user's name, type or state: exactly one of them.",
             notes: ["A suspended user starts nothing new; a banned one's sessions stop at once."],
-            reply: .receipt(["user", "changed", "value", "available", "debt"]), examples: ["USER SET u_ada STATE suspended"]),
+            reply: .receipt(["user", "changed", "value", "available", "debt"]),
+            examples: ["USER SET u_ada STATE suspended"]),
         CommandSpec(
             .userList, "USER LIST", .user, .readAll, .table, .page, "All users, newest first.",
             reply: .page(userFields), examples: ["USER LIST COUNT 10"]),
@@ -63,7 +64,10 @@ extension CommandTable {
                 "A replayed answer has no `secret`.",
             ],
             reply: .receipt(
-                ["passport", "user", "name", "permissions", "scope", "expires", "rate", "last_four", "replaces", "replaced_until", "secret"]),
+                [
+                    "passport", "user", "name", "permissions", "scope", "expires", "rate", "last_four", "replaces",
+                    "replaced_until", "secret",
+                ]),
             examples: ["PASSPORT CREATE u_ada \"laptop\" read,write EXPIRES 2027-01-01"]),
         CommandSpec(
             .passportVerify, "PASSPORT VERIFY", .passport, .readAll, .view,
@@ -75,7 +79,10 @@ extension CommandTable {
         CommandSpec(
             .passportList, "PASSPORT LIST", .passport, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's passports, newest first; never their secrets.",
-            reply: .page(["passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "last_four", "last_used"]),
+            reply: .page([
+                "passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate",
+                "last_four", "last_used",
+            ]),
             examples: ["PASSPORT LIST u_ada"]),
         CommandSpec(
             .passportRevoke, "PASSPORT REVOKE", .passport, .adminAll, .write, [.need("passport", .passport)], key: true,
@@ -83,10 +90,16 @@ extension CommandTable {
             examples: ["PASSPORT REVOKE 0Ab3dE6gH9"]),
         CommandSpec(
             .passportRotate, "PASSPORT ROTATE", .passport, .adminAll, .write,
-            [.need("passport", .passport), .option("OVERLAP", "d", .overlap, "how long the old secret stays good; 0s unless told")],
+            [
+                .need("passport", .passport),
+                .option("OVERLAP", "d", .overlap, "how long the old secret stays good; 0s unless told"),
+            ],
             key: true, "Replace a passport by a new one that may do the same.",
             reply: .receipt(
-                ["passport", "user", "name", "permissions", "scope", "expires", "rate", "last_four", "replaces", "replaced_until", "secret"]),
+                [
+                    "passport", "user", "name", "permissions", "scope", "expires", "rate", "last_four", "replaces",
+                    "replaced_until", "secret",
+                ]),
             examples: ["PASSPORT ROTATE 0Ab3dE6gH9 OVERLAP 1h"]),
     ]
 
@@ -106,7 +119,8 @@ extension CommandTable {
             .creditGrant, "CREDIT GRANT", .credit, .billingAll, .write,
             [
                 .need("user", .user), .need("amount", .amount), .option("KIND", "k", .grantKind, "promo unless told"),
-                .option("EFFECTIVE", "t", .time, "when it may first be spent"), .option("EXPIRES", "t", .time, "exclusive"),
+                .option("EFFECTIVE", "t", .time, "when it may first be spent"),
+                .option("EXPIRES", "t", .time, "exclusive"),
                 .must("REASON", "r", .text),
             ],
             key: true, "Give credit that nobody paid for.",
@@ -135,7 +149,10 @@ extension CommandTable {
             examples: ["CREDIT ADJUST u_ada -1.50 REASON \"entered twice\""]),
         CommandSpec(
             .creditRefund, "CREDIT REFUND", .credit, .billingAll, .write,
-            [.need("charge", .charge), .may("amount", .amount, "all that is left unless told"), .must("REASON", "r", .text)],
+            [
+                .need("charge", .charge), .may("amount", .amount, "all that is left unless told"),
+                .must("REASON", "r", .text),
+            ],
             key: true, "Give a charge back to the lots that paid it.",
             notes: ["`forgiven` is the part that had become debt."],
             reply: .receipt(["user", "charge", "amount", "source", "forgiven", "available", "debt"]),
@@ -148,15 +165,21 @@ extension CommandTable {
         CommandSpec(
             .creditLots, "CREDIT LOTS", .credit, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's lots of credit, newest first.",
-            reply: .page(["lot", "kind", "remaining", "pinned", "source", "parent", "scope", "priority", "effective", "expires"]),
+            reply: .page([
+                "lot", "kind", "remaining", "pinned", "source", "parent", "scope", "priority", "effective", "expires",
+            ]),
             examples: ["CREDIT LOTS u_ada"]),
         CommandSpec(
             .creditHistory, "CREDIT HISTORY", .credit, .readOwn, .history,
-            [.need("user", .user), .option("FROM", "t", .time, "recorded time, inclusive"), .option("TO", "t", .time, "exclusive")] + .page,
+            [
+                .need("user", .user), .option("FROM", "t", .time, "recorded time, inclusive"),
+                .option("TO", "t", .time, "exclusive"),
+            ] + .page,
             "Every movement of a user's credit, newest first.",
             notes: ["`type` is `credit` or `debit`; `amount` has no sign. `available` is what was left then."],
             reply: .page([
-                "id", "time", "from", "to", "type", "amount", "available", "source", "description", "session", "storage",
+                "id", "time", "from", "to", "type", "amount", "available", "source", "description", "session",
+                "storage",
             ]),
             examples: ["CREDIT HISTORY u_ada COUNT 10"]),
     ]
@@ -183,7 +206,9 @@ extension CommandTable {
             ],
             key: true, "Charge what was held, all of it or a part.",
             notes: ["`charge` is the id to EXPLAIN or REFUND."],
-            reply: .receipt(["user", "hold", "charge", "amount", "source", "final", "released", "owed", "available", "debt"]),
+            reply: .receipt([
+                "user", "hold", "charge", "amount", "source", "final", "released", "owed", "available", "debt",
+            ]),
             examples: ["HOLD CAPTURE h_4q 1.20 FINAL"]),
         CommandSpec(
             .holdVoid, "HOLD VOID", .hold, .writeAll, .write, [.need("hold", .hold)], key: true,

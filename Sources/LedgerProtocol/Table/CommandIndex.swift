@@ -24,11 +24,14 @@ struct Name: Hashable {
     }
 
     @inline(__always)
-    init(_ word: StaticString) { self.init(UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)) }
+    init(_ word: StaticString) {
+        self.init(UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    }
 
     @_disfavoredOverload  // a literal is a StaticString
     init(_ word: String) {
-        precondition(word.utf8.count <= Self.longest && word.utf8.allSatisfy { $0 & 0xdf &- 0x41 < 26 }, "\(word) is no name")
+        precondition(
+            word.utf8.count <= Self.longest && word.utf8.allSatisfy { $0 & 0xdf &- 0x41 < 26 }, "\(word) is no name")
         var word = word
         self = word.withUTF8 { Name(UnsafeRawBufferPointer($0)) }
     }
@@ -62,7 +65,9 @@ struct CommandIndex {
             insert(absent.name.split(separator: " ").map(String.init), .absent, UInt8(index))
         }
         // COMMAND is a command, and a noun that is found by its second word.
-        for noun in CommandTable.nouns where CommandTable.specs.allSatisfy({ $0.name != noun }) { insert([noun], .noun, 0) }
+        for noun in CommandTable.nouns where CommandTable.specs.allSatisfy({ $0.name != noun }) {
+            insert([noun], .noun, 0)
+        }
     }
 
     private func insert(_ words: [String], _ meaning: Meaning, _ value: UInt8) {
@@ -118,7 +123,8 @@ extension CommandTable {
     /// Commands that clients may well try and that this version does not have, with what to say.
     static let absent: [(name: String, text: String)] = {
         let later = "is not available in this version"
-        let transaction = "transactions are not available in this version; with redis-py use pipeline(transaction=False)"
+        let transaction =
+            "transactions are not available in this version; with redis-py use pipeline(transaction=False)"
         var list = ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"].map { ($0, "\($0): \(transaction)") }
         list.append(("USER DELETE", "USER DELETE \(later); USER SET <user> STATE closed ends an account"))
         list.append(("SESSION RETIER", "SESSION RETIER \(later); STOP the session and START another"))
@@ -156,7 +162,8 @@ extension CommandTable {
             let list = verbs.joined(separator: ", ")
             guard words.count > 1 else { return "\(first) needs a second word: \(list)" }
             let near = nearest(Echo.folded(words[1]), among: verbs).map { "; did you mean \(first) \($0)?" } ?? ""
-            return "unknown command \(Echo.quoted(words[1], after: first))\(near.isEmpty ? ": \(first) has \(list)" : near)"
+            return
+                "unknown command \(Echo.quoted(words[1], after: first))\(near.isEmpty ? ": \(first) has \(list)" : near)"
         }
         let names = nouns + specs.filter { $0.words.count == 1 }.map(\.name)
         let near = nearest(first, among: names).map { "; did you mean \($0)?" } ?? "; HELP lists all"

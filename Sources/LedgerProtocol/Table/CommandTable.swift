@@ -28,7 +28,7 @@ package enum CommandTable {
     }
 }
 
-extension Array<Field> {
+extension [Field] {
     /// What every list takes.
     static let page: [Field] = [
         .option("COUNT", "n", .count, "rows of a page, 100 unless told, at most 10000 (tables answer at most 1000)"),

@@ -4,7 +4,9 @@ extension CommandTable {
             .auth, "AUTH", .connection, .open, .connection,
             [.need("passport", .words, "the secret, or the word default and the secret")],
             "Show a passport; every command of the connection is then asked by it.",
-            notes: ["`AUTH secret` and `AUTH default secret` are the same. A failed AUTH leaves the connection as it was."],
+            notes: [
+                "`AUTH secret` and `AUTH default secret` are the same. A failed AUTH leaves the connection as it was."
+            ],
             reply: .other("OK"), examples: ["AUTH fl_…"]),
         CommandSpec(
             .hello, "HELLO", .connection, .open, .connection,

@@ -4,7 +4,9 @@ extension CommandTable {
     static let priceCommands: [CommandSpec] = [
         CommandSpec(
             .priceInfo, "PRICE INFO", .prices, .read, .table, [], "The active price book.",
-            notes: ["For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once."],
+            notes: [
+                "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once."
+            ],
             reply: .other("a map: rule → version, sha256, since, unit, prices (user type → what → price)"),
             examples: ["PRICE INFO"]),
         CommandSpec(
@@ -47,7 +49,9 @@ extension CommandTable {
             examples: ["RULE ROLLBACK session_runtime"]),
         CommandSpec(
             .limitList, "LIMIT LIST", .prices, .adminAll, .table, [], "What each type of user may have at most.",
-            notes: ["`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond his credit."],
+            notes: [
+                "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond his credit."
+            ],
             reply: .list(["type", "limit", "value", "overdraft"]), examples: ["LIMIT LIST"]),
         CommandSpec(
             .limitSet, "LIMIT SET", .prices, .adminAll, .write,
@@ -66,7 +70,8 @@ extension CommandTable {
         CommandSpec(
             .slowlogGet, "SLOWLOG GET", .operations, .adminAll, .operations, [.may("count", .count, "10 unless told")],
             "The slowest requests of late, newest first; secrets and personal text masked.",
-            reply: .other("a list of [id, unix seconds, microseconds, words, address, name]"), examples: ["SLOWLOG GET 5"]),
+            reply: .other("a list of [id, unix seconds, microseconds, words, address, name]"),
+            examples: ["SLOWLOG GET 5"]),
         CommandSpec(
             .slowlogLen, "SLOWLOG LEN", .operations, .adminAll, .operations, [], "How many entries the slow log has.",
             reply: .other("an integer"), examples: ["SLOWLOG LEN"]),
@@ -78,9 +83,13 @@ extension CommandTable {
             reply: .other("an integer"), examples: ["DBSIZE"]),
         CommandSpec(
             .wait, "WAIT", .operations, .anyPassport, .operations,
-            [.need("lsn", .lsn), .may("timeout", .timeout, "a duration, or milliseconds; 0 or nothing: as long as it takes")],
+            [
+                .need("lsn", .lsn),
+                .may("timeout", .timeout, "a duration, or milliseconds; 0 or nothing: as long as it takes"),
+            ],
             "Wait until reads of this connection see an event, so that writes of another connection can be read here.",
-            reply: .other("the last event that reads see, which is smaller than asked after a timeout"), examples: ["WAIT 4711 5s"]),
+            reply: .other("the last event that reads see, which is smaller than asked after a timeout"),
+            examples: ["WAIT 4711 5s"]),
         CommandSpec(
             .snapshot, "SNAPSHOT", .operations, .adminAll, .operations, [], "Begin a snapshot in the background.",
             reply: .other("a line"), examples: ["SNAPSHOT"]),

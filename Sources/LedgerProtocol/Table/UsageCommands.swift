@@ -18,7 +18,9 @@ extension CommandTable {
             .sessionQuote, "SESSION QUOTE", .session, .readOwn, .table,
             [.need("user", .user), .need("tier", .tier), .need("hours", .hours)],
             "What a session would cost, rounded up; nothing is reserved.",
-            reply: .map(["user", "type", "tier", "seconds", "amount", "rate", "list_rate", "available", "enough", "sha256"]),
+            reply: .map([
+                "user", "type", "tier", "seconds", "amount", "rate", "list_rate", "available", "enough", "sha256",
+            ]),
             examples: ["SESSION QUOTE u_ada medium 2"]),
         CommandSpec(
             .sessionAdmit, "SESSION ADMIT", .session, .writeAll, .write,
@@ -42,7 +44,8 @@ extension CommandTable {
                 "`amount` is the cost of the whole session, `seconds` its length; `charge` is the last posting. A second STOP gives the first answer, replayed."
             ],
             reply: .receipt([
-                "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount", "released",
+                "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount",
+                "released",
                 "segments", "available", "debt",
             ]),
             examples: ["SESSION STOP job-81"]),
@@ -51,7 +54,8 @@ extension CommandTable {
             [.need("session", .session), .must("REASON", "r", .text)], key: true,
             "Provisioning failed: no charge. Only before the first heartbeat and within five minutes.",
             reply: .receipt([
-                "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount", "released",
+                "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount",
+                "released",
                 "segments", "available", "debt",
             ]),
             examples: ["SESSION CANCEL job-81 REASON \"no node\""]),
@@ -73,7 +77,8 @@ extension CommandTable {
                 "No limits, caps, holds or funds check; what credit does not cover becomes debt. The same id with the same arguments gives the first answer, replayed; with others: EXISTS."
             ],
             reply: .receipt([
-                "session", "user", "type", "tier", "charge", "from", "to", "seconds", "rate", "amount", "owed", "available",
+                "session", "user", "type", "tier", "charge", "from", "to", "seconds", "rate", "amount", "owed",
+                "available",
                 "debt",
             ]),
             examples: ["SESSION RECORD nasa:17 u_7 gpu FROM 749458803 TO 749462403"]),
@@ -94,13 +99,17 @@ extension CommandTable {
             .storageResize, "STORAGE RESIZE", .storage, .writeAll, .write,
             [.need("resource", .resource), .need("gb", .gigabytes)], key: true,
             "Bill another size from now on; what accrued is posted.",
-            reply: .receipt(["user", "resource", "kind", "gb", "rate", "list_rate", "charge", "amount", "owed", "available", "debt"]),
+            reply: .receipt([
+                "user", "resource", "kind", "gb", "rate", "list_rate", "charge", "amount", "owed", "available", "debt",
+            ]),
             examples: ["STORAGE RESIZE ada-data 20.5"]),
         CommandSpec(
             .storageDelete, "STORAGE DELETE", .storage, .writeAll, .write, [.need("resource", .resource)], key: true,
             "End the billing of a resource; what accrued is posted.",
             notes: ["`amount` is what this posting charges, `total` what the resource cost in all its life."],
-            reply: .receipt(["user", "resource", "kind", "gb", "charge", "amount", "total", "owed", "available", "debt"]),
+            reply: .receipt([
+                "user", "resource", "kind", "gb", "total", "charge", "amount", "owed", "available", "debt",
+            ]),
             examples: ["STORAGE DELETE ada-data"]),
         CommandSpec(
             .storageList, "STORAGE LIST", .storage, .readOwn, .table, [.need("user", .user)] + .page,
@@ -113,7 +122,8 @@ extension CommandTable {
         CommandSpec(
             .spaceAdd, "SPACE ADD", .space, .adminAll, .write,
             [
-                .need("space", .space), .must("COST", "a", .price, "the list price, which the rule space_purchase gets"),
+                .need("space", .space),
+                .must("COST", "a", .price, "the list price, which the rule space_purchase gets"),
                 .must("SIZE", "gb", .gigabytesWhole), .option("NAME", "n", .label, "the id unless told"),
                 .option("DESCRIPTION", "d", .text), .option("CATEGORY", "c", .category, "general unless told"),
                 .option("PUBLIC", "p", .yesNo, "yes unless told"),
