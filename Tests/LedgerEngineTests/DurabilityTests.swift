@@ -78,6 +78,35 @@ import Testing
         #expect(row.account.paid == Money("5.00"))
     }
 
+    @Test func `views show the last of many units that touched one account`() throws {
+        let disk = GatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        let ada = try #require(t.engine.reads.user(t.hash("ada")))
+        // Batches that come while others are on their way to a slow disk join the unit that waits there.
+        disk.gate.setDelay(microseconds: 300)
+        for _ in 0..<40 {
+            let count = 100
+            let left = Box(count)
+            let all = Latch()
+            for _ in 0..<count {
+                let batch = WorkBatch { _ in if left.update({ $0 -= 1; return $0 }) == 0 { all.open() } }
+                batch.append(t.charge("ada", "0.000001").item(t.adminOrdinal))
+                while !t.engine.submit(batch) {}
+                usleep(30)
+            }
+            all.wait()
+            let view = try #require(t.engine.reads.account(ada, at: t.clock.now()))
+            let row = try t.user("ada")
+            guard view.paid == row.account.paid, t.engine.reads.views.lastEvent(ada) == row.lastEvent else {
+                Issue.record("readers see \(view.paid), the ledger has \(row.account.paid)")
+                return
+            }
+        }
+    }
+
     @Test func `a full mailbox says no, and what it took is answered`() throws {
         let disk = GatedDisk()
         let t = try TestEngine(disk: disk) { $0.mailboxCapacity = 4 }

@@ -1,3 +1,4 @@
+import Glibc
 import LedgerStorage
 
 @testable import LedgerEngine
@@ -49,8 +50,14 @@ final class SyncGate: @unchecked Sendable {  // everything is touched under the 
     private let monitor = Monitor()
     private var isOpen = true
     private var waiting = 0
+    private var delay: UInt32 = 0
+
+    /// Every sync takes so long.
+    func setDelay(microseconds: UInt32) { monitor.withLock { delay = microseconds } }
 
     func pass() {
+        let delay = monitor.withLock { self.delay }
+        if delay > 0 { usleep(delay) }
         monitor.withLock {
             waiting += 1
             monitor.wake()

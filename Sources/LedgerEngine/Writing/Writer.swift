@@ -106,7 +106,9 @@ actor Writer {
             let reopened = isDue || resumes ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
             if reopened == nil { unit.time = now }
-            let touchedUsers = unit.events.touchedUsers.count
+            // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off with, whom
+            // the batch does not name twice.
+            let touchedUsers = max(0, unit.events.touchedUsers.count - 1)
             let touchedPassports = unit.events.touchedPassports.count
             if resumes { resume(unit) }
             if reopened == nil, refusal == nil { fireTimers(unit) }
