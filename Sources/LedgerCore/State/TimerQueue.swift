@@ -60,4 +60,16 @@ struct TimerQueue {
     }
 
     mutating func removeAll() { heap.removeAll() }
+
+    /// Keeps what `isDue` still knows, each entry once. Cost: a sort of the rest.
+    mutating func compact(_ isDue: (TimerEntry) -> Bool) {
+        heap.removeAll { !isDue($0) }
+        heap.sort()  // a sorted array is a heap
+        var kept = 0
+        for index in heap.indices where index == 0 || heap[index] != heap[kept - 1] {
+            heap[kept] = heap[index]
+            kept += 1
+        }
+        heap.removeSubrange(kept...)
+    }
 }

@@ -140,6 +140,7 @@ extension StateMachine {
         if event.user != .none { store.accounts[Int32(event.user.value)].lastEvent = event.lsn }
         if let key = event.key { store.history.remember(CommandHistory.Entry(key: key, lsn: event.lsn, time: event.time)) }
         store.history.forget(at: event.time)
+        sweepTimers()
         lastLSN = event.lsn
         lastTime = event.time
         precondition(store.books.sum == 0, "the postings of an event do not sum to zero")

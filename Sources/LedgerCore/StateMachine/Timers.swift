@@ -17,6 +17,31 @@ extension StateMachine {
         return fired
     }
 
+    /// Throws out the entries of rows that are gone, once they are most of the queue: a hold that is captured within a
+    /// second would otherwise be remembered until it would have expired. What is kept is at most twice the open rows, so
+    /// each sweep halves the queue and costs a constant for every entry that was ever pushed.
+    mutating func sweepTimers() {
+        let open = store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
+        guard store.timers.count > 16_384 + 4 * open else { return }
+        var timers = TimerQueue()
+        swap(&timers, &store.timers)
+        timers.compact { isCurrent($0) }
+        swap(&timers, &store.timers)
+    }
+
+    /// Whether its row agrees with an entry.
+    private func isCurrent(_ entry: TimerEntry) -> Bool {
+        switch entry.kind {
+        case .activation: store.scheduled.contains { $0.lsn.value == entry.born }
+        case .lotEffective: store.lotIndex[entry.born].map { store.lots[Int32($0)].waiting } ?? false
+        case .lotExpiry:
+            store.lotIndex[entry.born].map { !store.lots[Int32($0)].expired && store.lots[Int32($0)].expires == entry.due } ?? false
+        case .holdExpiry: store.holdIndex[entry.born] != nil
+        case .accrual: store.resourceByID[entry.born].map { store.resources[Int32($0)].timerDue == entry.due } ?? false
+        case .session: store.sessionIndex[entry.born].map { store.sessions[Int32($0)].timerDue == entry.due } ?? false
+        }
+    }
+
     /// Returns false for an entry that its row disagrees with.
     private mutating func fire(_ entry: TimerEntry, at now: Timestamp, into batch: inout EventBatch) -> Bool {
         switch entry.kind {

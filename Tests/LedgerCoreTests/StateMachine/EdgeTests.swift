@@ -207,4 +207,27 @@ import Testing
         #expect(closed.total == Rational.halfEven(expected, over: Tariff.hour))
         #expect(ledger.problems() == [])
     }
+
+    @Test func `what is long over leaves no timers behind`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        func timers(_ ledger: borrowing TestLedger) -> Int { ledger.machine.counts.first { $0.name == "timers" }!.count }
+        let kept = ledger.command(
+            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: .cent, timeToLive: .hours(1), source: "job"))).event!
+        for _ in 0..<20_000 {
+            guard
+                let hold = ledger.command(
+                    .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: .cent, timeToLive: .days(30), source: "job"))
+                ).event
+            else { Issue.record("no hold"); return }
+            ledger.command(.holdVoid(hold.id(shard: 0)))
+            ledger.journal.removeAll()
+        }
+        #expect(timers(ledger) < 17_000)
+        ledger.pass(.hours(2), step: .minutes(30))
+        #expect(ledger.account("ann").available == Money("10"))
+        guard case .hold = ledger.machine.read(.hold(kept.id(shard: 0)), at: ledger.now) else { return }
+        Issue.record("the hold that was kept did not expire")
+    }
 }
