@@ -27,6 +27,34 @@ import Testing
         #expect(t.engine.reads.views.account(ada)?.available == Money("10.00"))
     }
 
+    @Test func `no command is decided before more timers than one unit takes`() throws {
+        let disk = GatedDisk()
+        let t = try TestEngine(disk: disk)
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "100.00"))
+        let hold = Command.holdPlace(
+            HoldPlace(user: t.hash("ada"), amount: .cent, timeToLive: .minutes(1), source: "api"))
+        _ = t.work((0..<5000).map { _ in hold.item(t.adminOrdinal) })
+        try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s-1", tier: .small, heartbeat: .minutes(15))))
+        // While the writer waits for its disk an hour passes: the holds expire first, then the silent host is lost.
+        disk.gate.close()
+        let first = WorkBatch { _ in }
+        first.append(t.charge("ada", "1.00").item(t.adminOrdinal))
+        #expect(t.engine.submit(first))
+        disk.gate.waitForSync()
+        t.clock.advance(by: .hours(1))
+        let done = Latch()
+        let late = WorkBatch { _ in done.open() }
+        late.append(Command.sessionHeartbeat(session: t.engine.names.session("s-1")).item(t.adminOrdinal))
+        #expect(t.engine.submit(late))
+        disk.gate.open()
+        done.wait()
+        guard case .outcome(.rejected(.closed(.session))) = late.results[0] else {
+            throw Unexpected("a heartbeat revived a host that was lost: \(late.results[0])")
+        }
+    }
+
     @Test func `a lease is extended by the time nobody was there`() throws {
         let disk = MemoryDisk()
         let start = TestEngine.noon

@@ -111,8 +111,9 @@ actor Writer {
             let touchedUsers = max(0, unit.events.touchedUsers.count - 1)
             let touchedPassports = unit.events.touchedPassports.count
             if resumes { resume(unit) }
-            if reopened == nil, refusal == nil { fireTimers(unit) }
-            work(unit, refusal)
+            // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their own.
+            let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
+            if isCurrent { work(unit, refusal) }
             close(unit, touchedUsers, touchedPassports)
             let isLast = nextTaken == taken.count && parts.mailbox.isEmpty
             if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
@@ -170,18 +171,21 @@ actor Writer {
         }
     }
 
-    private func fireTimers(_ unit: CommitUnit) {
+    /// Fires what is due, as much as fits in a unit. Returns whether that was all.
+    private func fireTimers(_ unit: CommitUnit) -> Bool {
         var fired = 0
-        while fired < Self.timersPerDrain, unit.events.bytes.count < CommitUnit.target {
+        var isDone = false
+        while !isDone, fired < Self.timersPerDrain, unit.events.bytes.count < CommitUnit.target {
             let count = state.fireTimers(at: unit.time, limit: Self.timersPerGroup, into: &unit.events)
             unit.endGroup()
             fired += count
-            if count < Self.timersPerGroup { break }
+            isDone = count < Self.timersPerGroup
         }
         if fired > 0 {
             timersFired += UInt64(fired)
             followActivations()
         }
+        return isDone
     }
 
     /// Decides items until there are no more or the unit is full. A batch belongs to the unit that has its last item.
