@@ -93,7 +93,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
-        .testTarget(name: "LedgerProtocolTests", dependencies: ["LedgerProtocol", "LedgerCore", "RESP"]),
+        .testTarget(
+            name: "LedgerProtocolTests",
+            dependencies: ["LedgerProtocol", "LedgerCore", "LedgerEngine", "LedgerRules", "RESP"]),
         .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
         .testTarget(
             name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
