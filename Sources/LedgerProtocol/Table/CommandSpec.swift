@@ -90,7 +90,7 @@ package struct CommandSpec: Sendable {
         self.access = access
         self.kind = kind
         self.takesKey = key
-        self.fields = key ? fields + [.option("KEY", "k", .key, "idempotency key, 1 to 255 bytes")] : fields
+        self.fields = key ? fields + [.option("KEY", "k", .key, "asked again with it, the first answer comes again")] : fields
         self.summary = summary
         self.notes = notes
         self.reply = reply
