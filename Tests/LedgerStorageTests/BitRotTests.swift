@@ -20,7 +20,9 @@ struct BitRotTests {
     }
 
     /// The batches of a segment with the place in the chain where each begins.
-    private static func batches(_ bytes: [UInt8], _ header: SegmentHeader) throws -> [(offset: Int, size: Int, head: JournalHead)] {
+    private static func batches(_ bytes: [UInt8], _ header: SegmentHeader) throws -> [(
+        offset: Int, size: Int, head: JournalHead
+    )] {
         var found: [(offset: Int, size: Int, head: JournalHead)] = []
         var head = JournalHead.genesis
         var begins = head
@@ -147,7 +149,9 @@ struct BitRotTests {
         func readAll() throws(StorageError) {
             let sealed = try SealedSegment.open(path, expecting: 1, of: ToyLedger.identity, on: disk)
             var head = start
-            _ = try SealedSegmentScan(segment: sealed, pastCache: false).run(head: &head) { _ throws(StorageError) in .onward }
+            _ = try SealedSegmentScan(segment: sealed, pastCache: false).run(head: &head) { _ throws(StorageError) in
+                .onward
+            }
         }
         try readAll()
         var missed = 0

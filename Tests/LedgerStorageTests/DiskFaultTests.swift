@@ -47,7 +47,9 @@ struct DiskFaultTests {
                 let ledger = try ToyLedger(on: disk, seed: 8, segmentBytes: 24 << 10)
                 disk.fail(operation: operation, with: EIO)
                 for _ in 0..<40 {
-                    do throws(StorageError) { try ledger.journal.maintain() } catch { #expect(error.reason != .latched) }
+                    do throws(StorageError) { try ledger.journal.maintain() } catch {
+                        #expect(error.reason != .latched)
+                    }
                     if !ledger.journal.canAccept() { try ledger.journal.maintain() }
                     try ledger.append()
                     acknowledged = ledger.lastAcknowledged
@@ -66,7 +68,8 @@ struct DiskFaultTests {
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 2)
         let digest = ledger.digest
-        disk.fail(operation: 2, with: EIO)  // the sync; what was written stays readable, and will never be on the platter
+        // The sync fails; what was written stays readable, and will never be on the platter.
+        disk.fail(operation: 2, with: EIO)
         #expect(appendOne(ledger) != nil)
         let again = try ToyLedger(on: disk.afterProcessDeath())
         #expect(again.lastLSN == LSN(2))
@@ -98,7 +101,9 @@ struct DiskFaultTests {
         #expect(try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10).lastLSN == last.next)
     }
 
-    @Test func `no space at each operation of preparing, sealing and snapshots: refused, repeated, nothing lost`() throws {
+    @Test func `no space at each operation of preparing, sealing and snapshots: refused, repeated, nothing lost`()
+        throws
+    {
         for operation in 1...60 {
             let disk = SimulatedDisk()
             let ledger = try ToyLedger(on: disk, seed: 8, segmentBytes: 24 << 10)
@@ -115,8 +120,12 @@ struct DiskFaultTests {
             #expect(disk.filesSyncedAfterFailure.isEmpty)
             try ledger.append()
             let digest = ledger.digest
-            #expect(try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 24 << 10).digest == digest, "operation \(operation)")
-            #expect(try ToyLedger(on: disk.afterPowerCut(seed: 1), segmentBytes: 24 << 10).digest == digest, "operation \(operation)")
+            #expect(
+                try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 24 << 10).digest == digest,
+                "operation \(operation)")
+            #expect(
+                try ToyLedger(on: disk.afterPowerCut(seed: 1), segmentBytes: 24 << 10).digest == digest,
+                "operation \(operation)")
         }
     }
 

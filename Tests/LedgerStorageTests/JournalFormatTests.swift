@@ -6,7 +6,8 @@ import Testing
 struct JournalFormatTests {
     static var header: BatchHeader {
         var header = BatchHeader(
-            identity: LedgerIdentity(uuid: LedgerUUID(high: 1, low: 2), shard: 3), segment: 4, sequence: 5, firstLSN: LSN(6),
+            identity: LedgerIdentity(uuid: LedgerUUID(high: 1, low: 2), shard: 3), segment: 4, sequence: 5,
+            firstLSN: LSN(6),
             durableThrough: LSN(5), baseTime: Timestamp(seconds: 7), count: 8, payloadBytes: 900,
             previousChain: Digest256([UInt8](repeating: 9, count: 32)))
         header.epoch = 10
@@ -90,9 +91,11 @@ struct JournalFormatTests {
         var manifest = Manifest(identity: ToyLedger.identity)
         manifest.generation = 9
         manifest.watermark = JournalHead(
-            nextLSN: LSN(77), nextSequence: 8, chain: Digest256([UInt8](repeating: 1, count: 32)), time: Timestamp(seconds: 5))
+            nextLSN: LSN(77), nextSequence: 8, chain: Digest256([UInt8](repeating: 1, count: 32)),
+            time: Timestamp(seconds: 5))
         manifest.segments = [
-            Manifest.Segment(number: 1, state: .sealed, firstLSN: LSN(1), nextLSN: LSN(40), firstSequence: 1, nextSequence: 5),
+            Manifest.Segment(
+                number: 1, state: .sealed, firstLSN: LSN(1), nextLSN: LSN(40), firstSequence: 1, nextSequence: 5),
             Manifest.Segment(number: 2, state: .raw, firstLSN: LSN(40), firstSequence: 5, fileBytes: 65536),
         ]
         manifest.snapshots = [
@@ -110,7 +113,10 @@ struct JournalFormatTests {
             bytes[bit / 8] ^= 1 << UInt8(bit % 8)
         }
         for count in 0..<bytes.count {
-            if case .damaged = bytes.withUnsafeBytes({ Manifest.decode($0.slice(0, count)) }) {} else { Issue.record("cut \(count)") }
+            if case .damaged = bytes.withUnsafeBytes({ Manifest.decode($0.slice(0, count)) }) {
+            } else {
+                Issue.record("cut \(count)")
+            }
         }
     }
 }

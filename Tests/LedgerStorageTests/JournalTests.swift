@@ -63,7 +63,10 @@ struct JournalTests {
         let events = try ledger.allEvents()
         #expect(events.map(\.lsn.value) == Array(1...ledger.lastLSN.value))
         for event in events.reversed() {
-            #expect(try ledger.journal.reader.withEvent(at: event.lsn) { ToyEvent($0.bytes) == event && $0.time == event.time })
+            #expect(
+                try ledger.journal.reader.withEvent(at: event.lsn) {
+                    ToyEvent($0.bytes) == event && $0.time == event.time
+                })
         }
         try ledger.close()
 
@@ -157,7 +160,9 @@ struct JournalTests {
     @Test func `after the last batch that fits there is still room for a closing one`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
-        while ledger.journal.canAccept() || reasonOrNil({ () throws(StorageError) in try ledger.append(events: 1) }) == nil {
+        while ledger.journal.canAccept()
+            || reasonOrNil({ () throws(StorageError) in try ledger.append(events: 1) }) == nil
+        {
             if ledger.journal.canAccept() { try ledger.append(events: 1) }
         }
         try ledger.writeClosing()
@@ -205,8 +210,12 @@ struct JournalTests {
     @Test func `an event that is not there is an error, not a guess`() throws {
         let ledger = try ToyLedger(on: SimulatedDisk())
         try ledger.append(events: 3)
-        #expect(reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: LSN(4)) { _ in } } == .noSuchEvent)
-        #expect(reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: .none) { _ in } } == .noSuchEvent)
+        #expect(
+            reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: LSN(4)) { _ in } }
+                == .noSuchEvent)
+        #expect(
+            reason { () throws(StorageError) in try ledger.journal.reader.withEvent(at: .none) { _ in } }
+                == .noSuchEvent)
     }
 
     @Test func `a follower sees every event once, in order, and can resume`() throws {
@@ -223,25 +232,41 @@ struct JournalTests {
         #expect(seen == Array(1...ledger.lastLSN.value))
     }
 
-    @Test func `a journal is dumped without opening the ledger, from any LSN to any LSN`() throws {
+    @Test func `a journal is listed without opening the ledger, from any LSN to any LSN`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
         try ledger.fill(sealedSegments: 2)
         let last = ledger.lastLSN.value
         for (first, end) in [(1, last), (2, last - 1), (last / 2, last / 2 + 3), (last, last)] {
             var seen: [UInt64] = []
-            try JournalDump.forEach(in: ledger.directory, from: LSN(first), through: LSN(end)) { event, header in
-                if ToyEvent(event.bytes)?.lsn == event.lsn, event.lsn <= header.lastLSN { seen.append(event.lsn.value) }
+            try JournalListing.forEach(ToyLedger.path, on: disk, from: LSN(first), through: LSN(end)) { event in
+                if ToyEvent(event.bytes)?.lsn == event.lsn { seen.append(event.lsn.value) }
                 return true
             }
             #expect(seen == Array(first...end))
         }
         var count = 0
-        try JournalDump.forEach(in: ledger.directory) { _, _ in
+        try JournalListing.forEach(ToyLedger.path, on: disk) { _ in
             count += 1
             return count < 5
         }
         #expect(count == 5)
+    }
+
+    @Test func `a listing hands out what lies before damage, then says where the damage is`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<3 { try ledger.append(events: 2) }
+        disk.flip(ledger.directory.segment(1), byte: 8192 + 200, bit: 0)
+        var count = 0
+        let found = reason { () throws(StorageError) in
+            try JournalListing.forEach(ToyLedger.path, on: disk) { _ in
+                count += 1
+                return true
+            }
+        }
+        #expect(found == .damagedBatch)
+        #expect(count == 2)
     }
 
     @Test func `readers keep a live file from being reused, and so does a hold for a checkpointer`() throws {

@@ -89,7 +89,8 @@ struct KeyStoreTests {
             try store.sync()
             let sealed = try store.seal([4, 5], UserOrdinal(0))
             try store.ensureKey(UserOrdinal(1))
-            let after = DataDirectory(disk: disk.afterPowerCut(seed: UInt64(seed)), path: "/data", identity: directory.identity)
+            let after = DataDirectory(
+                disk: disk.afterPowerCut(seed: UInt64(seed)), path: "/data", identity: directory.identity)
             let again = try KeyStore(after, ledgerIsNew: false)
             #expect(try again.open(sealed, UserOrdinal(0)) == [4, 5])
             try again.ensureKey(UserOrdinal(1), isNewUser: true)
@@ -156,7 +157,8 @@ struct PepperTests {
         var different = good
         different[20] = different[20] == 0x61 ? 0x62 : 0x61
         disk.replace(directory.pepper, with: different)
-        #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .differentPepper)
+        #expect(
+            reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .differentPepper)
         disk.replace(directory.pepper, with: Array(good.dropLast()))
         #expect(reason { () throws(StorageError) in try Pepper.open(directory, ledgerIsNew: false) } == .damagedPepper)
         disk.replace(directory.pepper, with: good)
@@ -171,6 +173,8 @@ struct PepperTests {
         let secret = String(repeating: "0b", count: 32)
         disk.replace(directory.pepper, with: Array("florin pepper 0\n\(secret)\n".utf8))
         let pepper = try Pepper.open(directory, ledgerIsNew: true)
-        #expect(pepper.digest(Array("Hi There".utf8)).hex == "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7")
+        #expect(
+            pepper.digest(Array("Hi There".utf8)).hex
+                == "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7")
     }
 }

@@ -69,10 +69,12 @@ struct PosixDiskTests {
 
     @Test func `an error says which path, and why`() throws {
         #expect(
-            reason { () throws(StorageError) in try disk.open(file, .read) } == .system(operation: "open", errno: ENOENT))
+            reason { () throws(StorageError) in try disk.open(file, .read) }
+                == .system(operation: "open", errno: ENOENT))
         _ = try disk.open(file, .create)
         #expect(
-            reason { () throws(StorageError) in try disk.open(file, .create) } == .system(operation: "open", errno: EEXIST))
+            reason { () throws(StorageError) in try disk.open(file, .create) }
+                == .system(operation: "open", errno: EEXIST))
         do {
             _ = try disk.open(directory.path + "/none", .readWrite)
         } catch {
@@ -143,7 +145,9 @@ struct ConcurrencyTests {
         let finished = Mutex(0)
     }
 
-    @Test func `readers and sealing beside the writer: every event whole, in order, never beyond what is durable`() async throws {
+    @Test func `readers and sealing beside the writer: every event whole, in order, never beyond what is durable`()
+        async throws
+    {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 48 << 10)
         let journal = ledger.journal

@@ -9,11 +9,17 @@ struct SegmentFaultTests {
     static let segmentBytes = 16 << 10
 
     /// A stopped ledger of twenty segments: sealed ones, and at the end live ones (nobody sealed those yet).
-    private static func twentySegments(seed: UInt64 = 1, identity: LedgerIdentity = ToyLedger.identity) throws -> SimulatedDisk {
+    private static func twentySegments(seed: UInt64 = 1, identity: LedgerIdentity = ToyLedger.identity) throws
+        -> SimulatedDisk
+    {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, seed: seed, segmentBytes: segmentBytes, identity: identity)
         while ledger.journal.segmentCount < 20 {
-            if ledger.journal.segmentCount < 17 { try ledger.journal.maintain() } else { try ledger.journal.prepareSpare() }
+            if ledger.journal.segmentCount < 17 {
+                try ledger.journal.maintain()
+            } else {
+                try ledger.journal.prepareSpare()
+            }
             try ledger.append(events: 2, ballast: 100)
         }
         try ledger.close()
@@ -48,7 +54,9 @@ struct SegmentFaultTests {
             let disk = whole.afterProcessDeath()
             disk.replace(Self.path(number, disk), with: nil)
             let error = Self.start(disk)
-            #expect(error?.reason == .missingSegment && error?.path == Self.path(number, whole), "segment \(number): \(error as Any)")
+            #expect(
+                error?.reason == .missingSegment && error?.path == Self.path(number, whole),
+                "segment \(number): \(error as Any)")
         }
     }
 
@@ -77,7 +85,9 @@ struct SegmentFaultTests {
             if bytes == disk.bytes(of: path)! { continue }
             disk.replace(path, with: bytes)
             let error = Self.start(disk)
-            #expect(error?.reason == (number == 20 ? .lostAcknowledged : .damagedBatch), "segment \(number): \(error as Any)")
+            #expect(
+                error?.reason == (number == 20 ? .lostAcknowledged : .damagedBatch),
+                "segment \(number): \(error as Any)")
             #expect(error?.offset == 8192)
         }
     }
@@ -118,7 +128,9 @@ struct SegmentFaultTests {
             let disk = whole.afterProcessDeath()
             disk.replace(path, with: bytes)
             let reason = Self.start(disk)?.reason
-            #expect([.misplacedSegment, .brokenChain, .damagedBatch].contains(reason), "segment \(number): \(reason as Any)")
+            #expect(
+                [.misplacedSegment, .brokenChain, .damagedBatch].contains(reason), "segment \(number): \(reason as Any)"
+            )
         }
     }
 

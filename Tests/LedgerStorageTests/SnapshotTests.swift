@@ -13,7 +13,8 @@ struct SnapshotTests {
         }
         try ledger.snapshot()
         var state = ToyState()
-        let description = try SnapshotReader.load(ledger.directory.snapshot(ledger.lastLSN), ledger.directory, into: &state)
+        let description = try SnapshotReader.load(
+            ledger.directory.snapshot(ledger.lastLSN), ledger.directory, into: &state)
         #expect(StateDigest.of(state) == ledger.digest)
         #expect(description.digest == ledger.digest)
         #expect(description.head == ledger.journal.head)
@@ -89,7 +90,8 @@ struct SnapshotTests {
 
         // The next one starts from it.
         try ledger.append(events: 4)
-        let next = try Checkpointer.fold(ToyLedger.path, through: ledger.journal.durableLSN, on: disk, as: ToyState.self)
+        let next = try Checkpointer.fold(
+            ToyLedger.path, through: ledger.journal.durableLSN, on: disk, as: ToyState.self)
         #expect(next.digest == ledger.digest)
         // It was never adopted: the next start finds it all the same.
         let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)

@@ -5,7 +5,9 @@ import Synchronization
 import Testing
 
 /// The reason a fault was thrown with; a failure when there was none.
-func reason<R: ~Copyable>(_ body: () throws(StorageError) -> R, sourceLocation: SourceLocation = #_sourceLocation) -> StorageError.Reason? {
+func reason<R: ~Copyable>(_ body: () throws(StorageError) -> R, sourceLocation: SourceLocation = #_sourceLocation)
+    -> StorageError.Reason?
+{
     do throws(StorageError) {
         _ = try body()
         Issue.record("no fault", sourceLocation: sourceLocation)
@@ -26,7 +28,9 @@ final class MemoryFile: DiskFile, @unchecked Sendable {  // one test, one thread
         if count > 0 { bytes.withUnsafeBytes { buffer.copyMemory(from: $0.slice(offset, count)) } }
         return count
     }
-    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int { read(into: buffer, at: offset) }
+    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+        read(into: buffer, at: offset)
+    }
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {}
     func zeroFill(from offset: Int, count: Int) {}
     func sync() {}

@@ -61,8 +61,10 @@ struct TornTailTests {
         func acceptedByScan(_ bytes: [UInt8]) throws(StorageError) -> LSN {
             guard case .header(let header) = bytes.withUnsafeBytes({ SegmentHeader.decode($0) }) else { fatalError() }
             var head = JournalHead(
-                nextLSN: header.firstLSN, nextSequence: header.firstSequence, chain: header.previousChain, time: .distantPast)
-            let ending = try RawSegmentScan(file: MemoryFile(bytes), header: header, pastCache: false).run(head: &head) {
+                nextLSN: header.firstLSN, nextSequence: header.firstSequence, chain: header.previousChain,
+                time: .distantPast)
+            let ending = try RawSegmentScan(file: MemoryFile(bytes), header: header, pastCache: false).run(head: &head)
+            {
                 _ throws(StorageError) in .onward
             }
             if let follower = ending.follower { throw StorageError(.damagedBatch, path, at: follower) }
@@ -78,7 +80,9 @@ struct TornTailTests {
             let bytes = Array(scene.after[..<cut] + scene.before[cut...])
             if bytes == scene.after { continue }  // the rest happened to be the same
             #expect(try scene.acceptedByScan(bytes) == scene.lastLSN, "cut at \(cut)")
-            if cut % 512 < 2 || cut % 97 == 0 || cut - scene.batch.lowerBound == 192 { try scene.expectCut(bytes, "cut at \(cut)") }
+            if cut % 512 < 2 || cut % 97 == 0 || cut - scene.batch.lowerBound == 192 {
+                try scene.expectCut(bytes, "cut at \(cut)")
+            }
         }
         #expect(try scene.acceptedByScan(scene.after) > scene.lastLSN)
     }
@@ -120,7 +124,8 @@ struct TornTailTests {
         let scene = try Scene(overOldBytes: false, events: 30, ballast: 120)
         let disk = scene.disk.afterProcessDeath()
         disk.replace(scene.path, with: Array(scene.after[..<(scene.batch.lowerBound + 100)]))
-        #expect(reason { () throws(StorageError) in try ToyLedger(on: disk, segmentBytes: 64 << 10) } == .truncatedSegment)
+        #expect(
+            reason { () throws(StorageError) in try ToyLedger(on: disk, segmentBytes: 64 << 10) } == .truncatedSegment)
     }
 
     @Test func `a torn tail is cut only if nothing valid follows`() throws {
@@ -191,7 +196,9 @@ struct TornTailTests {
         let dead = disk.afterProcessDeath()
         let path = ledger.directory.segment(1)
         var bytes = dead.bytes(of: path)!
-        guard case .header(let second) = bytes.withUnsafeBytes({ BatchHeader.decode($0.slice(8192, 4096)) }) else { return }
+        guard case .header(let second) = bytes.withUnsafeBytes({ BatchHeader.decode($0.slice(8192, 4096)) }) else {
+            return
+        }
         header.previousChain = second.previousChain
         bytes.replaceSubrange(8192..<(8192 + 192), with: [UInt8](record: 192) { header.encode(into: $0) })
         dead.replace(path, with: bytes)
@@ -210,12 +217,14 @@ struct TornTailTests {
         decoy.payloadChecksum = [UInt8](repeating: 0, count: 4096 - 192).withUnsafeBytes { crc32c($0) }
         var ballast = [UInt8](repeating: 1, count: 4096 - 192 - 4 - 28)
         ballast += [UInt8](record: 192) { decoy.encode(into: $0) } + [UInt8](repeating: 0, count: 8000)
-        let event = ToyEvent(lsn: LSN(3), time: Timestamp(seconds: 1_800_000_000), counter: 1, delta: 1, ballast: ballast)
+        let event = ToyEvent(
+            lsn: LSN(3), time: Timestamp(seconds: 1_800_000_000), counter: 1, delta: 1, ballast: ballast)
         let batch = BatchBuffer()
         batch.append(event.bytes)
         try ledger.journal.writer.append(batch, firstLSN: LSN(3), baseTime: event.time, booksSum: 0)
         let path = ledger.directory.segment(1)
-        guard case .header = disk.bytes(of: path)!.withUnsafeBytes({ BatchHeader.decode($0.slice(3 * 4096, 4096)) }) else {
+        guard case .header = disk.bytes(of: path)!.withUnsafeBytes({ BatchHeader.decode($0.slice(3 * 4096, 4096)) })
+        else {
             Issue.record("the decoy is not where it should be")
             return
         }

@@ -89,10 +89,18 @@ struct VerificationTests {
         var forged = ToyState()
         var rows: [UInt8] = []
         for (counter, value) in replay.state.counters.sorted(by: { $0.key < $1.key }) {
-            rows += [UInt8](record: 16) { $0.store(UInt64(counter), at: 0) ; $0.store(value + 1, at: 8) }
+            rows += [UInt8](record: 16) {
+                $0.store(UInt64(counter), at: 0)
+                $0.store(value + 1, at: 8)
+            }
         }
-        let meta = [UInt8](record: 16) { $0.store(lsn.value, at: 0) ; $0.store(replay.state.lastTime.nanoseconds, at: 8) }
-        try meta.withUnsafeBytes { bytes in Result { () throws(StateError) in try forged.restore(section: 1, rows: 1, bytes: bytes) } }.get()
+        let meta = [UInt8](record: 16) {
+            $0.store(lsn.value, at: 0)
+            $0.store(replay.state.lastTime.nanoseconds, at: 8)
+        }
+        try meta.withUnsafeBytes { bytes in
+            Result { () throws(StateError) in try forged.restore(section: 1, rows: 1, bytes: bytes) }
+        }.get()
         try rows.withUnsafeBytes { bytes in
             Result { () throws(StateError) in try forged.restore(section: 2, rows: rows.count / 16, bytes: bytes) }
         }.get()
@@ -115,7 +123,8 @@ struct VerificationTests {
         batch.append(ToyEvent(lsn: head.nextLSN, time: time, counter: counter, delta: 5).bytes)
         var header = BatchHeader(
             identity: ToyLedger.identity, segment: 1, sequence: head.nextSequence, firstLSN: head.nextLSN,
-            durableThrough: head.lastLSN, baseTime: time, count: 1, payloadBytes: batch.payloadBytes, previousChain: head.chain)
+            durableThrough: head.lastLSN, baseTime: time, count: 1, payloadBytes: batch.payloadBytes,
+            previousChain: head.chain)
         change(&header)
         let (blocks, _) = batch.finish(&header)
         let dead = disk.afterProcessDeath()

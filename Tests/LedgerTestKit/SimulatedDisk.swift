@@ -136,7 +136,9 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         var entries = old.durableEntries
         for directory in Set(old.pending.map(\.directory)).sorted() {
             let changes = old.pending.filter { $0.directory == directory }.map(\.change)
-            for change in changes.prefix(Int.random(in: 0...changes.count, using: &generator)) { apply(change, to: &entries) }
+            for change in changes.prefix(Int.random(in: 0...changes.count, using: &generator)) {
+                apply(change, to: &entries)
+            }
         }
         var world = World()
         world.directories = old.directories
@@ -300,7 +302,9 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
 
     // MARK: Files
 
-    fileprivate func size(_ inode: Inode, _ path: String) throws(StorageError) -> Int { try perform(path) { _ in inode.cached.count } }
+    fileprivate func size(_ inode: Inode, _ path: String) throws(StorageError) -> Int {
+        try perform(path) { _ in inode.cached.count }
+    }
 
     fileprivate func read(
         _ inode: Inode, _ path: String, into buffer: UnsafeMutableRawBufferPointer, at offset: Int, pastCache: Bool
@@ -308,16 +312,21 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         return try perform(path) { _ in
             let count = max(0, min(buffer.count, inode.cached.count - offset))
             guard count > 0 else { return 0 }
-            inode.cached.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)])) }
+            inode.cached.withUnsafeBytes {
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
+            }
             guard pastCache else { return count }
             // Dirty pages would be written first; what a failed sync lost comes from the platter.
-            for sector in offset / Self.sector...(offset + count - 1) / Self.sector where !inode.dirty.contains(sector) {
+            for sector in offset / Self.sector...(offset + count - 1) / Self.sector where !inode.dirty.contains(sector)
+            {
                 let start = max(offset, sector * Self.sector)
                 let end = min(offset + count, (sector + 1) * Self.sector)
                 let known = max(start, min(end, inode.durable.count))
                 let target = UnsafeMutableRawBufferPointer(rebasing: buffer[(start - offset)..<(end - offset)])
                 target.initializeMemory(as: UInt8.self, repeating: 0)
-                inode.durable.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<known])) }
+                inode.durable.withUnsafeBytes {
+                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<known]))
+                }
             }
             return count
         }
@@ -328,12 +337,18 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
     ) throws(StorageError) {
         try change(bytes == nil ? "zero-fill" : "write", path) { world throws(StorageError) in
             let growth = max(0, offset + count - inode.cached.count)
-            if let capacity = world.capacity, Self.used(world) + growth > capacity { throw Self.error("pwrite", path, ENOSPC) }
+            if let capacity = world.capacity, Self.used(world) + growth > capacity {
+                throw Self.error("pwrite", path, ENOSPC)
+            }
             inode.cached += [UInt8](repeating: 0, count: growth)
             guard count > 0 else { return }
             inode.cached.withUnsafeMutableBytes { all in
                 let target = UnsafeMutableRawBufferPointer(rebasing: all[offset..<(offset + count)])
-                if let bytes { target.copyMemory(from: bytes) } else { target.initializeMemory(as: UInt8.self, repeating: 0) }
+                if let bytes {
+                    target.copyMemory(from: bytes)
+                } else {
+                    target.initializeMemory(as: UInt8.self, repeating: 0)
+                }
             }
             if let corruption = world.corruptions.firstIndex(where: path.contains), bytes != nil, count > 16 {
                 world.corruptions.remove(at: corruption)
@@ -370,7 +385,9 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
             inode.durable.withUnsafeMutableBytes { durable in
                 for sector in inode.dirty {
                     let start = sector * Self.sector
-                    memcpy(durable.baseAddress! + start, cached.baseAddress! + start, min(Self.sector, cached.count - start))
+                    memcpy(
+                        durable.baseAddress! + start, cached.baseAddress! + start,
+                        min(Self.sector, cached.count - start))
                 }
             }
         }

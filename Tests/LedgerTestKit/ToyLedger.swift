@@ -95,7 +95,9 @@ package struct ToyEvent: Equatable, Sendable {
         var result: [UInt8] = []
         result.append(number: lsn.value)
         result.append(number: UInt64(bitPattern: time.nanoseconds))
-        for shift in stride(from: 0, to: 32, by: 8) { result.append(UInt8(truncatingIfNeeded: counter >> UInt32(shift))) }
+        for shift in stride(from: 0, to: 32, by: 8) {
+            result.append(UInt8(truncatingIfNeeded: counter >> UInt32(shift)))
+        }
         result.append(number: UInt64(bitPattern: delta))
         return result + ballast
     }
@@ -111,7 +113,8 @@ extension [UInt8] {
 /// every state it went through looked like.
 package final class ToyLedger {
     package static let path = "/data"
-    package static let identity = LedgerIdentity(uuid: LedgerUUID(high: 0x1111_2222_3333_4444, low: 0x5555_6666_7777_8888))
+    package static let identity = LedgerIdentity(
+        uuid: LedgerUUID(high: 0x1111_2222_3333_4444, low: 0x5555_6666_7777_8888))
 
     package let disk: any Disk
     package let path: String
@@ -133,7 +136,8 @@ package final class ToyLedger {
             try LockedDirectory.create(path, on: disk, identity: identity, segmentBytes: segmentBytes).release()
         }
         let recovered = try Recovery.open(
-            path, on: disk, as: ToyState.self, options: Recovery.Options(segmentBytes: segmentBytes, cacheBytes: 1 << 20))
+            path, on: disk, as: ToyState.self,
+            options: Recovery.Options(segmentBytes: segmentBytes, cacheBytes: 1 << 20))
         journal = recovered.journal
         report = recovered.report
         state = recovered.takeState()
@@ -159,13 +163,15 @@ package final class ToyLedger {
         for index in 0..<count {
             let event = ToyEvent(
                 lsn: LSN(first.value + UInt64(index)), time: Timestamp(nanoseconds: clock.nanoseconds + Int64(index)),
-                counter: UInt32.random(in: 0..<300, using: &generator), delta: Int64.random(in: -999...999, using: &generator),
+                counter: UInt32.random(in: 0..<300, using: &generator),
+                delta: Int64.random(in: -999...999, using: &generator),
                 ballast: (0..<Int.random(in: 0...ballast, using: &generator)).map { _ in
                     UInt8.random(in: .min ... .max, using: &generator)
                 })
             batch.append(event.bytes)
             do throws(StateError) {
-                try event.bytes.withUnsafeBytes { raw in Result { () throws(StateError) in try state.replay(raw) } }.get()
+                try event.bytes.withUnsafeBytes { raw in Result { () throws(StateError) in try state.replay(raw) } }
+                    .get()
             } catch {
                 fatalError("the toy refuses its own event: \(error.reason)")
             }

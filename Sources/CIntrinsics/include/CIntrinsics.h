@@ -21,8 +21,12 @@ int florin_crc32c_is_hardware(void);
 int florin_o_direct(void);
 
 /* Asks for the cache line at `address`, for reading or for writing. Any address is allowed. */
-static inline __attribute__((always_inline)) void florin_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
-static inline __attribute__((always_inline)) void florin_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
+static inline __attribute__((always_inline)) void florin_prefetch(const void *address) {
+    __builtin_prefetch(address, 0, 3);
+}
+static inline __attribute__((always_inline)) void florin_prefetch_write(const void *address) {
+    __builtin_prefetch(address, 1, 3);
+}
 
 /* Tells the processor that this is a spin loop. */
 static inline __attribute__((always_inline)) void florin_pause(void) {

@@ -93,13 +93,17 @@ extension DataDirectory {
         // A newer format may word everything below differently; these two lines stay.
         if let reader = fields["reader"].flatMap({ UInt16($0) }), reader > JournalFormat.version {
             throw StorageError(
-                .newerFormat, path, "the directory has format \(fields["format"] ?? "?"), this Florin reads \(JournalFormat.version)")
+                .newerFormat, path,
+                "the directory has format \(fields["format"] ?? "?"), this Florin reads \(JournalFormat.version)")
         }
         guard
-            let uuid = fields["ledger"].flatMap({ LedgerUUID(String($0)) }), let shard = fields["shard"].flatMap({ UInt16($0) })
+            let uuid = fields["ledger"].flatMap({ LedgerUUID(String($0)) }),
+            let shard = fields["shard"].flatMap({ UInt16($0) })
         else { throw StorageError(.damagedMarker, path, "it names no ledger") }
         let identity = LedgerIdentity(uuid: uuid, shard: shard)
-        guard bytes == markerText(identity) else { throw StorageError(.damagedMarker, path, "its checksum does not match") }
+        guard bytes == markerText(identity) else {
+            throw StorageError(.damagedMarker, path, "its checksum does not match")
+        }
         return identity
     }
 
@@ -155,7 +159,8 @@ package final class LockedDirectory: Sendable {
 
     /// Makes a new, empty ledger in a vacant place: its first segment, its manifest, and last its marker.
     package static func create(
-        _ path: String, on disk: any Disk, identity: LedgerIdentity, segmentBytes: Int = JournalFormat.defaultSegmentBytes
+        _ path: String, on disk: any Disk, identity: LedgerIdentity,
+        segmentBytes: Int = JournalFormat.defaultSegmentBytes
     ) throws(StorageError) -> LockedDirectory {
         precondition(
             segmentBytes % JournalFormat.block == 0 && segmentBytes >= 4 * JournalFormat.block,
@@ -182,7 +187,8 @@ package final class LockedDirectory: Sendable {
             for name in ["keys", "pepper.check"] { try disk.removeIfPresent(path + "/" + name) }
 
             let header = SegmentHeader(
-                identity: identity, number: 1, firstLSN: LSN(1), firstSequence: 1, previousChain: .zero, capacity: segmentBytes)
+                identity: identity, number: 1, firstLSN: LSN(1), firstSequence: 1, previousChain: .zero,
+                capacity: segmentBytes)
             let file = try disk.open(directory.segment(1), .create)
             try file.write(header.encoded(), at: 0)
             try file.zeroFill(from: JournalFormat.block, count: segmentBytes - JournalFormat.block)

@@ -91,7 +91,8 @@ package struct PosixDisk: Disk {
     package func freeSpace(_ directory: String) throws(StorageError) -> Int {
         var status = statvfs()
         if statvfs(directory, &status) != 0 { throw .system("statvfs", directory, errno) }
-        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
     private func openDescriptor(_ path: String, _ flags: Int32) throws(StorageError) -> Int32 {

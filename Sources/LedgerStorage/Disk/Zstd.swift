@@ -16,7 +16,8 @@ struct ZstdCompressor: ~Copyable {
     func compress(_ input: UnsafeRawBufferPointer) -> [UInt8] {
         let bound = ZSTD_compressBound(input.count)
         return [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-            let result = ZSTD_compressCCtx(context, buffer.baseAddress, bound, input.baseAddress, input.count, Self.level)
+            let result = ZSTD_compressCCtx(
+                context, buffer.baseAddress, bound, input.baseAddress, input.count, Self.level)
             precondition(ZSTD_isError(result) == 0, "zstd refused to compress into the room it asked for")
             count = result
         }

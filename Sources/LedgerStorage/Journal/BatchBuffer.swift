@@ -71,7 +71,8 @@ package final class BatchBuffer: @unchecked Sendable {
         let end = JournalFormat.headerBytes + payloadBytes
         let padded = header.paddedBytes
         buffer.bytes.slice(end, padded - end).zero()
-        header.payloadChecksum = buffer.readable.slice(JournalFormat.headerBytes, padded - JournalFormat.headerBytes).crc32c
+        header.payloadChecksum =
+            buffer.readable.slice(JournalFormat.headerBytes, padded - JournalFormat.headerBytes).crc32c
         header.encode(into: buffer.bytes)
         let chain = BatchHeader.chainHash(
             header: buffer.readable.slice(0, JournalFormat.headerBytes), payload: payload)

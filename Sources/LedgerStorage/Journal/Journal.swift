@@ -217,7 +217,8 @@ package final class Journal: Sendable {
     package func adoptSnapshot(at lsn: LSN) throws(StorageError) -> Manifest.Snapshot {
         let description = try SnapshotReader.describe(directory.snapshot(lsn), directory)
         guard description.head.lastLSN == lsn, lsn <= durableLSN else {
-            throw StorageError(.damagedSnapshot, directory.snapshot(lsn), "it is of LSN \(description.head.lastLSN.value)")
+            throw StorageError(
+                .damagedSnapshot, directory.snapshot(lsn), "it is of LSN \(description.head.lastLSN.value)")
         }
         try update { contents in
             contents.snapshots.removeAll { $0.lsn == lsn }

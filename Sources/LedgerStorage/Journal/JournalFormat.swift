@@ -148,7 +148,8 @@ package struct BatchHeader: Equatable, Sendable {
     package static func decode(_ bytes: UnsafeRawBufferPointer) -> Decoded {
         guard bytes.count >= JournalFormat.headerBytes else { return .none }
         let bytes = bytes.slice(0, JournalFormat.headerBytes)
-        guard bytes.number(at: 0) == JournalFormat.batchMagic, bytes.slice(0, 188).crc32c == bytes.number(at: 188) else {
+        guard bytes.number(at: 0) == JournalFormat.batchMagic, bytes.slice(0, 188).crc32c == bytes.number(at: 188)
+        else {
             return .none
         }
         let minimumReader: UInt16 = bytes.number(at: 6)
@@ -157,8 +158,10 @@ package struct BatchHeader: Equatable, Sendable {
         let count: UInt32 = bytes.number(at: 72)
         guard payloadBytes <= JournalFormat.maximumPayload, Int(count) * 4 <= payloadBytes else { return .none }
         var header = BatchHeader(
-            identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)), segment: bytes.number(at: 24),
-            sequence: bytes.number(at: 40), firstLSN: LSN(bytes.number(at: 48)), durableThrough: LSN(bytes.number(at: 56)),
+            identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)),
+            segment: bytes.number(at: 24),
+            sequence: bytes.number(at: 40), firstLSN: LSN(bytes.number(at: 48)),
+            durableThrough: LSN(bytes.number(at: 56)),
             baseTime: Timestamp(nanoseconds: bytes.number(at: 64)), count: Int(count), payloadBytes: Int(payloadBytes),
             previousChain: bytes.digest(at: 104))
         header.epoch = bytes.number(at: 32)
@@ -254,7 +257,8 @@ package struct SegmentHeader: Equatable, Sendable {
     package static func decode(_ bytes: UnsafeRawBufferPointer) -> Decoded {
         guard bytes.count >= JournalFormat.block else { return .none }
         let bytes = bytes.slice(0, JournalFormat.block)
-        guard bytes.number(at: 0) == JournalFormat.segmentMagic, bytes.slice(0, 4092).crc32c == bytes.number(at: 4092) else {
+        guard bytes.number(at: 0) == JournalFormat.segmentMagic, bytes.slice(0, 4092).crc32c == bytes.number(at: 4092)
+        else {
             return .none
         }
         let minimumReader: UInt16 = bytes.number(at: 6)
@@ -262,7 +266,8 @@ package struct SegmentHeader: Equatable, Sendable {
         guard let capacity = Int(exactly: bytes.number(at: 88, as: UInt64.self)) else { return .none }
         return .header(
             SegmentHeader(
-                identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)), number: bytes.number(at: 24),
+                identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)),
+                number: bytes.number(at: 24),
                 firstLSN: LSN(bytes.number(at: 32)), firstSequence: bytes.number(at: 40),
                 previousChain: bytes.digest(at: 48), capacity: capacity, epoch: bytes.number(at: 96)))
     }

@@ -18,7 +18,8 @@ struct JournalInspection {
         var start: JournalHead? {
             guard sealed != nil || header != nil else { return nil }
             return JournalHead(
-                nextLSN: record.firstLSN, nextSequence: record.firstSequence, chain: record.previousChain, time: .distantPast)
+                nextLSN: record.firstLSN, nextSequence: record.firstSequence, chain: record.previousChain,
+                time: .distantPast)
         }
     }
 
@@ -89,7 +90,8 @@ struct JournalInspection {
         guard try directory.disk.exists(path) else { throw StorageError(.missingSegment, path) }
         let file = try directory.disk.open(path, .read)
         let size = try file.size()
-        guard size >= record.fileBytes, let block = try file.readBytes(count: JournalFormat.block, pastCache: pastCache) else {
+        guard size >= record.fileBytes, let block = try file.readBytes(count: JournalFormat.block, pastCache: pastCache)
+        else {
             throw StorageError(.truncatedSegment, path, at: size, "it should have \(record.fileBytes) bytes")
         }
         var segment = Segment(record: record)
@@ -130,10 +132,12 @@ struct JournalInspection {
     private static func refuseHeadless(
         _ record: Manifest.Segment, _ file: any DiskFile, _ directory: DataDirectory, _ pastCache: Bool
     ) throws(StorageError) {
-        guard let block = try file.readBytes(at: JournalFormat.block, count: JournalFormat.block, pastCache: pastCache) else {
+        guard let block = try file.readBytes(at: JournalFormat.block, count: JournalFormat.block, pastCache: pastCache)
+        else {
             return
         }
-        if case .header(let batch) = block.withUnsafeBytes({ BatchHeader.decode($0) }), batch.identity == directory.identity,
+        if case .header(let batch) = block.withUnsafeBytes({ BatchHeader.decode($0) }),
+            batch.identity == directory.identity,
             batch.segment == record.number
         {
             throw StorageError(.damagedSegmentHeader, file.path, at: 0, "batches of this segment follow it")
@@ -155,7 +159,8 @@ struct JournalInspection {
         else {
             throw StorageError(
                 .brokenChain, path, at: 0,
-                "it begins at LSN \(start.nextLSN.value), the one before it ends at \(previous.record.nextLSN.value - 1)")
+                "it begins at LSN \(start.nextLSN.value), the one before it ends at \(previous.record.nextLSN.value - 1)"
+            )
         }
     }
 }
@@ -209,7 +214,8 @@ extension JournalInspection {
         guard head.nextSequence == next.nextSequence, head.nextLSN == next.nextLSN, head.chain == next.chain else {
             throw StorageError(
                 .damagedBatch, file.path, at: ending.offset,
-                "\(ending.objection ?? "no batch \(head.nextSequence)"); the next segment goes on with batch \(next.nextSequence)")
+                "\(ending.objection ?? "no batch \(head.nextSequence)"); the next segment goes on with batch \(next.nextSequence)"
+            )
         }
         return ending
     }

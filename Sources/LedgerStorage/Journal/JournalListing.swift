@@ -1,23 +1,50 @@
-internal import LedgerCore
+package import LedgerCore
 
 /// A readable walk through a journal, for people: takes no lock, changes nothing, and is allowed beside a running server
 /// (what is being written at that moment may be left out).
 package enum JournalListing {
-    /// Hands every event to `body` in order, from the first one of the ledger, until it returns false. Each batch is
-    /// checked against the chain; damage anywhere but in a torn tail is thrown, after what lies before it was handed out.
+    /// Hands the events `first`…`last` to `body` in order (all of them, unless told otherwise) until it returns false. Each
+    /// batch is checked against the chain; damage anywhere but in a torn tail is thrown, after what lies before it was
+    /// handed out. Cost: from the beginning of the segment that holds `first`.
     package static func forEach(
-        _ path: String, on disk: any Disk, _ body: (JournaledEvent) -> Bool
+        _ path: String, on disk: any Disk, from first: LSN = LSN(1), through last: LSN? = nil,
+        _ body: (JournaledEvent) -> Bool
     ) throws(StorageError) {
         let directory = try DataDirectory.inspect(path, on: disk)
-        let inspection = try JournalInspection(directory, try Manifest.load(from: directory).manifest, pastCache: false)
-        _ = try inspection.scan(from: 0) { batch throws(StorageError) in
+        var next = first
+        var attempts = 0
+        while true {
+            let before = next
+            do throws(StorageError) {
+                return try walk(directory, &next, last, body)
+            } catch  where error.reason == .damagedBatch && attempts < 3 {
+                // A batch that was half written when it was read, and had a successor a moment later, looks like damage.
+                // Damage is still there at the next look.
+                attempts = next > before ? 0 : attempts + 1
+            }
+        }
+    }
+
+    private static func walk(
+        _ directory: DataDirectory, _ next: inout LSN, _ last: LSN?, _ body: (JournaledEvent) -> Bool
+    ) throws(StorageError) {
+        let inspection = try JournalInspection(
+            directory, try Manifest.load(from: directory).manifest, pastCache: false)
+        let begun = inspection.segments[...inspection.currentIndex]
+        let first = next
+        let start = begun.lastIndex(where: { $0.record.firstLSN <= first }) ?? 0
+        _ = try inspection.scan(from: start, limit: last) { batch throws(StorageError) in
             var cursor = EventCursor(batch.payload)
             for index in 0..<batch.header.count {
+                let lsn = LSN(batch.header.firstLSN.value + UInt64(index))
                 guard let bytes = cursor.next() else {
-                    throw StorageError(.damagedBatch, batch.path, at: batch.offset, "its events do not fill its payload")
+                    throw StorageError(
+                        .damagedBatch, batch.path, at: batch.offset, "its events do not fill its payload")
                 }
-                let event = JournaledEvent(
-                    lsn: LSN(batch.header.firstLSN.value + UInt64(index)), time: batch.header.time(ofEvent: index), bytes: bytes)
+                if lsn < next { continue }
+                if let last, lsn > last { return .stop }
+                next = lsn.next
+                let event = JournaledEvent(lsn: lsn, time: batch.header.time(ofEvent: index), bytes: bytes)
                 guard body(event) else { return .stop }
             }
             return .onward

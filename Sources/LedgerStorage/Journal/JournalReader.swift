@@ -76,7 +76,8 @@ package final class JournalReader: Sendable {
             if let frame = cache.withLock({ $0.frame(key) }) { return frame }
             let bytes = try sealed.load(entry, with: ZstdDecompressor())
             guard let frame = EventFrame(sealed: bytes, entry) else {
-                throw StorageError(.damagedFrame, sealed.file.path, at: entry.offset, "its events are not where its index says")
+                throw StorageError(
+                    .damagedFrame, sealed.file.path, at: entry.offset, "its events are not where its index says")
             }
             cache.withLock { $0.insert(frame, key) }
             return frame
@@ -101,7 +102,9 @@ package final class JournalReader: Sendable {
         catalog.contents.withLock { $0.segments[Int(segment) - 1].pins -= 1 }
     }
 
-    private func readBatch(_ segment: UInt64, _ file: any DiskFile, _ place: BatchPlace) throws(StorageError) -> EventFrame {
+    private func readBatch(_ segment: UInt64, _ file: any DiskFile, _ place: BatchPlace) throws(StorageError)
+        -> EventFrame
+    {
         let offset = Int(place.offset) * JournalFormat.block
         guard
             let bytes = try file.readBytes(at: offset, count: Int(place.blocks) * JournalFormat.block)
@@ -110,7 +113,8 @@ package final class JournalReader: Sendable {
             guard
                 case .header(let header) = BatchHeader.decode(raw), header.identity == directory.identity,
                 header.segment == segment, header.firstLSN == place.firstLSN, header.paddedBytes == raw.count,
-                raw.slice(JournalFormat.headerBytes, raw.count - JournalFormat.headerBytes).crc32c == header.payloadChecksum
+                raw.slice(JournalFormat.headerBytes, raw.count - JournalFormat.headerBytes).crc32c
+                    == header.payloadChecksum
             else { return nil }
             return header
         }
@@ -141,7 +145,8 @@ final class EventFrame: Sendable {
     init?(live bytes: [UInt8], _ header: BatchHeader) {
         guard
             let starts = bytes.withUnsafeBytes({ raw -> [UInt32]? in
-                var reader = StartReader(raw, at: JournalFormat.headerBytes, end: JournalFormat.headerBytes + header.payloadBytes)
+                var reader = StartReader(
+                    raw, at: JournalFormat.headerBytes, end: JournalFormat.headerBytes + header.payloadBytes)
                 for _ in 0..<header.count where !reader.readEvent() { return nil }
                 return reader.isAtEnd ? reader.starts : nil
             })
@@ -218,7 +223,8 @@ private struct StartReader {
     }
 
     mutating func readHeader() -> BatchHeader? {
-        guard end - offset >= JournalFormat.headerBytes, case .header(let header) = BatchHeader.decode(bytes.slice(offset, end - offset))
+        guard end - offset >= JournalFormat.headerBytes,
+            case .header(let header) = BatchHeader.decode(bytes.slice(offset, end - offset))
         else { return nil }
         offset += JournalFormat.headerBytes
         return header

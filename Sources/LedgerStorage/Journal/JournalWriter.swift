@@ -53,7 +53,8 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     ) throws(StorageError) -> LSN {
         precondition(!batch.isEmpty, "a batch without events is a closing batch")
         precondition(firstLSN == head.nextLSN, "LSNs grow by one")
-        precondition(baseTime > head.time || (isClosed && baseTime >= head.time), "recorded time is strictly increasing")
+        precondition(
+            baseTime > head.time || (isClosed && baseTime >= head.time), "recorded time is strictly increasing")
         precondition(booksSum == 0, "the books sum to zero after every batch")
         var header = nextHeader(count: batch.count, payloadBytes: batch.payloadBytes, baseTime)
         header.stateDigest = stateDigest
@@ -79,7 +80,7 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         header.flags = .closing
         do throws(StorageError) {
             try write(closingBatch, &header, reserve: 0)
-        } catch where error.reason == .noRoom && isClosed {
+        } catch  where error.reason == .noRoom && isClosed {
             return  // an earlier one already covers every event
         }
         isClosed = true
@@ -124,7 +125,9 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     /// Goes on in the prepared segment. Its header is on disk before its first batch.
     private func rotate(for bytes: Int) throws(StorageError) {
         let next = catalog.contents.withLock { contents -> (file: any DiskFile, record: Manifest.Segment)? in
-            guard let last = contents.segments.last, last.record.state == .prepared, let file = last.file else { return nil }
+            guard let last = contents.segments.last, last.record.state == .prepared, let file = last.file else {
+                return nil
+            }
             return (file, last.record)
         }
         guard let next, JournalFormat.block + bytes <= next.record.fileBytes else {

@@ -159,12 +159,15 @@ extension Manifest {
         var offset = fixed
         for _ in 0..<segmentCount {
             let entry = bytes.slice(offset, segmentBytes)
-            guard let state = SegmentState(rawValue: entry[8]) else { return .damaged("a segment has an unknown state") }
+            guard let state = SegmentState(rawValue: entry[8]) else {
+                return .damaged("a segment has an unknown state")
+            }
             manifest.segments.append(
                 Segment(
                     number: entry.number(at: 0), state: state, firstLSN: LSN(entry.number(at: 16)),
                     nextLSN: LSN(entry.number(at: 24)), firstSequence: entry.number(at: 32),
-                    nextSequence: entry.number(at: 40), previousChain: entry.digest(at: 48), endChain: entry.digest(at: 80),
+                    nextSequence: entry.number(at: 40), previousChain: entry.digest(at: 48),
+                    endChain: entry.digest(at: 80),
                     usedBytes: Int(clamping: entry.number(at: 112, as: UInt64.self)),
                     fileBytes: Int(clamping: entry.number(at: 120, as: UInt64.self))))
             offset += segmentBytes

@@ -66,7 +66,8 @@ final class SealedSegment: Sendable {
 
     /// Reads and checks header, footer and index, not the frames. `expecting` says which segment this should be.
     static func open(
-        _ path: String, expecting number: UInt64, of identity: LedgerIdentity, on disk: any Disk, pastCache: Bool = false
+        _ path: String, expecting number: UInt64, of identity: LedgerIdentity, on disk: any Disk,
+        pastCache: Bool = false
     ) throws(StorageError) -> SealedSegment {
         try SealedSegment(path, number, identity, disk, pastCache)
     }
@@ -79,7 +80,8 @@ final class SealedSegment: Sendable {
         self.file = file
         self.fileBytes = fileBytes
         guard fileBytes >= SealedFormat.headerBytes + SealedFormat.footerBytes else {
-            throw StorageError(.truncatedSegment, path, at: fileBytes, "a sealed segment has at least a header and a footer")
+            throw StorageError(
+                .truncatedSegment, path, at: fileBytes, "a sealed segment has at least a header and a footer")
         }
         guard
             let header = try file.readBytes(at: 0, count: SealedFormat.headerBytes, pastCache: pastCache),
@@ -101,7 +103,9 @@ final class SealedSegment: Sendable {
         guard
             let index = try file.readBytes(at: described.indexOffset, count: indexBytes, pastCache: pastCache),
             index.withUnsafeBytes({ $0.crc32c }) == described.indexChecksum
-        else { throw StorageError(.damagedFrame, path, at: described.indexOffset, "the index's checksum does not match") }
+        else {
+            throw StorageError(.damagedFrame, path, at: described.indexOffset, "the index's checksum does not match")
+        }
         frames = index.withUnsafeBytes { raw in
             (0..<described.frames).map { Self.entry(raw.slice($0 * SealedFormat.entryBytes, SealedFormat.entryBytes)) }
         }
@@ -160,14 +164,16 @@ final class SealedSegment: Sendable {
             time: Timestamp(nanoseconds: footer.number(at: 64)))
         return Described(
             frames: Int(footer.number(at: 4, as: UInt32.self)),
-            indexOffset: Int(clamping: footer.number(at: 8, as: UInt64.self)), indexChecksum: footer.number(at: 80), end: end,
+            indexOffset: Int(clamping: footer.number(at: 8, as: UInt64.self)), indexChecksum: footer.number(at: 80),
+            end: end,
             usedBytes: Int(clamping: footer.number(at: 72, as: UInt64.self)))
     }
 
     private static func entry(_ bytes: UnsafeRawBufferPointer) -> SealedFrame {
         SealedFrame(
             firstLSN: LSN(bytes.number(at: 0)), offset: Int(clamping: bytes.number(at: 8, as: UInt64.self)),
-            compressedBytes: Int(bytes.number(at: 16, as: UInt32.self)), bytes: Int(bytes.number(at: 20, as: UInt32.self)),
+            compressedBytes: Int(bytes.number(at: 16, as: UInt32.self)),
+            bytes: Int(bytes.number(at: 20, as: UInt32.self)),
             checksum: bytes.number(at: 24), continued: Int(bytes.number(at: 28, as: UInt32.self)),
             firstTime: Timestamp(nanoseconds: bytes.number(at: 32)), count: Int(bytes.number(at: 40, as: UInt32.self)))
     }
@@ -212,7 +218,8 @@ struct SealedWriter: ~Copyable {
     private var offset = SealedFormat.headerBytes
     private var bytes: [UInt8] = []
     private var current = SealedFrame(
-        firstLSN: .none, offset: 0, compressedBytes: 0, bytes: 0, checksum: 0, continued: 0, firstTime: .distantPast, count: 0)
+        firstLSN: .none, offset: 0, compressedBytes: 0, bytes: 0, checksum: 0, continued: 0, firstTime: .distantPast,
+        count: 0)
 
     init(
         file: any DiskFile, identity: LedgerIdentity, number: UInt64, epoch: UInt64, start: JournalHead
@@ -241,7 +248,9 @@ struct SealedWriter: ~Copyable {
     mutating func add(
         _ header: BatchHeader, headerBytes: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, chain: Digest256
     ) throws(StorageError) {
-        if bytes.count >= SealedFormat.frameTarget { try flush(next: header.firstLSN, continued: 0, at: header.baseTime) }
+        if bytes.count >= SealedFormat.frameTarget {
+            try flush(next: header.firstLSN, continued: 0, at: header.baseTime)
+        }
         bytes.append(contentsOf: headerBytes)
         if current.count == 0 { current.firstTime = header.baseTime }
         var cursor = EventCursor(payload)
@@ -270,7 +279,8 @@ struct SealedWriter: ~Copyable {
         frames.append(current)
         bytes.removeAll(keepingCapacity: true)
         current = SealedFrame(
-            firstLSN: lsn, offset: 0, compressedBytes: 0, bytes: 0, checksum: 0, continued: continued, firstTime: time, count: 0)
+            firstLSN: lsn, offset: 0, compressedBytes: 0, bytes: 0, checksum: 0, continued: continued, firstTime: time,
+            count: 0)
     }
 
     /// Writes what is left, the index and the footer, and syncs. Returns the size of the file.

@@ -27,14 +27,16 @@ struct Sealing {
 
     private var start: JournalHead {
         JournalHead(
-            nextLSN: record.firstLSN, nextSequence: record.firstSequence, chain: record.previousChain, time: .distantPast)
+            nextLSN: record.firstLSN, nextSequence: record.firstSequence, chain: record.previousChain,
+            time: .distantPast)
     }
 
     private func compress(into file: any DiskFile) throws(StorageError) -> Int {
         let live = try directory.disk.open(directory.segment(record.number), .read)
         guard
             let block = try live.readBytes(count: JournalFormat.block),
-            case .header(let header) = block.withUnsafeBytes({ SegmentHeader.decode($0) }), header.number == record.number,
+            case .header(let header) = block.withUnsafeBytes({ SegmentHeader.decode($0) }),
+            header.number == record.number,
             header.identity == directory.identity
         else { throw StorageError(.damagedSegmentHeader, live.path, at: 0) }
         var writer = try SealedWriter(
@@ -48,7 +50,8 @@ struct Sealing {
         guard head.nextSequence == record.nextSequence, head.chain == record.endChain else {
             throw StorageError(
                 .damagedBatch, live.path, at: ending.offset,
-                "\(ending.objection ?? "no batch \(head.nextSequence)"); the segment goes to batch \(record.nextSequence - 1)")
+                "\(ending.objection ?? "no batch \(head.nextSequence)"); the segment goes to batch \(record.nextSequence - 1)"
+            )
         }
         return try writer.finish(usedBytes: record.usedBytes)
     }
@@ -57,7 +60,8 @@ struct Sealing {
         let sealed = try SealedSegment.open(
             path, expecting: record.number, of: directory.identity, on: directory.disk, pastCache: true)
         var head = start
-        _ = try SealedSegmentScan(segment: sealed, pastCache: true).run(head: &head) { _ throws(StorageError) in .onward }
+        _ = try SealedSegmentScan(segment: sealed, pastCache: true).run(head: &head) { _ throws(StorageError) in .onward
+        }
         guard sealed.fileBytes == size, head.nextLSN == record.nextLSN, head.chain == record.endChain else {
             throw StorageError(.damagedFrame, path, "it does not read back as it was written")
         }

@@ -76,7 +76,8 @@ struct RawSegmentScan {
             let chain = BatchHeader.chainHash(header: headerBytes, payload: payload)
             let step = try visit(
                 ScannedBatch(
-                    header: found, headerBytes: headerBytes, payload: payload, chain: chain, path: file.path, offset: offset,
+                    header: found, headerBytes: headerBytes, payload: payload, chain: chain, path: file.path,
+                    offset: offset,
                     isLive: true))
             if step == .stop { return RawEnding(offset: offset, stopped: true) }
             head = head.after(found, chain: chain)
@@ -87,7 +88,8 @@ struct RawSegmentScan {
 
     /// The header at a block's start, if it is one of this segment. Old bytes of an earlier life are nil; bytes that can
     /// only be here by mistake are an error.
-    private func believableHeader(in block: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) -> BatchHeader? {
+    private func believableHeader(in block: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) -> BatchHeader?
+    {
         switch BatchHeader.decode(block) {
         case .none: return nil
         case .newer(let reader):
@@ -159,7 +161,9 @@ struct SegmentWindow {
         if offset < start || offset + wanted > start + count {
             start = offset
             count = 0
-            count = try pastCache ? file.readPastCache(into: buffer.bytes, at: offset) : file.read(into: buffer.bytes, at: offset)
+            count =
+                try pastCache
+                ? file.readPastCache(into: buffer.bytes, at: offset) : file.read(into: buffer.bytes, at: offset)
         }
         return buffer.readable.slice(offset - start, Swift.max(0, min(wanted, start + count - offset)))
     }
@@ -197,7 +201,10 @@ struct SealedSegmentScan {
         }
         guard stream.isEmpty, head.nextLSN == segment.end.nextLSN, head.nextSequence == segment.end.nextSequence,
             head.chain == segment.end.chain
-        else { throw StorageError(.brokenChain, path, at: segment.fileBytes, "the batches do not lead to the segment's end") }
+        else {
+            throw StorageError(
+                .brokenChain, path, at: segment.fileBytes, "the batches do not lead to the segment's end")
+        }
         return true
     }
 
@@ -225,7 +232,8 @@ struct SealedSegmentScan {
         }
         let chain = BatchHeader.chainHash(header: headerBytes, payload: payload)
         return ScannedBatch(
-            header: header, headerBytes: headerBytes, payload: payload, chain: chain, path: path, offset: streamStart + offset,
+            header: header, headerBytes: headerBytes, payload: payload, chain: chain, path: path,
+            offset: streamStart + offset,
             isLive: false)
     }
 }
@@ -236,7 +244,8 @@ extension BatchHeader {
         let padding = paddedBytes - JournalFormat.headerBytes - payload.count
         return withUnsafeTemporaryAllocation(byteCount: max(padding, 1), alignment: 8) { zeroes in
             zeroes.zero()
-            return UnsafeRawBufferPointer(zeroes).slice(0, padding).crc32c(continuing: payload.crc32c) == payloadChecksum
+            return UnsafeRawBufferPointer(zeroes).slice(0, padding).crc32c(continuing: payload.crc32c)
+                == payloadChecksum
         }
     }
 }

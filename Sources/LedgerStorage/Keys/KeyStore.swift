@@ -59,7 +59,8 @@ package final class KeyStore: Sendable {
         let disk = directory.disk
         if try !disk.exists(directory.keys) {
             guard ledgerIsNew else {
-                throw StorageError(.missingKey, directory.keys, "the key file is missing; without it no name can be read")
+                throw StorageError(
+                    .missingKey, directory.keys, "the key file is missing; without it no name can be read")
             }
             let header = [UInt8](record: Self.slotsStart) { bytes in
                 bytes.store(Self.magic, at: 0)
@@ -74,7 +75,8 @@ package final class KeyStore: Sendable {
         let header = try file.readBytes(count: 128) ?? []
         let trouble = header.withUnsafeBytes { bytes -> StorageError? in
             guard
-                bytes.count == 128, bytes.number(at: 0) == Self.magic, bytes.slice(0, 124).crc32c == bytes.number(at: 124)
+                bytes.count == 128, bytes.number(at: 0) == Self.magic,
+                bytes.slice(0, 124).crc32c == bytes.number(at: 124)
             else { return StorageError(.damagedKey, directory.keys, at: 0, "the file's header is damaged") }
             guard bytes.number(at: 6, as: UInt16.self) <= JournalFormat.version else {
                 return StorageError(.newerFormat, directory.keys)
@@ -105,7 +107,7 @@ package final class KeyStore: Sendable {
                     case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: offset)
                     case .empty: break
                     }
-                } catch where error.reason == .damagedKey && isNewUser {
+                } catch  where error.reason == .damagedKey && isNewUser {
                 }
             } else {
                 // Zeroes first: a full disk is met here, before anything depends on it.
@@ -172,7 +174,8 @@ package final class KeyStore: Sendable {
     /// Encrypts under the user's key, which exists.
     package func seal(_ bytes: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> [UInt8] {
         let key = try key(ordinal)
-        guard let box = try? AES.GCM.seal(bytes, using: key, authenticating: authenticated(ordinal)), let all = box.combined
+        guard let box = try? AES.GCM.seal(bytes, using: key, authenticating: authenticated(ordinal)),
+            let all = box.combined
         else { preconditionFailure("AES-GCM seals any text under a 256-bit key") }
         return [UInt8](all)
     }

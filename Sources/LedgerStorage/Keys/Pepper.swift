@@ -82,7 +82,8 @@ package struct Pepper: Sendable {
     }
 
     private static func parse(_ bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.count == header.utf8.count + 65, bytes.starts(with: header.utf8), bytes.last == UInt8(ascii: "\n") else {
+        guard bytes.count == header.utf8.count + 65, bytes.starts(with: header.utf8), bytes.last == UInt8(ascii: "\n")
+        else {
             return nil
         }
         var secret: [UInt8] = []

@@ -27,7 +27,8 @@ package enum Checkpointer {
 
     /// Opens a stopped ledger, writes a snapshot of its end and lists it. Nil when there is nothing to snapshot.
     package static func run<State: JournaledState & ~Copyable>(
-        _ path: String, on disk: any Disk, as type: State.Type = State.self, options: Recovery.Options = Recovery.Options()
+        _ path: String, on disk: any Disk, as type: State.Type = State.self,
+        options: Recovery.Options = Recovery.Options()
     ) throws(StorageError) -> Manifest.Snapshot? {
         let recovered: Recovered<State> = try Recovery.open(path, on: disk, options: options)
         let head = recovered.journal.head

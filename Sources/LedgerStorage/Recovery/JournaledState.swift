@@ -41,7 +41,8 @@ extension JournaledState where Self: ~Copyable {
             }
             guard lastLSN == lsn else {
                 throw StorageError(
-                    .refusedByState, batch.path, at: batch.offset, "LSN \(lsn.value) left the state at LSN \(lastLSN.value)")
+                    .refusedByState, batch.path, at: batch.offset,
+                    "LSN \(lsn.value) left the state at LSN \(lastLSN.value)")
             }
         }
         if batch.header.lastLSN == lastLSN, booksSum != batch.header.booksSum {

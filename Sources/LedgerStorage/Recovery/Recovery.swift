@@ -108,12 +108,14 @@ package enum Recovery {
         let writer = JournalWriter(
             directory: directory, catalog: catalog, epoch: options.epoch, file: file, segment: current.record.number,
             capacity: current.header!.capacity, offset: tail.offset, head: replay.head, isClosed: replay.isClosed)
-        var upkeep = Journal.Upkeep(manifest: manifest, spares: leftovers.spares, nextSpare: (leftovers.spares.max() ?? 0) + 1)
+        var upkeep = Journal.Upkeep(
+            manifest: manifest, spares: leftovers.spares, nextSpare: (leftovers.spares.max() ?? 0) + 1)
         upkeep.manifest = catalog.contents.withLock { $0.manifest(after: manifest) }
         upkeep.manifest.epoch = options.epoch
         try upkeep.manifest.save(to: directory)
         let journal = Journal(
-            lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes, cacheBytes: options.cacheBytes,
+            lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes,
+            cacheBytes: options.cacheBytes,
             upkeep: upkeep)
         return Recovered(state: replay.takeState(), journal: journal, report: report)
     }
@@ -165,7 +167,9 @@ package enum Recovery {
         for rejected in replay.rejectedSnapshots {
             snapshots.removeAll { directory.snapshot($0.lsn) == rejected.path }
             // Out of the way, yet not destroyed: somebody may want to know what happened to it.
-            if rejected.reason == .damagedSnapshot { try directory.disk.rename(rejected.path, to: rejected.path + ".damaged") }
+            if rejected.reason == .damagedSnapshot {
+                try directory.disk.rename(rejected.path, to: rejected.path + ".damaged")
+            }
         }
         if let used = replay.snapshot?.record, !snapshots.contains(where: { $0.lsn == used.lsn }) {
             warnings.append("\(directory.snapshot(used.lsn)) was complete but not listed yet")

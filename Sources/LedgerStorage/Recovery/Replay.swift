@@ -35,7 +35,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
         _ directory: DataDirectory, to target: Target = .end
     ) throws(StorageError) -> Replay<State> {
         let manifest = try Manifest.load(from: directory).manifest
-        return try run(try JournalInspection(directory, manifest, pastCache: false), to: target, everyLiveSegment: false)
+        return try run(
+            try JournalInspection(directory, manifest, pastCache: false), to: target, everyLiveSegment: false)
     }
 
     static func run(
@@ -74,7 +75,9 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     ) throws(StorageError) {
         var state = start
         var first = snapshot.map { inspection.index(holding: $0.head) } ?? 0
-        if everyLiveSegment, let live = inspection.segments.firstIndex(where: { $0.sealed == nil }) { first = min(first, live) }
+        if everyLiveSegment, let live = inspection.segments.firstIndex(where: { $0.sealed == nil }) {
+            first = min(first, live)
+        }
         var events = 0
         var batches = 0
         var isClosed = false
@@ -143,7 +146,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
 
     private static func otherHistory(_ snapshot: SnapshotDescription, _ inspection: JournalInspection) -> StorageError {
         StorageError(
-            .damagedSnapshot, inspection.directory.snapshot(snapshot.head.lastLSN), "it belongs to another history of this ledger")
+            .damagedSnapshot, inspection.directory.snapshot(snapshot.head.lastLSN),
+            "it belongs to another history of this ledger")
     }
 }
 

@@ -73,7 +73,9 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         return report
     }
 
-    private mutating func damage(_ text: String) { report.findings.append(.init(kind: .damage, text: text, error: nil)) }
+    private mutating func damage(_ text: String) {
+        report.findings.append(.init(kind: .damage, text: text, error: nil))
+    }
     private mutating func damage(_ error: StorageError) {
         report.findings.append(.init(kind: .damage, text: error.description, error: error))
     }
@@ -88,9 +90,12 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             do throws(StorageError) {
                 let description = try SnapshotReader.verify(directory.snapshot(listed.lsn), directory)
                 guard description.record == listed else {
-                    throw StorageError(.damagedSnapshot, directory.snapshot(listed.lsn), "it is not the one the manifest lists")
+                    throw StorageError(
+                        .damagedSnapshot, directory.snapshot(listed.lsn), "it is not the one the manifest lists")
                 }
-                if description.booksSum != 0 { damage("\(directory.snapshot(listed.lsn)): the books sum to \(description.booksSum)") }
+                if description.booksSum != 0 {
+                    damage("\(directory.snapshot(listed.lsn)): the books sum to \(description.booksSum)")
+                }
                 good.append(description)
             } catch {
                 damage(error)
@@ -121,7 +126,9 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                     return .onward
                 }
                 if let ending, index == inspection.currentIndex, let why = ending.objection {
-                    note("\(inspection.path(index)) at byte \(ending.offset): a torn tail (\(why)); the next start cuts it")
+                    note(
+                        "\(inspection.path(index)) at byte \(ending.offset): a torn tail (\(why)); the next start cuts it"
+                    )
                 }
             } catch {
                 damage(error)
@@ -208,7 +215,8 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                     }
                 }
                 if StateDigest.of(state) != digests[goal] {
-                    damage("\(path), replayed to LSN \(goal.value), leads to another state than the journal from genesis")
+                    damage(
+                        "\(path), replayed to LSN \(goal.value), leads to another state than the journal from genesis")
                 }
                 for violation in state.violations() { damage("\(path), replayed to LSN \(goal.value): \(violation)") }
             } catch {

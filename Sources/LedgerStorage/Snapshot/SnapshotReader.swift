@@ -3,7 +3,8 @@ internal import LedgerCore
 /// Reads snapshot files, believing nothing that no checksum covers. Errors name the file and the offset.
 package enum SnapshotReader {
     /// Header and footer only.
-    package static func describe(_ path: String, _ directory: DataDirectory) throws(StorageError) -> SnapshotDescription {
+    package static func describe(_ path: String, _ directory: DataDirectory) throws(StorageError) -> SnapshotDescription
+    {
         try SnapshotFile(path, directory, pastCache: false).description
     }
 
@@ -100,7 +101,8 @@ private struct SnapshotFile {
                         footer.number(at: 16, as: UInt64.self) == UInt64(size)
                     else {
                         throw StorageError(
-                            .damagedSnapshot, path, at: size - SnapshotFormat.footerBytes, "it does not end like a snapshot")
+                            .damagedSnapshot, path, at: size - SnapshotFormat.footerBytes,
+                            "it does not end like a snapshot")
                     }
                     let lsn: UInt64 = header.number(at: 24)
                     guard lsn < .max else { throw StorageError(.damagedSnapshot, path, at: 24, "no such LSN") }
@@ -131,7 +133,8 @@ private struct SnapshotFile {
         for number in 0..<description.frames {
             guard
                 offset + SnapshotFormat.frameHeaderBytes <= end,
-                let header = try file.readBytes(at: offset, count: SnapshotFormat.frameHeaderBytes, pastCache: pastCache),
+                let header = try file.readBytes(
+                    at: offset, count: SnapshotFormat.frameHeaderBytes, pastCache: pastCache),
                 let frame = header.withUnsafeBytes({ Frame($0) }), frame.number == number,
                 frame.compressedBytes <= end - offset - SnapshotFormat.frameHeaderBytes
             else { throw StorageError(.damagedSnapshot, path, at: offset, "the header of frame \(number) is damaged") }
@@ -140,7 +143,9 @@ private struct SnapshotFile {
             guard
                 let compressed = try file.readBytes(at: offset, count: frame.compressedBytes, pastCache: pastCache),
                 compressed.withUnsafeBytes({ $0.crc32c }) == frame.checksum
-            else { throw StorageError(.damagedSnapshot, path, at: offset, "the checksum of frame \(number) does not match") }
+            else {
+                throw StorageError(.damagedSnapshot, path, at: offset, "the checksum of frame \(number) does not match")
+            }
             compressed.withUnsafeBytes { hash.update($0) }
             guard let bytes = compressed.withUnsafeBytes({ decompressor.decompress($0, count: frame.bytes) }) else {
                 throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")

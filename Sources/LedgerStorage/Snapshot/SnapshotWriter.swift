@@ -91,7 +91,8 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         let description: SnapshotDescription
         do throws(StorageError) {
             var writer = try SnapshotWriter(
-                file: try disk.open(temporary, .create), identity: directory.identity, head: head, booksSum: state.booksSum,
+                file: try disk.open(temporary, .create), identity: directory.identity, head: head,
+                booksSum: state.booksSum,
                 epoch: epoch)
             try state.writeSnapshot(to: &writer)
             try writer.finish()
