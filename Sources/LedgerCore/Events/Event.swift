@@ -166,6 +166,7 @@ package struct RuleLoaded: Sendable {
 package struct RuleScheduled: Sendable {
     package var name: RuleName
     package var identity: RuleIdentity
+    package var version: UInt32
     package var at: Timestamp
     package var book: PriceBook
 }

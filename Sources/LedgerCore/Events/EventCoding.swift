@@ -127,7 +127,7 @@ extension EventBody {
         case .clockAccepted: .clockAccepted
         case .ruleLoaded: .ruleLoaded(RuleLoaded(name: .sessionRuntime, identity: .none, version: 0, source: []))
         case .ruleScheduled:
-            .ruleScheduled(RuleScheduled(name: .sessionRuntime, identity: .none, at: .never, book: PriceBook()))
+            .ruleScheduled(RuleScheduled(name: .sessionRuntime, identity: .none, version: 0, at: .never, book: PriceBook()))
         case .ruleActivated:
             .ruleActivated(
                 RuleActivated(name: .sessionRuntime, identity: .none, version: 0, book: PriceBook(), rollback: false, scheduled: .none))
@@ -435,6 +435,7 @@ extension RuleScheduled: Recordable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.choice(&name)
         try c.rule(&identity)
+        try c.small(&version)
         try c.time(&at)
         try book.code(with: &c)
     }

@@ -50,7 +50,9 @@ extension StateMachine {
         if let at = c.at, at > now {
             return .accepted(
                 commit(
-                    .ruleScheduled(RuleScheduled(name: c.name, identity: c.identity, at: at, book: c.book)), at: now, into: &batch))
+                    .ruleScheduled(
+                        RuleScheduled(name: c.name, identity: c.identity, version: rule.version, at: at, book: c.book)),
+                    at: now, into: &batch))
         }
         if let index = store.activeVersion(c.name), store.rules[index].version == rule.version {
             throw .invalid("this version is active already")

@@ -135,7 +135,8 @@ extension ReplyEncoder {
         writer.pair("user", start.user)
         writer.pair("type", it.type.text)
         writer.pair("tier", it.tier.text)
-        writer.pair("charge", id: start.born, as: .charge)
+        // A cancelled session charged nothing: there is no charge to explain.
+        writer.pair("charge", id: it.reason == .cancelled ? .none : start.born, as: .charge)
         writer.pair("reason", it.reason.text)
         writer.pair("started", it.started)
         writer.pair("ended", it.usage.through)
@@ -384,7 +385,7 @@ extension ReplyEncoder {
         case .ruleScheduled(let it):
             start.open(4, as: .entry, &writer)
             writer.pair("rule", it.name.text)
-            writer.pair("version", nil as String?)
+            writer.pair("version", integer: Int64(it.version))
             writer.pair("sha256", it.identity)
             writer.pair("at", it.at)
         case .ruleActivated(let it):
