@@ -96,11 +96,18 @@ let package = Package(
         .testTarget(
             name: "LedgerProtocolTests",
             dependencies: ["LedgerProtocol", "LedgerCore", "LedgerEngine", "LedgerRules", "RESP"]),
-        .testTarget(name: "LedgerServerTests", dependencies: ["LedgerServer", "LedgerClient", "LedgerTestKit"]),
+        .testTarget(
+            name: "LedgerServerTests",
+            dependencies: [
+                "LedgerServer", "LedgerClient", "LedgerEngine", "LedgerProtocol", "LedgerTestKit", "RESP",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         .testTarget(
             name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "RESP"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "LedgerTestKit", "RESP"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,7 +22,7 @@ extension Dispatcher {
             read(.replayed(lsn), for: client, slot: slot) { $0.answerReplay($1, $2, $3) }
         case .outcome(.recorded(let lsn, let arguments)):
             read(.recorded(lsn, arguments: arguments), for: client, slot: slot) { $0.answerReplay($1, $2, $3) }
-        case .query(let result): answer(client, slot, result)
+        case .query(let result): answer(client, slot, item, result)
         case .verified(let result):
             var permission = Permissions()
             if case .permission(let needed) = client.pipeline[slot].detail { permission = needed }
@@ -74,7 +74,11 @@ extension Dispatcher {
 
     // MARK: Tables
 
-    private func answer(_ client: Client, _ slot: UInt64, _ result: QueryResult) {
+    private func answer(_ client: Client, _ slot: UInt64, _ item: WorkItem, _ result: QueryResult) {
+        if case .rejected(.closed(.hold)) = result, case .query(.hold(let hold)) = item {
+            // The tables have forgotten it; the journal knows what became of it, and whose it was.
+            return read(.hold(hold), for: client, slot: slot) { $0.answer($1, $2, $3) }
+        }
         if let refusal = refusal(client, slot, whose(result)) { return refuse(client, slot, refusal) }
         switch (result, client.pipeline[slot].command) {
         case (.closedSession(let lsn), _):

@@ -268,6 +268,11 @@ final class Dispatcher {
     func refuse(_ client: Client, _ slot: UInt64, _ rejection: Rejection) {
         guard !client.isClosed else { return }
         counters.errors.add(1, ordering: .relaxed)
+        if case .passportInvalid = rejection, ![.passportVerify, .sessionAdmit].contains(client.pipeline[slot].command)
+        {
+            // Revoked after this loop had let the command in, before the writer came to it.
+            return client.answer(slot) { encoder.error(.noPassport, to: &$0) }
+        }
         client.answer(slot) { reject(rejection, to: &$0) }
     }
 

@@ -3,11 +3,13 @@ internal import LedgerCore
 /// Events as text: the header's fields by name, the body's by looking at its values.
 final class EventListing {
     private let json: Bool
+    private let brief: Bool
     private let wanted: String?
     private var names: [UserOrdinal: String] = [:]
 
-    init(json: Bool, only user: String?) {
+    init(json: Bool, brief: Bool, only user: String?) {
         self.json = json
+        self.brief = brief
         wanted = user
     }
 
@@ -28,6 +30,7 @@ final class EventListing {
             ("event", .text("\(event.body.kind)")),
         ]
         if let user { fields.append(("user", .text(user))) }
+        if brief { return text(fields) }
         if event.actor != .none { fields.append(("actor", .number(Int64(event.actor.value)))) }
         if event.group != event.lsn { fields.append(("group", .number(Int64(event.group.value)))) }
         if event.effectiveFrom != event.time || event.effectiveTo != event.time {
@@ -50,6 +53,10 @@ final class EventListing {
                 ("after_available", .text("\(event.after.available)")),
             ]
         }
+        return text(fields)
+    }
+
+    private func text(_ fields: [(String, Value)]) -> String {
         if json { return Value.object(fields).json }
         return fields.map { ["lsn", "time", "event"].contains($0) ? $1.plain : "\($0)=\($1.plain)" }.joined(
             separator: " ")

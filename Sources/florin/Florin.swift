@@ -17,7 +17,7 @@ struct Florin: AsyncParsableCommand {
             """,
         version: "florin \(version)",
         subcommands: [
-            Serve.self, Prompt.self, Import.self, Verify.self, Checkpoint.self, JournalDump.self, Admin.self,
+            Serve.self, Prompt.self, Import.self, Verify.self, Checkpoint.self, JournalCommand.self, Admin.self,
         ])
 
     static func main() async {

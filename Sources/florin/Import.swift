@@ -6,7 +6,7 @@ internal import Synchronization
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bill usage that was logged elsewhere.", subcommands: [SWF.self])
+        abstract: "Bill usage that was logged elsewhere.", subcommands: [SWF.self, Generate.self])
 
     struct SWF: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -63,6 +63,23 @@ struct Import: AsyncParsableCommand {
             } catch {
                 return .failure(Failure(error))
             }
+        }
+    }
+}
+
+extension Import {
+    struct Generate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write a made-up log in the Standard Workload Format, to try an import with.")
+
+        @Argument(help: "The file to write.")
+        var file: String
+
+        @Option(help: "The same seed gives the same log.")
+        var seed: UInt64 = 1
+
+        func run() throws {
+            do throws(ImportError) { try GeneratedTrace(seed: seed).write(to: file) } catch { throw Failure(error) }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import LedgerClient
+import LedgerTestKit
 import RESP
 import Testing
 
@@ -15,7 +16,8 @@ extension EndToEnd {
                 let ping = try await cli(server, [version, "PING"])
                 #expect(ping.output == "PONG\n")
                 let user = "u_cli\(version.dropFirst())"
-                _ = try await cli(server, [version, "USER", "CREATE", "\(user)@example.com", "ID", user, "TYPE", "pro"])
+                _ = try await cli(
+                    server, [version, "USER", "CREATE", "\(user)@example.com", "ID", user, "TYPE", "pro"])
                 let bought = try await cli(server, [version, "CREDIT", "PURCHASE", user, "25", "stripe"])
                 #expect(bought.output.contains("25.00"))
                 let refused = try await cli(server, [version, "CREDIT", "CHARGE", user, "26", "api"])
@@ -74,7 +76,9 @@ extension EndToEnd {
         @Test func `inline lines work, and the answers come before the end`() async throws {
             let server = try await ServerProcess.start(workspace)
             let socket = try RawSocket(port: server.port)
-            socket.send("AUTH \(server.passport)\r\nUSER CREATE nc@example.com ID u_nc NAME \"N. C.\"\r\n\r\nCREDIT BALANCE u_nc\nQUIT\n")
+            socket.send(
+                "AUTH \(server.passport)\r\nUSER CREATE nc@example.com ID u_nc NAME \"N. C.\"\r\n\r\nCREDIT BALANCE u_nc\nQUIT\n"
+            )
             socket.shutDownWriting()
             let answer = await socket.readAll()
             #expect(answer.hasPrefix("+OK\r\n"))
@@ -89,7 +93,8 @@ extension EndToEnd {
             let address = "127.0.0.1:\(server.port)"
             let environment = ["FLORIN_PASSPORT": server.passport]
             var run = try await workspace.florin(
-                "repl", "--connect", address, "-e", "USER CREATE ada@example.com ID u_ada", "-e", "CREDIT BALANCE u_ada",
+                "repl", "--connect", address, "-e", "USER CREATE ada@example.com ID u_ada", "-e",
+                "CREDIT BALANCE u_ada",
                 environment: environment)
             #expect(run.end == .exit(0), "\(run.errors)")
             #expect(run.output.contains("available\t5.00"))
@@ -106,7 +111,8 @@ extension EndToEnd {
             #expect(run.errors.contains("cannot connect"))
             run = try await workspace.florin("repl", "--data", workspace.data, "-e", "CREDIT BALANCE u_ada")
             #expect(run.output.contains("available\t5.00"), "\(run.errors)")
-            run = try await workspace.florin("repl", "-e", "USER CREATE m@example.com ID u_m", "-e", "CREDIT BALANCE u_m")
+            run = try await workspace.florin(
+                "repl", "-e", "USER CREATE m@example.com ID u_m", "-e", "CREDIT BALANCE u_m")
             #expect(run.output.contains("available\t5.00"), "\(run.errors)")
             try await workspace.expectSound()
         }

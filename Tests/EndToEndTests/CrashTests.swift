@@ -74,11 +74,25 @@ extension EndToEnd {
             #expect(charges == next)
         }
 
+        @Test(.enabled(if: Workspace.has("python3"), "needs python3"))
+        func `a short round of Scripts/crash loses nothing`() async throws {
+            let run = try await workspace.run(
+                "python3",
+                [
+                    Workspace.project + "/Scripts/crash", "--binary", Workspace.binary, "--charges", "3000", "--users",
+                    "100",
+                    "--rounds", "4", "--segment-size", "4MiB",
+                ])
+            #expect(run.end == .exit(0), "\(run.output)\(run.errors)")
+            #expect(run.output.contains("3000 charges of 100 users through 4 kills"))
+        }
+
         @Test func `an import killed in the middle and repeated bills everything once`() async throws {
             let trace = try Trace(in: workspace)
             var server = try await ServerProcess.start(workspace)
             let passport = server.passport
-            let first = try workspace.start(Workspace.binary, trace.importArguments(server), environment: ["FLORIN_PASSPORT": passport])
+            let first = try workspace.start(
+                Workspace.binary, trace.importArguments(server), environment: ["FLORIN_PASSPORT": passport])
             // Somewhere in the middle of the billing.
             let client = try await server.connect()
             while true {
@@ -97,13 +111,15 @@ extension EndToEnd {
 
             server = try await ServerProcess.start(workspace)
             let again = try await workspace.run(
-                Workspace.binary, trace.importArguments(server) + ["--json"], environment: ["FLORIN_PASSPORT": passport])
+                Workspace.binary, trace.importArguments(server) + ["--json"], environment: ["FLORIN_PASSPORT": passport]
+            )
             #expect(again.end == .exit(0), "\(again.errors)")
             try await trace.expect(again.output)
             try await trace.expectBooks(server, passport)
             // Once more: nothing is billed, the report is the same.
             let third = try await workspace.run(
-                Workspace.binary, trace.importArguments(server) + ["--json"], environment: ["FLORIN_PASSPORT": passport])
+                Workspace.binary, trace.importArguments(server) + ["--json"], environment: ["FLORIN_PASSPORT": passport]
+            )
             #expect(third.output == again.output)
 
             // From the journal alone, then from a snapshot.

@@ -1,5 +1,6 @@
 import Glibc
 import LedgerClient
+import LedgerTestKit
 import RESP
 import Testing
 
@@ -14,21 +15,21 @@ extension EndToEnd {
                 ("*11\r\n", "too many arguments"), ("*1\r\n$2000\r\n", "argument too long"),
                 ("*2147483647\r\n", "too many arguments"), ("*-5\r\n", "invalid multibulk length"),
                 ("*1\r\n$-5\r\n", "invalid bulk length"), ("*1\r\nPING\r\n", "expected '$'"),
-                ("GET / HTTP/1.1\r\n\r\n", "not HTTP"), (String(repeating: "x", count: 20_000), "too big inline request"),
+                ("GET / HTTP/1.1\r\n\r\n", "not HTTP"),
+                (String(repeating: "x", count: 20_000), "too big inline request"),
             ] {
                 let socket = try RawSocket(port: server.port)
                 socket.send(bytes)
                 let reply = await socket.readAll()
-                #expect(reply.hasPrefix("-ERR Protocol error") && reply.contains(answer), "\(bytes.prefix(30)): \(reply)")
+                #expect(
+                    reply.hasPrefix("-ERR Protocol error") && reply.contains(answer), "\(bytes.prefix(30)): \(reply)")
             }
             let socket = try RawSocket(port: server.port)
-            socket.send("CREDIT BALANCE u_x\r\nCOMMAND DOCS\r\nHELLO 3\r\nAUTH wrong\r\nAUTH fl_0123456789_nonsense\r\nPING\r\nQUIT\r\n")
-            let lines = await socket.readAll().split(separator: "\r\n").map { String($0.prefix(10)) }
-            #expect(
-                lines.map { $0.split(separator: " ")[0] }
-                    == ["-NOAUTH", "-NOAUTH", "-NOAUTH", "-WRONGPASS", "-WRONGPASS", "+PONG", "+OK"]
-                    || lines.map { $0.split(separator: " ")[0] } == ["-NOAUTH", "-NOAUTH", "-NOAUTH", "-ERR", "-WRONGPASS", "+PONG", "+OK"],
-                "\(lines)")
+            socket.send(
+                "CREDIT BALANCE u_x\r\nCOMMAND DOCS\r\nHELLO 3\r\nAUTH wrong\r\nAUTH fl_0123456789_nonsense\r\nPING\r\nQUIT\r\n"
+            )
+            let codes = await socket.readAll().split(separator: "\r\n").map { $0.prefix { $0 != " " } }
+            #expect(codes == ["-NOAUTH", "-NOAUTH", "-NOAUTH", "-WRONGPASS", "-WRONGPASS", "+PONG", "+OK"])
             await server.stop()
         }
 
@@ -79,7 +80,8 @@ extension EndToEnd {
             #expect(!isOpen, "still connected")
             #expect(try await other.must("PING").string == "PONG")
             let memory = try await other.must("INFO memory").string ?? ""
-            let resident = memory.split(whereSeparator: \.isNewline).last.flatMap { Int($0.split(separator: ":")[1]) } ?? 0
+            let resident =
+                memory.split(whereSeparator: \.isNewline).last.flatMap { Int($0.split(separator: ":")[1]) } ?? 0
             #expect(resident < 512 << 20)
             await other.close()
             await server.stop()
@@ -109,7 +111,10 @@ extension EndToEnd {
             var wrong = secret
             wrong.removeLast()
             wrong += secret.hasSuffix("0") ? "1" : "0"
-            for line in ["PASSPORT VERIFY \(wrong)", "AUTH \(wrong)", "CREDIT BALANCE \(secret)", "\(secret)", "CREDIT \(secret)"] {
+            for line in [
+                "PASSPORT VERIFY \(wrong)", "AUTH \(wrong)", "CREDIT BALANCE \(secret)", "\(secret)",
+                "CREDIT \(secret)",
+            ] {
                 let answer = try await client.ask(line).error?.text ?? ""
                 #expect(!answer.contains(secret.dropFirst(14)) && !answer.contains(wrong.dropFirst(14)), "\(answer)")
             }

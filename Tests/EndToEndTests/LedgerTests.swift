@@ -71,18 +71,22 @@ extension EndToEnd {
             let secret = try await admin.must("PASSPORT CREATE u_ada own read,write,billing,admin").text("secret")
             let client = try await server.connect(secret)
             for allowed in [
-                "CREDIT BALANCE u_ada", "CREDIT HISTORY u_ada", "USER SUMMARY u_ada", "USER GET u_ada", "SESSION GET s_ada",
-                "SESSION GET closed_ada", "SESSION QUOTE u_ada small 2", "SESSION LIST USER u_ada", "SPACE LIST", "PRICE INFO",
+                "CREDIT BALANCE u_ada", "CREDIT HISTORY u_ada", "USER SUMMARY u_ada", "USER GET u_ada",
+                "SESSION GET s_ada",
+                "SESSION GET closed_ada", "SESSION QUOTE u_ada small 2", "SESSION LIST USER u_ada", "SPACE LIST",
+                "PRICE INFO",
             ] {
                 try await client.must(allowed)
             }
             for denied in [
                 "CREDIT BALANCE u_bob", "CREDIT HISTORY u_bob", "USER SUMMARY u_bob", "USER GET u_bob", "USER LIST",
-                "SESSION GET s_bob", "SESSION GET closed_bob", "SESSION GET nobody", "HOLD GET \(hold)", "EXPLAIN \(charge)",
+                "SESSION GET s_bob", "SESSION GET closed_bob", "SESSION GET nobody", "HOLD GET \(hold)",
+                "EXPLAIN \(charge)",
                 "SESSION QUOTE u_bob small 2", "SESSION LIST", "SESSION STOP s_ada", "SESSION HEARTBEAT s_ada",
                 "SESSION START x u_ada small", "CREDIT PURCHASE u_ada 10 stripe", "CREDIT CHARGE u_ada 1 api",
                 "CREDIT GRANT u_ada 5 REASON x", "USER SET u_ada TYPE admin", "PASSPORT CREATE u_ada x read",
-                "STORAGE CREATE u_ada r bucket 1", "RULE LIST", "LIMIT LIST", "INFO", "SHUTDOWN", "CREDIT BALANCE nobody",
+                "STORAGE CREATE u_ada r bucket 1", "RULE LIST", "LIMIT LIST", "INFO", "SHUTDOWN",
+                "CREDIT BALANCE nobody",
             ] {
                 let code = try await client.refusal(of: denied)
                 #expect(code == "NOPERM", "\(denied): \(code ?? "allowed")")
@@ -151,7 +155,8 @@ extension EndToEnd {
             // Across connections, WAIT gives the same.
             let other = try await server.connect()
             let receipt = try await client.must("CREDIT CHARGE u_ada 1 api")
-            let seen = try await other.send([["WAIT", receipt.text("lsn")!], ["CREDIT", "BALANCE", "u_ada"]].map { $0.map { Array($0.utf8) } })
+            let seen = try await other.send(
+                [["WAIT", receipt.text("lsn")!], ["CREDIT", "BALANCE", "u_ada"]].map { $0.map { Array($0.utf8) } })
             #expect(seen[1].text("available") == "997.00")
             #expect(try await other.must("WAIT 999999999 50ms").integer ?? 0 > 0)
             await other.close()
@@ -168,14 +173,17 @@ extension EndToEnd {
             try await client.must("SESSION STOP s1")
             let before = try await client.must("USER GET u_ada").text("available")
             for (line, code) in [
-                ("CREDIT CHARGE u_ada 1e3 api", "ERR"), ("CREDIT CHARGE u_ada +1 api", "ERR"), ("CREDIT CHARGE u_ada .5 api", "ERR"),
-                ("CREDIT CHARGE u_ada 1. api", "ERR"), ("CREDIT CHARGE u_ada \" 1\" api", "ERR"), ("CREDIT CHARGE u_ada NaN api", "ERR"),
+                ("CREDIT CHARGE u_ada 1e3 api", "ERR"), ("CREDIT CHARGE u_ada +1 api", "ERR"),
+                ("CREDIT CHARGE u_ada .5 api", "ERR"),
+                ("CREDIT CHARGE u_ada 1. api", "ERR"), ("CREDIT CHARGE u_ada \" 1\" api", "ERR"),
+                ("CREDIT CHARGE u_ada NaN api", "ERR"),
                 ("CREDIT CHARGE u_ada 0.0000000001 api", "ERR"), ("CREDIT CHARGE u_ada -1 api", "ERR"),
                 ("CREDIT CHARGE u_ada 99999999999999999999 api", "ERR"), ("CREDIT CHARGE u_ada 1", "ERR"),
                 ("CREDIT CHARGE u_ada 1 api MORE", "ERR"), ("CREDIT CHARGE nobody 1 api", "NOTFOUND"),
                 ("CREDIT CHARGE u_ada 1000 api", "INSUFFICIENT"), ("CREDIT PURCHASE u_ada 9.99 stripe", "LIMIT"),
                 ("CREDIT PURCHASE u_ada 10.001 stripe", "ERR"), ("CREDIT PURCHASE u_ada 50 stripe REF pi_1", "EXISTS"),
-                ("SESSION GET nothing", "NOTFOUND"), ("SESSION HEARTBEAT s1", "CLOSED"), ("SESSION START s2 u_ada huge", "ERR"),
+                ("SESSION GET nothing", "NOTFOUND"), ("SESSION HEARTBEAT s1", "CLOSED"),
+                ("SESSION START s2 u_ada huge", "ERR"),
                 ("SESSION QUOTE u_ada small -1", "ERR"), ("CREDIT HISTORY u_ada FROM 2026-02-01 TO 2026-01-01", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 2999-01-01T00:00:00Z TO 2999-01-01T01:00:00Z", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 100 TO 50", "ERR"), ("HOLD CAPTURE h_zzz 1", "NOTFOUND"),

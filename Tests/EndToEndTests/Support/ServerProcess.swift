@@ -23,12 +23,14 @@ final class ServerProcess: Sendable {
         unlink(portFile)
         let child = try workspace.start(
             Workspace.binary,
-            ["serve", "--data", workspace.data, "--port", "0", "--port-file", portFile, "--segment-size", "4MiB"] + options,
+            ["serve", "--data", workspace.data, "--port", "0", "--port-file", portFile, "--segment-size", "4MiB"]
+                + options,
             environment: environment)
         for _ in 0..<6000 {
             if let end = child.poll() { throw NotServing(end: end, errors: child.errors) }
             if let text = readFile(portFile), text.hasSuffix("\n"), let port = Int(text.dropLast()) {
-                let passport = environment["FLORIN_ADMIN_PASSPORT"] ?? readFile("\(workspace.data)/admin-passport") ?? ""
+                let passport =
+                    environment["FLORIN_ADMIN_PASSPORT"] ?? readFile("\(workspace.data)/admin-passport") ?? ""
                 return ServerProcess(child, port, passport.filter { !$0.isNewline })
             }
             try await Task.sleep(nanoseconds: 10_000_000)

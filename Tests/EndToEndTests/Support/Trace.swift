@@ -67,7 +67,8 @@ struct Trace {
             var cursor = "0"
             var own = Money.zero
             repeat {
-                let page = try #require(try await client.must("CREDIT HISTORY \(id) COUNT 1000 CURSOR \(cursor)").elements)
+                let page = try #require(
+                    try await client.must("CREDIT HISTORY \(id) COUNT 1000 CURSOR \(cursor)").elements)
                 cursor = page[0].string ?? "0"
                 for row in page[1].elements ?? [] where row.text("source") == "session_runtime" {
                     #expect(row.text("type") == "debit")

@@ -1,12 +1,12 @@
-import Glibc
+internal import Glibc
 
 /// A connection that sends any bytes it likes, and reads only when told to.
-final class RawSocket: Sendable {
+package final class RawSocket: Sendable {
     private let descriptor: Int32
 
-    struct Refused: Error {}
+    package struct Refused: Error {}
 
-    init(port: Int, receiveBuffer: Int32? = nil) throws {
+    package init(port: Int, receiveBuffer: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -27,13 +27,15 @@ final class RawSocket: Sendable {
 
     /// False when the other side does not take it all.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return false }
             sent += count
         }
@@ -41,16 +43,16 @@ final class RawSocket: Sendable {
     }
 
     /// Sends what the kernel takes at once; returns how much.
-    func sendSome(_ bytes: [UInt8]) -> Int {
+    package func sendSome(_ bytes: [UInt8]) -> Int {
         bytes.withUnsafeBytes {
             Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
     }
 
-    func shutDownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    package func shutDownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// What is there now: nil when there is nothing, empty when the other side has closed.
-    func readNow() -> [UInt8]? {
+    package func readNow() -> [UInt8]? {
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
         if count < 0 { return errno == EAGAIN ? nil : [] }
@@ -58,7 +60,7 @@ final class RawSocket: Sendable {
     }
 
     /// Everything until the other side closes.
-    func readAll() async -> String {
+    package func readAll() async -> String {
         var result: [UInt8] = []
         while true {
             guard let chunk = readNow() else {
@@ -71,7 +73,7 @@ final class RawSocket: Sendable {
     }
 
     /// Until `text` has come (or the end).
-    func read(until text: String) async -> String {
+    package func read(until text: String) async -> String {
         var result: [UInt8] = []
         while true {
             guard let chunk = readNow() else {

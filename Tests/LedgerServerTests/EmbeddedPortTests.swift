@@ -1,0 +1,74 @@
+import LedgerEngine
+import LedgerServer
+import Logging
+import RESP
+import Testing
+
+/// The same dispatcher without a socket.
+@Suite struct EmbeddedPortTests {
+    private func open() async throws -> (engine: Engine, port: EmbeddedPort) {
+        let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+        let engine = try Engine.open(EngineConfiguration(.memory), logger: logger).engine
+        return (engine, try await EmbeddedPort(engine: engine, version: "test", logger: logger))
+    }
+
+    @Test func `commands are answered in order, more of them than fit into a pipeline`() async throws {
+        let (engine, port) = try await open()
+        _ = try await port.send([
+            words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 1000 stripe"),
+        ])
+        let commands = (0..<20_000).map { words($0 % 2 == 0 ? "CREDIT CHARGE u_a 0.01 api" : "ECHO \($0)") }
+        let answers = try await port.send(commands)
+        #expect(answers.count == commands.count)
+        #expect(answers.enumerated().allSatisfy { $0 % 2 == 0 || $1.string == "\($0)" })
+        #expect(try await port.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "900.00")
+        engine.stop()
+        await port.close()
+    }
+
+    @Test func `calls of several tasks do not mix their answers`() async throws {
+        let (engine, port) = try await open()
+        try await withThrowingTaskGroup(of: Bool.self) { tasks in
+            for task in 0..<8 {
+                tasks.addTask {
+                    for round in 0..<50 {
+                        let sent = (0..<20).map { "\(task)-\(round)-\($0)" }
+                        let answers = try await port.send(sent.map { words("ECHO \($0)") })
+                        guard answers.map(\.string) == sent else { return false }
+                    }
+                    return true
+                }
+            }
+            for try await isRight in tasks { #expect(isRight) }
+        }
+        engine.stop()
+        await port.close()
+    }
+
+    @Test func `nobody is asked for a passport, and an empty command is an error`() async throws {
+        let (engine, port) = try await open()
+        #expect(try await port.call("USER", "LIST").error == nil)
+        #expect(try await port.send([[]])[0].error?.code == "ERR")
+        let issued = try await port.send([
+            words("USER CREATE a@b.example ID u_a"),
+            words("PASSPORT CREATE u_a key read,write,billing,admin SCOPE all"),
+        ])
+        #expect(issued[1]["secret"]?.string?.hasPrefix("fl_") == true)
+        engine.stop()
+        await port.close()
+    }
+
+    @Test func `two ledgers in one process do not know of each other`() async throws {
+        let (first, one) = try await open()
+        let (second, two) = try await open()
+        _ = try await one.send([words("USER CREATE a@b.example ID u_a")])
+        #expect(try await two.call("USER", "GET", "u_a").error?.code == "NOTFOUND")
+        _ = try await two.send([words("USER CREATE a@b.example ID u_a TYPE pro")])
+        #expect(try await one.call("USER", "GET", "u_a")["type"]?.string == "free")
+        #expect(try await two.call("USER", "GET", "u_a")["type"]?.string == "pro")
+        first.stop()
+        second.stop()
+        await one.close()
+        await two.close()
+    }
+}

@@ -1,0 +1,72 @@
+import LedgerProtocol
+import RESP
+import Testing
+
+@testable import LedgerServer
+
+@Suite struct PipelineTests {
+    private func client() -> Client { Client(number: 1, address: "test", localAddress: "test", standing: .owner) }
+
+    private func slot(_ kind: Pipeline.Kind, _ version: RESPVersion = .v2) -> Pipeline.Slot {
+        Pipeline.Slot(command: .ping, kind: kind, version: version, ownRowsOnly: false, detail: .none)
+    }
+
+    private func output(_ client: Client) -> String { String(decoding: client.output.bytes, as: UTF8.self) }
+
+    @Test func `answers leave in the order of the questions, whenever they come`() {
+        let client = client()
+        let slots = (0..<4).map { _ in client.pipeline.append(slot(.read)) }
+        client.answer(slots[2]) { $0.integer(2) }
+        client.answer(slots[1]) { $0.integer(1) }
+        #expect(output(client) == "")
+        client.answer(slots[0]) { $0.integer(0) }
+        #expect(output(client) == ":0\r\n:1\r\n:2\r\n")
+        // An answer at once waits behind what is still open.
+        client.answer { $0.ok() }
+        #expect(output(client) == ":0\r\n:1\r\n:2\r\n")
+        client.answer(slots[3]) { $0.integer(3) }
+        #expect(output(client) == ":0\r\n:1\r\n:2\r\n:3\r\n+OK\r\n")
+        #expect(client.pipeline.isEmpty)
+    }
+
+    @Test func `an answer is written in the version that was spoken when it was asked`() {
+        let client = client()
+        let before = client.pipeline.append(slot(.read, .v2))
+        client.version = .v3
+        let after = client.pipeline.append(slot(.read, .v3))
+        client.answer(after) { $0.null() }
+        client.answer(before) { $0.null() }
+        #expect(output(client) == "$-1\r\n_\r\n")
+    }
+
+    @Test func `a read of the journal waits for writes, a write for reads of the journal`() {
+        let client = client()
+        #expect(!client.pipeline.mustWait(.history) && !client.pipeline.mustWait(.write))
+        let write = client.pipeline.append(slot(.write))
+        #expect(client.pipeline.mustWait(.history) && client.pipeline.mustWait(.exclusive))
+        #expect(!client.pipeline.mustWait(.write) && !client.pipeline.mustWait(.read))
+        client.answer(write) { $0.ok() }
+        #expect(!client.pipeline.mustWait(.history))
+        let history = client.pipeline.append(slot(.history))
+        #expect(client.pipeline.mustWait(.write) && !client.pipeline.mustWait(.history))
+        client.answer(history) { $0.ok() }
+        let exclusive = client.pipeline.append(slot(.exclusive))
+        #expect(
+            client.pipeline.mustWait(.write) && client.pipeline.mustWait(.history) && !client.pipeline.mustWait(.read))
+        client.answer(exclusive) { $0.ok() }
+        #expect(client.pipeline.writes == 0 && client.pipeline.histories == 0)
+    }
+
+    @Test func `an early answer counts as given, though it has not left`() {
+        let client = client()
+        let first = client.pipeline.append(slot(.read))
+        let write = client.pipeline.append(slot(.write))
+        #expect(client.pipeline.waits(for: write))
+        client.answer(write) { $0.ok() }
+        #expect(client.pipeline.writes == 0)
+        #expect(!client.pipeline.waits(for: write))
+        client.answer(first) { $0.ok() }
+        #expect(!client.pipeline.waits(for: first))
+        #expect(client.pipeline.writes == 0 && client.pipeline.isEmpty)
+    }
+}

@@ -1,0 +1,155 @@
+import LedgerClient
+import LedgerEngine
+import LedgerTestKit
+import RESP
+import Synchronization
+import Testing
+
+@testable import LedgerServer
+
+/// The edge's bounds, made small enough to run into.
+@Suite(.serialized) struct ServerTests {
+    @Test func `with room for next to nothing every command is still answered, in order`() async throws {
+        try await Serving.with {
+            $0.batchCapacity = 3
+            $0.batchesInFlight = 1
+            $0.maxPipeline = 5
+            $0.turnBudget = 2
+        } _: { serving in
+            let setup = try await serving.connect()
+            _ = try await setup.send([
+                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 1000 stripe"),
+            ])
+            try await withThrowingTaskGroup(of: [RESPValue].self) { tasks in
+                for _ in 0..<6 {
+                    tasks.addTask {
+                        let client = try await serving.connect()
+                        var commands: [[[UInt8]]] = []
+                        for number in 0..<100 {
+                            commands.append(words("CREDIT CHARGE u_a 0.01 api"))
+                            commands.append(words("ECHO \(number)"))
+                            if number % 10 == 0 { commands.append(words("CREDIT HISTORY u_a COUNT 1")) }
+                        }
+                        let answers = try await client.send(commands)
+                        await client.close()
+                        return answers
+                    }
+                }
+                for try await answers in tasks {
+                    let echoes = answers.compactMap { value -> String? in
+                        if case .bulk = value { value.string } else { nil }
+                    }
+                    #expect(echoes == (0..<100).map(String.init))
+                    let numbers = answers.compactMap { $0["lsn"]?.integer }
+                    #expect(numbers.count == 100 && numbers == numbers.sorted())
+                }
+            }
+            let balance = try await setup.call("CREDIT", "BALANCE", "u_a")
+            #expect(balance["available"]?.string == "994.00")
+            await setup.close()
+        }
+    }
+
+    @Test func `one client's flood does not keep another waiting for its end`() async throws {
+        try await Serving.with {
+            $0.eventLoops = 1
+        } _: { serving in
+            let flood = try RawSocket(port: serving.server.port)
+            flood.send("AUTH \(serving.passport)\r\n")
+            _ = await flood.read(until: "+OK\r\n")
+            let other = try await serving.connect()
+            let count = 20_000
+            let sending = Task.detached { flood.send(String(repeating: "PING\r\n", count: count)) }
+            for _ in 0..<50 { _ = try await other.call("PING") }
+            #expect(await sending.value)
+            var received = 0
+            while received < count * 7 {
+                received += flood.readNow()?.count ?? 0
+                await Task.yield()
+            }
+            #expect(received == count * 7)
+            await other.close()
+        }
+    }
+
+    @Test func `half a request is not waited for for ever`() async throws {
+        try await Serving.with {
+            $0.partialRequestSeconds = 0
+        } _: { serving in
+            let socket = try RawSocket(port: serving.server.port)
+            socket.send("AUTH \(serving.passport)\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhel")
+            #expect(await socket.readAll().hasSuffix("-ERR request not complete within 0 s, closing\r\n"))
+            // A whole request does not fall under it.
+            let client = try await serving.connect()
+            try await Task.sleep(nanoseconds: 1_500_000_000)
+            #expect(try await client.call("PING").string == "PONG")
+            await client.close()
+        }
+    }
+
+    @Test func `too much output that nobody takes ends the connection, a slow reader's after a while`() async throws {
+        try await Serving.with {
+            $0.softOutputLimit = 1 << 16
+            $0.softLimitSeconds = 0
+            $0.hardOutputLimit = 64 << 20
+        } _: { serving in
+            let socket = try RawSocket(port: serving.server.port, receiveBuffer: 4096)
+            socket.send("AUTH \(serving.passport)\r\n")
+            _ = await socket.read(until: "+OK\r\n")
+            let line = "ECHO " + String(repeating: "z", count: 50_000) + "\r\n"
+            // More than the kernel's buffers hold: some of it has to wait in the server.
+            _ = await Task.detached { socket.send(String(repeating: line, count: 400)) }.value
+            while serving.server.counters.clientsDropped.load(ordering: .relaxed) == 0 {
+                try await Task.sleep(nanoseconds: 20_000_000)
+            }
+        }
+    }
+
+    @Test func `secrets that are none, and passports of others, do not get in`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            for passport in ["", "nonsense", "fl_0123456789_x", String(serving.passport.dropLast()) + "!"] {
+                await #expect(throws: ClientError.self, "\(passport)") { try await serving.connect(passport) }
+            }
+            #expect(serving.server.counters.authFailures.load(ordering: .relaxed) >= 1)
+            let client = try await serving.connect()
+            #expect(try await client.call("AUTH", "nonsense").error?.code == "WRONGPASS")
+            // A failed AUTH leaves the connection as it was.
+            #expect(try await client.call("USER", "LIST").error == nil)
+            _ = try await client.call("RESET")
+            #expect(try await client.call("USER", "LIST").error?.code == "NOAUTH")
+            await client.close()
+        }
+    }
+
+    @Test func `HELLO and CLIENT tell who speaks`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let client = try await serving.connect()
+            _ = try await client.call("CLIENT", "SETNAME", "worker-1")
+            _ = try await client.call("CLIENT", "SETINFO", "LIB-NAME", "tests")
+            #expect(try await client.call("CLIENT", "GETNAME").string == "worker-1")
+            let number = try await client.call("CLIENT", "ID").integer ?? 0
+            let line = try await client.call("CLIENT", "INFO").string ?? ""
+            #expect(line.contains("id=\(number) ") && line.contains("name=worker-1") && line.contains("lib-name=tests"))
+            let hello = try await client.call("HELLO", "3")
+            #expect(hello["proto"]?.integer == 3 && hello["version"]?.string == "test")
+            #expect(try await client.call("HELLO", "4").error?.code == "NOPROTO")
+            let info = try await client.call("INFO", "server").string ?? ""
+            #expect(info.contains("tcp_port:\(serving.server.port)\r\n"))
+            await client.close()
+        }
+    }
+
+    @Test func `when the engine has stopped, writes are refused as BUSY and nobody waits`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let client = try await serving.connect()
+            serving.engine.stop()
+            #expect(try await client.call("USER", "CREATE", "a@b.example").error?.code == "BUSY")
+            #expect(try await client.call("CREDIT", "HISTORY", "admin").error?.code == "BUSY")
+            #expect(try await client.call("PING").string == "PONG")
+            await client.close()
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import LedgerClient
+import LedgerEngine
+import LedgerServer
+import Logging
+import RESP
+import ServiceLifecycle
+
+/// A server in this process, on a ledger in memory.
+struct Serving {
+    let engine: Engine
+    let server: Server
+    let passport: String
+
+    /// Runs `body` against a server that is stopped afterwards.
+    static func with(
+        _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: (Serving) async throws -> Void
+    ) async throws {
+        let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+        let opened = try Engine.open(EngineConfiguration(.memory), logger: logger)
+        var configuration = ServerConfiguration()
+        configuration.port = 0
+        configuration.eventLoops = 2
+        change(&configuration)
+        let server = try await Server(
+            engine: opened.engine, configuration: configuration, version: "test", logger: logger)
+        let group = ServiceGroup(services: [server], logger: logger)
+        let running = Task { try await group.run() }
+        let serving = Serving(engine: opened.engine, server: server, passport: opened.adminSecret!.text)
+        do {
+            try await body(serving)
+        } catch {
+            await group.triggerGracefulShutdown()
+            try? await running.value
+            throw error
+        }
+        await group.triggerGracefulShutdown()
+        try await running.value
+    }
+
+    func connect(_ passport: String? = nil) async throws -> RemoteLedger {
+        try await RemoteLedger.connect(host: "127.0.0.1", port: server.port, passport: passport ?? self.passport)
+    }
+}
+
+func words(_ line: String) -> [[UInt8]] { InlineWords.split(line)! }
