@@ -107,7 +107,8 @@ let package = Package(
             name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "LedgerTestKit", "RESP"]),
+            name: "EndToEndTests",
+            dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "LedgerTestKit", "RESP"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -3,7 +3,7 @@ import LedgerRules
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// Rules that try to run for ever, eat memory, or get out. Each ends with an error of a known kind; what it could cost

@@ -3,7 +3,7 @@ import LedgerRules
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// The project's root, found from where this file was compiled.

@@ -25,7 +25,8 @@ package struct TestLedger: ~Copyable {
     package mutating func activate(_ name: RuleName, _ id: UInt64, book: PriceBook? = nil) {
         let identity = RuleIdentity(digest: Digest256(words: .init(a: id)))
         command(.ruleLoad(RuleLoad(name: name, identity: identity, source: Array("-- \(name.text)".utf8))))
-        command(.ruleActivate(RuleActivate(name: name, identity: identity, at: nil, book: book ?? TestLedger.book(name))))
+        command(
+            .ruleActivate(RuleActivate(name: name, identity: identity, at: nil, book: book ?? TestLedger.book(name))))
     }
 
     // MARK: Prices
@@ -41,7 +42,8 @@ package struct TestLedger: ~Copyable {
         let rule = RuleIdentity(digest: Digest256(words: .init(a: UInt64(query.rule.rawValue) + 1)))
         switch query {
         case .sessionRuntime(let type, let tier, _):
-            return .priced(Priced(answer: .tariff(Tariff(rate: rate(type, tier), listRate: rate(.free, tier))), rule: rule))
+            return .priced(
+                Priced(answer: .tariff(Tariff(rate: rate(type, tier), listRate: rate(.free, tier))), rule: rule))
         case .storage(_, let kind, _):
             let rate: Int64 = kind == .bucket ? 20_000_000 : 170_000_000
             return .priced(Priced(answer: .tariff(Tariff(rate: rate, listRate: rate)), rule: rule))
@@ -53,11 +55,14 @@ package struct TestLedger: ~Copyable {
     package static func book(_ name: RuleName) -> PriceBook {
         var rows: [PriceBook.Row] = []
         func add(_ query: PriceQuery) {
-            if case .priced(let priced) = listPrice(query) { rows.append(PriceBook.Row(query: query, answer: priced.answer)) }
+            if case .priced(let priced) = listPrice(query) {
+                rows.append(PriceBook.Row(query: query, answer: priced.answer))
+            }
         }
         for type in UserType.allCases {
             switch name {
-            case .sessionRuntime: for tier in Tier.allCases { add(.sessionRuntime(type: type, tier: tier, secondsThisMonth: 0)) }
+            case .sessionRuntime:
+                for tier in Tier.allCases { add(.sessionRuntime(type: type, tier: tier, secondsThisMonth: 0)) }
             case .storage: for kind in StorageKind.allCases { add(.storage(type: type, kind: kind, megabytes: 1000)) }
             default: break
             }
@@ -86,7 +91,9 @@ package struct TestLedger: ~Copyable {
     }
 
     @discardableResult
-    package mutating func command(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal = .none) -> Outcome {
+    package mutating func command(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal = .none)
+        -> Outcome
+    {
         settle()
         let request = Request(actor: actor, key: key, command: command)
         let query = machine.prepare(request, at: now)
@@ -120,36 +127,47 @@ package struct TestLedger: ~Copyable {
     @discardableResult
     package mutating func user(_ id: ShortText, _ type: UserType = .pro) -> Outcome {
         let mail = machine.names.hash(.email, id)
-        return command(.userCreate(UserCreate(id: id, emailHash: mail, email: Array("sealed".utf8), name: [], type: type)))
+        return command(
+            .userCreate(UserCreate(id: id, emailHash: mail, email: Array("sealed".utf8), name: [], type: type)))
     }
 
     @discardableResult
     package mutating func purchase(_ user: ShortText, _ amount: String, reference: ShortText = ShortText()) -> Outcome {
         command(
-            .creditPurchase(CreditPurchase(user: hash(user), amount: Money(amount)!, method: "stripe", reference: reference)))
+            .creditPurchase(
+                CreditPurchase(user: hash(user), amount: Money(amount)!, method: "stripe", reference: reference)))
     }
 
     @discardableResult
-    package mutating func charge(_ user: ShortText, _ amount: String, over: Bool = false, key: IdempotencyKey? = nil) -> Outcome {
-        command(.creditCharge(CreditCharge(user: hash(user), amount: Money(amount)!, source: "api", over: over)), key: key)
+    package mutating func charge(_ user: ShortText, _ amount: String, over: Bool = false, key: IdempotencyKey? = nil)
+        -> Outcome
+    {
+        command(
+            .creditCharge(CreditCharge(user: hash(user), amount: Money(amount)!, source: "api", over: over)), key: key)
     }
 
     @discardableResult
     package mutating func start(
-        _ session: ShortText, _ user: ShortText, _ tier: Tier = .small, ttl: TimeSpan = .hours(24), heartbeat: TimeSpan = .zero,
+        _ session: ShortText, _ user: ShortText, _ tier: Tier = .small, ttl: TimeSpan = .hours(24),
+        heartbeat: TimeSpan = .zero,
         full: Bool = false
     ) -> Outcome {
         command(
             .sessionStart(
                 SessionStart(
-                    user: hash(user), session: session, tier: tier, timeToLive: ttl, reserveFull: full, heartbeat: heartbeat)))
+                    user: hash(user), session: session, tier: tier, timeToLive: ttl, reserveFull: full,
+                    heartbeat: heartbeat)))
     }
 
     @discardableResult
-    package mutating func stop(_ session: ShortText) -> Outcome { command(.sessionStop(session: machine.names.session(session))) }
+    package mutating func stop(_ session: ShortText) -> Outcome {
+        command(.sessionStop(session: machine.names.session(session)))
+    }
 
     package func account(_ user: ShortText) -> AccountImage {
-        guard case .user(let row) = machine.read(.user(hash(user)), at: now) else { preconditionFailure("no user \(user)") }
+        guard case .user(let row) = machine.read(.user(hash(user)), at: now) else {
+            preconditionFailure("no user \(user)")
+        }
         return row.account
     }
 
@@ -188,12 +206,14 @@ package struct TestLedger: ~Copyable {
         }
         var sink = FrameCollector()
         replayed.writeSnapshot(to: &sink)
-        if sink.frames.map({ [UInt8($0.section)] + $0.bytes }) != expected { problems.append("replay gives another state") }
+        if sink.frames.map({ [UInt8($0.section)] + $0.bytes }) != expected {
+            problems.append("replay gives another state")
+        }
 
         var restored = StateMachine()
         do {
             for frame in sink.frames {
-                try frame.bytes.withUnsafeBytes { 
+                try frame.bytes.withUnsafeBytes {
                     try restored.restore(section: frame.section, rows: frame.rows, bytes: $0)
                 }
             }
@@ -204,7 +224,9 @@ package struct TestLedger: ~Copyable {
         }
         var again = FrameCollector()
         restored.writeSnapshot(to: &again)
-        if again.frames.map({ [UInt8($0.section)] + $0.bytes }) != expected { problems.append("restore gives another state") }
+        if again.frames.map({ [UInt8($0.section)] + $0.bytes }) != expected {
+            problems.append("restore gives another state")
+        }
         if restored.nextTimer != machine.nextTimer {
             // The live queue may hold stale entries that come up earlier and do nothing; never later.
             if let live = machine.nextTimer, let fresh = restored.nextTimer, live <= fresh { return problems }

@@ -157,7 +157,10 @@ package struct CreditGrant: Sendable {
     package var effective: Timestamp?
     package var expires: Timestamp
     package var reason: SealedText
-    package init(user: Hash128, amount: Money, kind: LotKind, effective: Timestamp? = nil, expires: Timestamp = .never, reason: SealedText) {
+    package init(
+        user: Hash128, amount: Money, kind: LotKind, effective: Timestamp? = nil, expires: Timestamp = .never,
+        reason: SealedText
+    ) {
         self.user = user
         self.amount = amount
         self.kind = kind
@@ -305,7 +308,10 @@ package struct SpaceAdd: Sendable {
     package var gigabytes: Int64
     package var cost: Money
     package var isPublic: Bool
-    package init(id: ShortText, name: ShortText, description: [UInt8], category: ShortText, gigabytes: Int64, cost: Money, isPublic: Bool) {
+    package init(
+        id: ShortText, name: ShortText, description: [UInt8], category: ShortText, gigabytes: Int64, cost: Money,
+        isPublic: Bool
+    ) {
         self.id = id
         self.name = name
         self.description = description

@@ -25,7 +25,9 @@ extension Coder {
         try unsigned(&zigzag)
         value = Int64(bitPattern: zigzag &>> 1) ^ -Int64(bitPattern: zigzag & 1)
     }
-    @inline(__always) package mutating func small<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T) throws(Failure) {
+    @inline(__always) package mutating func small<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T)
+        throws(Failure)
+    {
         var wide = UInt64(value)
         try unsigned(&wide)
         if let narrow = T(exactly: wide) { value = narrow } else { try fail("a number is too large for its field") }
@@ -128,7 +130,9 @@ package struct ByteReader: Coder {
         var result: UInt64 = 0
         var shift: UInt64 = 0
         while true {
-            guard position < input.count, shift < 64 else { throw StateError("a number runs past the end of its record") }
+            guard position < input.count, shift < 64 else {
+                throw StateError("a number runs past the end of its record")
+            }
             let byte = input[position]
             position += 1
             if shift == 63, byte > 1 { throw StateError("a number does not fit in 64 bits") }
@@ -146,7 +150,9 @@ package struct ByteReader: Coder {
     package mutating func bytes(_ value: inout [UInt8]) throws(StateError) {
         var count: UInt64 = 0
         try unsigned(&count)
-        guard count <= UInt64(input.count - position) else { throw StateError("a byte string runs past the end of its record") }
+        guard count <= UInt64(input.count - position) else {
+            throw StateError("a byte string runs past the end of its record")
+        }
         value = Array(input[position..<position + Int(count)])
         position += Int(count)
     }
@@ -248,7 +254,9 @@ package struct ColumnReader: Coder {
         return next - 1
     }
 
-    package mutating func unsigned(_ value: inout UInt64) throws(StateError) { try columns[try column()].unsigned(&value) }
+    package mutating func unsigned(_ value: inout UInt64) throws(StateError) {
+        try columns[try column()].unsigned(&value)
+    }
     package mutating func fixed(_ value: inout UInt64) throws(StateError) { try columns[try column()].fixed(&value) }
     package mutating func bytes(_ value: inout [UInt8]) throws(StateError) { try columns[try column()].bytes(&value) }
     package mutating func text(_ value: inout ShortText) throws(StateError) { try columns[try column()].text(&value) }

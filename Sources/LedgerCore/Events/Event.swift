@@ -103,7 +103,9 @@ package struct Pricing: Hashable, Sendable {
         return tariff
     }
     package var amount: Money {
-        guard case .amount(let amount) = priced.answer else { preconditionFailure("a one-time price without an amount") }
+        guard case .amount(let amount) = priced.answer else {
+            preconditionFailure("a one-time price without an amount")
+        }
         return amount
     }
 }

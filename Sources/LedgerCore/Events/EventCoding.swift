@@ -123,14 +123,18 @@ extension EventBody {
     static func blank(_ kind: EventKind) -> EventBody {
         switch kind {
         case .ledgerCreated: .ledgerCreated(LedgerCreated(ledger: .zero, hashSeed: .zero))
-        case .engineStarted: .engineStarted(EngineStarted(version: ShortText(), downtime: .zero, keyRetention: .zero, keyCapacity: 0))
+        case .engineStarted:
+            .engineStarted(EngineStarted(version: ShortText(), downtime: .zero, keyRetention: .zero, keyCapacity: 0))
         case .clockAccepted: .clockAccepted
         case .ruleLoaded: .ruleLoaded(RuleLoaded(name: .sessionRuntime, identity: .none, version: 0, source: []))
         case .ruleScheduled:
-            .ruleScheduled(RuleScheduled(name: .sessionRuntime, identity: .none, version: 0, at: .never, book: PriceBook()))
+            .ruleScheduled(
+                RuleScheduled(name: .sessionRuntime, identity: .none, version: 0, at: .never, book: PriceBook()))
         case .ruleActivated:
             .ruleActivated(
-                RuleActivated(name: .sessionRuntime, identity: .none, version: 0, book: PriceBook(), rollback: false, scheduled: .none))
+                RuleActivated(
+                    name: .sessionRuntime, identity: .none, version: 0, book: PriceBook(), rollback: false,
+                    scheduled: .none))
         case .limitsSet: .limitsSet(LimitSet(type: .free, limit: .sessions, value: 0))
         case .userCreated:
             .userCreated(UserCreated(id: ShortText(), emailHash: .zero, email: [], name: [], type: .free, bonus: .zero))
@@ -138,13 +142,15 @@ extension EventBody {
         case .passportCreated:
             .passportCreated(
                 PassportCreated(
-                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: ShortText(), permissions: [], scope: .own,
+                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: ShortText(), permissions: [],
+                    scope: .own,
                     expires: .never, rate: 0, replaces: PassportID(value: 0), replacedExpires: .never))
         case .passportRevoked: .passportRevoked(PassportID(value: 0))
         case .creditPurchased:
             .creditPurchased(
                 CreditPurchased(
-                    amount: .zero, method: ShortText(), reference: ShortText(), repaid: .zero, bonus: .zero, bonusPricing: nil))
+                    amount: .zero, method: ShortText(), reference: ShortText(), repaid: .zero, bonus: .zero,
+                    bonusPricing: nil))
         case .creditGranted: .creditGranted(CreditGranted(amount: .zero, lot: .blank, reason: []))
         case .creditCharged:
             .creditCharged(CreditCharged(amount: .zero, source: ShortText(), payment: Payment(), description: []))
@@ -153,18 +159,23 @@ extension EventBody {
                 CreditAdjusted(amount: .zero, reason: [], reference: ShortText(), repaid: .zero, payment: Payment()))
         case .creditRefunded:
             .creditRefunded(
-                CreditRefunded(charge: .none, source: ShortText(), amount: .zero, forgiven: .zero, parts: [], reason: []))
-        case .holdPlaced: .holdPlaced(HoldPlaced(amount: .zero, expires: .never, source: ShortText(), pins: LotAmounts()))
+                CreditRefunded(
+                    charge: .none, source: ShortText(), amount: .zero, forgiven: .zero, parts: [], reason: []))
+        case .holdPlaced:
+            .holdPlaced(HoldPlaced(amount: .zero, expires: .never, source: ShortText(), pins: LotAmounts()))
         case .holdCaptured:
             .holdCaptured(
                 HoldCaptured(
-                    hold: .none, amount: .zero, source: ShortText(), payment: Payment(), final: false, released: .zero, broken: .zero))
+                    hold: .none, amount: .zero, source: ShortText(), payment: Payment(), final: false, released: .zero,
+                    broken: .zero))
         case .holdReleased: .holdReleased(HoldReleased(hold: .none, reason: .voided, released: .zero, broken: .zero))
         case .sessionStarted:
             .sessionStarted(
                 SessionStarted(
-                    session: ShortText(), tier: .small, type: .free, pricing: .blank, ttlEnd: .never, reserveFull: false,
-                    heartbeat: .zero, held: .zero, pins: LotAmounts(), leaseUntil: .never, emptyAt: .never, admitted: .none))
+                    session: ShortText(), tier: .small, type: .free, pricing: .blank, ttlEnd: .never,
+                    reserveFull: false,
+                    heartbeat: .zero, held: .zero, pins: LotAmounts(), leaseUntil: .never, emptyAt: .never,
+                    admitted: .none))
         case .sessionHeard:
             .sessionHeard(SessionHeard(session: .none, status: .active, leaseUntil: .never, deadline: .never))
         case .leaseRenewed:
@@ -175,16 +186,20 @@ extension EventBody {
         case .sessionPosted:
             .sessionPosted(
                 SessionPosted(
-                    session: .none, external: ShortText(), tier: .small, usage: .blank, payment: Payment(), repriced: nil))
+                    session: .none, external: ShortText(), tier: .small, usage: .blank, payment: Payment(),
+                    repriced: nil))
         case .sessionClosed:
             .sessionClosed(
                 SessionClosed(
-                    session: .none, external: ShortText(), tier: .small, type: .free, reason: .stopped, started: .distantPast,
-                    usage: .blank, total: .zero, segments: 0, payment: Payment(), released: .zero, broken: .zero, note: []))
+                    session: .none, external: ShortText(), tier: .small, type: .free, reason: .stopped,
+                    started: .distantPast,
+                    usage: .blank, total: .zero, segments: 0, payment: Payment(), released: .zero, broken: .zero,
+                    note: []))
         case .sessionRecorded:
             .sessionRecorded(
                 SessionRecorded(
-                    session: ShortText(), tier: .small, type: .free, usage: .blank, payment: Payment(), arguments: .zero))
+                    session: ShortText(), tier: .small, type: .free, usage: .blank, payment: Payment(), arguments: .zero
+                ))
         case .storageCreated:
             .storageCreated(StorageCreated(resource: ShortText(), kind: .bucket, megabytes: 0, pricing: .blank))
         case .storageResized: .storageResized(StorageResized(posted: .blank, megabytes: 0, pricing: .blank))
@@ -194,7 +209,8 @@ extension EventBody {
             .spaceAdded(
                 SpaceAdded(
                     space: SpaceAdd(
-                        id: ShortText(), name: ShortText(), description: [], category: ShortText(), gigabytes: 0, cost: .zero,
+                        id: ShortText(), name: ShortText(), description: [], category: ShortText(), gigabytes: 0,
+                        cost: .zero,
                         isPublic: false)))
         case .spacePurchased:
             .spacePurchased(
@@ -210,41 +226,109 @@ extension EventBody {
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         switch self {
-        case .ledgerCreated(var x): try x.code(with: &c); self = .ledgerCreated(x)
-        case .engineStarted(var x): try x.code(with: &c); self = .engineStarted(x)
+        case .ledgerCreated(var x):
+            try x.code(with: &c)
+            self = .ledgerCreated(x)
+        case .engineStarted(var x):
+            try x.code(with: &c)
+            self = .engineStarted(x)
         case .clockAccepted: break
-        case .ruleLoaded(var x): try x.code(with: &c); self = .ruleLoaded(x)
-        case .ruleScheduled(var x): try x.code(with: &c); self = .ruleScheduled(x)
-        case .ruleActivated(var x): try x.code(with: &c); self = .ruleActivated(x)
-        case .limitsSet(var x): try x.code(with: &c); self = .limitsSet(x)
-        case .userCreated(var x): try x.code(with: &c); self = .userCreated(x)
-        case .userChanged(var x): try x.code(with: &c); self = .userChanged(x)
-        case .passportCreated(var x): try x.code(with: &c); self = .passportCreated(x)
-        case .passportRevoked(var x): try c.unsigned(&x.value); self = .passportRevoked(x)
-        case .creditPurchased(var x): try x.code(with: &c); self = .creditPurchased(x)
-        case .creditGranted(var x): try x.code(with: &c); self = .creditGranted(x)
-        case .creditCharged(var x): try x.code(with: &c); self = .creditCharged(x)
-        case .creditAdjusted(var x): try x.code(with: &c); self = .creditAdjusted(x)
-        case .creditRefunded(var x): try x.code(with: &c); self = .creditRefunded(x)
-        case .holdPlaced(var x): try x.code(with: &c); self = .holdPlaced(x)
-        case .holdCaptured(var x): try x.code(with: &c); self = .holdCaptured(x)
-        case .holdReleased(var x): try x.code(with: &c); self = .holdReleased(x)
-        case .sessionStarted(var x): try x.code(with: &c); self = .sessionStarted(x)
-        case .sessionHeard(var x): try x.code(with: &c); self = .sessionHeard(x)
-        case .leaseRenewed(var x): try x.code(with: &c); self = .leaseRenewed(x)
-        case .sessionExhausting(var x): try x.code(with: &c); self = .sessionExhausting(x)
-        case .sessionPosted(var x): try x.code(with: &c); self = .sessionPosted(x)
-        case .sessionClosed(var x): try x.code(with: &c); self = .sessionClosed(x)
-        case .sessionRecorded(var x): try x.code(with: &c); self = .sessionRecorded(x)
-        case .storageCreated(var x): try x.code(with: &c); self = .storageCreated(x)
-        case .storageResized(var x): try x.code(with: &c); self = .storageResized(x)
-        case .storagePosted(var x): try x.code(with: &c); self = .storagePosted(x)
-        case .storageDeleted(var x): try x.code(with: &c); self = .storageDeleted(x)
-        case .spaceAdded(var x): try x.space.code(with: &c); self = .spaceAdded(x)
-        case .spacePurchased(var x): try x.code(with: &c); self = .spacePurchased(x)
-        case .lotExpired(var x): try x.code(with: &c); self = .lotExpired(x)
-        case .lotEffective(var x): try c.id(&x); self = .lotEffective(x)
-        case .refused(var x): try x.rejection.code(with: &c); self = .refused(x)
+        case .ruleLoaded(var x):
+            try x.code(with: &c)
+            self = .ruleLoaded(x)
+        case .ruleScheduled(var x):
+            try x.code(with: &c)
+            self = .ruleScheduled(x)
+        case .ruleActivated(var x):
+            try x.code(with: &c)
+            self = .ruleActivated(x)
+        case .limitsSet(var x):
+            try x.code(with: &c)
+            self = .limitsSet(x)
+        case .userCreated(var x):
+            try x.code(with: &c)
+            self = .userCreated(x)
+        case .userChanged(var x):
+            try x.code(with: &c)
+            self = .userChanged(x)
+        case .passportCreated(var x):
+            try x.code(with: &c)
+            self = .passportCreated(x)
+        case .passportRevoked(var x):
+            try c.unsigned(&x.value)
+            self = .passportRevoked(x)
+        case .creditPurchased(var x):
+            try x.code(with: &c)
+            self = .creditPurchased(x)
+        case .creditGranted(var x):
+            try x.code(with: &c)
+            self = .creditGranted(x)
+        case .creditCharged(var x):
+            try x.code(with: &c)
+            self = .creditCharged(x)
+        case .creditAdjusted(var x):
+            try x.code(with: &c)
+            self = .creditAdjusted(x)
+        case .creditRefunded(var x):
+            try x.code(with: &c)
+            self = .creditRefunded(x)
+        case .holdPlaced(var x):
+            try x.code(with: &c)
+            self = .holdPlaced(x)
+        case .holdCaptured(var x):
+            try x.code(with: &c)
+            self = .holdCaptured(x)
+        case .holdReleased(var x):
+            try x.code(with: &c)
+            self = .holdReleased(x)
+        case .sessionStarted(var x):
+            try x.code(with: &c)
+            self = .sessionStarted(x)
+        case .sessionHeard(var x):
+            try x.code(with: &c)
+            self = .sessionHeard(x)
+        case .leaseRenewed(var x):
+            try x.code(with: &c)
+            self = .leaseRenewed(x)
+        case .sessionExhausting(var x):
+            try x.code(with: &c)
+            self = .sessionExhausting(x)
+        case .sessionPosted(var x):
+            try x.code(with: &c)
+            self = .sessionPosted(x)
+        case .sessionClosed(var x):
+            try x.code(with: &c)
+            self = .sessionClosed(x)
+        case .sessionRecorded(var x):
+            try x.code(with: &c)
+            self = .sessionRecorded(x)
+        case .storageCreated(var x):
+            try x.code(with: &c)
+            self = .storageCreated(x)
+        case .storageResized(var x):
+            try x.code(with: &c)
+            self = .storageResized(x)
+        case .storagePosted(var x):
+            try x.code(with: &c)
+            self = .storagePosted(x)
+        case .storageDeleted(var x):
+            try x.code(with: &c)
+            self = .storageDeleted(x)
+        case .spaceAdded(var x):
+            try x.space.code(with: &c)
+            self = .spaceAdded(x)
+        case .spacePurchased(var x):
+            try x.code(with: &c)
+            self = .spacePurchased(x)
+        case .lotExpired(var x):
+            try x.code(with: &c)
+            self = .lotExpired(x)
+        case .lotEffective(var x):
+            try c.id(&x)
+            self = .lotEffective(x)
+        case .refused(var x):
+            try x.rejection.code(with: &c)
+            self = .refused(x)
         }
     }
 }
@@ -331,8 +415,12 @@ extension PriceAnswer: Recordable {
         try c.bool(&isTariff)
         if isTariff != was { self = isTariff ? .tariff(.free) : .amount(.zero) }
         switch self {
-        case .tariff(var tariff): try tariff.code(with: &c); self = .tariff(tariff)
-        case .amount(var amount): try c.money(&amount); self = .amount(amount)
+        case .tariff(var tariff):
+            try tariff.code(with: &c)
+            self = .tariff(tariff)
+        case .amount(var amount):
+            try c.money(&amount)
+            self = .amount(amount)
         }
     }
 }
@@ -379,7 +467,8 @@ extension LotOrigin: Recordable {
 
 extension MeteredUsage: Recordable {
     static let blank = MeteredUsage(
-        amount: .zero, from: .distantPast, through: .distantPast, numerator: 0, denominator: 1, postedBefore: .zero, pricing: .blank)
+        amount: .zero, from: .distantPast, through: .distantPast, numerator: 0, denominator: 1, postedBefore: .zero,
+        pricing: .blank)
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.money(&amount)
@@ -679,7 +768,8 @@ extension StorageCreated: Recordable {
 
 extension StoragePosted: Recordable {
     static let blank = StoragePosted(
-        resource: .none, external: ShortText(), kind: .bucket, megabytes: 0, usage: .blank, payment: Payment(), repriced: nil)
+        resource: .none, external: ShortText(), kind: .bucket, megabytes: 0, usage: .blank, payment: Payment(),
+        repriced: nil)
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&resource)

@@ -75,10 +75,17 @@ extension Timestamp {
                 divisor /= 10
             }
         }
-        pad(year, 4); bytes.append(UInt8(ascii: "-")); pad(month, 2); bytes.append(UInt8(ascii: "-")); pad(dayOfMonth, 2)
+        pad(year, 4)
+        bytes.append(UInt8(ascii: "-"))
+        pad(month, 2)
+        bytes.append(UInt8(ascii: "-"))
+        pad(dayOfMonth, 2)
         bytes.append(UInt8(ascii: "T"))
-        pad(seconds / 3600, 2); bytes.append(UInt8(ascii: ":")); pad(seconds / 60 % 60, 2)
-        bytes.append(UInt8(ascii: ":")); pad(seconds % 60, 2)
+        pad(seconds / 3600, 2)
+        bytes.append(UInt8(ascii: ":"))
+        pad(seconds / 60 % 60, 2)
+        bytes.append(UInt8(ascii: ":"))
+        pad(seconds % 60, 2)
         if fraction > 0 {
             bytes.append(UInt8(ascii: "."))
             if fraction % 1_000_000 == 0 {
@@ -120,12 +127,15 @@ extension Timestamp {
         guard let year = digits(4), skip("-"), let month = digits(2), skip("-"), let day = digits(2) else { return nil }
         guard (1678...2261).contains(year), (1...12).contains(month), day >= 1 else { return nil }
         let first = Calendar.days(year: year, month: month, day: 1)
-        let next = month == 12 ? Calendar.days(year: year + 1, month: 1, day: 1) : Calendar.days(year: year, month: month + 1, day: 1)
+        let next =
+            month == 12
+            ? Calendar.days(year: year + 1, month: 1, day: 1) : Calendar.days(year: year, month: month + 1, day: 1)
         guard day <= next - first else { return nil }
         var seconds = (first + day - 1) * 86_400
         var fraction: Int64 = 0
         if index < bytes.count {
-            guard skip("Tt "), let hour = digits(2), skip(":"), let minute = digits(2), skip(":"), let second = digits(2),
+            guard skip("Tt "), let hour = digits(2), skip(":"), let minute = digits(2), skip(":"),
+                let second = digits(2),
                 hour < 24, minute < 60, second < 60
             else { return nil }
             seconds += hour * 3600 + minute * 60 + second
@@ -145,7 +155,8 @@ extension Timestamp {
                 guard index < bytes.count else { return nil }
                 let sign: Int64 = bytes[index] == UInt8(ascii: "+") ? 1 : bytes[index] == UInt8(ascii: "-") ? -1 : 0
                 index += 1
-                guard sign != 0, let hours = digits(2), skip(":"), let minutes = digits(2), hours < 24, minutes < 60 else { return nil }
+                guard sign != 0, let hours = digits(2), skip(":"), let minutes = digits(2), hours < 24, minutes < 60
+                else { return nil }
                 seconds -= sign * (hours * 3600 + minutes * 60)
             }
         }

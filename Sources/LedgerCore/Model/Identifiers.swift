@@ -75,7 +75,9 @@ extension BirthID {
     }
 
     package init?(parsing bytes: UnsafeRawBufferPointer, as kind: BirthKind) {
-        guard bytes.count >= 3, bytes.count <= 13, bytes[0] == kind.rawValue, bytes[1] == UInt8(ascii: "_") else { return nil }
+        guard bytes.count >= 3, bytes.count <= 13, bytes[0] == kind.rawValue, bytes[1] == UInt8(ascii: "_") else {
+            return nil
+        }
         guard let value = Base62.parse(UnsafeRawBufferPointer(rebasing: bytes[2...])), value != 0 else { return nil }
         self.value = value
     }
@@ -163,7 +165,9 @@ package struct Digest256: Hashable, Sendable {
     package var bytes: [UInt8] {
         var result: [UInt8] = []
         for word in [words.a, words.b, words.c, words.d] {
-            for shift in stride(from: 0, to: 64, by: 8) { result.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+            for shift in stride(from: 0, to: 64, by: 8) {
+                result.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
         }
         return result
     }
@@ -176,6 +180,7 @@ package struct Digest256: Hashable, Sendable {
 
     /// Compares in time that does not depend on where the two differ.
     package func equalsInConstantTime(_ other: Digest256) -> Bool {
-        (words.a ^ other.words.a) | (words.b ^ other.words.b) | (words.c ^ other.words.c) | (words.d ^ other.words.d) == 0
+        (words.a ^ other.words.a) | (words.b ^ other.words.b) | (words.c ^ other.words.c) | (words.d ^ other.words.d)
+            == 0
     }
 }

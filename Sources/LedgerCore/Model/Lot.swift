@@ -56,7 +56,13 @@ package struct LotAmounts: Sendable {
         }
         set {
             precondition(index >= 0 && index < count, "a lot amount beyond the list")
-            if index == 0 { first = newValue } else if index == 1 { second = newValue } else { rest[index - 2] = newValue }
+            if index == 0 {
+                first = newValue
+            } else if index == 1 {
+                second = newValue
+            } else {
+                rest[index - 2] = newValue
+            }
         }
     }
 

@@ -8,7 +8,9 @@ package struct Permissions: OptionSet, Hashable, Sendable {
     package static let admin = Permissions(rawValue: 8)
     package static let all: Permissions = [.read, .write, .billing, .admin]
 
-    package static let names: [(Permissions, String)] = [(.read, "read"), (.write, "write"), (.billing, "billing"), (.admin, "admin")]
+    package static let names: [(Permissions, String)] = [
+        (.read, "read"), (.write, "write"), (.billing, "billing"), (.admin, "admin"),
+    ]
 
     /// `read,write`, in a fixed order.
     package var text: String { Permissions.names.filter { contains($0.0) }.map(\.1).joined(separator: ",") }

@@ -30,7 +30,8 @@ package enum Rational {
             remainders.append((remainder, index))
         }
         var missing = amount.nanos - parts.reduce(0, +)
-        for (_, index) in remainders.sorted(by: { ($1.remainder, $0.index) < ($0.remainder, $1.index) }) where missing > 0 {
+        for (_, index) in remainders.sorted(by: { ($1.remainder, $0.index) < ($0.remainder, $1.index) })
+        where missing > 0 {
             parts[index] += 1
             missing -= 1
         }

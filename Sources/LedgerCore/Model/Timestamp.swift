@@ -38,8 +38,12 @@ package struct TimeSpan: Hashable, Comparable, Sendable {
     package static func days(_ n: Int64) -> TimeSpan { seconds(n * 86400) }
 
     package static func < (a: TimeSpan, b: TimeSpan) -> Bool { a.nanoseconds < b.nanoseconds }
-    package static func + (a: TimeSpan, b: TimeSpan) -> TimeSpan { TimeSpan(nanoseconds: a.nanoseconds + b.nanoseconds) }
-    package static func - (a: TimeSpan, b: TimeSpan) -> TimeSpan { TimeSpan(nanoseconds: a.nanoseconds - b.nanoseconds) }
+    package static func + (a: TimeSpan, b: TimeSpan) -> TimeSpan {
+        TimeSpan(nanoseconds: a.nanoseconds + b.nanoseconds)
+    }
+    package static func - (a: TimeSpan, b: TimeSpan) -> TimeSpan {
+        TimeSpan(nanoseconds: a.nanoseconds - b.nanoseconds)
+    }
 }
 
 extension TimeSpan {
@@ -57,7 +61,8 @@ extension TimeSpan {
         default: return nil
         }
         guard let number = Money(parsing: UnsafeRawBufferPointer(rebasing: bytes[..<digits])) else { return nil }
-        let (quotient, remainder) = (Int128(number.nanos) * Int128(unit)).quotientAndRemainder(dividingBy: 1_000_000_000)
+        let (quotient, remainder) = (Int128(number.nanos) * Int128(unit)).quotientAndRemainder(
+            dividingBy: 1_000_000_000)
         guard remainder == 0, let nanoseconds = Int64(exactly: quotient) else { return nil }
         self.nanoseconds = nanoseconds
     }

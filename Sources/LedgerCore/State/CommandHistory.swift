@@ -56,7 +56,7 @@ struct CommandHistory: ~Copyable {
     }
 
     /// In the order in which they came.
-    func forEach(_ body: (Entry) -> Void) {
+    func visit(_ body: (Entry) -> Void) {
         for position in head..<queue.count { body(queue[position]) }
     }
 }

@@ -100,7 +100,9 @@ struct Lot: Recordable, Listed {
 
     var free: Money { remaining - pinned }
     var origin: LotOrigin {
-        LotOrigin(id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent, scope: scope,
+        LotOrigin(
+            id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent,
+            scope: scope,
             fundedBy: fundedBy)
     }
 
@@ -252,7 +254,8 @@ struct Resource: Recordable, Listed {
 
 struct Space: Recordable {
     var space = SpaceAdd(
-        id: ShortText(), name: ShortText(), description: [], category: ShortText(), gigabytes: 0, cost: .zero, isPublic: false)
+        id: ShortText(), name: ShortText(), description: [], category: ShortText(), gigabytes: 0, cost: .zero,
+        isPublic: false)
     var creator = PassportOrdinal.none
     var created = Timestamp.distantPast
     var lsn = LSN.none

@@ -8,7 +8,7 @@ struct Slab<Row>: ~Copyable {
     private var chunks: [UnsafeMutablePointer<Row>] = []
     private var live: [UInt64] = []
     private var free: [Int32] = []
-    /// Slots ever used: the bound of ``forEach(_:)``.
+    /// Slots ever used: the bound of ``visit(_:)``.
     private var used = 0
     private(set) var count = 0
 
@@ -60,7 +60,7 @@ struct Slab<Row>: ~Copyable {
     }
 
     /// Visits live slots in no meaningful order. Cost: all slots ever used.
-    func forEach(_ body: (Int32) -> Void) {
+    func visit(_ body: (Int32) -> Void) {
         for slot in 0..<used where isLive(slot) { body(Int32(slot)) }
     }
 }

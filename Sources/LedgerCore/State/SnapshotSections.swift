@@ -86,7 +86,8 @@ extension StateMachine {
             case .limits:
                 for type in UserType.allCases {
                     for limit in LimitName.allCases {
-                        let row = LimitSetRow(limit: LimitSet(type: type, limit: limit, value: store.limits[type, limit]))
+                        let row = LimitSetRow(
+                            limit: LimitSet(type: type, limit: limit, value: store.limits[type, limit]))
                         try frames.row(row, to: &sink)
                     }
                 }
@@ -106,16 +107,23 @@ extension StateMachine {
             case .lots: for slot in byBirth(store.lotIndex) { try frames.row(store.lots[slot], to: &sink) }
             case .holds: for slot in byBirth(store.holdIndex) { try frames.row(store.holds[slot], to: &sink) }
             case .sessions: for slot in byBirth(store.sessionIndex) { try frames.row(store.sessions[slot], to: &sink) }
-            case .resources: for slot in byBirth(store.resourceByID) { try frames.row(store.resources[slot], to: &sink) }
+            case .resources:
+                for slot in byBirth(store.resourceByID) { try frames.row(store.resources[slot], to: &sink) }
             case .external:
-                for entry in store.external.sorted() { try frames.row(HashRow(key: entry.key, value: entry.value), to: &sink) }
+                for entry in store.external.sorted() {
+                    try frames.row(HashRow(key: entry.key, value: entry.value), to: &sink)
+                }
             case .refunded:
-                for entry in store.refunded.sorted() { try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink) }
+                for entry in store.refunded.sorted() {
+                    try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
+                }
             case .sessionTime:
-                for entry in store.sessionTime.sorted() { try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink) }
+                for entry in store.sessionTime.sorted() {
+                    try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
+                }
             case .keys:
                 var entries: [CommandHistory.Entry] = []
-                store.history.forEach { entries.append($0) }
+                store.history.visit { entries.append($0) }
                 for entry in entries { try frames.row(entry, to: &sink) }
             }
             try frames.flush(to: &sink)
@@ -232,7 +240,9 @@ extension StateMachine {
     }
 
     private func check(_ user: UserOrdinal) throws(StateError) {
-        guard user.value < UInt32(store.accounts.count) else { throw StateError("a row belongs to a user that does not exist") }
+        guard user.value < UInt32(store.accounts.count) else {
+            throw StateError("a row belongs to a user that does not exist")
+        }
     }
 
     private func check(_ pins: LotAmounts) throws(StateError) {

@@ -12,10 +12,13 @@ extension StateMachine {
         case .clockAccepted, .refused: break
         case .ruleLoaded(let e):
             var rule = Rule()
-            (rule.name, rule.version, rule.identity, rule.source, rule.loaded) = (e.name, e.version, e.identity, e.source, event.time)
+            (rule.name, rule.version, rule.identity, rule.source, rule.loaded) = (
+                e.name, e.version, e.identity, e.source, event.time
+            )
             store.rules.append(rule)
         case .ruleScheduled(let e):
-            store.scheduled.append(ScheduledRule(lsn: event.lsn, name: e.name, identity: e.identity, at: e.at, book: e.book))
+            store.scheduled.append(
+                ScheduledRule(lsn: event.lsn, name: e.name, identity: e.identity, at: e.at, book: e.book))
             store.timers.push(TimerEntry(due: e.at, kind: .activation, born: event.lsn.value))
         case .ruleActivated(let e): applyRuleActivated(e, event)
         case .limitsSet(let e): store.limits[e.type, e.limit] = e.value
@@ -51,7 +54,9 @@ extension StateMachine {
                 pay(event.user, e.payment)
             } else {
                 repay(event.user, e.repaid)
-                credit(event.user, origin(of: event, .adjustment, fundedBy: "adjustments"), e.amount - e.repaid, at: event.time)
+                credit(
+                    event.user, origin(of: event, .adjustment, fundedBy: "adjustments"), e.amount - e.repaid,
+                    at: event.time)
             }
             if !e.reference.isEmpty { store.external.set(names.hash(.adjustment, e.reference), event.lsn.value) }
         case .creditRefunded(let e): applyRefunded(e, event)
@@ -80,7 +85,9 @@ extension StateMachine {
         case .leaseRenewed(let e):
             let slot = Int32(store.sessionIndex[e.session.value]!)
             extend(slot, e.pins)
-            if store.sessions[slot].status == .exhausting { store.accounts[Int32(event.user.value)].exhaustingCount -= 1 }
+            if store.sessions[slot].status == .exhausting {
+                store.accounts[Int32(event.user.value)].exhaustingCount -= 1
+            }
             store.sessions[slot].status = .active
             store.sessions[slot].leaseUntil = e.leaseUntil
             store.sessions[slot].emptyAt = .never
@@ -138,7 +145,9 @@ extension StateMachine {
         }
 
         if event.user != .none { store.accounts[Int32(event.user.value)].lastEvent = event.lsn }
-        if let key = event.key { store.history.remember(CommandHistory.Entry(key: key, lsn: event.lsn, time: event.time)) }
+        if let key = event.key {
+            store.history.remember(CommandHistory.Entry(key: key, lsn: event.lsn, time: event.time))
+        }
         store.history.forget(at: event.time)
         sweepTimers()
         lastLSN = event.lsn
@@ -150,7 +159,8 @@ extension StateMachine {
 
     func origin(of event: Event, _ kind: LotKind, fundedBy: ShortText) -> LotOrigin {
         LotOrigin(
-            id: event.id(shard: shard), kind: kind, priority: kind.defaultPriority, effective: event.time, expires: .never,
+            id: event.id(shard: shard), kind: kind, priority: kind.defaultPriority, effective: event.time,
+            expires: .never,
             fundedBy: fundedBy)
     }
 
@@ -176,9 +186,10 @@ extension StateMachine {
         guard e.downtime > .zero else { return }
         // Nobody could hear a host or renew a lease while the ledger was down: what runs is given that time back.
         var open: [Int32] = []
-        store.sessions.forEach { open.append($0) }
+        store.sessions.visit { open.append($0) }
         for slot in open {
-            store.sessions[slot].leaseUntil = min(store.sessions[slot].leaseUntil + e.downtime, store.sessions[slot].ttlEnd)
+            store.sessions[slot].leaseUntil = min(
+                store.sessions[slot].leaseUntil + e.downtime, store.sessions[slot].ttlEnd)
             store.sessions[slot].lostAt = store.sessions[slot].lostAt + e.downtime
             store.sessions[slot].deadline = store.sessions[slot].deadline + e.downtime
             schedule(session: slot)
@@ -300,7 +311,9 @@ extension StateMachine {
         let slot = Int32(store.sessionIndex[e.session.value]!)
         store.sessions[slot].heard = true
         store.sessions[slot].lastHeard = event.time
-        if store.sessions[slot].heartbeat > .zero { store.sessions[slot].lostAt = event.time + store.sessions[slot].heartbeat }
+        if store.sessions[slot].heartbeat > .zero {
+            store.sessions[slot].lostAt = event.time + store.sessions[slot].heartbeat
+        }
     }
 
     private mutating func extend(_ slot: Int32, _ pins: LotAmounts) {

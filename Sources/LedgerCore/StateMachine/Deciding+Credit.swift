@@ -8,11 +8,17 @@ extension StateMachine {
     static let maximumLots: Int32 = 8_000
 
     /// Room for so much more credit, in `lots` more lots.
-    func checkRoom(_ user: UserOrdinal, _ amount: Money, lots: Int32 = 1, of maximum: Int32 = maximumLots) throws(Rejection) {
+    func checkRoom(_ user: UserOrdinal, _ amount: Money, lots: Int32 = 1, of maximum: Int32 = maximumLots)
+        throws(Rejection)
+    {
         let row = store.accounts[Int32(user.value)]
-        guard row.lotCount + lots <= maximum else { throw .invalid("the account has \(row.lotCount) lots of credit already") }
+        guard row.lotCount + lots <= maximum else {
+            throw .invalid("the account has \(row.lotCount) lots of credit already")
+        }
         let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
-        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("the account can not hold so much credit") }
+        guard sum <= Int128(StateMachine.accountCeiling) else {
+            throw .invalid("the account can not hold so much credit")
+        }
     }
 
     func checkDebtRoom(_ user: UserOrdinal, _ amount: Money) throws(Rejection) {
@@ -27,7 +33,9 @@ extension StateMachine {
         let slot = Int32(user.value)
         let type = store.accounts[slot].type
         if !c.reference.isEmpty {
-            guard store.external[names.hash(.reference, [c.method, c.reference])] == nil else { throw .exists(.reference) }
+            guard store.external[names.hash(.reference, [c.method, c.reference])] == nil else {
+                throw .exists(.reference)
+            }
         }
         guard store.accounts[slot].state != .closed else { throw .frozen(.closed) }
         guard c.amount.nanos % Money.cent.nanos == 0 else { throw .invalid("a purchase is in whole cents") }
@@ -37,7 +45,9 @@ extension StateMachine {
         guard c.amount.nanos <= store.limits[type, .purchaseMaximum] else {
             throw .limit(.purchaseMaximum, store.limits[type, .purchaseMaximum])
         }
-        guard store.books.canOpen(.cash, c.method) else { throw .invalid("there are \(Books.maximumNamed) payment methods already") }
+        guard store.books.canOpen(.cash, c.method) else {
+            throw .invalid("there are \(Books.maximumNamed) payment methods already")
+        }
         var bonus = Money.zero
         var pricing: Pricing?
         switch price {
@@ -54,7 +64,8 @@ extension StateMachine {
         let primary = commit(
             .creditPurchased(
                 CreditPurchased(
-                    amount: c.amount, method: c.method, reference: c.reference, repaid: repaid, bonus: bonus, bonusPricing: pricing)),
+                    amount: c.amount, method: c.method, reference: c.reference, repaid: repaid, bonus: bonus,
+                    bonusPricing: pricing)),
             user: user, at: now, into: &batch)
         if bonus > .zero {
             var lot = LotOrigin(
@@ -62,14 +73,16 @@ extension StateMachine {
                 effective: primary.time, expires: .never, fundedBy: "bonus")
             lot.parent = primary.id(shard: shard)
             commit(
-                .creditGranted(CreditGranted(amount: bonus, lot: lot, reason: [])), user: user, linked: primary.lsn, at: now,
+                .creditGranted(CreditGranted(amount: bonus, lot: lot, reason: [])), user: user, linked: primary.lsn,
+                at: now,
                 into: &batch)
         }
         renewExhausting(user, at: now, into: &batch)
         return .accepted(primary)
     }
 
-    mutating func grant(_ c: CreditGrant, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func grant(_ c: CreditGrant, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome
+    {
         let user = try find(c.user)
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.kind == .promo || c.kind == .compensation else { throw .invalid("a grant is promo or compensation") }
@@ -77,7 +90,8 @@ extension StateMachine {
         guard c.expires > effective else { throw .invalid("a grant must expire after it becomes effective") }
         try checkRoom(user, c.amount)
         let lot = LotOrigin(
-            id: BirthID(shard: shard, lsn: lastLSN.next), kind: c.kind, priority: c.kind.defaultPriority, effective: effective,
+            id: BirthID(shard: shard, lsn: lastLSN.next), kind: c.kind, priority: c.kind.defaultPriority,
+            effective: effective,
             expires: c.expires, fundedBy: c.kind == .promo ? "grant" : "compensation")
         let primary = commit(
             .creditGranted(CreditGranted(amount: c.amount, lot: lot, reason: c.reason)), user: user,
@@ -86,11 +100,15 @@ extension StateMachine {
         return .accepted(primary)
     }
 
-    mutating func charge(_ c: CreditCharge, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func charge(_ c: CreditCharge, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         let user = try find(c.user)
         try checkMayStart(user)
         if !c.over { try checkNoDebt(user) }  // OVER says that it was consumed already
-        guard store.books.canOpen(.revenue, c.source) else { throw .invalid("there are \(Books.maximumNamed) charge sources already") }
+        guard store.books.canOpen(.revenue, c.source) else {
+            throw .invalid("there are \(Books.maximumNamed) charge sources already")
+        }
         let available = self.available(user, at: now)
         guard available >= c.amount || c.over else { throw .insufficient(available: available, needed: c.amount) }
         var payment = Payment()
@@ -99,18 +117,22 @@ extension StateMachine {
         try checkDebtRoom(user, payment.debt)
         return .accepted(
             commit(
-                .creditCharged(CreditCharged(amount: c.amount, source: c.source, payment: payment, description: c.description)),
+                .creditCharged(
+                    CreditCharged(amount: c.amount, source: c.source, payment: payment, description: c.description)),
                 user: user, at: now, into: &batch))
     }
 
-    mutating func adjust(_ c: CreditAdjust, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func adjust(_ c: CreditAdjust, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         let user = try find(c.user)
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard !c.amount.isZero else { throw .invalid("an adjustment of zero adjusts nothing") }
         if !c.reference.isEmpty {
             guard store.external[names.hash(.adjustment, c.reference)] == nil else { throw .exists(.reference) }
         }
-        var body = CreditAdjusted(amount: c.amount, reason: c.reason, reference: c.reference, repaid: .zero, payment: Payment())
+        var body = CreditAdjusted(
+            amount: c.amount, reason: c.reason, reference: c.reference, repaid: .zero, payment: Payment())
         if c.amount.isNegative {
             let amount = -c.amount
             body.payment.free = planFree(user, min(amount, max(available(user, at: now), .zero)), at: now)
@@ -127,8 +149,11 @@ extension StateMachine {
 
     /// Gives a charge back the way it came: first the debt it left, as far as it is still owed, then the lots, the last
     /// burned first. What was debt and has been repaid since comes back as a lot of its own.
-    mutating func refund(_ c: CreditRefund, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
-        guard let (charged, payment, source) = c.charge.chargeParts, c.charge.user != .none, c.charge.lsn <= lastLSN else {
+    mutating func refund(_ c: CreditRefund, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
+        guard let (charged, payment, source) = c.charge.chargeParts, c.charge.user != .none, c.charge.lsn <= lastLSN
+        else {
             throw .notFound(.charge)
         }
         let user = c.charge.user
@@ -164,7 +189,8 @@ extension StateMachine {
         }
         if debtPart > forgiven {
             let lot = LotOrigin(
-                id: .none, kind: .adjustment, priority: LotKind.adjustment.defaultPriority, effective: now, expires: .never,
+                id: .none, kind: .adjustment, priority: LotKind.adjustment.defaultPriority, effective: now,
+                expires: .never,
                 fundedBy: "refund")
             parts.append(CreditRefunded.Part(lot: lot, amount: debtPart - forgiven))
         }
@@ -181,11 +207,15 @@ extension StateMachine {
 
     // MARK: Holds
 
-    mutating func placeHold(_ c: HoldPlace, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func placeHold(_ c: HoldPlace, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         let user = try find(c.user)
         try checkMayStart(user)
         try checkNoDebt(user)
-        guard store.books.canOpen(.revenue, c.source) else { throw .invalid("there are \(Books.maximumNamed) charge sources already") }
+        guard store.books.canOpen(.revenue, c.source) else {
+            throw .invalid("there are \(Books.maximumNamed) charge sources already")
+        }
         let available = self.available(user, at: now)
         guard available >= c.amount else { throw .insufficient(available: available, needed: c.amount) }
         let body = HoldPlaced(
@@ -202,7 +232,9 @@ extension StateMachine {
         return Int32(slot)
     }
 
-    mutating func captureHold(_ c: HoldCapture, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func captureHold(_ c: HoldCapture, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         let slot = try openHold(c.hold, at: now)
         let user = store.holds[slot].user
         var pins = store.holds[slot].pins

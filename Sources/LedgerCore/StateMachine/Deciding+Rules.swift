@@ -27,23 +27,30 @@ extension StateMachine {
             guard let user = ordinal(c.user), let space = store.spaces.first(where: { $0.space.id == c.space })?.space
             else { return nil }
             return .spacePurchase(
-                type: store.accounts[Int32(user.value)].type, space: c.space, listPrice: space.cost, gigabytes: space.gigabytes)
+                type: store.accounts[Int32(user.value)].type, space: c.space, listPrice: space.cost,
+                gigabytes: space.gigabytes)
         default:
             return nil
         }
     }
 
-    mutating func loadRule(_ c: RuleLoad, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
-        guard !store.rules.contains(where: { $0.name == c.name && $0.identity == c.identity }) else { throw .exists(.rule) }
+    mutating func loadRule(_ c: RuleLoad, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome
+    {
+        guard !store.rules.contains(where: { $0.name == c.name && $0.identity == c.identity }) else {
+            throw .exists(.rule)
+        }
         guard c.source.count <= 64 * 1024 else { throw .invalid("a rule's source is at most 64 KiB") }
         let version = UInt32(store.rules.count { $0.name == c.name }) + 1
         return .accepted(
             commit(
-                .ruleLoaded(RuleLoaded(name: c.name, identity: c.identity, version: version, source: c.source)), at: now,
+                .ruleLoaded(RuleLoaded(name: c.name, identity: c.identity, version: version, source: c.source)),
+                at: now,
                 into: &batch))
     }
 
-    mutating func activateRule(_ c: RuleActivate, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func activateRule(_ c: RuleActivate, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         guard let rule = store.rules.first(where: { $0.name == c.name && $0.identity == c.identity }) else {
             throw .notFound(.rule)
         }
@@ -61,18 +68,23 @@ extension StateMachine {
             commit(
                 .ruleActivated(
                     RuleActivated(
-                        name: c.name, identity: c.identity, version: rule.version, book: c.book, rollback: false, scheduled: .none)),
+                        name: c.name, identity: c.identity, version: rule.version, book: c.book, rollback: false,
+                        scheduled: .none)),
                 at: now, into: &batch))
     }
 
-    mutating func rollBackRule(_ c: RuleRollback, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
-        guard let previous = previousRule(c.name), let rule = store.rules.first(where: { $0.identity == previous && $0.name == c.name })
+    mutating func rollBackRule(_ c: RuleRollback, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
+        guard let previous = previousRule(c.name),
+            let rule = store.rules.first(where: { $0.identity == previous && $0.name == c.name })
         else { throw .notFound(.rule) }
         return .accepted(
             commit(
                 .ruleActivated(
                     RuleActivated(
-                        name: c.name, identity: previous, version: rule.version, book: rule.book, rollback: true, scheduled: .none)),
+                        name: c.name, identity: previous, version: rule.version, book: rule.book, rollback: true,
+                        scheduled: .none)),
                 at: now, into: &batch))
     }
 }

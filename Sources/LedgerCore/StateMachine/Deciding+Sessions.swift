@@ -27,12 +27,15 @@ extension StateMachine {
         // No lease where nothing can be charged: the price is looked at again when the tariff's lock ends.
         let isFree = pricing.tariff.highestRate == 0
         let lease = c.reserveFull || isFree ? c.timeToLive : min(StateMachine.lease, c.timeToLive)
-        guard let needed = pricing.tariff.quote(from: .zero, to: lease) else { throw .invalid("the price does not fit in an amount") }
+        guard let needed = pricing.tariff.quote(from: .zero, to: lease) else {
+            throw .invalid("the price does not fit in an amount")
+        }
         let available = self.available(user, at: now)
         guard available >= needed else { throw .insufficient(available: available, needed: needed) }
         let reach = pricing.tariff.reach(from: .zero, budget: Int128(available.nanos) * Tariff.hour)
         let body = SessionStarted(
-            session: c.session, tier: c.tier, type: type, pricing: pricing, ttlEnd: now + c.timeToLive, reserveFull: c.reserveFull,
+            session: c.session, tier: c.tier, type: type, pricing: pricing, ttlEnd: now + c.timeToLive,
+            reserveFull: c.reserveFull,
             heartbeat: c.heartbeat, held: needed, pins: planFree(user, needed, at: now), leaseUntil: now + lease,
             emptyAt: now + reach, admitted: c.admitted)
         return .accepted(commit(.sessionStarted(body), user: user, at: now, into: &batch))
@@ -64,15 +67,19 @@ extension StateMachine {
         return .closed(LSN(lsn))
     }
 
-    mutating func hearSession(_ session: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func hearSession(_ session: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         guard case .open(let slot) = try findSession(session) else { throw .closed(.session) }
         let user = store.sessions[slot].user
         // A monitored session is posted here, where it is known to have lived; the group's primary event must be the
         // heartbeat, whose receipt this is.
         let body = SessionHeard(
-            session: store.sessions[slot].id, status: store.sessions[slot].status, leaseUntil: store.sessions[slot].leaseUntil,
+            session: store.sessions[slot].id, status: store.sessions[slot].status,
+            leaseUntil: store.sessions[slot].leaseUntil,
             deadline: store.sessions[slot].deadline)
-        let primary = commit(.sessionHeard(body), user: user, linked: store.sessions[slot].id.lsn, at: now, into: &batch)
+        let primary = commit(
+            .sessionHeard(body), user: user, linked: store.sessions[slot].id.lsn, at: now, into: &batch)
         if store.sessions[slot].heartbeat > .zero {
             var isPosted = false
             while store.sessions[slot].lockEnd <= min(now, store.sessions[slot].ttlEnd) {
@@ -86,7 +93,9 @@ extension StateMachine {
         return .accepted(primary)
     }
 
-    mutating func stopSession(_ session: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func stopSession(_ session: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         switch try findSession(session) {
         case .closed(let lsn): return .replayed(lsn)
         case .open(let slot):
@@ -101,7 +110,9 @@ extension StateMachine {
         _ session: Hash128, reason: SealedText, at now: Timestamp, into batch: inout EventBatch
     ) throws(Rejection) -> Outcome {
         guard case .open(let slot) = try findSession(session) else { throw .closed(.session) }
-        guard !store.sessions[slot].heard else { throw .invalid("a session that was heard can not be cancelled; stop it") }
+        guard !store.sessions[slot].heard else {
+            throw .invalid("a session that was heard can not be cancelled; stop it")
+        }
         guard now - store.sessions[slot].started <= StateMachine.cancelWindow else {
             throw .invalid("a session can be cancelled within 5 minutes of its start; stop it")
         }
@@ -120,19 +131,23 @@ extension StateMachine {
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.from <= c.to else { throw .invalid("FROM is after TO") }
         guard c.to <= now else { throw .invalid("TO is in the future") }
-        guard c.from + StateMachine.longestRecord >= c.to else { throw .invalid("FROM is more than 100 years before TO") }
+        guard c.from + StateMachine.longestRecord >= c.to else {
+            throw .invalid("FROM is more than 100 years before TO")
+        }
         let pricing = try priced(price, for: sessionQuery(user, c.tier, at: c.from))
         let numerator = pricing.tariff.integral(from: .zero, to: c.to - c.from)
         guard let amount = Rational.halfEven(numerator, over: Tariff.hour) else {
             throw .invalid("the price does not fit in an amount")
         }
         let usage = MeteredUsage(
-            amount: amount, from: c.from, through: c.to, numerator: numerator, denominator: Tariff.hour, postedBefore: .zero,
+            amount: amount, from: c.from, through: c.to, numerator: numerator, denominator: Tariff.hour,
+            postedBefore: .zero,
             pricing: pricing)
         let payment = planUsage(user, amount, pins: LotAmounts(), at: now)
         try checkDebtRoom(user, payment.debt)
         let body = SessionRecorded(
-            session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage, payment: payment,
+            session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage,
+            payment: payment,
             arguments: c.arguments)
         return .accepted(commit(.sessionRecorded(body), user: user, effective: (c.from, c.to), at: now, into: &batch))
     }
@@ -152,15 +167,20 @@ extension StateMachine {
         var left = row.pins
         _ = left.take(payment.held.total)
         let body = SessionClosed(
-            session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason, started: row.started,
-            usage: usage, total: row.posted + usage.amount, segments: row.segments + 1, payment: payment, released: left.total,
+            session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason,
+            started: row.started,
+            usage: usage, total: row.posted + usage.amount, segments: row.segments + 1, payment: payment,
+            released: left.total,
             broken: broken(left), note: note)
         return commit(
-            .sessionClosed(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now, into: &batch)
+            .sessionClosed(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
+            into: &batch)
     }
 
     /// Posts a running session's usage; at the end of a tariff's lock the active price book names the next one.
-    mutating func post(_ slot: Int32, through end: Timestamp, reprice: Bool, at now: Timestamp, into batch: inout EventBatch) {
+    mutating func post(
+        _ slot: Int32, through end: Timestamp, reprice: Bool, at now: Timestamp, into batch: inout EventBatch
+    ) {
         let row = store.sessions[slot]
         let end = max(min(end, row.ttlEnd), row.postedThrough)
         let usage = self.usage(of: slot, through: end)
@@ -179,7 +199,8 @@ extension StateMachine {
             session: row.id, external: row.external, tier: row.tier, usage: usage,
             payment: planUsage(row.user, usage.amount, pins: row.pins, at: now), repriced: repriced)
         commit(
-            .sessionPosted(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now, into: &batch)
+            .sessionPosted(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
+            into: &batch)
         // Under a new price the old lease no longer says what is covered: look again at once.
         if let repriced, repriced != row.pricing { renew(slot, at: now, into: &batch) }
     }
@@ -192,7 +213,8 @@ extension StateMachine {
         // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until now
         // had its whole time to live for a lease: under a price it gets one like everybody's.
         let next = min(row.leaseUntil, now + StateMachine.lease) + StateMachine.lease
-        let until = isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + StateMachine.lease)
+        let until =
+            isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + StateMachine.lease)
         let held = row.pins.total
         let missing = max(cover(slot, through: until) - held, .zero)
         // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.

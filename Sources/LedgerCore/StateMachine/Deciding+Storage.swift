@@ -72,14 +72,17 @@ extension StateMachine {
                 effective: (body.posted.usage.from, body.posted.usage.through), at: now, into: &batch))
     }
 
-    mutating func deleteStorage(_ resource: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func deleteStorage(_ resource: Hash128, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         let slot = try findResource(resource)
         let row = store.resources[slot]
         let posted = posting(slot, through: now, at: now)
         let body = StorageDeleted(posted: posted, total: row.total + posted.usage.amount)
         return .accepted(
             commit(
-                .storageDeleted(body), user: row.user, linked: row.id.lsn, effective: (posted.usage.from, posted.usage.through),
+                .storageDeleted(body), user: row.user, linked: row.id.lsn,
+                effective: (posted.usage.from, posted.usage.through),
                 at: now, into: &batch))
     }
 
@@ -113,7 +116,8 @@ extension StateMachine {
 
     // MARK: Spaces
 
-    mutating func addSpace(_ c: SpaceAdd, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func addSpace(_ c: SpaceAdd, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome
+    {
         guard !store.spaces.contains(where: { $0.space.id == c.id }) else { throw .exists(.space) }
         return .accepted(commit(.spaceAdded(SpaceAdded(space: c)), at: now, into: &batch))
     }
@@ -127,14 +131,16 @@ extension StateMachine {
         try checkMayStart(user)
         try checkNoDebt(user)
         let query = PriceQuery.spacePurchase(
-            type: store.accounts[Int32(user.value)].type, space: c.space, listPrice: space.cost, gigabytes: space.gigabytes)
+            type: store.accounts[Int32(user.value)].type, space: c.space, listPrice: space.cost,
+            gigabytes: space.gigabytes)
         let pricing = try priced(price, for: query)
         let available = self.available(user, at: now)
         guard available >= pricing.amount else { throw .insufficient(available: available, needed: pricing.amount) }
         var payment = Payment()
         payment.free = planFree(user, pricing.amount, at: now)
         let body = SpacePurchased(
-            space: c.space, workspace: c.workspace, instance: c.instance, gigabytes: space.gigabytes, amount: pricing.amount,
+            space: c.space, workspace: c.workspace, instance: c.instance, gigabytes: space.gigabytes,
+            amount: pricing.amount,
             pricing: pricing, payment: payment)
         return .accepted(commit(.spacePurchased(body), user: user, at: now, into: &batch))
     }

@@ -19,7 +19,9 @@ extension StateMachine {
         guard debt.isZero else { throw .debt(debt) }
     }
 
-    mutating func createUser(_ c: UserCreate, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
+    mutating func createUser(_ c: UserCreate, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
+        -> Outcome
+    {
         guard store.userIndex[names.user(c.id)] == nil else { throw .exists(.user) }
         guard store.external[emailName(c.emailHash)] == nil else { throw .exists(.email) }
         guard store.accounts.count < Int32.max - 1 else { throw .busy("the ledger has no room for another user") }
@@ -33,7 +35,8 @@ extension StateMachine {
     mutating func setUser(_ c: UserSet, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome {
         let user = try find(c.user)
         let slot = Int32(user.value)
-        var body = UserChanged(field: .name, name: [], type: store.accounts[slot].type, state: store.accounts[slot].state)
+        var body = UserChanged(
+            field: .name, name: [], type: store.accounts[slot].type, state: store.accounts[slot].state)
         switch c.change {
         case .name(let name): body.name = name
         case .type(let type): (body.field, body.type) = (.type, type)
@@ -43,7 +46,8 @@ extension StateMachine {
             throw .frozen(.closed)
         }
         if body.field == .state, body.state == .closed {
-            guard store.accounts[slot].firstSession < 0, store.accounts[slot].firstHold < 0, store.accounts[slot].firstResource < 0
+            guard store.accounts[slot].firstSession < 0, store.accounts[slot].firstHold < 0,
+                store.accounts[slot].firstResource < 0
             else { throw .invalid("the user still has sessions, holds or storage; end them first") }
         }
         let primary = commit(.userChanged(body), user: user, at: now, into: &batch)
@@ -64,7 +68,9 @@ extension StateMachine {
         if asking.actor != .none {
             let issuer = store.passports[Int32(asking.actor.value)]
             guard c.permissions.isSubset(of: issuer.permissions), c.scope.rawValue <= issuer.scope.rawValue else {
-                throw .denied("a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))")
+                throw .denied(
+                    "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
+                )
             }
         }
         guard c.expires > now else { throw .invalid("a passport can not expire in the past") }
@@ -92,11 +98,14 @@ extension StateMachine {
         if asking.actor != .none {
             let issuer = store.passports[Int32(asking.actor.value)]
             guard old.permissions.isSubset(of: issuer.permissions), old.scope.rawValue <= issuer.scope.rawValue else {
-                throw .denied("a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))")
+                throw .denied(
+                    "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
+                )
             }
         }
         let body = PassportCreated(
-            id: c.id, digest: c.digest, lastFour: c.lastFour, name: old.name, permissions: old.permissions, scope: old.scope,
+            id: c.id, digest: c.digest, lastFour: c.lastFour, name: old.name, permissions: old.permissions,
+            scope: old.scope,
             expires: old.expires, rate: old.rate, replaces: c.old, replacedExpires: min(old.expires, now + c.overlap))
         return .accepted(commit(.passportCreated(body), user: old.user, at: now, into: &batch))
     }

@@ -35,7 +35,9 @@ extension StateMachine {
                 let lot = store.lots[slot]
                 require(lot.user.value == UInt32(ordinal), "lot \(lot.id.text(as: .lot)) hangs at the wrong user")
                 require(lot.remaining > .zero, "lot \(lot.id.text(as: .lot)) is empty and still there")
-                require(lot.pinned >= .zero && lot.pinned <= lot.remaining, "lot \(lot.id.text(as: .lot)) is pinned beyond what it has")
+                require(
+                    lot.pinned >= .zero && lot.pinned <= lot.remaining,
+                    "lot \(lot.id.text(as: .lot)) is pinned beyond what it has")
                 require(!lot.expired || lot.free.isZero, "lot \(lot.id.text(as: .lot)) has expired with free credit")
                 require(
                     before < 0 || store.lots[before].burnsBefore(lot), "the lots of user \(name) are not in burn order")
@@ -45,9 +47,15 @@ extension StateMachine {
                 before = slot
                 slot = lot.links.next
             }
-            require(free.paid == Int128(row.paid.nanos), "user \(name): paid lots hold \(free.paid), the account says \(row.paid.nanos)")
-            require(free.promo == Int128(row.promo.nanos), "user \(name): other lots hold \(free.promo), the account says \(row.promo.nanos)")
-            require(free.pinned == Int128(row.held.nanos), "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
+            require(
+                free.paid == Int128(row.paid.nanos),
+                "user \(name): paid lots hold \(free.paid), the account says \(row.paid.nanos)")
+            require(
+                free.promo == Int128(row.promo.nanos),
+                "user \(name): other lots hold \(free.promo), the account says \(row.promo.nanos)")
+            require(
+                free.pinned == Int128(row.held.nanos),
+                "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
             require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
 
             var pins = Int128(0)
@@ -70,8 +78,12 @@ extension StateMachine {
                 require(session.posted >= .zero, "session \(session.external) was charged less than nothing")
                 slot = session.links.next
             }
-            require(pins == Int128(row.held.nanos), "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
-            require(sessions == row.sessionCount && exhausting == row.exhaustingCount, "user \(name): open sessions are miscounted")
+            require(
+                pins == Int128(row.held.nanos),
+                "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
+            require(
+                sessions == row.sessionCount && exhausting == row.exhaustingCount,
+                "user \(name): open sessions are miscounted")
             var stored = Int64(0)
             slot = row.firstResource
             while slot >= 0 {

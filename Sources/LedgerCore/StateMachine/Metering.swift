@@ -14,7 +14,8 @@ extension StateMachine {
 
     /// What a session used and has not been charged, through `now`, as it would be posted.
     func cost(of session: Int32, at now: Timestamp) -> Money {
-        let total = Rational.halfEven(numerator(session, through: meteredUntil(session, at: now)), over: Tariff.hour) ?? .max
+        let total =
+            Rational.halfEven(numerator(session, through: meteredUntil(session, at: now)), over: Tariff.hour) ?? .max
         return total - store.sessions[session].posted
     }
 
@@ -58,7 +59,8 @@ extension StateMachine {
         let row = store.resources[slot]
         let end = max(row.postedThrough, min(now, row.month.end))
         let total =
-            Rational.halfEven(numerator(resource: slot, through: end), over: StateMachine.denominator(row.month)) ?? .max
+            Rational.halfEven(numerator(resource: slot, through: end), over: StateMachine.denominator(row.month))
+            ?? .max
         return total - row.posted
     }
 
@@ -68,7 +70,8 @@ extension StateMachine {
         let denominator = StateMachine.denominator(row.month)
         let total = Rational.halfEven(numerator, over: denominator) ?? .max
         return MeteredUsage(
-            amount: total - row.posted, from: row.postedThrough, through: end, numerator: numerator, denominator: denominator,
+            amount: total - row.posted, from: row.postedThrough, through: end, numerator: numerator,
+            denominator: denominator,
             postedBefore: row.posted, pricing: row.pricing)
     }
 

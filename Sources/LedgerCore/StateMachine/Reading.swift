@@ -11,12 +11,16 @@ extension StateMachine {
     package func ruleSource(_ identity: RuleIdentity) -> (name: RuleName, source: [UInt8])? {
         store.rules.first { $0.identity == identity }.map { ($0.name, $0.source) }
     }
-    package func activeRule(_ name: RuleName) -> RuleIdentity? { store.activeVersion(name).map { store.rules[$0].identity } }
+    package func activeRule(_ name: RuleName) -> RuleIdentity? {
+        store.activeVersion(name).map { store.rules[$0].identity }
+    }
     package func ruleIdentity(_ name: RuleName, version: UInt32) -> RuleIdentity? {
         store.rules.first { $0.name == name && $0.version == version }?.identity
     }
     package func previousRule(_ name: RuleName) -> RuleIdentity? {
-        guard let versions = store.active.first(where: { $0.name == name })?.versions, versions.count >= 2 else { return nil }
+        guard let versions = store.active.first(where: { $0.name == name })?.versions, versions.count >= 2 else {
+            return nil
+        }
         return ruleIdentity(name, version: versions[versions.count - 2])
     }
 
@@ -26,7 +30,8 @@ extension StateMachine {
             ("users", store.accounts.count), ("passports", store.passports.count), ("lots", store.lots.count),
             ("holds", store.holds.count), ("sessions", store.sessions.count), ("resources", store.resources.count),
             ("spaces", store.spaces.count), ("rules", store.rules.count), ("external_ids", store.external.count),
-            ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count), ("timers", store.timers.count),
+            ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count),
+            ("timers", store.timers.count),
         ]
     }
 
@@ -66,22 +71,26 @@ extension StateMachine {
             hold = store.holds[hold].links.next
         }
         return AccountView(
-            user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held, debt: row.debt,
+            user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held,
+            debt: row.debt,
             available: available(user, at: now), asOf: now, slope: Int64(clamping: slope), validUntil: validUntil)
     }
 
     package func passportView(_ passport: PassportOrdinal) -> PassportRow {
         let row = store.passports[Int32(passport.value)]
         return PassportRow(
-            ordinal: passport, id: row.id, user: row.user, userID: store.accounts[Int32(row.user.value)].id, digest: row.digest,
-            lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope, created: row.created,
+            ordinal: passport, id: row.id, user: row.user, userID: store.accounts[Int32(row.user.value)].id,
+            digest: row.digest,
+            lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
+            created: row.created,
             expires: row.expires, revoked: row.revoked, rate: row.rate)
     }
 
     package func userRow(_ user: UserOrdinal, at now: Timestamp) -> UserRow {
         let row = store.accounts[Int32(user.value)]
         return UserRow(
-            ordinal: user, id: row.id, email: row.email, name: row.name, type: row.type, state: row.state, created: row.created,
+            ordinal: user, id: row.id, email: row.email, name: row.name, type: row.type, state: row.state,
+            created: row.created,
             account: image(user, at: now), sessions: Int(row.sessionCount), lastEvent: row.lastEvent)
     }
 
@@ -104,7 +113,8 @@ extension StateMachine {
         case .user(let user): return .user(userRow(try find(user), at: now))
         case .users(let page):
             var rows: [UserRow] = []
-            var ordinal = page.cursor == 0 ? store.accounts.count : min(Int(clamping: page.cursor) - 1, store.accounts.count)
+            var ordinal =
+                page.cursor == 0 ? store.accounts.count : min(Int(clamping: page.cursor) - 1, store.accounts.count)
             while ordinal > 0, rows.count < page.count {
                 ordinal -= 1
                 rows.append(userRow(UserOrdinal(UInt32(ordinal)), at: now))
@@ -121,7 +131,10 @@ extension StateMachine {
             var all: [LotRow] = []
             var slot = store.accounts[Int32(try find(user).value)].firstLot
             while slot >= 0 {
-                all.append(LotRow(origin: store.lots[slot].origin, remaining: store.lots[slot].remaining, pinned: store.lots[slot].pinned))
+                all.append(
+                    LotRow(
+                        origin: store.lots[slot].origin, remaining: store.lots[slot].remaining,
+                        pinned: store.lots[slot].pinned))
                 slot = store.lots[slot].links.next
             }
             // In burn order: here the order says more than the age. The cursor counts rows.
@@ -139,7 +152,9 @@ extension StateMachine {
             return .holds(slots.map { holdRow($0) }, next: next)
         case .session(let hash):
             guard let lsn = store.external[hash] else { throw .notFound(.session) }
-            guard let slot = store.sessionIndex[BirthID(shard: shard, lsn: LSN(lsn)).value] else { return .closedSession(LSN(lsn)) }
+            guard let slot = store.sessionIndex[BirthID(shard: shard, lsn: LSN(lsn)).value] else {
+                return .closedSession(LSN(lsn))
+            }
             return .session(sessionRow(Int32(slot), at: now))
         case .sessions(let user, let status, let page): return try sessions(user, status, page, at: now)
         case .resources(let user, let page):
@@ -155,17 +170,23 @@ extension StateMachine {
         case .limits: return .limits(limitRows())
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version):
-            let index = version.map { v in store.rules.firstIndex { $0.name == name && $0.version == v } } ?? store.activeVersion(name)
+            let index =
+                version.map { v in store.rules.firstIndex { $0.name == name && $0.version == v } }
+                ?? store.activeVersion(name)
             guard let index else { throw .notFound(.rule) }
             return .ruleSource(ruleRow(store.rules[index]), source: store.rules[index].source)
         case .priceBooks:
             return .priceBooks(
                 store.active.compactMap { active in
-                    store.activeVersion(active.name).map { PriceBookRow(rule: ruleRow(store.rules[$0]), book: store.rules[$0].book) }
+                    store.activeVersion(active.name).map {
+                        PriceBookRow(rule: ruleRow(store.rules[$0]), book: store.rules[$0].book)
+                    }
                 })
         case .books:
             return .books(
-                store.books.accounts.indices.map { BookRow(account: store.books.name($0), balance: store.books.accounts[$0].balance) })
+                store.books.accounts.indices.map {
+                    BookRow(account: store.books.name($0), balance: store.books.accounts[$0].balance)
+                })
         case .quote(let user, let tier):
             let user = try find(user)
             return .quote(sessionQuery(user, tier, at: now), user: userRow(user, at: now))
@@ -188,7 +209,9 @@ extension StateMachine {
         return (slots, 0)
     }
 
-    private func sessions(_ user: Hash128?, _ status: SessionStatus?, _ page: Page, at now: Timestamp) throws(Rejection) -> QueryResult {
+    private func sessions(_ user: Hash128?, _ status: SessionStatus?, _ page: Page, at now: Timestamp) throws(Rejection)
+        -> QueryResult
+    {
         var ids: [UInt64] = []
         if let user {
             var slot = store.accounts[Int32(try find(user).value)].firstSession
@@ -197,7 +220,7 @@ extension StateMachine {
                 slot = store.sessions[slot].links.next
             }
         } else {
-            store.sessions.forEach { slot in
+            store.sessions.visit { slot in
                 if status == nil || store.sessions[slot].status == status { ids.append(store.sessions[slot].id.value) }
             }
         }
@@ -223,8 +246,10 @@ extension StateMachine {
             row.status == .exhausting
             ? row.emptyAt : lasts(slot, held: held + max(available(row.user, at: now), .zero))
         return SessionRow(
-            id: row.id, session: row.external, user: row.user, userID: store.accounts[Int32(row.user.value)].id, type: row.type,
-            tier: row.tier, status: row.status, started: row.started, rate: row.pricing.tariff.rate(at: until - row.started),
+            id: row.id, session: row.external, user: row.user, userID: store.accounts[Int32(row.user.value)].id,
+            type: row.type,
+            tier: row.tier, status: row.status, started: row.started,
+            rate: row.pricing.tariff.rate(at: until - row.started),
             held: held, leaseUntil: row.leaseUntil, emptyAt: emptyAt, deadline: row.deadline, ttlEnd: row.ttlEnd,
             heartbeat: row.heartbeat, lastHeard: row.lastHeard, elapsed: until - row.started,
             amount: row.posted + cost(of: slot, at: now))
@@ -234,7 +259,8 @@ extension StateMachine {
         let row = store.resources[slot]
         return ResourceRow(
             id: row.id, resource: row.external, kind: row.kind, megabytes: row.megabytes, created: row.created,
-            rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom), accrued: accrued(slot, at: now),
+            rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom),
+            accrued: accrued(slot, at: now),
             posted: row.total)
     }
 

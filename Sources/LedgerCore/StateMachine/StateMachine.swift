@@ -51,7 +51,8 @@ package struct StateMachine: ~Copyable {
                 return entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
             }
             if store.history.isFull(at: now) {
-                return .rejected(.busy("the table of idempotency keys is full; raise --key-memory or lower --key-retention"))
+                return .rejected(
+                    .busy("the table of idempotency keys is full; raise --key-memory or lower --key-retention"))
             }
         }
         asking = Asking(actor: request.actor, key: request.key)
@@ -115,7 +116,8 @@ package struct StateMachine: ~Copyable {
                 commit(
                     .engineStarted(
                         EngineStarted(
-                            version: c.version, downtime: c.downtime, keyRetention: c.keyRetention, keyCapacity: c.keyCapacity)),
+                            version: c.version, downtime: c.downtime, keyRetention: c.keyRetention,
+                            keyCapacity: c.keyCapacity)),
                     at: now, into: &batch))
         }
     }
@@ -123,7 +125,8 @@ package struct StateMachine: ~Copyable {
     /// Numbers, applies, images and encodes one event. Everything was checked before: this must succeed.
     @discardableResult
     mutating func commit(
-        _ body: EventBody, user: UserOrdinal = .none, linked: LSN = .none, effective: (from: Timestamp, to: Timestamp)? = nil,
+        _ body: EventBody, user: UserOrdinal = .none, linked: LSN = .none,
+        effective: (from: Timestamp, to: Timestamp)? = nil,
         at now: Timestamp, into batch: inout EventBatch
     ) -> Event {
         let lsn = lastLSN.next
@@ -131,10 +134,13 @@ package struct StateMachine: ~Copyable {
         let isPrimary = asking.primary.isNone
         if isPrimary { asking.primary = lsn }
         var previous = LSN.none
-        if user != .none, user.value < UInt32(store.accounts.count) { previous = store.accounts[Int32(user.value)].lastEvent }
+        if user != .none, user.value < UInt32(store.accounts.count) {
+            previous = store.accounts[Int32(user.value)].lastEvent
+        }
         var event = Event(
             lsn: lsn, time: time, user: user, actor: asking.actor, group: asking.primary, previous: previous,
-            effectiveFrom: effective?.from ?? time, effectiveTo: effective?.to ?? time, key: isPrimary ? asking.key : nil,
+            effectiveFrom: effective?.from ?? time, effectiveTo: effective?.to ?? time,
+            key: isPrimary ? asking.key : nil,
             linked: linked, after: AccountImage(), body: body)
         apply(event)
         if user != .none { event.after = image(user, at: time) }
@@ -167,13 +173,19 @@ package struct StateMachine: ~Copyable {
         guard event.lsn == lastLSN.next else {
             throw StateError("event \(event.lsn.value) follows event \(lastLSN.value)")
         }
-        guard event.time > lastTime else { throw StateError("event \(event.lsn.value) is not later than the one before it") }
+        guard event.time > lastTime else {
+            throw StateError("event \(event.lsn.value) is not later than the one before it")
+        }
         let users = UInt32(store.accounts.count)
         if event.user != .none {
             if case .userCreated = event.body {
-                guard event.user.value == users else { throw StateError("event \(event.lsn.value) creates a user out of order") }
+                guard event.user.value == users else {
+                    throw StateError("event \(event.lsn.value) creates a user out of order")
+                }
             } else {
-                guard event.user.value < users else { throw StateError("event \(event.lsn.value) is about an unknown user") }
+                guard event.user.value < users else {
+                    throw StateError("event \(event.lsn.value) is about an unknown user")
+                }
                 guard event.previous == store.accounts[Int32(event.user.value)].lastEvent else {
                     throw StateError("event \(event.lsn.value) does not follow its user's last event")
                 }
@@ -183,7 +195,8 @@ package struct StateMachine: ~Copyable {
         if event.user != .none {
             let image = image(event.user, at: event.time)
             guard image == event.after else {
-                throw StateError("event \(event.lsn.value) left the account at \(image), the journal says \(event.after)")
+                throw StateError(
+                    "event \(event.lsn.value) left the account at \(image), the journal says \(event.after)")
             }
         }
     }

@@ -21,7 +21,8 @@ extension StateMachine {
     /// second would otherwise be remembered until it would have expired. What is kept is at most twice the open rows, so
     /// each sweep halves the queue and costs a constant for every entry that was ever pushed.
     mutating func sweepTimers() {
-        let open = store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
+        let open =
+            store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
         guard store.timers.count > 16_384 + 4 * open else { return }
         var timers = TimerQueue()
         swap(&timers, &store.timers)
@@ -35,7 +36,9 @@ extension StateMachine {
         case .activation: store.scheduled.contains { $0.lsn.value == entry.born }
         case .lotEffective: store.lotIndex[entry.born].map { store.lots[Int32($0)].waiting } ?? false
         case .lotExpiry:
-            store.lotIndex[entry.born].map { !store.lots[Int32($0)].expired && store.lots[Int32($0)].expires == entry.due } ?? false
+            store.lotIndex[entry.born].map {
+                !store.lots[Int32($0)].expired && store.lots[Int32($0)].expires == entry.due
+            } ?? false
         case .holdExpiry: store.holdIndex[entry.born] != nil
         case .accrual: store.resourceByID[entry.born].map { store.resources[Int32($0)].timerDue == entry.due } ?? false
         case .session: store.sessionIndex[entry.born].map { store.sessions[Int32($0)].timerDue == entry.due } ?? false
@@ -50,14 +53,17 @@ extension StateMachine {
                 let rule = store.rules.first(where: { $0.name == scheduled.name && $0.identity == scheduled.identity })
             else { return false }
             let body = RuleActivated(
-                name: scheduled.name, identity: scheduled.identity, version: rule.version, book: scheduled.book, rollback: false,
+                name: scheduled.name, identity: scheduled.identity, version: rule.version, book: scheduled.book,
+                rollback: false,
                 scheduled: scheduled.lsn)
-            commit(.ruleActivated(body), linked: scheduled.lsn, effective: (entry.due, entry.due), at: now, into: &batch)
+            commit(
+                .ruleActivated(body), linked: scheduled.lsn, effective: (entry.due, entry.due), at: now, into: &batch)
         case .lotEffective:
             guard let slot = store.lotIndex[entry.born], store.lots[Int32(slot)].waiting else { return false }
             let user = store.lots[Int32(slot)].user
             commit(
-                .lotEffective(store.lots[Int32(slot)].id), user: user, effective: (entry.due, entry.due), at: now, into: &batch)
+                .lotEffective(store.lots[Int32(slot)].id), user: user, effective: (entry.due, entry.due), at: now,
+                into: &batch)
             renewExhausting(user, at: now, into: &batch)
         case .lotExpiry:
             guard let slot = store.lotIndex[entry.born], !store.lots[Int32(slot)].expired,
@@ -72,10 +78,13 @@ extension StateMachine {
             let event = releaseHold(Int32(slot), .expired, at: now, into: &batch)
             renewExhausting(event.user, at: now, into: &batch)
         case .accrual:
-            guard let slot = store.resourceByID[entry.born].map({ Int32($0) }), store.resources[slot].timerDue == entry.due else { return false }
+            guard let slot = store.resourceByID[entry.born].map({ Int32($0) }),
+                store.resources[slot].timerDue == entry.due
+            else { return false }
             postStorage(slot, through: entry.due, at: now, into: &batch)
         case .session:
-            guard let slot = store.sessionIndex[entry.born].map({ Int32($0) }), store.sessions[slot].timerDue == entry.due
+            guard let slot = store.sessionIndex[entry.born].map({ Int32($0) }),
+                store.sessions[slot].timerDue == entry.due
             else { return false }
             fire(session: slot, due: entry.due, at: now, into: &batch)
         }
@@ -88,7 +97,9 @@ extension StateMachine {
         store.sessions[slot].timerDue = .never
         if row.lostAt <= due {
             // Silent for too long: it ended when it was last heard, or with its first lease if it never was.
-            close(slot, .lost, through: row.heard ? row.lastHeard : row.started + StateMachine.lease, at: now, into: &batch)
+            close(
+                slot, .lost, through: row.heard ? row.lastHeard : row.started + StateMachine.lease, at: now,
+                into: &batch)
         } else if row.ttlEnd <= due {
             close(slot, .ttl, through: row.ttlEnd, at: now, into: &batch)
         } else if row.status == .exhausting, row.deadline <= due {

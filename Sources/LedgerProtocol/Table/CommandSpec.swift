@@ -90,7 +90,8 @@ package struct CommandSpec: Sendable {
         self.access = access
         self.kind = kind
         self.takesKey = key
-        self.fields = key ? fields + [.option("KEY", "k", .key, "asked again with it, the first answer comes again")] : fields
+        self.fields =
+            key ? fields + [.option("KEY", "k", .key, "asked again with it, the first answer comes again")] : fields
         self.summary = summary
         self.notes = notes
         self.reply = reply

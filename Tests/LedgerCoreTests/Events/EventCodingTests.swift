@@ -9,9 +9,11 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann", .free)
         ledger.purchase("ann", "25", reference: "pi_1")
-        ledger.charge("ann", "12.5", key: IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: Hash128(high: 3, low: 4)))
+        ledger.charge(
+            "ann", "12.5", key: IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: Hash128(high: 3, low: 4)))
         ledger.start("s1", "ann", .medium, heartbeat: .minutes(5))
-        ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b", kind: .bucket, megabytes: 5_000)))
+        ledger.command(
+            .storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b", kind: .bucket, megabytes: 5_000)))
         ledger.pass(.days(2), step: .hours(1))
         for bytes in ledger.journal {
             var event = try bytes.withUnsafeBytes { try Event(decoding: $0) }
@@ -27,7 +29,9 @@ import Testing
         ledger.charge("ann", "1.25")
         for bytes in ledger.journal {
             for length in 0..<bytes.count {
-                #expect(throws: StateError.self) { try bytes[..<length].withUnsafeBytes { _ = try Event(decoding: $0) } }
+                #expect(throws: StateError.self) {
+                    try bytes[..<length].withUnsafeBytes { _ = try Event(decoding: $0) }
+                }
             }
             #expect(throws: StateError.self) { try (bytes + [0]).withUnsafeBytes { _ = try Event(decoding: $0) } }
         }
@@ -81,7 +85,9 @@ import Testing
         defer { fclose(file) }
         var text: [UInt8] = []
         while case let byte = fgetc(file), byte != EOF { text.append(UInt8(byte)) }
-        #expect(String(decoding: text, as: UTF8.self) == page, "the page is out of date; run the tests with FLORIN_WRITE_REFERENCE=1")
+        #expect(
+            String(decoding: text, as: UTF8.self) == page,
+            "the page is out of date; run the tests with FLORIN_WRITE_REFERENCE=1")
     }
 }
 
@@ -98,8 +104,10 @@ enum OneChargePage {
         var copy = Event.blank
         try? copy.code(with: &trace)
         let names = [
-            "kind", "schema version", "flags", "LSN", "recorded time, ns", "actor (none)", "user ordinal", "user's previous event",
-            "after: paid", "after: promo", "after: held", "after: debt", "after: available", "amount", "source", "lots from a hold",
+            "kind", "schema version", "flags", "LSN", "recorded time, ns", "actor (none)", "user ordinal",
+            "user's previous event",
+            "after: paid", "after: promo", "after: held", "after: debt", "after: available", "amount", "source",
+            "lots from a hold",
             "free lots burned", "lot", "burned of it", "lot", "burned of it", "debt", "description (none)",
         ]
         var lines: [String] = []
@@ -107,7 +115,8 @@ enum OneChargePage {
             let hex = bytes[field.range].map { digits($0) }.joined(separator: " ")
             let name = index < names.count ? names[index] : "?"
             var value = field.value
-            let isSigned = name.hasPrefix("after") || ["recorded time, ns", "amount", "burned of it", "debt"].contains(name)
+            let isSigned =
+                name.hasPrefix("after") || ["recorded time, ns", "amount", "burned of it", "debt"].contains(name)
             if isSigned, let zigzag = UInt64(value) { value = "\(Int64(zigzag >> 1) ^ -Int64(zigzag & 1))" }
             lines.append("| \(field.range.lowerBound) | `\(hex)` | \(name) | \(value) |")
         }

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct MoneyTests {
     @Test(arguments: [
-        ("25", 25_000_000_000), ("0.0375", 37_500_000), ("0", 0), ("9223372036.854775807", Int64.max), ("007.10", 7_100_000_000),
+        ("25", 25_000_000_000), ("0.0375", 37_500_000), ("0", 0), ("9223372036.854775807", Int64.max),
+        ("007.10", 7_100_000_000),
         ("0.000000001", 1),
     ])
     func `decimal text becomes nano-USD exactly`(text: String, nanos: Int64) {
@@ -55,7 +56,10 @@ import Testing
         #expect(Timestamp(text) == Timestamp(seconds: seconds))
     }
 
-    @Test(arguments: ["2026-13-01", "2026-02-29", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "yesterday", "2026-1-1", "", "2300-01-01"])
+    @Test(arguments: [
+        "2026-13-01", "2026-02-29", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "yesterday", "2026-1-1", "",
+        "2300-01-01",
+    ])
     func `what is no instant is refused`(text: String) {
         #expect(Timestamp(text) == nil)
     }

@@ -16,7 +16,9 @@ import Testing
 
     @Test func `the parts of an integral sum to the whole`() {
         let cuts: [Int64] = [0, 17, 3599, 3600, 7201, 12_000, 20_000, 90_000]
-        let parts = zip(cuts, cuts.dropFirst()).reduce(Int128(0)) { $0 + stepped.integral(from: .seconds($1.0), to: .seconds($1.1)) }
+        let parts = zip(cuts, cuts.dropFirst()).reduce(Int128(0)) {
+            $0 + stepped.integral(from: .seconds($1.0), to: .seconds($1.1))
+        }
         #expect(parts == stepped.integral(from: .zero, to: .seconds(90_000)))
     }
 
@@ -27,7 +29,9 @@ import Testing
             #expect(stepped.integral(from: .minutes(10), to: reach) == budget)
         }
         #expect(Tariff.free.reach(from: .zero, budget: 0).nanoseconds == .max)
-        #expect(Tariff(rate: 0, listRate: 0, steps: [.init(from: .hours(2), rate: 1)]).reach(from: .zero, budget: 0) == .hours(2))
+        #expect(
+            Tariff(rate: 0, listRate: 0, steps: [.init(from: .hours(2), rate: 1)]).reach(from: .zero, budget: 0)
+                == .hours(2))
     }
 }
 
@@ -42,11 +46,14 @@ import Testing
         #expect(id.lsn == LSN(123_456) && id.shard == 5)
     }
 
-    @Test(arguments: [
-        (0, 0xe6a8_25ba_047f_81a3, 0x9302_55c7_1472_f66d), (1, 0x44af_996b_d8c1_87da, 0x45fc_229b_1159_7634),
-        (15, 0x11a8_b033_99e9_9354, 0xd9c3_cf97_0fec_087e), (63, 0x4a83_502f_77d1_5051, 0x7cbd_3f97_9a06_3e50),
-    ] as [(Int, UInt64, UInt64)])
-    func `SipHash agrees with the reference vectors of its authors, however its input is cut`(count: Int, high: UInt64, low: UInt64) {
+    @Test(
+        arguments: [
+            (0, 0xe6a8_25ba_047f_81a3, 0x9302_55c7_1472_f66d), (1, 0x44af_996b_d8c1_87da, 0x45fc_229b_1159_7634),
+            (15, 0x11a8_b033_99e9_9354, 0xd9c3_cf97_0fec_087e), (63, 0x4a83_502f_77d1_5051, 0x7cbd_3f97_9a06_3e50),
+        ] as [(Int, UInt64, UInt64)])
+    func `SipHash agrees with the reference vectors of its authors, however its input is cut`(
+        count: Int, high: UInt64, low: UInt64
+    ) {
         // vectors.h of the reference implementation: 128-bit output, key 00…0f, input 00 01 02 …
         let input = (0..<count).map { UInt8($0) }
         for cut in 0...count {

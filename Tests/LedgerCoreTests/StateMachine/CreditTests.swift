@@ -9,7 +9,8 @@ import Testing
         #expect(ledger.user("bob", .pro).event?.after.available == .zero)
         #expect(ledger.user("ann", .free).rejection == .exists(.user))
         let sameMail = ledger.machine.names.hash(.email, "ann")
-        let again = ledger.command(.userCreate(UserCreate(id: "ann2", emailHash: sameMail, email: [], name: [], type: .free)))
+        let again = ledger.command(
+            .userCreate(UserCreate(id: "ann2", emailHash: sameMail, email: [], name: [], type: .free)))
         #expect(again.rejection == .exists(.email))
         #expect(ledger.problems() == [])
     }
@@ -19,7 +20,10 @@ import Testing
         ledger.user("ann", .free)
         ledger.purchase("ann", "25")
         let event = ledger.charge("ann", "6").event!
-        guard case .creditCharged(let charged) = event.body else { Issue.record("no charge"); return }
+        guard case .creditCharged(let charged) = event.body else {
+            Issue.record("no charge")
+            return
+        }
         #expect(charged.payment.free.count == 2)
         #expect(charged.payment.free[0].amount == Money("5"))
         #expect(event.after.paid == Money("24") && event.after.promo == .zero && event.after.available == Money("24"))
@@ -31,7 +35,9 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.purchase("ann", "10")
-        #expect(ledger.charge("ann", "10.000000001").rejection == .insufficient(available: Money("10")!, needed: Money("10.000000001")!))
+        #expect(
+            ledger.charge("ann", "10.000000001").rejection
+                == .insufficient(available: Money("10")!, needed: Money("10.000000001")!))
         #expect(ledger.account("ann").available == Money("10"))
         #expect(ledger.charge("ann", "10").event != nil)
         #expect(ledger.problems() == [])
@@ -69,12 +75,16 @@ import Testing
         ledger.user("ann")
         ledger.price = { query in
             if case .purchaseBonus(_, let amount) = query {
-                return .priced(Priced(answer: .amount(Money(nanos: amount.nanos / 10)), rule: RuleIdentity(digest: .init(words: .init(a: 9)))))
+                return .priced(
+                    Priced(
+                        answer: .amount(Money(nanos: amount.nanos / 10)),
+                        rule: RuleIdentity(digest: .init(words: .init(a: 9)))))
             }
             return TestLedger.listPrice(query)
         }
         let event = ledger.purchase("ann", "20").event!
-        guard case .lots(let lots, _) = ledger.machine.read(.lots(user: ledger.hash("ann"), Page()), at: ledger.now) else { return }
+        guard case .lots(let lots, _) = ledger.machine.read(.lots(user: ledger.hash("ann"), Page()), at: ledger.now)
+        else { return }
         #expect(lots.map(\.origin.kind) == [.bonus, .paid])
         #expect(lots[0].origin.parent == event.id(shard: 0))
         #expect(ledger.account("ann").available == Money("22"))
@@ -85,7 +95,8 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         let grant = CreditGrant(
-            user: ledger.hash("ann"), amount: Money("3")!, kind: .promo, effective: ledger.now + .hours(1), expires: ledger.now + .hours(2),
+            user: ledger.hash("ann"), amount: Money("3")!, kind: .promo, effective: ledger.now + .hours(1),
+            expires: ledger.now + .hours(2),
             reason: [])
         ledger.command(.creditGrant(grant))
         #expect(ledger.account("ann").available == .zero)
@@ -110,11 +121,14 @@ import Testing
     @Test func `an adjustment goes both ways`() {
         var ledger = TestLedger()
         ledger.user("ann")
-        ledger.command(.creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("-2", signed: true)!, reason: [])))
+        ledger.command(
+            .creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("-2", signed: true)!, reason: [])))
         #expect(ledger.account("ann").debt == Money("2"))
-        ledger.command(.creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("5")!, reason: [], reference: "fix-1")))
+        ledger.command(
+            .creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("5")!, reason: [], reference: "fix-1")))
         #expect(ledger.account("ann").debt == .zero && ledger.account("ann").promo == Money("3"))
-        let again = ledger.command(.creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("5")!, reason: [], reference: "fix-1")))
+        let again = ledger.command(
+            .creditAdjust(CreditAdjust(user: ledger.hash("ann"), amount: Money("5")!, reason: [], reference: "fix-1")))
         #expect(again.rejection == .exists(.reference))
         #expect(ledger.problems() == [])
     }
@@ -122,7 +136,8 @@ import Testing
     // MARK: Refunds
 
     private func origins(_ ledger: borrowing TestLedger, _ user: ShortText) -> [LotOrigin] {
-        guard case .lots(let lots, _) = ledger.machine.read(.lots(user: ledger.hash(user), Page()), at: ledger.now) else { return [] }
+        guard case .lots(let lots, _) = ledger.machine.read(.lots(user: ledger.hash(user), Page()), at: ledger.now)
+        else { return [] }
         return lots.map(\.origin)
     }
 
@@ -164,7 +179,10 @@ import Testing
         ledger.purchase("ann", "10")
         let key = IdempotencyKey(scope: Hash128(high: 1, low: 77), arguments: Hash128(high: 2, low: 1))
         let lsn = ledger.charge("ann", "1", key: key).event!.lsn
-        guard case .replayed(let again) = ledger.charge("ann", "1", key: key) else { Issue.record("not replayed"); return }
+        guard case .replayed(let again) = ledger.charge("ann", "1", key: key) else {
+            Issue.record("not replayed")
+            return
+        }
         #expect(again == lsn)
         let other = IdempotencyKey(scope: key.scope, arguments: Hash128(high: 2, low: 2))
         #expect(ledger.charge("ann", "2", key: other).rejection == .keyReused)
@@ -180,7 +198,10 @@ import Testing
         let key = IdempotencyKey(scope: Hash128(high: 1, low: 77), arguments: Hash128(high: 2, low: 1))
         #expect(ledger.charge("ann", "1", key: key).rejection == .insufficient(available: .zero, needed: Money("1")!))
         ledger.purchase("ann", "10")
-        guard case .replayed = ledger.charge("ann", "1", key: key) else { Issue.record("not replayed"); return }
+        guard case .replayed = ledger.charge("ann", "1", key: key) else {
+            Issue.record("not replayed")
+            return
+        }
         #expect(ledger.account("ann").available == Money("10"))
         #expect(ledger.problems() == [])
     }
@@ -189,7 +210,8 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.purchase("ann", "100")
-        ledger.command(.engineStart(EngineStart(version: "t", downtime: .zero, keyRetention: .hours(24), keyCapacity: 2)))
+        ledger.command(
+            .engineStart(EngineStart(version: "t", downtime: .zero, keyRetention: .hours(24), keyCapacity: 2)))
         for n in 1...2 {
             let key = IdempotencyKey(scope: Hash128(high: 1, low: UInt64(n)), arguments: .zero)
             #expect(ledger.charge("ann", "1", key: key).event != nil)
@@ -202,7 +224,8 @@ import Testing
 
 @Suite struct HoldTests {
     private func place(_ ledger: inout TestLedger, _ amount: String, ttl: TimeSpan = .hours(1)) -> Outcome {
-        ledger.command(.holdPlace(HoldPlace(user: ledger.hash("ann"), amount: Money(amount)!, timeToLive: ttl, source: "gpu")))
+        ledger.command(
+            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: Money(amount)!, timeToLive: ttl, source: "gpu")))
     }
 
     @Test func `a hold is captured in parts and released at the end`() {
@@ -213,9 +236,14 @@ import Testing
         let hold = placed.id(shard: 0)
         #expect(placed.after.held == Money("6") && placed.after.available == Money("4"))
         #expect(place(&ledger, "4.01").rejection?.code == "INSUFFICIENT")
-        #expect(ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("2")!, final: false, over: false))).event?.after.held == Money("4"))
-        #expect(ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("5")!, final: false, over: false))).rejection?.code == "INSUFFICIENT")
-        let last = ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: true, over: false))).event!
+        #expect(
+            ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("2")!, final: false, over: false))).event?
+                .after.held == Money("4"))
+        #expect(
+            ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("5")!, final: false, over: false)))
+                .rejection?.code == "INSUFFICIENT")
+        let last = ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: true, over: false)))
+            .event!
         #expect(last.after.held == .zero && last.after.available == Money("7"))
         #expect(ledger.command(.holdVoid(hold)).rejection == .closed(.hold))
         #expect(ledger.book("revenue:gpu") == Money("3")!.nanos)
@@ -226,12 +254,17 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.command(
-            .creditGrant(CreditGrant(user: ledger.hash("ann"), amount: Money("5")!, kind: .promo, expires: ledger.now + .minutes(30), reason: [])))
+            .creditGrant(
+                CreditGrant(
+                    user: ledger.hash("ann"), amount: Money("5")!, kind: .promo, expires: ledger.now + .minutes(30),
+                    reason: [])))
         let hold = place(&ledger, "3").event!.id(shard: 0)
         ledger.pass(.minutes(31))
         #expect(ledger.account("ann").held == Money("3") && ledger.account("ann").available == .zero)
         #expect(ledger.book("breakage") == Money("2")!.nanos)
-        #expect(ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: false, over: false))).event != nil)
+        #expect(
+            ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: false, over: false))).event
+                != nil)
         #expect(ledger.command(.holdVoid(hold)).event?.after.available == .zero)
         #expect(ledger.book("breakage") == Money("4")!.nanos)
         #expect(ledger.problems() == [])
@@ -244,7 +277,9 @@ import Testing
         let hold = place(&ledger, "6").event!.id(shard: 0)
         ledger.pass(.minutes(61))
         #expect(ledger.account("ann").held == .zero && ledger.account("ann").available == Money("10"))
-        #expect(ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: false, over: false))).rejection == .closed(.hold))
+        #expect(
+            ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: false, over: false)))
+                .rejection == .closed(.hold))
         #expect(ledger.problems() == [])
     }
 
@@ -253,7 +288,9 @@ import Testing
         ledger.user("ann")
         ledger.purchase("ann", "10")
         let hold = place(&ledger, "6").event!.id(shard: 0)
-        let event = ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("13")!, final: false, over: true))).event!
+        let event = ledger.command(
+            .holdCapture(HoldCapture(hold: hold, amount: Money("13")!, final: false, over: true))
+        ).event!
         #expect(event.after.debt == Money("3") && event.after.paid == .zero && event.after.held == .zero)
         #expect(ledger.problems() == [])
     }

@@ -8,7 +8,8 @@ import Testing
         ledger.command(
             .sessionRecord(
                 SessionRecord(
-                    session: ShortText(id)!, user: ledger.hash("ann"), tier: .small, from: from, to: to, arguments: .zero)))
+                    session: ShortText(id)!, user: ledger.hash("ann"), tier: .small, from: from, to: to,
+                    arguments: .zero)))
     }
 
     @Test func `a recorded session can be long, but not longer than time is counted`() {
@@ -92,7 +93,8 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         func give(_ ledger: inout TestLedger, _ amount: Money) {
-            ledger.command(.creditGrant(CreditGrant(user: ledger.hash("ann"), amount: amount, kind: .promo, reason: [])))
+            ledger.command(
+                .creditGrant(CreditGrant(user: ledger.hash("ann"), amount: amount, kind: .promo, reason: [])))
         }
         give(&ledger, Money("0.025")!)  // twelve minutes at 0.125
         ledger.start("s1", "ann", .gpu)
@@ -111,7 +113,8 @@ import Testing
     @Test func `keys that are too old do not fill the table`() {
         var ledger = TestLedger()
         ledger.user("ann")
-        ledger.command(.engineStart(EngineStart(version: "test", downtime: .zero, keyRetention: .hours(1), keyCapacity: 3)))
+        ledger.command(
+            .engineStart(EngineStart(version: "test", downtime: .zero, keyRetention: .hours(1), keyCapacity: 3)))
         func grant(_ ledger: inout TestLedger, _ key: UInt64) -> Outcome {
             ledger.command(
                 .creditGrant(CreditGrant(user: ledger.hash("ann"), amount: .dollar, kind: .promo, reason: [])),
@@ -121,7 +124,10 @@ import Testing
         #expect(grant(&ledger, 4).rejection?.code == "BUSY")
         ledger.wait(.minutes(61))  // nothing else happens: no event has swept them out
         #expect(grant(&ledger, 4).event != nil)
-        guard case .replayed = grant(&ledger, 4) else { Issue.record("the key was not remembered"); return }
+        guard case .replayed = grant(&ledger, 4) else {
+            Issue.record("the key was not remembered")
+            return
+        }
         #expect(ledger.problems() == [])
     }
 
@@ -131,7 +137,8 @@ import Testing
         func activate(_ ledger: inout TestLedger, _ id: UInt64, at: Timestamp?) -> Outcome {
             ledger.command(
                 .ruleActivate(
-                    RuleActivate(name: .sessionRuntime, identity: identity(id), at: at, book: TestLedger.book(.sessionRuntime))))
+                    RuleActivate(
+                        name: .sessionRuntime, identity: identity(id), at: at, book: TestLedger.book(.sessionRuntime))))
         }
         ledger.command(.ruleLoad(RuleLoad(name: .sessionRuntime, identity: identity(50), source: [0x2d, 0x2d])))
         #expect(activate(&ledger, 50, at: ledger.now + .hours(1)).event != nil)
@@ -149,7 +156,9 @@ import Testing
         ledger.purchase("ann", "10")
         ledger.command(
             .creditGrant(
-                CreditGrant(user: ledger.hash("ann"), amount: .dollar, kind: .promo, expires: ledger.now + .hours(1), reason: [])))
+                CreditGrant(
+                    user: ledger.hash("ann"), amount: .dollar, kind: .promo, expires: ledger.now + .hours(1), reason: []
+                )))
         let ordinal = ledger.machine.lookUp(user: ledger.hash("ann"))!
         #expect(ledger.machine.accountView(ordinal, at: ledger.now).validUntil < .never)
         ledger.charge("ann", "2")
@@ -176,10 +185,13 @@ import Testing
         for index in 0..<charged.payment.free.count {
             lots.append(
                 LotOrigin(
-                    id: charged.payment.free[index].lot, kind: .promo, priority: 20, effective: ledger.now, expires: .never,
+                    id: charged.payment.free[index].lot, kind: .promo, priority: 20, effective: ledger.now,
+                    expires: .never,
                     fundedBy: "grant"))
         }
-        #expect(ledger.command(.creditRefund(CreditRefund(charge: charge, lots: lots, amount: nil, reason: []))).event != nil)
+        #expect(
+            ledger.command(.creditRefund(CreditRefund(charge: charge, lots: lots, amount: nil, reason: []))).event
+                != nil)
         #expect(ledger.journal.last!.count < 1 << 20)
         #expect(ledger.account("ann").available == Money(nanos: 8_001))
     }
@@ -193,17 +205,23 @@ import Testing
         let double = PriceBook(
             rows: TestLedger.book(.sessionRuntime).rows.map { row in
                 guard case .tariff(let tariff) = row.answer else { return row }
-                return PriceBook.Row(query: row.query, answer: .tariff(Tariff(rate: tariff.rate * 2, listRate: tariff.listRate)))
+                return PriceBook.Row(
+                    query: row.query, answer: .tariff(Tariff(rate: tariff.rate * 2, listRate: tariff.listRate)))
             })
         ledger.activate(.sessionRuntime, 60, book: double)
         let started = ledger.session("s1")!.started
         ledger.pass(.hours(48) - .hours(12), step: .minutes(30))
         ledger.command(.sessionHeartbeat(session: ledger.machine.names.session("s1")))
         let stopped = ledger.stop("s1").event!
-        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        guard case .sessionClosed(let closed) = stopped.body else {
+            Issue.record("not closed")
+            return
+        }
         let elapsed = closed.usage.through - started
         // A day at the old price, the rest at the new one.
-        let expected = 125_000_000 * Int128(TimeSpan.hours(24).nanoseconds) + 250_000_000 * Int128((elapsed - .hours(24)).nanoseconds)
+        let expected =
+            125_000_000 * Int128(TimeSpan.hours(24).nanoseconds) + 250_000_000
+            * Int128((elapsed - .hours(24)).nanoseconds)
         #expect(closed.total == Rational.halfEven(expected, over: Tariff.hour))
         #expect(ledger.problems() == [])
     }
@@ -212,15 +230,21 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.purchase("ann", "10")
-        func timers(_ ledger: borrowing TestLedger) -> Int { ledger.machine.counts.first { $0.name == "timers" }!.count }
+        func timers(_ ledger: borrowing TestLedger) -> Int {
+            ledger.machine.counts.first { $0.name == "timers" }!.count
+        }
         let kept = ledger.command(
-            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: .cent, timeToLive: .hours(1), source: "job"))).event!
+            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: .cent, timeToLive: .hours(1), source: "job"))
+        ).event!
         for _ in 0..<20_000 {
             guard
                 let hold = ledger.command(
                     .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: .cent, timeToLive: .days(30), source: "job"))
                 ).event
-            else { Issue.record("no hold"); return }
+            else {
+                Issue.record("no hold")
+                return
+            }
             ledger.command(.holdVoid(hold.id(shard: 0)))
             ledger.journal.removeAll()
         }

@@ -16,11 +16,15 @@ import Testing
         for space in ["ml", "web"] as [ShortText] {
             ledger.command(
                 .spaceAdd(
-                    SpaceAdd(id: space, name: space, description: [], category: "c", gigabytes: 5, cost: Money("2.5")!, isPublic: true)))
+                    SpaceAdd(
+                        id: space, name: space, description: [], category: "c", gigabytes: 5, cost: Money("2.5")!,
+                        isPublic: true)))
         }
         for id in 10...14 as ClosedRange<UInt64> {
             for name in RuleName.allCases {
-                ledger.command(.ruleLoad(RuleLoad(name: name, identity: Prices.identity(name, id), source: [0x2d, 0x2d, UInt8(id)])))
+                ledger.command(
+                    .ruleLoad(
+                        RuleLoad(name: name, identity: Prices.identity(name, id), source: [0x2d, 0x2d, UInt8(id)])))
             }
         }
 
@@ -49,7 +53,9 @@ import Testing
             if twin != nil {
                 twin!.command(command, key: key)
                 let count = min(twin!.journal.count, ledger.journal.count)
-                guard twin!.journal.suffix(count) == ledger.journal.suffix(count), twin!.machine.lastLSN == ledger.machine.lastLSN else {
+                guard twin!.journal.suffix(count) == ledger.journal.suffix(count),
+                    twin!.machine.lastLSN == ledger.machine.lastLSN
+                else {
                     Issue.record("seed \(seed), step \(step): the twin decides something else")
                     return
                 }
@@ -79,12 +85,16 @@ private enum Prices {
         case .sessionRuntime(let type, let tier, let seconds):
             if id == 14 { return .tariff(Tariff(rate: 0, listRate: 1_000)) }
             let rate = TestLedger.rate(type, tier) + id * 1_234_567 + (seconds > 100_000 ? 11 : 0)
-            let steps = id % 2 == 0
+            let steps =
+                id % 2 == 0
                 ? [] : [Tariff.Step(from: .hours(3), rate: rate / 3), Tariff.Step(from: .hours(7), rate: rate * 2 + 1)]
             return .tariff(Tariff(rate: id == 13 ? 0 : rate, listRate: rate, steps: steps))
         case .storage(_, let kind, let megabytes):
             let rate = (kind == .bucket ? 20_000_003 : 170_000_001) + id * 7 + (megabytes > 5_000 ? 1_000_000 : 0)
-            return .tariff(Tariff(rate: rate, listRate: rate, steps: id == 11 ? [Tariff.Step(from: .hours(100), rate: rate / 2)] : []))
+            return .tariff(
+                Tariff(
+                    rate: rate, listRate: rate, steps: id == 11 ? [Tariff.Step(from: .hours(100), rate: rate / 2)] : [])
+            )
         case .spacePurchase(_, _, let price, _): return .amount(Money(nanos: price.nanos / 10 * (id - 8)))
         case .purchaseBonus(_, let amount): return .amount(Money(nanos: amount.nanos / 20 * (id - 10)))
         }
@@ -94,7 +104,9 @@ private enum Prices {
         var active: [RuleName: RuleIdentity] = [:]
         for name in RuleName.allCases { active[name] = machine.activeRule(name) }
         return { query in
-            guard let rule = active[query.rule] else { return query.rule == .purchaseBonus ? TestLedger.listPrice(query) : .none }
+            guard let rule = active[query.rule] else {
+                return query.rule == .purchaseBonus ? TestLedger.listPrice(query) : .none
+            }
             guard rule.digest.words.a >= 10 else { return TestLedger.listPrice(query) }
             return .priced(Priced(answer: answer(rule.digest.words.a, query), rule: rule))
         }
@@ -122,7 +134,9 @@ private struct Wishes {
     /// Lots are born by commands alone and live until the next one at least.
     mutating func note(lotsOf ledger: borrowing TestLedger) {
         for user in Wishes.users {
-            guard case .lots(let rows, _) = ledger.machine.read(.lots(user: ledger.hash(user), Page(count: 5_000)), at: ledger.now)
+            guard
+                case .lots(let rows, _) = ledger.machine.read(
+                    .lots(user: ledger.hash(user), Page(count: 5_000)), at: ledger.now)
             else { continue }
             for row in rows where origins[row.origin.id] == nil { origins[row.origin.id] = row.origin }
         }
@@ -154,15 +168,25 @@ private struct Wishes {
         let command: Command
         switch number(0...33) {
         case 0, 1:
-            command = .creditPurchase(CreditPurchase(user: user, amount: Money(nanos: number(1_000...3_000) * 10_000_000), method: chance(2) ? "card" : "wire"))
+            command = .creditPurchase(
+                CreditPurchase(
+                    user: user, amount: Money(nanos: number(1_000...3_000) * 10_000_000),
+                    method: chance(2) ? "card" : "wire"))
         case 2:
             command = .creditGrant(
                 CreditGrant(
                     user: user, amount: money(2), kind: chance(2) ? .promo : .compensation,
-                    effective: chance(2) ? nil : ledger.now + .hours(number(0...5)), expires: ledger.now + .hours(number(6...60)), reason: []))
-        case 3, 4: command = .creditCharge(CreditCharge(user: user, amount: money(4), source: chance(2) ? "api" : "gpu", over: chance(4)))
-        case 5: command = .creditAdjust(CreditAdjust(user: user, amount: Money(nanos: number(-2_000_000_000...4_000_000_000)), reason: []))
-        case 6, 7: command = .holdPlace(HoldPlace(user: user, amount: money(3), timeToLive: .minutes(number(1...3_000)), source: "job"))
+                    effective: chance(2) ? nil : ledger.now + .hours(number(0...5)),
+                    expires: ledger.now + .hours(number(6...60)), reason: []))
+        case 3, 4:
+            command = .creditCharge(
+                CreditCharge(user: user, amount: money(4), source: chance(2) ? "api" : "gpu", over: chance(4)))
+        case 5:
+            command = .creditAdjust(
+                CreditAdjust(user: user, amount: Money(nanos: number(-2_000_000_000...4_000_000_000)), reason: []))
+        case 6, 7:
+            command = .holdPlace(
+                HoldPlace(user: user, amount: money(3), timeToLive: .minutes(number(1...3_000)), source: "job"))
         case 8, 9:
             guard let hold = holds.randomElement(using: &random) else { fallthrough }
             command = .holdCapture(HoldCapture(hold: hold, amount: money(2), final: chance(2), over: chance(2)))
@@ -181,19 +205,28 @@ private struct Wishes {
         case 18: command = .sessionCancel(session: session, reason: [])
         case 19, 20:
             command = .storageCreate(
-                StorageCreate(user: user, resource: resource, kind: chance(2) ? .bucket : .filestore, megabytes: number(1...9_999)))
-        case 21: command = .storageResize(resource: ledger.machine.names.resource(resource), megabytes: number(1...9_999))
+                StorageCreate(
+                    user: user, resource: resource, kind: chance(2) ? .bucket : .filestore, megabytes: number(1...9_999)
+                ))
+        case 21:
+            command = .storageResize(resource: ledger.machine.names.resource(resource), megabytes: number(1...9_999))
         case 22: command = .storageDelete(resource: ledger.machine.names.resource(resource))
         case 23:
             sessions += 1
             let from = ledger.now - .minutes(number(0...90_000))
             command = .sessionRecord(
-                SessionRecord(session: ShortText("s\(sessions)")!, user: user, tier: .large, from: from, to: ledger.now, arguments: .zero))
+                SessionRecord(
+                    session: ShortText("s\(sessions)")!, user: user, tier: .large, from: from, to: ledger.now,
+                    arguments: .zero))
         case 24, 25, 26, 27:
             guard let charge = charges.randomElement(using: &random) else { fallthrough }
-            command = .creditRefund(CreditRefund(charge: charge, lots: lots(of: charge), amount: chance(2) ? nil : money(1), reason: []))
+            command = .creditRefund(
+                CreditRefund(charge: charge, lots: lots(of: charge), amount: chance(2) ? nil : money(1), reason: []))
         case 28:
-            command = .spacePurchase(SpacePurchase(user: user, space: chance(2) ? "ml" : "web", workspace: "w", instance: ShortText("i\(number(0...20))")!))
+            command = .spacePurchase(
+                SpacePurchase(
+                    user: user, space: chance(2) ? "ml" : "web", workspace: "w",
+                    instance: ShortText("i\(number(0...20))")!))
         case 29:
             let states: [UserState] = [.active, .active, .active, .suspended, .banned]
             command = .userSet(UserSet(user: user, change: .state(states.randomElement(using: &random)!)))
@@ -207,19 +240,22 @@ private struct Wishes {
             let (name, id) = (RuleName.allCases.randomElement(using: &random)!, UInt64(number(10...14)))
             command = .ruleActivate(
                 RuleActivate(
-                    name: name, identity: Prices.identity(name, id), at: chance(2) ? nil : ledger.now + .minutes(number(1...5_000)),
+                    name: name, identity: Prices.identity(name, id),
+                    at: chance(2) ? nil : ledger.now + .minutes(number(1...5_000)),
                     book: Prices.book(name, id)))
         case 32:
             if chance(2) {
                 command = .ruleRollback(RuleRollback(name: RuleName.allCases.randomElement(using: &random)!))
             } else {
-                command = .limitSet(LimitSet(type: .pro, limit: .exhaustionGrace, value: number(0...7_200) * 1_000_000_000))
+                command = .limitSet(
+                    LimitSet(type: .pro, limit: .exhaustionGrace, value: number(0...7_200) * 1_000_000_000))
             }
         default:
             passports += 1
             command = .passportCreate(
                 PassportCreate(
-                    user: user, id: PassportID(value: passports), digest: .zero, lastFour: 0, name: "p", permissions: .read,
+                    user: user, id: PassportID(value: passports), digest: .zero, lastFour: 0, name: "p",
+                    permissions: .read,
                     scope: .own, expires: ledger.now + .hours(number(1...100))))
         }
         return (command, key)
@@ -273,7 +309,9 @@ private struct NaiveBooks {
 
     private mutating func count(_ event: Event) {
         if let (amount, payment, source) = event.chargeParts {
-            if payment.total != amount { faults.append("event \(event.lsn.value) charges \(amount) and takes \(payment.total)") }
+            if payment.total != amount {
+                faults.append("event \(event.lsn.value) charges \(amount) and takes \(payment.total)")
+            }
             if amount.isNegative { faults.append("event \(event.lsn.value) charges less than nothing") }
             net[event.user, default: 0] -= Int128(amount.nanos)
             accounts["revenue:\(source)", default: 0] += Int128(amount.nanos)
@@ -283,7 +321,9 @@ private struct NaiveBooks {
         case .userCreated(let e): credit(event, e.bonus, from: "promo_cost")
         case .creditPurchased(let e): credit(event, e.amount, from: "cash:\(e.method)")
         case .creditGranted(let e):
-            credit(event, e.amount, from: e.lot.kind == .bonus ? "bonus_cost" : e.lot.kind == .promo ? "promo_cost" : "compensation_cost")
+            credit(
+                event, e.amount,
+                from: e.lot.kind == .bonus ? "bonus_cost" : e.lot.kind == .promo ? "promo_cost" : "compensation_cost")
         case .creditAdjusted(let e): credit(event, e.amount, from: "adjustments")
         case .creditRefunded(let e):
             credit(event, e.amount, from: "refunds")
@@ -294,7 +334,9 @@ private struct NaiveBooks {
         case .holdCaptured(let e): broken = e.broken
         case .holdReleased(let e): broken = e.broken
         case .sessionStarted(let e):
-            usage[event.id(shard: 0)] = (Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: 1), [0: 0], 0)
+            usage[event.id(shard: 0)] = (
+                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: 1), [0: 0], 0
+            )
         case .sessionPosted(let e):
             use(e.session, e.usage, through: e.usage.through, month: 0)
             if let pricing = e.repriced { usage[e.session]?.stretch.tariff = pricing.tariff }
@@ -305,26 +347,32 @@ private struct NaiveBooks {
             closed += 1
             let total = Rational.halfEven(used.sums[0]!, over: 3_600_000_000_000)!
             if total != e.total || Int128(total.nanos) != used.posted {
-                faults.append("session \(e.external): paper says \(total), the ledger \(e.total), posted \(used.posted)")
+                faults.append(
+                    "session \(e.external): paper says \(total), the ledger \(e.total), posted \(used.posted)")
             }
         case .storageCreated(let e):
             usage[event.id(shard: 0)] = (
-                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: e.megabytes), [:], 0)
+                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: e.megabytes), [:], 0
+            )
         case .storagePosted(let e): post(e)
         case .storageResized(let e):
             post(e.posted)
             usage[e.posted.resource]?.stretch = Stretch(
-                from: e.posted.usage.through, tariff: e.pricing.tariff, clock: e.posted.usage.through, megabytes: e.megabytes)
+                from: e.posted.usage.through, tariff: e.pricing.tariff, clock: e.posted.usage.through,
+                megabytes: e.megabytes)
         case .storageDeleted(let e):
             post(e.posted)
             guard let used = usage.removeValue(forKey: e.posted.resource) else { break }
             deleted += 1
             var total = Int128(0)
             for (month, sum) in used.sums {
-                total += Int128(Rational.halfEven(sum, over: Int128(Month(index: month).length.nanoseconds) * 1_000)!.nanos)
+                total += Int128(
+                    Rational.halfEven(sum, over: Int128(Month(index: month).length.nanoseconds) * 1_000)!.nanos)
             }
             if total != Int128(e.total.nanos) || total != used.posted {
-                faults.append("resource \(e.posted.external): paper says \(total), the ledger \(e.total.nanos), posted \(used.posted)")
+                faults.append(
+                    "resource \(e.posted.external): paper says \(total), the ledger \(e.total.nanos), posted \(used.posted)"
+                )
             }
         default: break
         }
@@ -332,9 +380,12 @@ private struct NaiveBooks {
         accounts["breakage", default: 0] += Int128(broken.nanos)
         if event.user != .none {
             let after = event.after
-            let owned = Int128(after.paid.nanos) + Int128(after.promo.nanos) + Int128(after.held.nanos) - Int128(after.debt.nanos)
+            let owned =
+                Int128(after.paid.nanos) + Int128(after.promo.nanos) + Int128(after.held.nanos)
+                - Int128(after.debt.nanos)
             if owned != net[event.user, default: 0] {
-                faults.append("event \(event.lsn.value): paper says \(net[event.user, default: 0]), the account \(owned)")
+                faults.append(
+                    "event \(event.lsn.value): paper says \(net[event.user, default: 0]), the account \(owned)")
             }
         }
     }
@@ -375,7 +426,9 @@ extension TestLedger {
         machine.writeSnapshot(to: &sink)
         var restored = StateMachine()
         for frame in sink.frames {
-            try frame.bytes.withUnsafeBytes { try restored.restore(section: frame.section, rows: frame.rows, bytes: $0) }
+            try frame.bytes.withUnsafeBytes {
+                try restored.restore(section: frame.section, rows: frame.rows, bytes: $0)
+            }
         }
         try restored.finishRestoring()
         var twin = TestLedger()

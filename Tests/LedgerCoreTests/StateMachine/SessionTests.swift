@@ -11,12 +11,18 @@ import Testing
         #expect(started.after.held == Money("0.00625"))
         ledger.pass(.minutes(7), step: .seconds(30))
         let stopped = ledger.stop("s1").event!
-        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        guard case .sessionClosed(let closed) = stopped.body else {
+            Issue.record("not closed")
+            return
+        }
         let elapsed = Int128((closed.usage.through - closed.started).nanoseconds)
         #expect(closed.total == Rational.halfEven(37_500_000 * elapsed, over: Tariff.hour))
         #expect(stopped.after.held == .zero && stopped.after.paid == Money("10")! - closed.total)
         #expect(ledger.book("revenue:session_runtime") == closed.total.nanos)
-        guard case .replayed(let lsn) = ledger.stop("s1") else { Issue.record("a second stop is not replayed"); return }
+        guard case .replayed(let lsn) = ledger.stop("s1") else {
+            Issue.record("a second stop is not replayed")
+            return
+        }
         #expect(lsn == stopped.lsn)
         #expect(ledger.problems() == [])
     }
@@ -29,7 +35,10 @@ import Testing
         ledger.pass(.days(3), step: .minutes(5))
         #expect(ledger.session("s1")?.status == .active)
         let stopped = ledger.stop("s1").event!
-        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
+        guard case .sessionClosed(let closed) = stopped.body else {
+            Issue.record("not closed")
+            return
+        }
         #expect(closed.segments >= 4)
         let elapsed = Int128((closed.usage.through - closed.started).nanoseconds)
         #expect(closed.total == Rational.halfEven(125_000_000 * elapsed, over: Tariff.hour))
@@ -109,7 +118,8 @@ import Testing
         let heard = ledger.session("s1")!
         ledger.pass(.minutes(10), step: .seconds(10))
         #expect(ledger.session("s1") == nil)
-        let expected = Rational.halfEven(50_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
+        let expected = Rational.halfEven(
+            50_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
         #expect(ledger.book("revenue:session_runtime") == expected.nanos)
         #expect(ledger.problems() == [])
     }
@@ -136,7 +146,8 @@ import Testing
         #expect(ledger.book("revenue:session_runtime") > 0)
         let heard = ledger.session("s1")!
         ledger.pass(.hours(2), step: .minutes(10))
-        let expected = Rational.halfEven(125_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
+        let expected = Rational.halfEven(
+            125_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
         #expect(ledger.book("revenue:session_runtime") == expected.nanos)
         #expect(ledger.problems() == [])
     }
@@ -151,10 +162,12 @@ import Testing
         #expect(cancelled.event?.after.available == Money("10"))
         ledger.start("s2", "ann", .large)
         ledger.pass(.minutes(6))
-        #expect(ledger.command(.sessionCancel(session: ledger.machine.names.session("s2"), reason: [])).rejection != nil)
+        #expect(
+            ledger.command(.sessionCancel(session: ledger.machine.names.session("s2"), reason: [])).rejection != nil)
         ledger.start("s3", "ann", .large)
         _ = beat(&ledger, "s3")
-        #expect(ledger.command(.sessionCancel(session: ledger.machine.names.session("s3"), reason: [])).rejection != nil)
+        #expect(
+            ledger.command(.sessionCancel(session: ledger.machine.names.session("s3"), reason: [])).rejection != nil)
         #expect(ledger.problems() == [])
     }
 
@@ -208,13 +221,17 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann", .free)
         let event = record(&ledger, "swf:1", "1993-10-01T00:00:00Z", "1993-10-01T00:20:01Z").event!
-        guard case .sessionRecorded(let recorded) = event.body else { Issue.record("not recorded"); return }
+        guard case .sessionRecorded(let recorded) = event.body else {
+            Issue.record("not recorded")
+            return
+        }
         #expect(recorded.usage.amount == Rational.halfEven(75_000_000 * 1201, over: 3600))
         #expect(event.effectiveFrom == Timestamp("1993-10-01")!)
         #expect(record(&ledger, "swf:2", "1993-10-01", "1993-10-01").event?.chargeParts?.amount == .zero)
         #expect(record(&ledger, "swf:3", "1993-10-02", "1993-10-01").rejection != nil)
         #expect(record(&ledger, "swf:4", "2026-01-01", "2027-01-01").rejection != nil)
-        guard case .recorded(let lsn, _) = record(&ledger, "swf:1", "1993-10-01T00:00:00Z", "1993-10-01T00:20:01Z") else {
+        guard case .recorded(let lsn, _) = record(&ledger, "swf:1", "1993-10-01T00:00:00Z", "1993-10-01T00:20:01Z")
+        else {
             Issue.record("a second record is not recognised")
             return
         }
@@ -229,7 +246,8 @@ import Testing
         _ = record(&ledger, "a", "1993-10-01T00:00:00Z", "1993-10-01T01:00:00Z")
         _ = record(&ledger, "b", "1993-10-09T00:00:00Z", "1993-10-09T00:30:00Z")
         let next = SessionRecord(
-            session: "c", user: ledger.hash("ann"), tier: .small, from: Timestamp("1993-10-30")!, to: Timestamp("1993-10-30")!,
+            session: "c", user: ledger.hash("ann"), tier: .small, from: Timestamp("1993-10-30")!,
+            to: Timestamp("1993-10-30")!,
             arguments: .zero)
         let query = ledger.machine.prepare(Request(actor: .none, command: .sessionRecord(next)), at: ledger.now)
         #expect(query == .sessionRuntime(type: .pro, tier: .small, secondsThisMonth: 5400))
@@ -250,8 +268,14 @@ import Testing
         #expect(ledger.session("s1") != nil && ledger.session("s2") != nil)
         #expect(beat(&ledger, "s1").event != nil)
         let stopped = ledger.stop("s2").event!
-        guard case .sessionClosed(let closed) = stopped.body else { Issue.record("not closed"); return }
-        #expect(closed.total == Rational.halfEven(125_000_000 * Int128((closed.usage.through - closed.started).nanoseconds), over: Tariff.hour))
+        guard case .sessionClosed(let closed) = stopped.body else {
+            Issue.record("not closed")
+            return
+        }
+        #expect(
+            closed.total
+                == Rational.halfEven(
+                    125_000_000 * Int128((closed.usage.through - closed.started).nanoseconds), over: Tariff.hour))
         #expect(ledger.problems() == [])
     }
 
@@ -261,7 +285,9 @@ import Testing
             ledger.user("ann")
             ledger.purchase("ann", "1000")
             ledger.start("s1", "ann", .gpu, ttl: .days(9))
-            ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 123_456)))
+            ledger.command(
+                .storageCreate(
+                    StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 123_456)))
             ledger.pass(.days(40), step: step)
             #expect(ledger.problems() == [])
             ledger.command(.storageDelete(resource: ledger.machine.names.resource("b1")))
@@ -285,7 +311,8 @@ import Testing
         ledger.now = Timestamp(nanoseconds: Timestamp("2026-03-01")!.nanoseconds)
         ledger.settle()
         let created = ledger.command(
-            .storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 10_000))).event!
+            .storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 10_000))
+        ).event!
         ledger.pass(Timestamp("2026-04-01")! - ledger.now, step: .hours(1))
         let month = Int128(Month(containing: created.time).length.nanoseconds)
         let held = Int128((Timestamp("2026-04-01")! - created.time).nanoseconds)
@@ -298,7 +325,9 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.purchase("ann", "10")
-        ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 500_000)))
+        ledger.command(
+            .storageCreate(
+                StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 500_000)))
         let before = ledger.account("ann")
         ledger.wait(.minutes(30))
         let after = ledger.account("ann")
@@ -314,11 +343,15 @@ import Testing
         var ledger = TestLedger()
         ledger.user("ann")
         ledger.purchase("ann", "100")
-        ledger.command(.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 100_000)))
+        ledger.command(
+            .storageCreate(
+                StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .filestore, megabytes: 100_000)))
         ledger.pass(.days(2), step: .hours(1))
         let name = ledger.machine.names.resource("b1")
         #expect(ledger.command(.storageResize(resource: name, megabytes: 50_000)).event != nil)
-        #expect(ledger.command(.storageResize(resource: name, megabytes: 2_000_000)).rejection == .limit(.storage, 1_000_000))
+        #expect(
+            ledger.command(.storageResize(resource: name, megabytes: 2_000_000)).rejection
+                == .limit(.storage, 1_000_000))
         ledger.pass(.days(2), step: .hours(1))
         guard case .storageDeleted(let deleted) = ledger.command(.storageDelete(resource: name)).event?.body else {
             Issue.record("not deleted")
@@ -332,7 +365,8 @@ import Testing
     @Test func `a day of accrual must be affordable`() {
         var ledger = TestLedger()
         ledger.user("ann")
-        let create = Command.storageCreate(StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 1000))
+        let create = Command.storageCreate(
+            StorageCreate(user: ledger.hash("ann"), resource: "b1", kind: .bucket, megabytes: 1000))
         #expect(ledger.command(create).rejection?.code == "INSUFFICIENT")
     }
 
@@ -342,8 +376,11 @@ import Testing
         ledger.purchase("ann", "10")
         ledger.command(
             .spaceAdd(
-                SpaceAdd(id: "ml", name: "ML", description: [], category: "ai", gigabytes: 50, cost: Money("5")!, isPublic: true)))
-        let buy = Command.spacePurchase(SpacePurchase(user: ledger.hash("ann"), space: "ml", workspace: "w1", instance: "mine"))
+                SpaceAdd(
+                    id: "ml", name: "ML", description: [], category: "ai", gigabytes: 50, cost: Money("5")!,
+                    isPublic: true)))
+        let buy = Command.spacePurchase(
+            SpacePurchase(user: ledger.hash("ann"), space: "ml", workspace: "w1", instance: "mine"))
         #expect(ledger.command(buy).event?.after.available == Money("5"))
         #expect(ledger.command(buy).rejection == .exists(.instance))
         #expect(ledger.book("revenue:space_purchase") == Money("5")!.nanos)
