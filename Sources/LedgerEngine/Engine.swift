@@ -2,7 +2,6 @@ package import LedgerCore
 internal import LedgerRules
 package import LedgerStorage
 package import Logging
-internal import Synchronization
 
 /// One open ledger: the writer, the journal, the published views, and the readers of history. Several in one process do
 /// not know of each other.
@@ -38,7 +37,7 @@ package final class Engine: Sendable {
     private let upkeep: Upkeep
     private let checkpoints: Checkpoints
     private let emails: EmailOpener
-    private let isStopped = Mutex(false)
+    private let isStopped = Lock(false)
 
     /// Opens or creates a ledger, recovers it, and starts its threads. Takes as long as recovery takes.
     package static func open(_ configuration: EngineConfiguration, logger: Logger) throws(EngineError) -> Opened {

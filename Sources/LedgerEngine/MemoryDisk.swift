@@ -1,6 +1,5 @@
 internal import LedgerCore
 package import LedgerStorage
-internal import Synchronization
 
 /// A disk that is memory: for a ledger that nobody keeps. Syncs are free and mean nothing.
 package final class MemoryDisk: Disk {
@@ -9,7 +8,7 @@ package final class MemoryDisk: Disk {
         var directories: Set<String> = []
         var locks: Set<String> = []
     }
-    private let contents = Mutex(Contents())
+    private let contents = Lock(Contents())
 
     package init() {}
 
@@ -73,7 +72,7 @@ package final class MemoryDisk: Disk {
 
 private final class MemoryFile: DiskFile {
     let path: String
-    private let bytes = Mutex<[UInt8]>([])
+    private let bytes = Lock<[UInt8]>([])
 
     init(_ path: String) { self.path = path }
 
@@ -124,8 +123,8 @@ private final class MemoryFile: DiskFile {
 }
 
 private final class MemoryLock: DiskLock {
-    private let held: Mutex<(@Sendable () -> Void)?>
-    init(_ release: @escaping @Sendable () -> Void) { held = Mutex(release) }
+    private let held: Lock<(@Sendable () -> Void)?>
+    init(_ release: @escaping @Sendable () -> Void) { held = Lock(release) }
     deinit { release() }
     func release() {
         let action = held.withLock { held in

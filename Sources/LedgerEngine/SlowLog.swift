@@ -1,5 +1,5 @@
 package import LedgerCore
-internal import Synchronization
+internal import LedgerStorage
 
 /// The last commands whose decision took longer than a threshold. Names and ids, never secrets or free text.
 package final class SlowLog: Sendable {
@@ -15,7 +15,7 @@ package final class SlowLog: Sendable {
     }
     package let threshold: UInt64
     private let capacity: Int
-    private let ring = Mutex(Ring())
+    private let ring = Lock(Ring())
 
     /// `threshold` in nanoseconds.
     package init(threshold: UInt64, capacity: Int) {

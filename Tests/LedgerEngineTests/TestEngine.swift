@@ -3,7 +3,6 @@ import LedgerRules
 import LedgerStorage
 import LedgerTestKit
 import Logging
-import Synchronization
 
 @testable import LedgerEngine
 
@@ -121,8 +120,8 @@ extension Command {
 
 /// A value that threads share.
 final class Box<Value: Sendable>: Sendable {
-    private let value: Mutex<Value>
-    init(_ value: Value) { self.value = Mutex(value) }
+    private let value: Lock<Value>
+    init(_ value: Value) { self.value = Lock(value) }
     func get() -> Value { value.withLock { $0 } }
     func set(_ new: Value) { value.withLock { $0 = new } }
     func update<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R { value.withLock { body(&$0) } }

@@ -142,7 +142,7 @@ struct PosixDiskTests {
 struct ConcurrencyTests {
     private final class Shared: Sendable {
         let isDone = Atomic(false)
-        let finished = Mutex(0)
+        let finished = Lock(0)
     }
 
     @Test func `readers and sealing beside the writer: every event whole, in order, never beyond what is durable`()

@@ -52,7 +52,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         var log: [String] = []
     }
 
-    private let lock = Mutex<Void>(())
+    private let lock = Lock<Void>(())
     /// Touched, with all its inodes, only while `lock` is held.
     private var unlocked: World
 
@@ -61,15 +61,15 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
     private init(_ start: World) { unlocked = start }
 
     private func withWorld<R>(_ body: (inout World) throws(StorageError) -> R) throws(StorageError) -> R {
-        lock._unsafeLock()
-        defer { lock._unsafeUnlock() }
+        lock.acquire()
+        defer { lock.release() }
         return try body(&unlocked)
     }
 
     /// As `withWorld`, for what cannot fail.
     private func peek<R>(_ body: (inout World) -> R) -> R {
-        lock._unsafeLock()
-        defer { lock._unsafeUnlock() }
+        lock.acquire()
+        defer { lock.release() }
         return body(&unlocked)
     }
 

@@ -1,5 +1,5 @@
 package import LedgerCore
-internal import Synchronization
+internal import LedgerStorage
 
 /// A clock that stands still until it is told to go on: for tests, and for ledgers that are looked at.
 package final class ManualClock: LedgerClock {
@@ -8,9 +8,9 @@ package final class ManualClock: LedgerClock {
         var status = ClockStatus()
         var wakes: [@Sendable () -> Void] = []
     }
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
-    package init(_ now: Timestamp) { state = Mutex(State(now: now)) }
+    package init(_ now: Timestamp) { state = Lock(State(now: now)) }
 
     package func now() -> Timestamp { state.withLock { $0.now } }
 

@@ -1,6 +1,6 @@
 package import Glibc
 package import LedgerCore
-internal import Synchronization
+internal import LedgerStorage
 
 /// The machine's boot-time clock, slewed to its wall clock by at most 500 parts per million.
 ///
@@ -18,7 +18,7 @@ package final class SystemClock: LedgerClock {
     private let wall: @Sendable () -> Int64
     /// 0 sequence lock · 1 boot time of the anchor · 2 ledger time there · 3 rate in parts per billion
     private let line = AtomicRecords(words: 4)
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     private struct State {
         /// A deviation that CLOCK ACCEPT believed; it only shrinks.

@@ -2,7 +2,6 @@ internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
 internal import Logging
-internal import Synchronization
 
 /// The readers of the journal: threads that answer what neither the views nor the writer's tables hold. Bounded: a full queue
 /// says no.
@@ -16,11 +15,11 @@ final class History: Sendable {
     let logger: Logger
     let shard: UInt16
     private let queue: ReadQueue
-    private let threads: Mutex<[EngineThread]>
+    private let threads: Lock<[EngineThread]>
     /// Asks the writer and waits for the answer; nil when the ledger is being closed.
-    private let writer = Mutex<(@Sendable (Query) -> QueryResult?)?>(nil)
+    private let writer = Lock<(@Sendable (Query) -> QueryResult?)?>(nil)
     /// Every rule version that is durable: what EXPLAIN runs again.
-    private let rules = Mutex<[RuleIdentity: String]>([:])
+    private let rules = Lock<[RuleIdentity: String]>([:])
 
     init(
         reader: JournalReader, reads: ReadPath, keys: KeyStore, clock: any LedgerClock, logger: Logger, shard: UInt16,
@@ -33,7 +32,7 @@ final class History: Sendable {
         self.clock = clock
         self.logger = logger
         queue = ReadQueue(capacity: capacity)
-        threads = Mutex([])
+        threads = Lock([])
     }
 
     func start(threads count: Int) {

@@ -19,7 +19,7 @@ final class Checkpoints: @unchecked Sendable {
     private let pokeWriter: @Sendable () -> Void
     /// What replaying an event costs, as the last start measured it.
     private let nanosecondsPerEvent: Double
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     private struct State {
         var isRunning = false
@@ -53,7 +53,7 @@ final class Checkpoints: @unchecked Sendable {
         self.gate = gate
         self.nanosecondsPerEvent = nanosecondsPerEvent
         self.pokeWriter = pokeWriter
-        state = Mutex(State(bytesThen: -tailBytes))
+        state = Lock(State(bytesThen: -tailBytes))
     }
 
     var isRunning: Bool { state.withLock { $0.isRunning } }

@@ -1,7 +1,6 @@
 internal import LedgerCore
 internal import LedgerStorage
 internal import Logging
-internal import Synchronization
 
 /// The housekeeper, a thread of low priority: room in front of the writer, compressed history behind it, the clock, and
 /// checkpoints. Comes round once a second, and when somebody pokes.
@@ -23,7 +22,7 @@ final class Upkeep: @unchecked Sendable {
     private var isPoked = false
     private var isStopping = false
     private var thread: EngineThread?
-    private let status: Mutex<ClockStatus>
+    private let status: Lock<ClockStatus>
     private var warned: (clock: String?, room: String?) = (nil, nil)
 
     private static let round: UInt64 = 1_000_000_000
@@ -42,7 +41,7 @@ final class Upkeep: @unchecked Sendable {
         self.logger = logger
         self.hasFailed = hasFailed
         self.pokeWriter = pokeWriter
-        status = Mutex(ClockStatus())
+        status = Lock(ClockStatus())
     }
 
     var clockStatus: ClockStatus { status.withLock { $0 } }

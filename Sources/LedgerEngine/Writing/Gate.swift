@@ -1,3 +1,4 @@
+internal import LedgerStorage
 internal import Synchronization
 
 /// Why nothing may be decided now, as far as threads other than the writer know: clock and disk.
@@ -8,7 +9,7 @@ final class Gate: Sendable {
         var snapshot: String?
         var first: String? { clock ?? room ?? snapshot }
     }
-    private let reasons = Mutex(Reasons())
+    private let reasons = Lock(Reasons())
     private let closed = Atomic<Bool>(false)
 
     /// nil: decide. Costs one load while that is so.

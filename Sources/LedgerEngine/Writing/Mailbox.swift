@@ -1,3 +1,4 @@
+internal import LedgerStorage
 internal import Synchronization
 
 /// Where event loops leave their batches for the writer. Bounded: a full one says no, and its sender says BUSY.
@@ -6,7 +7,7 @@ final class Mailbox: Sendable {
         var batches: [WorkBatch] = []
         var isOpen = true
     }
-    private let state = Mutex(State())
+    private let state = Lock(State())
     let capacity: Int
     private let waiting = Atomic<Int>(0)
 

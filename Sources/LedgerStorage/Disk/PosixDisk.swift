@@ -1,6 +1,5 @@
 internal import CIntrinsics
 internal import Glibc
-internal import Synchronization
 
 /// The real disk: Linux system calls, interrupted calls repeated, short writes finished. Files are 0600, directories
 /// 0700, whatever the umask; every descriptor is closed on exec.
@@ -105,8 +104,8 @@ package struct PosixDisk: Disk {
 }
 
 private final class PosixLock: DiskLock {
-    private let descriptor: Mutex<Int32?>
-    init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+    private let descriptor: Lock<Int32?>
+    init(descriptor: Int32) { self.descriptor = Lock(descriptor) }
     deinit { release() }
 
     func release() {

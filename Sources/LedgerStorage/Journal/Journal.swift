@@ -1,5 +1,4 @@
 package import LedgerCore
-internal import Synchronization
 
 /// An open journal: its writer, its readers, and the work in the background that keeps room in front of the writer and
 /// compressed history behind it. `Recovery.open` makes one.
@@ -28,9 +27,9 @@ package final class Journal: Sendable {
     private let lock: LockedDirectory
     private let segmentBytes: Int
     /// Whoever writes the manifest holds it. Never taken by the writer's thread but to close.
-    private let upkeep: Mutex<Upkeep>
+    private let upkeep: Lock<Upkeep>
     /// Whoever seals holds it.
-    private let sealing = Mutex<Void>(())
+    private let sealing = Lock<Void>(())
 
     struct Upkeep {
         var manifest: Manifest
@@ -48,7 +47,7 @@ package final class Journal: Sendable {
         self.catalog = catalog
         self.writer = writer
         self.segmentBytes = segmentBytes
-        self.upkeep = Mutex(upkeep)
+        self.upkeep = Lock(upkeep)
         reader = JournalReader(directory: lock.directory, catalog: catalog, cacheBytes: cacheBytes)
     }
 

@@ -17,12 +17,12 @@ package struct JournaledEvent {
 package final class JournalReader: Sendable {
     private let directory: DataDirectory
     private let catalog: SegmentCatalog
-    private let cache: Mutex<FrameCache>
+    private let cache: Lock<FrameCache>
 
     init(directory: DataDirectory, catalog: SegmentCatalog, cacheBytes: Int) {
         self.directory = directory
         self.catalog = catalog
-        cache = Mutex(FrameCache(limit: cacheBytes))
+        cache = Lock(FrameCache(limit: cacheBytes))
     }
 
     /// The last event anybody may see.

@@ -38,13 +38,13 @@ final class SegmentCatalog: Sendable {
         var roomFault: StorageError?
     }
 
-    let contents: Mutex<Contents>
+    let contents: Lock<Contents>
     /// The last LSN that is on disk. Readers see nothing beyond it.
     let durable: Atomic<UInt64>
 
     init(_ contents: consuming sending Contents) {
         durable = Atomic(contents.head.lastLSN.value)
-        self.contents = Mutex(contents)
+        self.contents = Lock(contents)
     }
 }
 

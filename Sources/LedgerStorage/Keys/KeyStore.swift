@@ -1,6 +1,5 @@
 internal import Crypto
 package import LedgerCore
-internal import Synchronization
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials  // swift-crypto's AEAD speaks its protocols
@@ -38,7 +37,7 @@ package final class KeyStore: Sendable {
 
     private let directory: DataDirectory
     private let file: any DiskFile
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     private struct State {
         var fileBytes: Int
@@ -87,7 +86,7 @@ package final class KeyStore: Sendable {
             return nil
         }
         if let trouble { throw trouble }
-        state = Mutex(State(fileBytes: try file.size()))
+        state = Lock(State(fileBytes: try file.size()))
     }
 
     // MARK: Keys
