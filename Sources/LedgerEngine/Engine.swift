@@ -45,7 +45,9 @@ package final class Engine: Sendable {
     }
 
     /// The whole of a start but its threads; `Opening` makes the parts.
-    init(_ parts: EngineParts, state: consuming sending StateMachine, rules: consuming RuleBook, pausedSince: Timestamp?) {
+    init(
+        _ parts: EngineParts, state: consuming sending StateMachine, rules: consuming RuleBook, pausedSince: Timestamp?
+    ) {
         names = state.names
         shard = state.shard
         reads = parts.writer.reads
@@ -135,7 +137,9 @@ package final class Engine: Sendable {
 
     /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
     /// durable LSN then; `.none` when the engine stopped before.
-    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) { committer.wait(for: lsn, completion) }
+    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) {
+        committer.wait(for: lsn, completion)
+    }
 
     /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {

@@ -45,9 +45,11 @@ struct FirstStart: ~Copyable {
             let check = RuleCheck(source.name, source: source.text)
             if let finding = check.findings.first { throw EngineError(.rules, "\(source.name.text): \(finding.text)") }
             try decide(
-                .ruleLoad(RuleLoad(name: source.name, identity: check.identity, source: Array(source.text.utf8))), &state)
+                .ruleLoad(RuleLoad(name: source.name, identity: check.identity, source: Array(source.text.utf8))),
+                &state)
             try decide(
-                .ruleActivate(RuleActivate(name: source.name, identity: check.identity, at: nil, book: check.book)), &state)
+                .ruleActivate(RuleActivate(name: source.name, identity: check.identity, at: nil, book: check.book)),
+                &state)
         }
     }
 
@@ -63,7 +65,8 @@ struct FirstStart: ~Copyable {
     }
 
     private mutating func makeAdmin(
-        _ secret: PassportSecret, _ proof: PassportProof, _ keys: KeyStore, _ emailHash: Hash128, _ state: inout StateMachine
+        _ secret: PassportSecret, _ proof: PassportProof, _ keys: KeyStore, _ emailHash: Hash128,
+        _ state: inout StateMachine
     ) throws(EngineError) {
         let ordinal = UserOrdinal(UInt32(state.userCount))
         let email: SealedText
@@ -74,7 +77,8 @@ struct FirstStart: ~Copyable {
             throw EngineError(error)
         }
         try decide(
-            .userCreate(UserCreate(id: Self.adminUser, emailHash: emailHash, email: email, name: [], type: .admin)), &state)
+            .userCreate(UserCreate(id: Self.adminUser, emailHash: emailHash, email: email, name: [], type: .admin)),
+            &state)
         try decide(.passportCreate(Self.adminPassport(state.names, secret, proof)), &state)
     }
 

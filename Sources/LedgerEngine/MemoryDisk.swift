@@ -39,7 +39,9 @@ package final class MemoryDisk: Disk {
     }
 
     package func remove(_ path: String) throws(StorageError) {
-        if contents.withLock({ $0.files.removeValue(forKey: path) }) == nil { throw MemoryDisk.error("unlink", path, 2) }
+        if contents.withLock({ $0.files.removeValue(forKey: path) }) == nil {
+            throw MemoryDisk.error("unlink", path, 2)
+        }
     }
 
     package func list(_ directory: String) throws(StorageError) -> [String] {
@@ -83,7 +85,9 @@ private final class MemoryFile: DiskFile {
         return bytes.withLock { bytes in
             let count = max(0, min(target.count, bytes.count - offset))
             if count > 0 {
-                bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count])) }
+                bytes.withUnsafeBytes {
+                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+                }
             }
             return count
         }

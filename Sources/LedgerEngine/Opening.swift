@@ -65,7 +65,8 @@ struct Opening {
         parts.upkeep.goRound()
         let notices = notices(report, seconds, isNew: isNew, clock.now())
         let engine = Engine(
-            parts, state: state, rules: rules.takeBook(), pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
+            parts, state: state, rules: rules.takeBook(),
+            pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
         engine.start(historyThreads: configuration.historyThreads)
         return Engine.Opened(engine: engine, adminSecret: secret, notices: notices)
     }
@@ -76,7 +77,8 @@ struct Opening {
 
     private func recover(_ lock: LockedDirectory) throws(EngineError) -> Recovered<StateMachine> {
         try attempt { () throws(StorageError) in
-            try Recovery.open(lock, as: StateMachine.self, options: Recovery.Options(segmentBytes: configuration.segmentBytes))
+            try Recovery.open(
+                lock, as: StateMachine.self, options: Recovery.Options(segmentBytes: configuration.segmentBytes))
         }
     }
 
@@ -85,7 +87,9 @@ struct Opening {
         case .builtIn: return RuleSource.defaults
         case .sources(let sources): return sources
         case .directory(let path):
-            do throws(RuleError) { return try RuleSource.read(directory: path) } catch { throw EngineError(.rules, error.text) }
+            do throws(RuleError) { return try RuleSource.read(directory: path) } catch {
+                throw EngineError(.rules, error.text)
+            }
         }
     }
 
@@ -93,7 +97,8 @@ struct Opening {
         guard let text = configuration.adminSecret else { return nil }
         guard let secret = PassportSecret(text) else {
             throw EngineError(
-                .adminPassport, "FLORIN_ADMIN_PASSPORT is not a passport: fl_, ten characters, _, and 49 more with a checksum")
+                .adminPassport,
+                "FLORIN_ADMIN_PASSPORT is not a passport: fl_, ten characters, _, and 49 more with a checksum")
         }
         return secret
     }
@@ -139,7 +144,8 @@ struct Opening {
             let view = state.accountView(ordinal, at: now)
             row.email.withUnsafeBytes {
                 views.add(
-                    ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent)
+                    ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent
+                )
             }
         }
         for number in 0..<state.passportCount {
@@ -172,7 +178,8 @@ struct Opening {
     // MARK: Parts
 
     private func assemble(
-        _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore, _ pepper: Pepper,
+        _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore,
+        _ pepper: Pepper,
         _ reads: ReadPath, nanosecondsPerEvent: Double, tailEvents: Int
     ) -> EngineParts {
         let configuration = configuration
@@ -210,14 +217,17 @@ struct Opening {
             logger: logger, meters: committer.meters, gate: gate, nanosecondsPerEvent: nanosecondsPerEvent,
             tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
-            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse, logger: logger,
+            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse,
+            logger: logger,
             hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
         let started = clock.now()
         let identity = journal.directory.identity
         let parts = Writer.Parts(
-            executor: executor, mailbox: mailbox, committer: committer, journal: journal, keys: keys, reads: reads, gate: gate,
+            executor: executor, mailbox: mailbox, committer: committer, journal: journal, keys: keys, reads: reads,
+            gate: gate,
             clock: clock,
-            slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity), logger: logger,
+            slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),
+            logger: logger,
             version: version, keyRetention: configuration.keyRetention, keyCapacity: configuration.keyCapacity,
             closingDelay: configuration.closingDelay.map { UInt64(max(0, $0.nanoseconds)) },
             info: { [weak upkeep] info in
@@ -257,7 +267,9 @@ struct Opening {
         for rejected in report.rejectedSnapshots { notices.append("a snapshot could not be used: \(rejected)") }
         let away = now - report.lastAlive
         if away > .seconds(60), report.lastAlive > .distantPast {
-            notices.append("nobody was there for \(away.nanoseconds / 1_000_000_000) s since \(report.lastAlive): timers catch up now")
+            notices.append(
+                "nobody was there for \(away.nanoseconds / 1_000_000_000) s since \(report.lastAlive): timers catch up now"
+            )
         }
         return notices
     }
@@ -271,5 +283,6 @@ private func residentBytes() -> Int {
     guard fgets(&line, 256, file) != nil else { return 0 }
     let words = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
     guard words.count > 1 else { return 0 }
-    return (Int(String(decoding: words[1].map { UInt8(bitPattern: $0) }, as: UTF8.self)) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    return (Int(String(decoding: words[1].map { UInt8(bitPattern: $0) }, as: UTF8.self)) ?? 0)
+        * Int(sysconf(Int32(_SC_PAGESIZE)))
 }

@@ -53,12 +53,18 @@ import Testing
         let order = Box<[Int]>([])
         let all = Latch()
         let items: [WorkItem] = [
-            t.charge("ada", "4.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))), t.charge("ada", "7.00").item(t.adminOrdinal),
+            t.charge("ada", "4.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))),
+            t.charge("ada", "7.00").item(t.adminOrdinal),
             .barrier, t.charge("ada", "1.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))),
         ]
         let batches = items.indices.map { index in
             let batch = WorkBatch { _ in
-                if order.update({ $0.append(index); return $0.count }) == items.count { all.open() }
+                if order.update({
+                    $0.append(index)
+                    return $0.count
+                }) == items.count {
+                    all.open()
+                }
             }
             batch.append(items[index])
             return batch
@@ -92,7 +98,14 @@ import Testing
             let left = Box(count)
             let all = Latch()
             for _ in 0..<count {
-                let batch = WorkBatch { _ in if left.update({ $0 -= 1; return $0 }) == 0 { all.open() } }
+                let batch = WorkBatch { _ in
+                    if left.update({
+                        $0 -= 1
+                        return $0
+                    }) == 0 {
+                        all.open()
+                    }
+                }
                 batch.append(t.charge("ada", "0.000001").item(t.adminOrdinal))
                 while !t.engine.submit(batch) {}
                 usleep(30)
@@ -115,7 +128,14 @@ import Testing
         let answered = Box(0)
         let all = Latch()
         func batch() -> WorkBatch {
-            let batch = WorkBatch { _ in if answered.update({ $0 += 1; return $0 }) == 5 { all.open() } }
+            let batch = WorkBatch { _ in
+                if answered.update({
+                    $0 += 1
+                    return $0
+                }) == 5 {
+                    all.open()
+                }
+            }
             batch.append(t.createUser("u\(Int.random(in: 0...Int.max))").item(t.adminOrdinal))
             return batch
         }
@@ -179,7 +199,9 @@ import Testing
         var asked = 0
         while !disk.isOff, asked < 4000 {
             let batch = WorkBatch { batch in
-                for case .outcome(.accepted(let event)) in batch.results { acknowledged.update { $0.append(event.lsn) } }
+                for case .outcome(.accepted(let event)) in batch.results {
+                    acknowledged.update { $0.append(event.lsn) }
+                }
                 open.update { $0 -= 1 }
             }
             for _ in 0..<Int.random(in: 1...5, using: &generator) {
@@ -206,7 +228,8 @@ import Testing
         #expect(spent >= acknowledged.get().count)
         #expect(spent <= asked)
         for lsn in acknowledged.get() {
-            guard case .event(let event) = u.history(.event(lsn)), case .creditCharged = event.body, event.lsn == lsn else {
+            guard case .event(let event) = u.history(.event(lsn)), case .creditCharged = event.body, event.lsn == lsn
+            else {
                 Issue.record("LSN \(lsn.value) was acknowledged and is lost")
                 break
             }
@@ -246,10 +269,36 @@ import Testing
         done.wait()
         #expect(t.engine.readOnly == nil)
         #expect(try t.user("ada").account.held == Money.zero)
-        guard case .event(let event) = t.history(.event(last.next)), case .engineStarted(let started) = event.body else {
+        guard case .event(let event) = t.history(.event(last.next)), case .engineStarted(let started) = event.body
+        else {
             throw Unexpected("the pause was not recorded")
         }
         #expect(started.downtime == TimeSpan.minutes(5))
         try t.accept(t.charge("ada", "1.00"))
+    }
+
+    @Test func `a first start that is cut short begins again, whole`() throws {
+        let whole = SimulatedDisk()
+        try TestEngine(disk: whole).stop()
+        let operations = whole.operations
+        #expect(operations > 10)
+        for cut in stride(from: 1, through: operations, by: 2) {
+            let disk = SimulatedDisk()
+            disk.cutPower(atOperation: cut)
+            if let started = try? TestEngine(disk: disk) { started.stop() }
+            let after = disk.afterPowerCut(seed: UInt64(cut))
+            let t = try TestEngine(disk: after, at: TestEngine.noon + .seconds(1))
+            guard case .rules(let rules) = t.read(.rules) else { throw Unexpected("no rules") }
+            #expect(rules.count { $0.active } == 3)
+            if let admin = t.admin {
+                guard case .valid = t.engine.reads.verify(t.engine.reads.proof(of: admin), at: t.clock.now()) else {
+                    throw Unexpected("cut at operation \(cut): the admin's passport does not verify")
+                }
+            }
+            try t.accept(t.createUser("ada"))
+            t.stop()
+            let report = try Verification<StateMachine>.run("/ledger", on: after)
+            #expect(report.isSound, "cut at operation \(cut): \(report.findings)")
+        }
     }
 }

@@ -68,7 +68,9 @@ import Testing
         try a.accept(a.createUser("eve"))
         #expect(b.engine.reads.user(b.hash("eve")) == nil)
         guard case .user = a.read(.user(a.hash("eve"))) else { throw Unexpected("eve is missing") }
-        guard case .rejected(.notFound(.user)) = b.read(.user(b.hash("eve"))) else { throw Unexpected("eve is in both") }
+        guard case .rejected(.notFound(.user)) = b.read(.user(b.hash("eve"))) else {
+            throw Unexpected("eve is in both")
+        }
     }
 
     @Test func `a second engine on the same directory is refused`() throws {

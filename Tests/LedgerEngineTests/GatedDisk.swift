@@ -37,7 +37,9 @@ private final class GatedFile: DiskFile {
     func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
         try base.readPastCache(into: buffer, at: offset)
     }
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) { try base.write(bytes, at: offset) }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
+        try base.write(bytes, at: offset)
+    }
     func zeroFill(from offset: Int, count: Int) throws(StorageError) { try base.zeroFill(from: offset, count: count) }
     func sync() throws(StorageError) {
         gate.pass()

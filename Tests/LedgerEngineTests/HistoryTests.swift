@@ -7,14 +7,20 @@ import Testing
 @testable import LedgerEngine
 
 @Suite struct HistoryTests {
-    private func rows(_ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil, count: Int = 10_000) throws -> [HistoryRow] {
-        guard case .history(let rows, _) = t.history(.history(user: t.hash(user), from: from, to: to, Page(count: count))) else {
+    private func rows(
+        _ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil, count: Int = 10_000
+    ) throws -> [HistoryRow] {
+        guard
+            case .history(let rows, _) = t.history(.history(user: t.hash(user), from: from, to: to, Page(count: count)))
+        else {
             throw Unexpected("no history")
         }
         return rows
     }
 
-    private func summary(_ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil) throws -> Summary {
+    private func summary(_ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil) throws
+        -> Summary
+    {
         guard case .summary(let summary) = t.history(.summary(user: t.hash(user), from: from, to: to)) else {
             throw Unexpected("no summary")
         }
@@ -22,7 +28,9 @@ import Testing
     }
 
     /// credits − debits, which is what the account holds.
-    private func balance(_ rows: [HistoryRow]) -> Int64 { rows.reduce(0) { $0 + ($1.isCredit ? $1.amount.nanos : -$1.amount.nanos) } }
+    private func balance(_ rows: [HistoryRow]) -> Int64 {
+        rows.reduce(0) { $0 + ($1.isCredit ? $1.amount.nanos : -$1.amount.nanos) }
+    }
 
     private func worth(_ account: AccountImage) -> Int64 {
         account.paid.nanos + account.promo.nanos + account.held.nanos - account.debt.nanos
@@ -64,7 +72,8 @@ import Testing
                 outcome = t.run(
                     .creditAdjust(
                         CreditAdjust(
-                            user: hash, amount: Money(nanos: Int64.random(in: -3_000_000_000...4_000_000_000, using: &generator)),
+                            user: hash,
+                            amount: Money(nanos: Int64.random(in: -3_000_000_000...4_000_000_000, using: &generator)),
                             reason: Array("correction".utf8))))
             case 6:
                 outcome = t.run(
@@ -74,7 +83,8 @@ import Testing
                 guard let hold = holds.popLast() else { continue }
                 outcome = t.run(
                     .holdCapture(
-                        HoldCapture(hold: hold, amount: Money("0.50")!, final: Bool.random(using: &generator), over: false)))
+                        HoldCapture(
+                            hold: hold, amount: Money("0.50")!, final: Bool.random(using: &generator), over: false)))
             case 8:
                 guard let hold = holds.popLast() else { continue }
                 outcome = t.run(.holdVoid(hold))
@@ -89,23 +99,27 @@ import Testing
                 outcome = t.run(
                     .sessionRecord(
                         SessionRecord(
-                            session: ShortText("\(user)-r\(step)")!, user: hash, tier: .small, from: t.clock.now() - .hours(30),
+                            session: ShortText("\(user)-r\(step)")!, user: hash, tier: .small,
+                            from: t.clock.now() - .hours(30),
                             to: t.clock.now() - .hours(29), arguments: .zero)))
             case 12:
-                guard let charge = charges.popLast(), case .refund(let event, let lots) = t.history(.refund(charge)) else { continue }
+                guard let charge = charges.popLast(), case .refund(let event, let lots) = t.history(.refund(charge))
+                else { continue }
                 outcome = t.run(
                     .creditRefund(CreditRefund(charge: event, lots: lots, amount: nil, reason: Array("sorry".utf8))))
             default:
                 outcome = t.run(
                     .storageCreate(
-                        StorageCreate(user: hash, resource: ShortText("\(user)-b\(step)")!, kind: .bucket, megabytes: 1000)))
+                        StorageCreate(
+                            user: hash, resource: ShortText("\(user)-b\(step)")!, kind: .bucket, megabytes: 1000)))
             }
             if case .accepted(let event) = outcome, event.body.charge != nil { charges.append(event.id(shard: 0)) }
         }
         _ = t.work([.barrier])
     }
 
-    @Test(arguments: 0..<6) func `the statement adds up to the account, after every kind of entry`(seed: UInt64) throws {
+    @Test(arguments: 0..<6) func `the statement adds up to the account, after every kind of entry`(seed: UInt64) throws
+    {
         let disk = MemoryDisk()
         var generator = SeededGenerator(seed: seed)
         var end = TestEngine.noon
@@ -199,14 +213,17 @@ import Testing
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         try t.accept(
-            .creditAdjust(CreditAdjust(user: t.hash("ada"), amount: Money("5.00")!, reason: Array("a very private reason".utf8))))
+            .creditAdjust(
+                CreditAdjust(user: t.hash("ada"), amount: Money("5.00")!, reason: Array("a very private reason".utf8))))
         #expect(try rows(t, "ada").first?.description == "a very private reason")
         let needle = Array("very private".utf8)
         let address = Array("ada@example".utf8)
         for path in disk.paths {
             let bytes = disk.bytes(of: path)!.prefix(200_000)
             for word in [needle, address] {
-                let isThere = bytes.indices.dropLast(word.count).contains { bytes[$0] == word[0] && bytes[$0..<$0 + word.count].elementsEqual(word) }
+                let isThere = bytes.indices.dropLast(word.count).contains {
+                    bytes[$0] == word[0] && bytes[$0..<$0 + word.count].elementsEqual(word)
+                }
                 #expect(!isThere, "\(path)")
             }
         }
@@ -225,14 +242,18 @@ import Testing
         }
         let t = try TestEngine(disk: disk, at: TestEngine.noon + .minutes(1))
         defer { t.stop() }
-        guard case .replayed(let lsn) = t.run(t.charge("ada", "1.00"), key: key) else { throw Unexpected("charged twice") }
+        guard case .replayed(let lsn) = t.run(t.charge("ada", "1.00"), key: key) else {
+            throw Unexpected("charged twice")
+        }
         #expect(lsn == first)
         guard case .event(let event) = t.history(.replayed(lsn)), case .creditCharged(let charge) = event.body else {
             throw Unexpected("no receipt")
         }
         #expect(charge.amount == Money("1.00"))
         let other = IdempotencyKey(scope: key.scope, arguments: .zero)
-        guard case .rejected(.keyReused) = t.run(t.charge("ada", "2.00"), key: other) else { throw Unexpected("key reused") }
+        guard case .rejected(.keyReused) = t.run(t.charge("ada", "2.00"), key: other) else {
+            throw Unexpected("key reused")
+        }
         // A remembered refusal is the same refusal again.
         let poor = IdempotencyKey(scope: Hash128(high: 3, low: 3), arguments: .zero)
         guard case .rejected(.insufficient(let available, _)) = t.run(t.charge("ada", "100.00"), key: poor) else {
@@ -257,7 +278,9 @@ import Testing
         }
         let event = try t.accept(record(1))
         for arguments in [1, 2] as [UInt64] {
-            guard case .recorded(let lsn, let asked) = t.run(record(arguments)) else { throw Unexpected("billed twice") }
+            guard case .recorded(let lsn, let asked) = t.run(record(arguments)) else {
+                throw Unexpected("billed twice")
+            }
             #expect(lsn == event.lsn)
             let result = t.history(.recorded(lsn, arguments: asked))
             if arguments == 1 {
@@ -277,7 +300,9 @@ import Testing
         try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s", tier: .large)))
         t.clock.advance(by: .minutes(40))
         let closed = try t.accept(.sessionStop(session: t.engine.names.session("s")))
-        guard case .explanation(let why) = t.history(.explain(closed.id(shard: 0))) else { throw Unexpected("unexplained") }
+        guard case .explanation(let why) = t.history(.explain(closed.id(shard: 0))) else {
+            throw Unexpected("unexplained")
+        }
         #expect(why.amount == why.recomputed)
         #expect(why.proof?.outcome == .reproduced)
         #expect(why.ruleName == .sessionRuntime)
@@ -299,7 +324,9 @@ import Testing
         defer { t.stop() }
         var generator = SeededGenerator(seed: 3)
         try live(t, "ada", &generator, steps: 100)
-        guard case .lots(let lots, _) = t.read(.lots(user: t.hash("ada"), Page(count: 1000))) else { throw Unexpected("no lots") }
+        guard case .lots(let lots, _) = t.read(.lots(user: t.hash("ada"), Page(count: 1000))) else {
+            throw Unexpected("no lots")
+        }
         #expect(!lots.isEmpty)
         for lot in lots {
             guard case .event(let event) = t.history(.event(lot.origin.id.lsn)) else { throw Unexpected("no event") }

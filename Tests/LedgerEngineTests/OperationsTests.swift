@@ -27,7 +27,8 @@ import Testing
     }
 
     private func quote(_ t: TestEngine) -> Money? {
-        guard case .quote(let quote, _) = t.work([.quote(user: t.hash("ada"), tier: .small, duration: .hours(2))])[0] else { return nil }
+        guard case .quote(let quote, _) = t.work([.quote(user: t.hash("ada"), tier: .small, duration: .hours(2))])[0]
+        else { return nil }
         return quote.amount
     }
 
@@ -69,13 +70,20 @@ import Testing
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         let before = t.engine.durableLSN
-        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "return function( end") else { throw Unexpected("syntax") }
-        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "while true do end") else { throw Unexpected("endless") }
+        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "return function( end") else {
+            throw Unexpected("syntax")
+        }
+        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "while true do end") else {
+            throw Unexpected("endless")
+        }
         #expect(t.engine.durableLSN == before)
-        guard case .accepted = loadRule(t, .sessionRuntime, "return function() return 0.5 end") else { throw Unexpected("load") }
+        guard case .accepted = loadRule(t, .sessionRuntime, "return function() return 0.5 end") else {
+            throw Unexpected("load")
+        }
         guard case .rejected(.rule) = activate(t, .sessionRuntime, 2) else { throw Unexpected("a float was activated") }
         guard case .rejected(.notFound(.rule)) = activate(t, .sessionRuntime, 9) else { throw Unexpected("version 9") }
-        guard case .ruleCheck(let check) = t.work([.ruleCheck(name: .sessionRuntime, version: 2, source: nil)])[0] else {
+        guard case .ruleCheck(let check) = t.work([.ruleCheck(name: .sessionRuntime, version: 2, source: nil)])[0]
+        else {
             throw Unexpected("no check")
         }
         #expect(!check.passes)
@@ -125,7 +133,9 @@ import Testing
         t.clock.set(status)
         t.engine.lookAfter()
         while t.engine.readOnly == nil {}
-        guard case .rejected(.readOnly(let text)) = t.run(t.purchase("ada", "10.00")) else { throw Unexpected("decided") }
+        guard case .rejected(.readOnly(let text)) = t.run(t.purchase("ada", "10.00")) else {
+            throw Unexpected("decided")
+        }
         #expect(text == "the wall clock was set")
         #expect(try t.user("ada").account.paid == Money.zero)
         try t.accept(.clockAccept)
@@ -200,7 +210,8 @@ import Testing
         let t = try TestEngine(disk: disk)
         defer { t.stop() }
         let secret = try t.engine.issueAdminPassport()
-        guard case .valid(let verified) = t.engine.reads.verify(t.engine.reads.proof(of: secret), at: t.clock.now()) else {
+        guard case .valid(let verified) = t.engine.reads.verify(t.engine.reads.proof(of: secret), at: t.clock.now())
+        else {
             throw Unexpected("the new passport does not verify")
         }
         #expect(verified.passport.permissions == .all)
@@ -217,7 +228,8 @@ import Testing
     }
 
     @Test func `a ledger in memory works and leaves nothing`() throws {
-        let opened = try Engine.open(EngineConfiguration(.memory), logger: .init(label: "test") { _ in TestEngine.silence })
+        let opened = try Engine.open(
+            EngineConfiguration(.memory), logger: .init(label: "test") { _ in TestEngine.silence })
         #expect(opened.adminSecret != nil)
         _ = try opened.engine.issueAdminPassport()
         opened.engine.stop()

@@ -7,7 +7,8 @@ import Testing
 @Suite struct ReadPathTests {
     /// A user with a passport.
     private func passport(
-        _ t: TestEngine, _ user: String, _ permissions: Permissions = [.read, .write], rate: UInt32 = 0, expires: Timestamp = .never,
+        _ t: TestEngine, _ user: String, _ permissions: Permissions = [.read, .write], rate: UInt32 = 0,
+        expires: Timestamp = .never,
         type: UserType = .pro
     ) throws -> PassportSecret {
         if case .rejected = t.read(.user(t.hash(user))) { try t.accept(t.createUser(user, type)) }
@@ -16,7 +17,8 @@ import Testing
             .passportCreate(
                 PassportCreate(
                     user: t.hash(user), id: secret.id, digest: t.engine.reads.proof(of: secret).digest,
-                    lastFour: secret.lastFour, name: "key", permissions: permissions, scope: .own, expires: expires, rate: rate)))
+                    lastFour: secret.lastFour, name: "key", permissions: permissions, scope: .own, expires: expires,
+                    rate: rate)))
         return secret
     }
 
@@ -123,11 +125,13 @@ import Testing
         let proof = t.engine.reads.proof(of: secret)
         let create = Command.passportCreate(
             PassportCreate(
-                user: t.hash("ada"), id: secret.id, digest: proof.digest, lastFour: 0, name: "key", permissions: [.read, .write],
+                user: t.hash("ada"), id: secret.id, digest: proof.digest, lastFour: 0, name: "key",
+                permissions: [.read, .write],
                 scope: .own))
         let start = SessionStart(user: .zero, session: "s-1", tier: .medium)
         let results = t.work([
-            create.item(t.adminOrdinal), .verify(proof), .admit(Request(actor: t.adminOrdinal, command: .sessionStart(start)), proof),
+            create.item(t.adminOrdinal), .verify(proof),
+            .admit(Request(actor: t.adminOrdinal, command: .sessionStart(start)), proof),
         ])
         guard case .verified(.valid) = results[1] else { throw Unexpected("its own write was not read: \(results[1])") }
         guard case .outcome(.accepted(let event)) = results[2], case .sessionStarted(let started) = event.body else {
@@ -183,7 +187,8 @@ import Testing
         try t.accept(t.purchase("ada", "10.00"))
         let ada = try #require(t.engine.reads.user(t.hash("ada")))
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.available == Money("10.00"))
-        try t.accept(.storageCreate(StorageCreate(user: t.hash("ada"), resource: "b-1", kind: .bucket, megabytes: 100_000)))
+        try t.accept(
+            .storageCreate(StorageCreate(user: t.hash("ada"), resource: "b-1", kind: .bucket, megabytes: 100_000)))
         #expect(t.engine.reads.account(ada, at: t.clock.now()) == nil)
         #expect(t.engine.reads.views.account(ada)?.available == Money("10.00"))
         t.clock.advance(by: .minutes(30))

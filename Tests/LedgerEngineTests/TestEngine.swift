@@ -76,7 +76,14 @@ final class TestEngine: Sendable {
     func history(_ request: HistoryRequest) -> HistoryResult {
         let done = Latch()
         let result = Box<HistoryResult?>(nil)
-        guard engine.read(request, completion: { result.set($0); done.open() }) else { return .fault("the queue is full") }
+        guard
+            engine.read(
+                request,
+                completion: {
+                    result.set($0)
+                    done.open()
+                })
+        else { return .fault("the queue is full") }
         done.wait()
         return result.get()!
     }

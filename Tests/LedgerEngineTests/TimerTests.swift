@@ -36,7 +36,8 @@ import Testing
         let hold = Command.holdPlace(
             HoldPlace(user: t.hash("ada"), amount: .cent, timeToLive: .minutes(1), source: "api"))
         _ = t.work((0..<5000).map { _ in hold.item(t.adminOrdinal) })
-        try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s-1", tier: .small, heartbeat: .minutes(15))))
+        try t.accept(
+            .sessionStart(SessionStart(user: t.hash("ada"), session: "s-1", tier: .small, heartbeat: .minutes(15))))
         // While the writer waits for its disk an hour passes: the holds expire first, then the silent host is lost.
         disk.gate.close()
         let first = WorkBatch { _ in }

@@ -18,7 +18,9 @@ import Testing
         let names = Names(seed: Hash128(high: 1, low: 2))
         let noText = UnsafeRawBufferPointer(start: nil, count: 0)
         for user in 0..<4 as Range<UInt32> {
-            views.add(UserOrdinal(user), hash: names.user(ShortText("u\(user)")!), id: ShortText("u\(user)")!, email: noText, view(user, 0), lastEvent: .none)
+            views.add(
+                UserOrdinal(user), hash: names.user(ShortText("u\(user)")!), id: ShortText("u\(user)")!, email: noText,
+                view(user, 0), lastEvent: .none)
         }
         let stop = Atomic<Bool>(false)
         let torn = Atomic<Int>(0)
@@ -38,7 +40,9 @@ import Testing
                 }
             }
         }
-        for value in 1...20_000 as ClosedRange<Int64> { views.store(view(UInt32(value % 4), value), lastEvent: LSN(UInt64(value))) }
+        for value in 1...20_000 as ClosedRange<Int64> {
+            views.store(view(UInt32(value % 4), value), lastEvent: LSN(UInt64(value)))
+        }
         while reads.load(ordering: .relaxed) < 1000 {}
         stop.store(true, ordering: .relaxed)
         for reader in readers { reader.join() }
@@ -60,14 +64,20 @@ import Testing
                 let id = ShortText("user-\(user)")!
                 let found = views.user(names.user(id))
                 if found != UserOrdinal(UInt32(user)) { missed.wrappingAdd(1, ordering: .relaxed) }
-                if views.withUserID(UserOrdinal(UInt32(user)), { ShortText($0) }) != id { missed.wrappingAdd(1, ordering: .relaxed) }
-                if views.withEmail(UserOrdinal(UInt32(user)), { bytes, _ in bytes.count }) != user % 40 { missed.wrappingAdd(1, ordering: .relaxed) }
+                if views.withUserID(UserOrdinal(UInt32(user)), { ShortText($0) }) != id {
+                    missed.wrappingAdd(1, ordering: .relaxed)
+                }
+                if views.withEmail(UserOrdinal(UInt32(user)), { bytes, _ in bytes.count }) != user % 40 {
+                    missed.wrappingAdd(1, ordering: .relaxed)
+                }
             }
         }
         for user in 0..<count {
             let id = ShortText("user-\(user)")!
             [UInt8](repeating: 0x40, count: user % 40).withUnsafeBytes {
-                views.add(UserOrdinal(UInt32(user)), hash: names.user(id), id: id, email: $0, view(UInt32(user), 1), lastEvent: LSN(1))
+                views.add(
+                    UserOrdinal(UInt32(user)), hash: names.user(id), id: id, email: $0, view(UInt32(user), 1),
+                    lastEvent: LSN(1))
             }
             published.store(user + 1, ordering: .releasing)
         }
@@ -87,7 +97,8 @@ import Testing
             let secret = PassportSecret.mint(using: &generator)
             let view = PassportView(
                 ordinal: PassportOrdinal(ordinal), id: secret.id, user: UserOrdinal(ordinal / 3), digest: .zero,
-                permissions: [.read, .billing], scope: .all, expires: Timestamp(nanoseconds: Int64(ordinal)), revoked: false,
+                permissions: [.read, .billing], scope: .all, expires: Timestamp(nanoseconds: Int64(ordinal)),
+                revoked: false,
                 rate: ordinal)
             views.store(view)
             all.append(view)
@@ -110,7 +121,8 @@ import Testing
         #expect(views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "sealed!")
         Array("clear@example.org".utf8).withUnsafeBytes { views.fill(email: $0, of: UserOrdinal(0)) }
         #expect(
-            views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "clear@example.org")
+            views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") }
+                == "clear@example.org")
         #expect(views.withUserID(UserOrdinal(1)) { $0.count } == nil)
     }
 }

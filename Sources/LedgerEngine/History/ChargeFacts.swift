@@ -61,8 +61,10 @@ extension Event {
         switch body {
         case .creditGranted(let grant): return grant.lot
         case .userCreated(let user) where !user.bonus.isZero: return born(id, .promo, "sign_up")
-        case .creditPurchased(let purchase) where purchase.amount > purchase.repaid: return born(id, .paid, purchase.method)
-        case .creditAdjusted(let adjust) where adjust.amount > adjust.repaid: return born(id, .adjustment, "adjustments")
+        case .creditPurchased(let purchase) where purchase.amount > purchase.repaid:
+            return born(id, .paid, purchase.method)
+        case .creditAdjusted(let adjust) where adjust.amount > adjust.repaid:
+            return born(id, .adjustment, "adjustments")
         case .creditRefunded(let refund):
             guard var lot = refund.parts.first(where: { $0.lot.id.isNone })?.lot else { return nil }
             lot.id = id

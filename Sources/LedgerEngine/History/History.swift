@@ -142,18 +142,23 @@ final class History: Sendable {
     // MARK: Charges
 
     private func explain(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
-        guard let event = try chargeEvent(charge), let facts = event.body.charge else { return .rejected(.notFound(.charge)) }
+        guard let event = try chargeEvent(charge), let facts = event.body.charge else {
+            return .rejected(.notFound(.charge))
+        }
         let source = facts.pricing.flatMap { ruleSource($0.priced.rule) }
         var explanation = ChargeExplanation(
             event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing, payment: facts.payment,
             lots: try origins(of: facts.payment), ruleName: facts.pricing?.query.rule,
-            proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil, arithmetic: [])
+            proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil,
+            arithmetic: [])
         explanation.explainAmount()
         return .explanation(explanation)
     }
 
     private func refund(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
-        guard let event = try chargeEvent(charge), let facts = event.body.charge else { return .rejected(.notFound(.charge)) }
+        guard let event = try chargeEvent(charge), let facts = event.body.charge else {
+            return .rejected(.notFound(.charge))
+        }
         return .refund(charge: event, lots: try origins(of: facts.payment))
     }
 

@@ -6,7 +6,9 @@ internal import LedgerStorage
 extension History {
     /// Entries recorded in [from, to), newest first. The cursor is twice the LSN to go on with, plus one where that event's
     /// first row was on the page before.
-    func history(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page) throws(StorageError) -> HistoryResult {
+    func history(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page) throws(StorageError)
+        -> HistoryResult
+    {
         guard let ordinal = reads.views.user(user), let last = reads.views.lastEvent(ordinal) else {
             return .rejected(.notFound(.user))
         }
@@ -48,7 +50,8 @@ extension History {
         func row(_ kind: BirthKind, credit: Bool, _ amount: Money, _ source: ShortText, _ description: String = "") {
             var row = HistoryRow(
                 lsn: event.lsn, id: event.id(shard: shard), kind: kind, time: event.time, from: event.effectiveFrom,
-                to: event.effectiveTo, isCredit: credit, amount: amount, available: event.after.available, source: source,
+                to: event.effectiveTo, isCredit: credit, amount: amount, available: event.after.available,
+                source: source,
                 description: description, session: ShortText(), storage: ShortText())
             (row.session, row.storage) = event.body.subject
             rows.append(row)
@@ -170,7 +173,8 @@ extension Summary {
     private mutating func addSession(_ event: Event) {
         switch event.body {
         case .sessionPosted(let posted): addSession(posted.tier, posted.usage, ended: 0)
-        case .sessionClosed(let closed) where closed.reason != .cancelled: addSession(closed.tier, closed.usage, ended: 1)
+        case .sessionClosed(let closed) where closed.reason != .cancelled:
+            addSession(closed.tier, closed.usage, ended: 1)
         case .sessionRecorded(let recorded): addSession(recorded.tier, recorded.usage, ended: 1)
         default: break
         }

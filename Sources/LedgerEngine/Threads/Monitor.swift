@@ -13,7 +13,8 @@ final class Monitor: @unchecked Sendable {
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        precondition(pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, &attributes) == 0, "pthreads work")
+        precondition(
+            pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, &attributes) == 0, "pthreads work")
         pthread_condattr_destroy(&attributes)
     }
 

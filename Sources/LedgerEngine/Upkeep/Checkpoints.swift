@@ -40,7 +40,8 @@ final class Checkpoints: @unchecked Sendable {
     private static let retryAfter: UInt64 = 10_000_000_000
 
     init(
-        journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock, logger: Logger,
+        journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock,
+        logger: Logger,
         meters: Committer.Meters, gate: Gate, nanosecondsPerEvent: Double, tailBytes: Int64,
         pokeWriter: @escaping @Sendable () -> Void
     ) {

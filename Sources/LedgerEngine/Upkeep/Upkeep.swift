@@ -89,7 +89,11 @@ final class Upkeep: @unchecked Sendable {
         self.status.withLock { $0 = status }
         let words = status.refusal ?? status.warning
         if (words == nil) != (warned.clock == nil) {
-            if let words { logger.warning("the clock is off", metadata: ["clock": "\(words)"]) } else { logger.info("the clock is good again") }
+            if let words {
+                logger.warning("the clock is off", metadata: ["clock": "\(words)"])
+            } else {
+                logger.info("the clock is good again")
+            }
         }
         warned.clock = words
         if gate.setClock(status.refusal) { pokeWriter() }
@@ -110,7 +114,8 @@ final class Upkeep: @unchecked Sendable {
         warned.room = trouble
         let room = journal.batchesOfRoom
         let isShort = journal.roomFault != nil && room < Self.scarce
-        let refusal = isShort ? "no room for the journal's next segment: \(journal.roomFault?.description ?? trouble ?? "")" : nil
+        let refusal =
+            isShort ? "no room for the journal's next segment: \(journal.roomFault?.description ?? trouble ?? "")" : nil
         if gate.setRoom(refusal) || room > before { pokeWriter() }
     }
 }

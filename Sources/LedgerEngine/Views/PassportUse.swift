@@ -44,7 +44,9 @@ final class PassportUse: Sendable {
     private func load() {
         guard let bytes = try? disk.contents(of: path), bytes.count >= 12 else { return }
         bytes.withUnsafeBytes { raw in
-            func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
+            func word(_ offset: Int) -> UInt32 {
+                UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            }
             let passports = Int(word(4))
             guard word(0) == Self.magic, passports <= Self.limit, raw.count == 12 + 8 * passports,
                 word(raw.count - 4) == florin_crc32c(0, raw.baseAddress, raw.count - 4)
@@ -63,7 +65,9 @@ final class PassportUse: Sendable {
         let passports = min(count.load(ordering: .relaxed), Self.limit)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(12 + 8 * passports)
-        func append<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+        func append<T: FixedWidthInteger>(_ value: T) {
+            withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        }
         append(Self.magic)
         append(UInt32(passports))
         for index in 0..<passports { append(records.existing(index)?.get(0) ?? 0) }

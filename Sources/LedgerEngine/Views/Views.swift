@@ -35,7 +35,8 @@ final class Views: Sendable {
 
     /// A user that readers have not seen yet. `hash` is its id's.
     func add(
-        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView, lastEvent: LSN,
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
+        lastEvent: LSN,
         mark: UInt64 = 0
     ) {
         let record = accounts.record(Int(user.value))
@@ -49,7 +50,8 @@ final class Views: Sendable {
 
     /// A user of whom only the sealed e-mail is at hand.
     func add(
-        _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView, lastEvent: LSN
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView,
+        lastEvent: LSN
     ) {
         add(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
     }
@@ -167,7 +169,8 @@ final class Views: Sendable {
             digest.words.c = record.get(3)
             digest.words.d = record.get(4)
             return PassportView(
-                ordinal: ordinal, id: PassportID(value: record.get(5)), user: UserOrdinal(UInt32(truncatingIfNeeded: word)),
+                ordinal: ordinal, id: PassportID(value: record.get(5)),
+                user: UserOrdinal(UInt32(truncatingIfNeeded: word)),
                 digest: digest,
                 permissions: Permissions(rawValue: UInt8(truncatingIfNeeded: word >> 32)),
                 scope: Scope(rawValue: UInt8(truncatingIfNeeded: word >> 40)) ?? .own,

@@ -52,7 +52,8 @@ final class Committer: @unchecked Sendable {
     /// `onRoom`: the writer, who asked, may look again. `onRules`: sources that became durable.
     init(
         journal: Journal, keys: KeyStore, views: Views, onRoom: @escaping @Sendable () -> Void,
-        onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void, onFatal: @escaping @Sendable (EngineError) -> Void
+        onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void,
+        onFatal: @escaping @Sendable (EngineError) -> Void
     ) {
         self.journal = journal
         self.keys = keys
@@ -312,7 +313,9 @@ final class Committer: @unchecked Sendable {
             if fresh < unit.users.count, unit.users[fresh].ordinal == account.view.user {
                 let user = unit.users[fresh]
                 user.email.withUnsafeBytes {
-                    views.add(user.ordinal, hash: user.hash, id: user.id, email: $0, account.view, lastEvent: account.lastEvent)
+                    views.add(
+                        user.ordinal, hash: user.hash, id: user.id, email: $0, account.view,
+                        lastEvent: account.lastEvent)
                 }
                 fresh += 1
             } else {

@@ -162,7 +162,8 @@ actor Writer {
         let downtime = max(TimeSpan.zero, unit.time - (pausedSince ?? unit.time))
         pausedSince = nil
         let start = EngineStart(
-            version: parts.version, downtime: downtime, keyRetention: parts.keyRetention, keyCapacity: parts.keyCapacity)
+            version: parts.version, downtime: downtime, keyRetention: parts.keyRetention, keyCapacity: parts.keyCapacity
+        )
         let outcome = state.decide(
             Request(actor: .none, command: .engineStart(start)), price: .none, at: unit.time, into: &unit.events)
         unit.endGroup()
@@ -222,7 +223,8 @@ actor Writer {
                 CommitUnit.NewUser(
                     ordinal: ordinal, hash: state.names.user(row.id), id: row.id,
                     email: freshEmails.removeValue(forKey: ordinal.value) ?? clear(row.email, ordinal)))
-            unit.accounts.append(CommitUnit.Account(view: state.accountView(ordinal, at: unit.time), lastEvent: row.lastEvent))
+            unit.accounts.append(
+                CommitUnit.Account(view: state.accountView(ordinal, at: unit.time), lastEvent: row.lastEvent))
             copied.append(epoch)
             publishedUsers += 1
         }
@@ -368,9 +370,13 @@ actor Writer {
         _ name: RuleName, _ source: [UInt8], _ actor: PassportOrdinal, _ key: IdempotencyKey?, _ unit: CommitUnit,
         _ refusal: String?
     ) -> Outcome {
-        guard let text = String(validating: source, as: UTF8.self) else { return .rejected(.rule("the source is not UTF-8")) }
+        guard let text = String(validating: source, as: UTF8.self) else {
+            return .rejected(.rule("the source is not UTF-8"))
+        }
         let identity: RuleIdentity
-        do throws(RuleError) { identity = try rules.load(name, source: text) } catch { return .rejected(.rule(error.text)) }
+        do throws(RuleError) { identity = try rules.load(name, source: text) } catch {
+            return .rejected(.rule(error.text))
+        }
         let command = Command.ruleLoad(RuleLoad(name: name, identity: identity, source: source))
         return decide(Request(actor: actor, key: key, command: command), unit, refusal)
     }
@@ -525,7 +531,9 @@ actor Writer {
         info.lastLSN = state.lastLSN
         info.booksSum = state.booksSum
         if case .books(let rows) = state.read(.books, at: now) { info.books = rows }
-        if case .limits(let rows) = state.read(.limits, at: now) { info.overdraft = rows.compactMap(\.overdraft).max() ?? .zero }
+        if case .limits(let rows) = state.read(.limits, at: now) {
+            info.overdraft = rows.compactMap(\.overdraft).max() ?? .zero
+        }
         info.counts = state.counts
         info.commands = statistics.table
         info.timersFired = timersFired
