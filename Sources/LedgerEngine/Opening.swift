@@ -63,7 +63,8 @@ struct Opening {
             nanosecondsPerEvent: report.replayedEvents > 10_000 ? seconds * 1e9 / Double(report.replayedEvents) : 2000,
             tailEvents: report.replayedEvents)
         parts.upkeep.goRound()
-        let notices = notices(report, seconds, isNew: isNew, clock.now())
+        let overdue = state.overdue(at: clock.now())
+        let notices = notices(report, seconds, isNew: isNew, overdue, clock.now())
         let engine = Engine(
             parts, state: state, rules: rules.takeBook(),
             pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
@@ -255,7 +256,9 @@ struct Opening {
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 
-    private func notices(_ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ now: Timestamp) -> [String] {
+    private func notices(
+        _ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ overdue: Overdue, _ now: Timestamp
+    ) -> [String] {
         guard !isNew else { return ["a new ledger in \(configuration.path)"] }
         var notices = report.warnings
         let hundredths = Int(seconds * 100)
@@ -270,6 +273,11 @@ struct Opening {
             notices.append(
                 "nobody was there for \(away.nanoseconds / 1_000_000_000) s since \(report.lastAlive): timers catch up now"
             )
+            if overdue != Overdue() {
+                notices.append(
+                    "due meanwhile: \(overdue.lots) lots with \(Money(nanos: Int64(clamping: overdue.credit))) of credit expire, "
+                        + "\(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live")
+            }
         }
         return notices
     }

@@ -176,6 +176,17 @@ package struct BookRow: Sendable {
     package var balance: Int128
 }
 
+/// What a ledger has to catch up with after it was away.
+package struct Overdue: Hashable, Sendable {
+    package var lots = 0
+    /// Free credit of those lots, in nano-USD: it expires now.
+    package var credit = Int128(0)
+    package var holds = 0
+    /// Sessions whose time to live has ended.
+    package var sessions = 0
+    package init() {}
+}
+
 // MARK: - Published views
 
 /// One user as lock-free readers see it. `available` holds at `asOf` and falls by at most `slope` nano-USD an hour until

@@ -35,6 +35,20 @@ extension StateMachine {
         ]
     }
 
+    /// What became due while nobody was there, for people who start a ledger. Leases and deadlines of sessions count as
+    /// they stand: the start will extend them. Cost: a pass over lots, holds and sessions.
+    package func overdue(at now: Timestamp) -> Overdue {
+        var overdue = Overdue()
+        store.lots.visit { slot in
+            guard !store.lots[slot].expired, store.lots[slot].expires <= now else { return }
+            overdue.lots += 1
+            overdue.credit += Int128(store.lots[slot].free.nanos)
+        }
+        store.holds.visit { slot in if store.holds[slot].expires <= now { overdue.holds += 1 } }
+        store.sessions.visit { slot in if store.sessions[slot].ttlEnd <= now { overdue.sessions += 1 } }
+        return overdue
+    }
+
     // MARK: Views
 
     /// What readers see of a user. Cost: the user's open sessions and resources.

@@ -118,6 +118,17 @@ import Testing
         #expect(ledger.account("ann").available == .zero)
     }
 
+    @Test func `a ledger that was away can say what became due meanwhile`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        let grant = CreditGrant(
+            user: ledger.hash("ann"), amount: Money("3")!, kind: .promo, expires: ledger.now + .hours(2), reason: [])
+        ledger.command(.creditGrant(grant))
+        #expect(ledger.machine.overdue(at: ledger.now) == Overdue())
+        let overdue = ledger.machine.overdue(at: ledger.now + .hours(2))
+        #expect(overdue.lots == 1 && overdue.credit == Int128(Money("3")!.nanos) && overdue.holds == 0)
+    }
+
     @Test func `an adjustment goes both ways`() {
         var ledger = TestLedger()
         ledger.user("ann")
