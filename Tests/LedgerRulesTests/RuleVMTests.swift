@@ -148,7 +148,7 @@ private func refusal(_ name: RuleName, _ body: String, _ query: PriceQuery = que
         ("return -1", "returned a negative amount"),
         ("return 1, 2", "returned more than one value"),
         ("return 1, nil, 2", "returned more than one value"),
-        ("return 1000000000000001", "above the ceiling of 10000.00 USD"),
+        ("return 1000000000000001", "above the ceiling of 1000000.00 USD"),
     ])
     func `a one-time answer that is no amount says what was returned`(body: String, message: String) throws {
         let query = PriceQuery.spacePurchase(type: .free, space: "web-dev", listPrice: Money("2.00")!, gigabytes: 20)
