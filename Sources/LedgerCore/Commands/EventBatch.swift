@@ -1,8 +1,10 @@
 /// The events of one batch as they go to the journal, and what publishing needs to know afterwards. Owned and recycled
 /// by the engine; the state machine appends.
 package struct EventBatch: Sendable {
+    /// The one reference to the buffer: were it handed from variable to variable, an append would copy the whole batch.
+    private var writer = ByteWriter()
     /// `[UInt32 length, little-endian][event]…`
-    package var bytes: [UInt8] = []
+    package var bytes: [UInt8] { _read { yield writer.output } }
     package private(set) var count = 0
     package private(set) var firstLSN = LSN.none
     package private(set) var lastLSN = LSN.none
@@ -17,7 +19,7 @@ package struct EventBatch: Sendable {
 
     /// Empties the batch and keeps its capacity.
     package mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
+        writer.output.removeAll(keepingCapacity: true)
         touchedUsers.removeAll(keepingCapacity: true)
         touchedPassports.removeAll(keepingCapacity: true)
         count = 0
@@ -34,14 +36,11 @@ package struct EventBatch: Sendable {
         precondition(count == 0 || event.lsn == lastLSN.next, "events of a batch are numbered without a gap")
         lastLSN = event.lsn
         count += 1
-        let start = bytes.count
-        bytes.append(contentsOf: [0, 0, 0, 0])
-        var writer = ByteWriter(output: bytes)
-        bytes = []
+        let start = writer.output.count
+        for _ in 0..<4 { writer.output.append(0) }
         event.code(with: &writer)
-        bytes = writer.output
-        let length = UInt32(bytes.count - start - 4)
-        for index in 0..<4 { bytes[start + index] = UInt8(truncatingIfNeeded: length >> UInt32(8 * index)) }
+        let length = UInt32(writer.output.count - start - 4)
+        for index in 0..<4 { writer.output[start + index] = UInt8(truncatingIfNeeded: length >> UInt32(8 * index)) }
         if event.user != .none, touchedUsers.last != event.user { touchedUsers.append(event.user) }
     }
 }
