@@ -59,20 +59,24 @@ extension StateMachine {
         return .accepted(primary)
     }
 
+    /// Nobody issues more than he holds. The engine itself (`asking.actor` is none) holds everything.
+    private func checkMayIssue(_ permissions: Permissions, _ scope: Scope) throws(Rejection) {
+        guard asking.actor != .none else { return }
+        let issuer = store.passports[Int32(asking.actor.value)]
+        guard permissions.isSubset(of: issuer.permissions), scope.rawValue <= issuer.scope.rawValue else {
+            throw .denied(
+                "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
+            )
+        }
+    }
+
     mutating func createPassport(
         _ c: PassportCreate, at now: Timestamp, into batch: inout EventBatch
     ) throws(Rejection) -> Outcome {
         let user = try find(c.user)
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.id.value != 0, store.passportIndex[c.id.value] == nil else { throw .exists(.passport) }
-        if asking.actor != .none {
-            let issuer = store.passports[Int32(asking.actor.value)]
-            guard c.permissions.isSubset(of: issuer.permissions), c.scope.rawValue <= issuer.scope.rawValue else {
-                throw .denied(
-                    "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
-                )
-            }
-        }
+        try checkMayIssue(c.permissions, c.scope)
         guard c.expires > now else { throw .invalid("a passport can not expire in the past") }
         let body = PassportCreated(
             id: c.id, digest: c.digest, lastFour: c.lastFour, name: c.name, permissions: c.permissions, scope: c.scope,
@@ -95,14 +99,7 @@ extension StateMachine {
         let old = store.passports[Int32(slot)]
         guard !old.revoked, old.expires > now else { throw .closed(.passport) }
         guard c.id.value != 0, store.passportIndex[c.id.value] == nil else { throw .exists(.passport) }
-        if asking.actor != .none {
-            let issuer = store.passports[Int32(asking.actor.value)]
-            guard old.permissions.isSubset(of: issuer.permissions), old.scope.rawValue <= issuer.scope.rawValue else {
-                throw .denied(
-                    "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
-                )
-            }
-        }
+        try checkMayIssue(old.permissions, old.scope)
         let body = PassportCreated(
             id: c.id, digest: c.digest, lastFour: c.lastFour, name: old.name, permissions: old.permissions,
             scope: old.scope,
