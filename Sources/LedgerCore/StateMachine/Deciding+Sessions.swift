@@ -154,16 +154,17 @@ extension StateMachine {
 
     // MARK: What both commands and timers do
 
-    /// Posts a session's usage through `end` and releases what it held.
+    /// Posts a session's usage through `end` and releases what it held. What its hold does not cover is paid with the credit
+    /// of the instant `due`, by default now.
     @discardableResult
     mutating func close(
-        _ slot: Int32, _ reason: SessionClosed.Reason, through end: Timestamp, note: SealedText = [], at now: Timestamp,
-        into batch: inout EventBatch
+        _ slot: Int32, _ reason: SessionClosed.Reason, through end: Timestamp, note: SealedText = [],
+        due: Timestamp? = nil, at now: Timestamp, into batch: inout EventBatch
     ) -> Event {
         let row = store.sessions[slot]
         let end = max(min(end, row.ttlEnd), row.postedThrough)
         let usage = self.usage(of: slot, through: end)
-        let payment = planUsage(row.user, usage.amount, pins: row.pins, at: now)
+        let payment = planUsage(row.user, usage.amount, pins: row.pins, at: due?.instantBefore ?? now)
         var left = row.pins
         _ = left.take(payment.held.total)
         let body = SessionClosed(
@@ -177,9 +178,11 @@ extension StateMachine {
             into: &batch)
     }
 
-    /// Posts a running session's usage; at the end of a tariff's lock the active price book names the next one.
+    /// Posts a running session's usage; at the end of a tariff's lock the active price book names the next one. What its
+    /// hold does not cover is paid with the credit of the instant `due`, by default now.
     mutating func post(
-        _ slot: Int32, through end: Timestamp, reprice: Bool, at now: Timestamp, into batch: inout EventBatch
+        _ slot: Int32, through end: Timestamp, reprice: Bool, due: Timestamp? = nil, at now: Timestamp,
+        into batch: inout EventBatch
     ) {
         let row = store.sessions[slot]
         let end = max(min(end, row.ttlEnd), row.postedThrough)
@@ -197,7 +200,8 @@ extension StateMachine {
         }
         let body = SessionPosted(
             session: row.id, external: row.external, tier: row.tier, usage: usage,
-            payment: planUsage(row.user, usage.amount, pins: row.pins, at: now), repriced: repriced)
+            payment: planUsage(row.user, usage.amount, pins: row.pins, at: due?.instantBefore ?? now),
+            repriced: repriced)
         commit(
             .sessionPosted(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
             into: &batch)

@@ -86,8 +86,9 @@ extension StateMachine {
                 at: now, into: &batch))
     }
 
-    /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes over.
-    func posting(_ slot: Int32, through end: Timestamp, at now: Timestamp) -> StoragePosted {
+    /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes over; paid
+    /// with the credit of `instant`.
+    func posting(_ slot: Int32, through end: Timestamp, at instant: Timestamp) -> StoragePosted {
         let row = store.resources[slot]
         let end = max(min(end, row.month.end), row.postedThrough)
         let usage = self.usage(resource: slot, through: end)
@@ -104,11 +105,12 @@ extension StateMachine {
         }
         return StoragePosted(
             resource: row.id, external: row.external, kind: row.kind, megabytes: row.megabytes, usage: usage,
-            payment: planUsage(row.user, usage.amount, pins: LotAmounts(), at: now), repriced: repriced)
+            payment: planUsage(row.user, usage.amount, pins: LotAmounts(), at: instant), repriced: repriced)
     }
 
-    mutating func postStorage(_ slot: Int32, through end: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
-        let body = posting(slot, through: end, at: now)
+    /// Posts accrual through `due`, paid with the credit of that instant.
+    mutating func postStorage(_ slot: Int32, through due: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
+        let body = posting(slot, through: due, at: due.instantBefore)
         commit(
             .storagePosted(body), user: store.resources[slot].user, linked: body.resource.lsn,
             effective: (body.usage.from, body.usage.through), at: now, into: &batch)

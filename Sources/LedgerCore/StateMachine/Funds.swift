@@ -59,13 +59,14 @@ extension StateMachine {
         return plan
     }
 
-    /// How consumed usage is met: from what its hold pinned, then free credit, then debt. Never refused.
-    func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at now: Timestamp) -> Payment {
+    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
+    /// refused.
+    func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at instant: Timestamp) -> Payment {
         var payment = Payment()
         var pins = pins
         payment.held = pins.take(min(pins.total, amount))
         let rest = amount - payment.held.total
-        payment.free = planFree(user, rest, at: now)
+        payment.free = planFree(user, rest, at: instant)
         payment.debt = rest - payment.free.total
         return payment
     }

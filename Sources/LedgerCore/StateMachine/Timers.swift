@@ -1,6 +1,6 @@
 /// What happens because time passes. Timers fire through the same writer as commands, in due order, and give the same
-/// events whether they fire on time or catch up after days: what is charged depends on when something was due, never on
-/// when it was done.
+/// events whether they fire on time or catch up after days: what is charged, and which credit pays it, depends on when
+/// something was due, never on when it was done.
 extension StateMachine {
     /// When the next timer is due; nil when there is none. A stale entry may make it too early, never too late.
     package var nextTimer: Timestamp? { store.timers.first?.due }
@@ -69,7 +69,9 @@ extension StateMachine {
             guard let slot = store.lotIndex[entry.born], !store.lots[Int32(slot)].expired,
                 store.lots[Int32(slot)].expires == entry.due
             else { return false }
-            let lot = store.lots[Int32(slot)]
+            settleUsage(before: entry, of: store.lots[Int32(slot)].user, at: now, into: &batch)
+            // What was used while it was good may have burned it whole.
+            guard let lot = store.lotIndex[entry.born].map({ store.lots[Int32($0)] }) else { return true }
             commit(
                 .lotExpired(LotExpired(lot: lot.id, amount: lot.free)), user: lot.user, linked: lot.id.lsn,
                 effective: (entry.due, entry.due), at: now, into: &batch)
@@ -91,6 +93,33 @@ extension StateMachine {
         return true
     }
 
+    /// A lot may pay for everything that was used while it was good: before its rest expires, what nothing was posted or held
+    /// for is posted up to that instant, as long as the lot has credit. A monitored session is not: nobody knows yet whether
+    /// it still ran.
+    private mutating func settleUsage(
+        before expiry: TimerEntry, of user: UserOrdinal, at now: Timestamp, into batch: inout EventBatch
+    ) {
+        var resource = store.accounts[Int32(user.value)].firstResource
+        while resource >= 0, hasFreeCredit(lot: expiry.born) {
+            if accrued(resource, at: expiry.due) > .zero {
+                postStorage(resource, through: expiry.due, at: now, into: &batch)
+            }
+            resource = store.resources[resource].links.next
+        }
+        var session = store.accounts[Int32(user.value)].firstSession
+        while session >= 0, hasFreeCredit(lot: expiry.born) {
+            let row = store.sessions[session]
+            if row.heartbeat == .zero, cost(of: session, at: expiry.due) > row.pins.total {
+                post(session, through: expiry.due, reprice: false, due: expiry.due, at: now, into: &batch)
+            }
+            session = row.links.next
+        }
+    }
+
+    private func hasFreeCredit(lot id: UInt64) -> Bool {
+        store.lotIndex[id].map { store.lots[Int32($0)].free > .zero } ?? false
+    }
+
     private mutating func fire(session slot: Int32, due: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
         let row = store.sessions[slot]
         // Its entry is used up: whatever is next due must be queued again, even at the same instant.
@@ -98,18 +127,18 @@ extension StateMachine {
         if row.lostAt <= due {
             // Silent for too long: it ended when it was last heard, or with its first lease if it never was.
             close(
-                slot, .lost, through: row.heard ? row.lastHeard : row.started + StateMachine.lease, at: now,
+                slot, .lost, through: row.heard ? row.lastHeard : row.started + StateMachine.lease, due: due, at: now,
                 into: &batch)
         } else if row.ttlEnd <= due {
-            close(slot, .ttl, through: row.ttlEnd, at: now, into: &batch)
+            close(slot, .ttl, through: row.ttlEnd, due: due, at: now, into: &batch)
         } else if row.status == .exhausting, row.deadline <= due {
             if !renew(slot, at: now, into: &batch), store.sessions[slot].deadline <= due {
-                close(slot, .funds, through: row.deadline, at: now, into: &batch)
+                close(slot, .funds, through: row.deadline, due: due, at: now, into: &batch)
             }
         } else if row.heartbeat == .zero, row.lockEnd <= due {
-            post(slot, through: row.lockEnd, reprice: true, at: now, into: &batch)
+            post(slot, through: row.lockEnd, reprice: true, due: due, at: now, into: &batch)
         } else if row.heartbeat == .zero, row.nextDaily <= due {
-            post(slot, through: row.nextDaily, reprice: false, at: now, into: &batch)
+            post(slot, through: row.nextDaily, reprice: false, due: due, at: now, into: &batch)
         } else if row.status == .active, row.leaseUntil <= due {
             renew(slot, at: now, into: &batch)
         } else {
@@ -121,4 +150,9 @@ extension StateMachine {
             renewExhausting(row.user, at: now, into: &batch)
         }
     }
+}
+
+extension Timestamp {
+    /// What is due at an instant is settled with the credit that was good until then: a lot that expires there still pays.
+    var instantBefore: Timestamp { self - TimeSpan(nanoseconds: 1) }
 }

@@ -303,6 +303,64 @@ import Testing
 }
 
 @Suite struct StorageTests {
+    @Test(arguments: [true, false])
+    func `a lot pays for what was used while it was good, on time or late`(punctual: Bool) {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        let end = ledger.now + .hours(60)
+        ledger.command(
+            .creditGrant(
+                CreditGrant(
+                    user: ledger.hash("ann"), amount: Money("5")!, kind: .promo, expires: end, reason: [])))
+        ledger.command(
+            .storageCreate(
+                StorageCreate(user: ledger.hash("ann"), resource: "disk", kind: .filestore, megabytes: 100_000)))
+        ledger.start("s1", "ann", .gpu, ttl: .days(10))  // 0.125 an hour
+        if punctual {
+            ledger.pass(.hours(70), step: .minutes(5))
+        } else {
+            ledger.wait(.hours(70))
+            ledger.restart(downtime: .hours(70))
+        }
+        ledger.stop("s1")
+        ledger.command(.storageDelete(resource: ledger.machine.names.resource("disk")))
+        // 60 hours of storage cost 1.37, of the session 7.50: the grant is used up by them, none of it breaks.
+        #expect(ledger.book("breakage") == 0)
+        let spent = ledger.book("revenue:session_runtime") + ledger.book("revenue:storage_creation")
+        #expect(ledger.account("ann").available == Money("15")! - Money(nanos: spent))
+        #expect(ledger.problems() == [])
+    }
+
+    @Test(arguments: [true, false])
+    func `what a lot did not pay for breaks when it expires, to the nano`(punctual: Bool) {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.command(
+            .creditGrant(
+                CreditGrant(
+                    user: ledger.hash("ann"), amount: Money("5")!, kind: .promo, expires: ledger.now + .hours(60),
+                    reason: [])))
+        ledger.command(
+            .storageCreate(
+                StorageCreate(user: ledger.hash("ann"), resource: "disk", kind: .bucket, megabytes: 744_000)))
+        if punctual {
+            ledger.pass(.hours(80), step: .minutes(1))
+        } else {
+            ledger.wait(.hours(80))
+            ledger.restart(downtime: .hours(80))
+        }
+        // 0.02 an hour for a January of 744 hours: 1.20 until the grant expires, and 0.40 after it.
+        ledger.command(.storageDelete(resource: ledger.machine.names.resource("disk")))
+        #expect(ledger.book("revenue:storage_creation") >= Money("1.6")!.nanos)
+        #expect(ledger.book("breakage") == Money("3.8")!.nanos)
+        #expect(
+            ledger.account("ann").available
+                == Money("11.2")! - Money(nanos: ledger.book("revenue:storage_creation")))
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `a full month of storage costs its list price`() {
         var ledger = TestLedger()
         ledger.now = Timestamp("2026-02-01")!
