@@ -46,6 +46,7 @@ let package = Package(
             dependencies: [
                 "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerProtocol", "RESP",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -54,6 +55,7 @@ let package = Package(
             name: "LedgerClient",
             dependencies: [
                 "RESP",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),

@@ -17,12 +17,13 @@ final class Batch {
     let cancellation: Cancellation
     let count: Int
     private var values: [RESPValue] = []
-    private var continuation: CheckedContinuation<Outcome, Never>?
+    /// Called once, then let go.
+    private var completion: ((Outcome) -> Void)?
 
-    init(count: Int, cancellation: Cancellation, _ continuation: CheckedContinuation<Outcome, Never>) {
+    init(count: Int, cancellation: Cancellation, _ completion: @escaping (Outcome) -> Void) {
         self.cancellation = cancellation
         self.count = count
-        self.continuation = continuation
+        self.completion = completion
         values.reserveCapacity(min(count, 65536))
     }
 
@@ -30,27 +31,25 @@ final class Batch {
     func receive(_ value: RESPValue) -> Bool {
         values.append(value)
         guard values.count == count else { return false }
-        continuation?.resume(returning: .success(values))
-        continuation = nil
+        complete(.success(values))
         return true
     }
 
     func lose(peer: String, reason: String) {
-        continuation?.resume(
-            returning: .failure(
-                .connectionLost(peer: peer, answered: values, unanswered: count - values.count, reason: reason)))
-        continuation = nil
+        complete(
+            .failure(.connectionLost(peer: peer, answered: values, unanswered: count - values.count, reason: reason)))
     }
 
     /// Nobody waits any more; the answers are still counted off.
     func abandon() {
-        continuation?.resume(returning: .failure(.cancelled(unanswered: count - values.count)))
-        continuation = nil
+        complete(.failure(.cancelled(unanswered: count - values.count)))
     }
 
-    func refuse(_ error: ClientError) {
-        continuation?.resume(returning: .failure(error))
-        continuation = nil
+    func refuse(_ error: ClientError) { complete(.failure(error)) }
+
+    private func complete(_ outcome: Outcome) {
+        completion?(outcome)
+        completion = nil
     }
 }
 

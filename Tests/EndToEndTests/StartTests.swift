@@ -113,7 +113,9 @@ extension EndToEnd {
             try await client.must("CREDIT PURCHASE u_ada 100 stripe")
             async let answers = client.send(
                 (0..<2000).map { _ in ["CREDIT", "CHARGE", "u_ada", "0.001", "api"].map { Array($0.utf8) } })
-            try await Task.sleep(nanoseconds: 20_000_000)
+            // In the midst of it, as another client sees.
+            let witness = try await server.connect()
+            while try await witness.must("CREDIT BALANCE u_ada").text("available") == "100.00" {}
             await server.stop()
             let answered: Int
             do {

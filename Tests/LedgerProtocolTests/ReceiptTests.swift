@@ -161,10 +161,10 @@ struct ReceiptTests {
     }
 
     @Test func `a remembered refusal is answered as the error it was`() {
-        let remembered = RememberedRejection(.insufficient(available: Money(usd: "1"), needed: Money(usd: "2")))!
+        let remembered = RecordedRejection(.insufficient(available: Money(usd: "1"), needed: Money(usd: "2")))!
         let text = wire {
             encoder.receipt(
-                Samples.event(.refused(Refused(rejection: remembered))), replayed: true, names: Samples.ada, to: &$0)
+                Samples.event(.refused(Refused(rejection: remembered, admission: nil))), replayed: true, names: Samples.ada, to: &$0)
         }
         #expect(text == "-INSUFFICIENT available 1.00, needed 2.00\r\n")
     }

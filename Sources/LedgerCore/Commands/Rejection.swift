@@ -76,14 +76,6 @@ package enum Rejection: Error, Hashable, Sendable {
         case .busy(let text), .readOnly(let text), .denied(let text), .invalid(let text): text
         }
     }
-
-    /// Whether an idempotency key remembers it (SPEC 9).
-    package var isRemembered: Bool {
-        switch self {
-        case .insufficient, .closed, .exists: true
-        default: false
-        }
-    }
 }
 
 extension LimitName {

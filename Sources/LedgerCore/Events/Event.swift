@@ -440,25 +440,48 @@ package struct LotExpired: Sendable {
     package var amount: Money
 }
 
-/// A refusal worth keeping: under an idempotency key, so that it is answered alike again.
+/// A refusal worth keeping: under an idempotency key, so that it is answered alike again; and an admission that the
+/// ledger turned away, so that a back-test can see what another price or limit would have let in.
 package struct Refused: Sendable {
-    package var rejection: RememberedRejection
+    package var rejection: RecordedRejection
+    /// What was asked for, when it was a session.
+    package var admission: RefusedAdmission?
 }
 
-/// The rejections that a key remembers, as they are journaled.
-package struct RememberedRejection: Hashable, Sendable {
-    package enum Kind: UInt8, Sendable { case insufficient = 0, closed = 1, exists = 2 }
+package struct RefusedAdmission: Hashable, Sendable {
+    package var session: ShortText
+    package var tier: Tier
+    package var timeToLive: TimeSpan
+    package var reserveFull: Bool
+    package init(_ start: SessionStart) {
+        session = start.session
+        tier = start.tier
+        timeToLive = start.timeToLive
+        reserveFull = start.reserveFull
+    }
+}
+
+/// The rejections that are journaled, and how.
+package struct RecordedRejection: Hashable, Sendable {
+    package enum Kind: UInt8, Sendable { case insufficient = 0, closed = 1, exists = 2, debt = 3, limit = 4, frozen = 5 }
     package var kind: Kind
-    package var subject: Rejection.Subject
-    package var available: Money
-    package var needed: Money
+    package var subject: Rejection.Subject = .user
+    package var available: Money = .zero
+    /// What was needed; the debt.
+    package var needed: Money = .zero
+    package var limit: LimitName = .sessions
+    package var limitValue: Int64 = 0
+    package var state: UserState = .active
 
     package init?(_ rejection: Rejection) {
         switch rejection {
         case .insufficient(let available, let needed):
-            (kind, subject, self.available, self.needed) = (.insufficient, .user, available, needed)
-        case .closed(let subject): (kind, self.subject, available, needed) = (.closed, subject, .zero, .zero)
-        case .exists(let subject): (kind, self.subject, available, needed) = (.exists, subject, .zero, .zero)
+            (kind, self.available, self.needed) = (.insufficient, available, needed)
+        case .closed(let subject): (kind, self.subject) = (.closed, subject)
+        case .exists(let subject): (kind, self.subject) = (.exists, subject)
+        case .debt(let debt): (kind, needed) = (.debt, debt)
+        case .limit(let name, let value): (kind, limit, limitValue) = (.limit, name, value)
+        case .frozen(let state): (kind, self.state) = (.frozen, state)
         default: return nil
         }
     }
@@ -468,6 +491,26 @@ package struct RememberedRejection: Hashable, Sendable {
         case .insufficient: .insufficient(available: available, needed: needed)
         case .closed: .closed(subject)
         case .exists: .exists(subject)
+        case .debt: .debt(needed)
+        case .limit: .limit(limit, limitValue)
+        case .frozen: .frozen(state)
+        }
+    }
+
+    /// Whether an idempotency key answers with it again (SPEC 9): what later credit or a changed limit would let in is asked
+    /// anew.
+    package var isRememberedByKey: Bool {
+        switch kind {
+        case .insufficient, .closed, .exists: true
+        case .debt, .limit, .frozen: false
+        }
+    }
+
+    /// Whether it says that an admission was turned away for want of credit or by a limit.
+    package var turnsAway: Bool {
+        switch kind {
+        case .insufficient, .debt, .limit, .frozen: true
+        case .closed, .exists: false
         }
     }
 }

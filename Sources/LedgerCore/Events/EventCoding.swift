@@ -220,7 +220,7 @@ extension EventBody {
         case .lotExpired: .lotExpired(LotExpired(lot: .none, amount: .zero))
         case .lotEffective: .lotEffective(.none)
         case .refused:
-            .refused(Refused(rejection: RememberedRejection(.exists(.user))!))
+            .refused(Refused(rejection: RecordedRejection(.exists(.user))!, admission: nil))
         }
     }
 
@@ -328,6 +328,7 @@ extension EventBody {
             self = .lotEffective(x)
         case .refused(var x):
             try x.rejection.code(with: &c)
+            try c.optional(&x.admission, blank: .blank)
             self = .refused(x)
         }
     }
@@ -481,12 +482,31 @@ extension MeteredUsage: Recordable {
     }
 }
 
-extension RememberedRejection: Recordable {
+extension RecordedRejection: Recordable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.choice(&kind)
-        try c.choice(&subject)
-        try c.money(&available)
-        try c.money(&needed)
+        switch kind {
+        case .insufficient:
+            try c.money(&available)
+            try c.money(&needed)
+        case .closed, .exists: try c.choice(&subject)
+        case .debt: try c.money(&needed)
+        case .limit:
+            try c.choice(&limit)
+            try c.signed(&limitValue)
+        case .frozen: try c.choice(&state)
+        }
+    }
+}
+
+extension RefusedAdmission: Recordable {
+    static let blank = RefusedAdmission(SessionStart(user: .zero, session: ShortText(), tier: .small))
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.text(&session)
+        try c.choice(&tier)
+        try c.span(&timeToLive)
+        try c.bool(&reserveFull)
     }
 }
 

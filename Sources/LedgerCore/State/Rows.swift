@@ -181,6 +181,7 @@ struct Session: Recordable, Listed {
     // Derived.
     var links = Links()
     var timerDue = Timestamp.never
+    var timerKind = TimerKind.session
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&id)

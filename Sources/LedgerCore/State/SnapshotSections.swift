@@ -17,6 +17,7 @@ private struct LedgerRow: Recordable {
     var lastTime = Timestamp.distantPast
     var keyRetention = TimeSpan.zero
     var keyCapacity: UInt64 = 0
+    var refusals = RefusalRate()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.hash(&ledger)
@@ -26,6 +27,8 @@ private struct LedgerRow: Recordable {
         try c.time(&lastTime)
         try c.span(&keyRetention)
         try c.unsigned(&keyCapacity)
+        try c.signed(&refusals.second)
+        try c.unsigned(&refusals.recorded)
     }
 }
 
@@ -81,7 +84,8 @@ extension StateMachine {
             case .ledger:
                 let row = LedgerRow(
                     ledger: ledger, shard: shard, seed: seed, lastLSN: lastLSN, lastTime: lastTime,
-                    keyRetention: store.history.retention, keyCapacity: store.history.capacity)
+                    keyRetention: store.history.retention, keyCapacity: store.history.capacity,
+                    refusals: store.refusals)
                 try frames.row(row, to: &sink)
             case .limits:
                 for type in UserType.allCases {
@@ -151,6 +155,7 @@ extension StateMachine {
             names = Names(seed: seed)
             store.history.retention = row.keyRetention
             store.history.capacity = row.keyCapacity
+            store.refusals = row.refusals
             restoredAccounts = 0
         case .limits:
             var row = LimitSetRow()

@@ -13,6 +13,7 @@ struct Store: ~Copyable {
     var limits = Limits.defaults
     var books = Books()
     var history = CommandHistory()
+    var refusals = RefusalRate()
 
     /// Hash of the user's id → ordinal.
     var userIndex = HashIndex<Hash128>()
@@ -34,7 +35,7 @@ struct Store: ~Copyable {
     /// User ‖ month → nanoseconds of session time that began in that month.
     var sessionTime = HashIndex<UInt64>()
 
-    /// Open sessions of everyone, newest first.
+    /// What becomes due, and when. Derived: no snapshot holds it.
     var timers = TimerQueue()
 
     static func monthKey(_ user: UserOrdinal, _ month: Month) -> UInt64 {

@@ -3,9 +3,12 @@ enum TimerKind: UInt8, Comparable {
     case activation = 0
     case lotEffective = 1
     case accrual = 2
+    /// A session's end, daily posting or tariff lock.
     case session = 3
     case holdExpiry = 4
     case lotExpiry = 5
+    /// The end of a lease or of a grace: what there is then decides, so everything else at that instant goes first.
+    case exhaustion = 6
 
     static func < (a: TimerKind, b: TimerKind) -> Bool { a.rawValue < b.rawValue }
 }

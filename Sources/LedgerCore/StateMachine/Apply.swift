@@ -9,7 +9,8 @@ extension StateMachine {
             seed = e.hashSeed
             names = Names(seed: e.hashSeed)
         case .engineStarted(let e): applyEngineStarted(e)
-        case .clockAccepted, .refused: break
+        case .clockAccepted: break
+        case .refused: if event.key == nil { store.refusals.count(at: event.time) }
         case .ruleLoaded(let e):
             var rule = Rule()
             (rule.name, rule.version, rule.identity, rule.source, rule.loaded) = (
@@ -409,21 +410,22 @@ extension StateMachine {
     static let lease = TimeSpan.minutes(10)
     static let cancelWindow = TimeSpan.minutes(5)
 
-    /// When a session next needs attention.
-    func nextDue(session slot: Int32) -> Timestamp {
+    /// When a session next needs attention, and for what.
+    func nextDue(session slot: Int32) -> (due: Timestamp, kind: TimerKind) {
         let row = store.sessions[slot]
-        var due = min(row.ttlEnd, row.lostAt)
-        due = min(due, row.status == .exhausting ? row.deadline : row.leaseUntil)
+        var boundary = min(row.ttlEnd, row.lostAt)
         // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
-        if row.heartbeat == .zero { due = min(due, min(row.nextDaily, row.lockEnd)) }
-        return due
+        if row.heartbeat == .zero { boundary = min(boundary, min(row.nextDaily, row.lockEnd)) }
+        let exhaustion = row.status == .exhausting ? row.deadline : row.leaseUntil
+        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
     }
 
     mutating func schedule(session slot: Int32) {
-        let due = nextDue(session: slot)
-        guard due != store.sessions[slot].timerDue else { return }
+        let (due, kind) = nextDue(session: slot)
+        guard due != store.sessions[slot].timerDue || kind != store.sessions[slot].timerKind else { return }
         store.sessions[slot].timerDue = due
-        store.timers.push(TimerEntry(due: due, kind: .session, born: store.sessions[slot].id.value))
+        store.sessions[slot].timerKind = kind
+        store.timers.push(TimerEntry(due: due, kind: kind, born: store.sessions[slot].id.value))
     }
 
     mutating func schedule(resource slot: Int32) {

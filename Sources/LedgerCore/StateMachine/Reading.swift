@@ -66,7 +66,7 @@ extension StateMachine {
         }
         var session = row.firstSession
         while session >= 0 {
-            validUntil = min(validUntil, nextDue(session: session))
+            validUntil = min(validUntil, nextDue(session: session).due)
             if row.exhaustingCount > 0 { slope += Int128(store.sessions[session].pricing.tariff.highestRate) }
             session = store.sessions[session].links.next
         }

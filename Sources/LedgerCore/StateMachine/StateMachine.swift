@@ -40,7 +40,7 @@ package struct StateMachine: ~Copyable {
     }
 
     /// Decides a command and applies what was decided. Recorded times are `now`, or one nanosecond after the last event.
-    /// A rejection changes nothing, except that a key remembers some of them.
+    /// A rejection moves no money; some are recorded (see ``Refused``).
     package mutating func decide(
         _ request: Request, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
     ) -> Outcome {
@@ -59,11 +59,30 @@ package struct StateMachine: ~Copyable {
         do throws(Rejection) {
             return try route(request.command, price: price, at: now, into: &batch)
         } catch {
-            if request.key != nil, let remembered = RememberedRejection(error) {
-                commit(.refused(Refused(rejection: remembered)), at: now, into: &batch)
-            }
+            record(error, of: request, at: now, into: &batch)
             return .rejected(error)
         }
+    }
+
+    /// So many admissions that were turned away are recorded a second; more are only counted, by the engine. Else a crowd
+    /// without credit could fill the disk.
+    package static let refusedAdmissionsPerSecond: UInt64 = 16
+
+    private mutating func record(
+        _ rejection: Rejection, of request: Request, at now: Timestamp, into batch: inout EventBatch
+    ) {
+        guard let recorded = RecordedRejection(rejection) else { return }
+        var refused = Refused(rejection: recorded, admission: nil)
+        var user = UserOrdinal.none
+        if case .sessionStart(let start) = request.command, let ordinal = store.userIndex[start.user] {
+            refused.admission = RefusedAdmission(start)
+            user = UserOrdinal(UInt32(ordinal))
+        }
+        if request.key == nil || !recorded.isRememberedByKey {
+            guard refused.admission != nil, recorded.turnsAway, store.refusals.hasRoom(at: now) else { return }
+            asking.key = nil
+        }
+        commit(.refused(refused), user: user, at: now, into: &batch)
     }
 
     /// Why this passport decides nothing any more, or nil. Whoever let the command in looked at published state: a

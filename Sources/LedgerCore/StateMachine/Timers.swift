@@ -41,7 +41,10 @@ extension StateMachine {
             } ?? false
         case .holdExpiry: store.holdIndex[entry.born] != nil
         case .accrual: store.resourceByID[entry.born].map { store.resources[Int32($0)].timerDue == entry.due } ?? false
-        case .session: store.sessionIndex[entry.born].map { store.sessions[Int32($0)].timerDue == entry.due } ?? false
+        case .session, .exhaustion:
+            store.sessionIndex[entry.born].map {
+                store.sessions[Int32($0)].timerDue == entry.due && store.sessions[Int32($0)].timerKind == entry.kind
+            } ?? false
         }
     }
 
@@ -84,9 +87,9 @@ extension StateMachine {
                 store.resources[slot].timerDue == entry.due
             else { return false }
             postStorage(slot, through: entry.due, at: now, into: &batch)
-        case .session:
+        case .session, .exhaustion:
             guard let slot = store.sessionIndex[entry.born].map({ Int32($0) }),
-                store.sessions[slot].timerDue == entry.due
+                store.sessions[slot].timerDue == entry.due, store.sessions[slot].timerKind == entry.kind
             else { return false }
             fire(session: slot, due: entry.due, at: now, into: &batch)
         }
@@ -131,14 +134,14 @@ extension StateMachine {
                 into: &batch)
         } else if row.ttlEnd <= due {
             close(slot, .ttl, through: row.ttlEnd, due: due, at: now, into: &batch)
-        } else if row.status == .exhausting, row.deadline <= due {
-            if !renew(slot, at: now, into: &batch), store.sessions[slot].deadline <= due {
-                close(slot, .funds, through: row.deadline, due: due, at: now, into: &batch)
-            }
         } else if row.heartbeat == .zero, row.lockEnd <= due {
             post(slot, through: row.lockEnd, reprice: true, due: due, at: now, into: &batch)
         } else if row.heartbeat == .zero, row.nextDaily <= due {
             post(slot, through: row.nextDaily, reprice: false, due: due, at: now, into: &batch)
+        } else if row.status == .exhausting, row.deadline <= due {
+            if !renew(slot, at: now, into: &batch), store.sessions[slot].deadline <= due {
+                close(slot, .funds, through: row.deadline, due: due, at: now, into: &batch)
+            }
         } else if row.status == .active, row.leaseUntil <= due {
             renew(slot, at: now, into: &batch)
         } else {

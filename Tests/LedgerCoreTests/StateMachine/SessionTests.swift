@@ -72,6 +72,43 @@ import Testing
         #expect(ledger.problems() == [])
     }
 
+    @Test func `an admission that is turned away is recorded with what was asked, and moves nothing`() throws {
+        var ledger = TestLedger()
+        ledger.user("ann", .free)
+        ledger.user("bob")
+        let before = ledger.account("bob")
+        #expect(ledger.start("s1", "ann", .gpu).rejection?.code == "LIMIT")
+        #expect(ledger.start("s2", "bob", .gpu, ttl: .hours(3), full: true).rejection?.code == "INSUFFICIENT")
+        // What says nothing about price or limits, or about admission, is not.
+        #expect(ledger.start("s1", "nobody").rejection?.code == "NOTFOUND")
+        #expect(ledger.charge("bob", "1").rejection?.code == "INSUFFICIENT")
+        let refused = try ledger.journal.suffix(2).map { bytes in
+            try bytes.withUnsafeBytes { try Event(decoding: $0) }
+        }
+        guard case .refused(let limit) = refused[0].body, case .refused(let funds) = refused[1].body else {
+            Issue.record("two refusals are the last events")
+            return
+        }
+        #expect(limit.rejection.rejection == .limit(.tiers, 3))
+        #expect(funds.rejection.rejection == .insufficient(available: .zero, needed: Money("0.375")!))
+        #expect(funds.admission?.tier == .gpu && funds.admission?.timeToLive == .hours(3))
+        #expect(funds.admission?.session == "s2" && funds.admission?.reserveFull == true)
+        #expect(refused[1].after == before)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `a crowd without credit records so much a second, and no more`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        let before = ledger.journal.count
+        for n in 0..<100 { ledger.start(ShortText("s\(n)")!, "ann", .gpu) }
+        #expect(ledger.journal.count - before == Int(StateMachine.refusedAdmissionsPerSecond))
+        ledger.wait(.seconds(1))
+        for n in 0..<100 { ledger.start(ShortText("s\(n)")!, "ann", .gpu) }
+        #expect(ledger.journal.count - before == 2 * Int(StateMachine.refusedAdmissionsPerSecond))
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `limits, tiers and states refuse new work`() {
         var ledger = TestLedger()
         ledger.user("ann", .free)
@@ -303,6 +340,26 @@ import Testing
 }
 
 @Suite struct StorageTests {
+    @Test func `at one instant a hold's end comes before the end of a lease that needs its credit`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .gpu)  // 0.125 an hour
+        let lease = ledger.session("s1")!.leaseUntil
+        let rest = ledger.account("ann").available
+        let placed = ledger.command(
+            .holdPlace(
+                HoldPlace(
+                    user: ledger.hash("ann"), amount: rest,
+                    timeToLive: lease - max(ledger.now, ledger.machine.lastTime), source: "render")))
+        guard case .holdPlaced(let hold) = placed.event!.body else { return }
+        #expect(hold.expires == lease)
+        ledger.pass(.minutes(11))
+        #expect(ledger.session("s1")?.status == .active)
+        #expect(ledger.session("s1")!.leaseUntil > lease)
+        #expect(ledger.problems() == [])
+    }
+
     @Test(arguments: [true, false])
     func `a lot pays for what was used while it was good, on time or late`(punctual: Bool) {
         var ledger = TestLedger()
