@@ -69,25 +69,27 @@ struct FirstStart: ~Copyable {
         _ state: inout StateMachine
     ) throws(EngineError) {
         let ordinal = UserOrdinal(UInt32(state.userCount))
+        var passport = Self.adminPassport(state.names, secret, proof)
         let email: SealedText
         do throws(StorageError) {
             try keys.ensureKey(ordinal, isNewUser: true)
             email = try keys.seal(Array(Self.adminEmail.utf8), ordinal)
+            passport.name = try keys.seal(passport.name, ordinal)
         } catch {
             throw EngineError(error)
         }
         try decide(
             .userCreate(UserCreate(id: Self.adminUser, emailHash: emailHash, email: email, name: [], type: .admin)),
             &state)
-        try decide(.passportCreate(Self.adminPassport(state.names, secret, proof)), &state)
+        try decide(.passportCreate(passport), &state)
     }
 
     static let adminEmail = "admin@localhost"
 
-    /// A passport that may do everything, for the user `admin`.
+    /// A passport that may do everything, for the user `admin`. Its name is in the clear, to be sealed.
     static func adminPassport(_ names: Names, _ secret: PassportSecret, _ proof: PassportProof) -> PassportCreate {
         PassportCreate(
-            user: names.user(adminUser), id: secret.id, digest: proof.digest, lastFour: secret.lastFour, name: "admin",
-            permissions: .all, scope: .all)
+            user: names.user(adminUser), id: secret.id, digest: proof.digest, lastFour: secret.lastFour,
+            name: Array("admin".utf8), permissions: .all, scope: .all)
     }
 }

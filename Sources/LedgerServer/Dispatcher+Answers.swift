@@ -47,6 +47,7 @@ extension Dispatcher {
     ) {
         var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
         if ReceiptNames.needsEmail(event) { names.email = email(of: event.user) }
+        if case .passportCreated(let it) = event.body { names.passport = engine.clearText(it.name, of: event.user) }
         client.answer(slot) { encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &$0) }
     }
 

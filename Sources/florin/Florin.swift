@@ -74,4 +74,13 @@ func writeText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
     }
 }
 
+/// Writes a file that only its owner can read, and syncs it.
+func writeFile(_ path: String, _ text: String) throws(Failure) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+    writeText(text, to: descriptor)
+    fsync(descriptor)
+    close(descriptor)
+}
+
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

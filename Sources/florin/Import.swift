@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Glibc
-internal import LedgerEngine
 internal import LedgerImport
 internal import Synchronization
 
@@ -40,12 +39,7 @@ struct Import: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let opened: OpenPort =
-                if let address = place.connect {
-                    try await .remote(address)
-                } else {
-                    try await .embedded(.directory(place.data!))
-                }
+            let opened = try await place.open()
             let result = await bill(opened)
             await opened.close()
             let report = try result.get()

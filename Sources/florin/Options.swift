@@ -69,11 +69,21 @@ struct Place: ParsableArguments {
     @Option(help: ArgumentHelp("A running server.", valueName: "host:port"))
     var connect: Address?
 
-    @Option(help: ArgumentHelp("A data directory that no server has open.", valueName: "dir"))
+    @Option(help: ArgumentHelp("A data directory that no server has open; made if there is none.", valueName: "dir"))
     var data: String?
+
+    @Option(help: ArgumentHelp("With --data: the pepper's file, if it is not in the directory.", valueName: "file"))
+    var pepper: String?
 
     func validate() throws {
         guard connect == nil || data == nil else { throw ValidationError("--connect and --data exclude each other") }
+        guard pepper == nil || data != nil else { throw ValidationError("--pepper goes with --data") }
+    }
+
+    /// Opens what was named; a ledger in memory where nothing was.
+    func open() async throws(Failure) -> OpenPort {
+        if let connect { return try await .remote(connect) }
+        return try await .embedded(data, pepper: pepper)
     }
 }
 
@@ -97,17 +107,21 @@ struct OpenPort {
     }
 
     /// Opens a data directory in this process, or a ledger in memory.
-    static func embedded(_ place: EngineConfiguration.Place) async throws(Failure) -> OpenPort {
+    static func embedded(_ data: String?, pepper: String?) async throws(Failure) -> OpenPort {
         let logger = LogLines.logger(.error)
-        var configuration = EngineConfiguration(place)
+        var configuration = EngineConfiguration(data.map { .directory($0) } ?? .memory)
         configuration.version = Florin.version
-        let engine: Engine
+        configuration.pepperFile = pepper
+        configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
+        let opened: Engine.Opened
         do throws(EngineError) {
-            engine = try Engine.open(configuration, logger: logger).engine
+            opened = try Engine.open(configuration, logger: logger)
         } catch {
             throw Failure(error)
         }
+        let engine = opened.engine
         do {
+            if let data, let secret = opened.adminSecret { try AdminPassport.present(secret, of: data) }
             let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
             return OpenPort(
                 port: port,

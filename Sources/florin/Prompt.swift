@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Glibc
-internal import LedgerEngine
 internal import LedgerREPL
 internal import RESP
 
@@ -25,18 +24,8 @@ struct Prompt: AsyncParsableCommand {
     var tables = false
 
     func run() async throws {
-        let opened: OpenPort
-        let title: String
-        if let address = place.connect {
-            opened = try await .remote(address)
-            title = address.text
-        } else if let data = place.data {
-            opened = try await .embedded(.directory(data))
-            title = data
-        } else {
-            opened = try await .embedded(.memory)
-            title = "memory"
-        }
+        let opened = try await place.open()
+        let title = place.connect?.text ?? place.data ?? "memory"
         var options = REPL.Options(
             title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
         if tables { options.layout = .tables(width: nil) }

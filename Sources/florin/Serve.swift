@@ -78,7 +78,7 @@ struct Serve: AsyncParsableCommand {
         for notice in opened.notices { logger.notice("\(notice)") }
         var server: Server
         do {
-            if let secret = opened.adminSecret { try present(secret) }
+            if let secret = opened.adminSecret { try AdminPassport.present(secret, of: data) }
             server = try await Server(
                 engine: opened.engine, configuration: serverConfiguration, version: Florin.version, logger: logger)
         } catch {
@@ -88,7 +88,7 @@ struct Serve: AsyncParsableCommand {
         let (host, port) = (server.host, server.port)
         server.onServing = { [portFile, data] in
             logger.notice("serving", metadata: ["host": "\(host)", "port": "\(port)", "data": "\(data)"])
-            if let portFile { try? Self.write(portFile, "\(port)\n") }
+            if let portFile { try? writeFile(portFile, "\(port)\n") }
         }
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -122,25 +122,6 @@ struct Serve: AsyncParsableCommand {
         configuration.maxClients = maxClients
         if let eventLoops { configuration.eventLoops = eventLoops }
         return configuration
-    }
-
-    /// Shows the first passport once, or leaves it where only the owner of the directory finds it.
-    private func present(_ secret: PassportSecret) throws(Failure) {
-        // Whoever set it knows it.
-        if environment("FLORIN_ADMIN_PASSPORT") != nil { return }
-        if isatty(STDOUT_FILENO) == 1 {
-            writeLine("The admin passport of this new ledger, shown this once:\n\n    \(secret.text)\n")
-        } else {
-            try Self.write("\(data)/admin-passport", secret.text + "\n")
-        }
-    }
-
-    private static func write(_ path: String, _ text: String) throws(Failure) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        writeText(text, to: descriptor)
-        fsync(descriptor)
-        close(descriptor)
     }
 
     /// A connection is a descriptor; the soft limit is often 1,024.

@@ -17,7 +17,7 @@ import Testing
             .passportCreate(
                 PassportCreate(
                     user: t.hash(user), id: secret.id, digest: t.engine.reads.proof(of: secret).digest,
-                    lastFour: secret.lastFour, name: "key", permissions: permissions, scope: .own, expires: expires,
+                    lastFour: secret.lastFour, name: Array("key".utf8), permissions: permissions, scope: .own, expires: expires,
                     rate: rate)))
         return secret
     }
@@ -125,7 +125,7 @@ import Testing
         let proof = t.engine.reads.proof(of: secret)
         let create = Command.passportCreate(
             PassportCreate(
-                user: t.hash("ada"), id: secret.id, digest: proof.digest, lastFour: 0, name: "key",
+                user: t.hash("ada"), id: secret.id, digest: proof.digest, lastFour: 0, name: Array("key".utf8),
                 permissions: [.read, .write],
                 scope: .own))
         let start = SessionStart(user: .zero, session: "s-1", tier: .medium)

@@ -4,7 +4,8 @@
 /// One event of each kind that a receipt is made of. All happen at 2026-11-23T09:30:00.25Z as LSN 300 (`…_4q`).
 enum Samples {
     static let time = Timestamp("2026-11-23T09:30:00.25Z")!
-    static let ada = ReceiptNames(user: "ada", email: Array("ada@example.com".utf8))
+    static let ada = ReceiptNames(
+        user: "ada", email: Array("ada@example.com".utf8), passport: Array("laptop".utf8))
 
     static func event(_ body: EventBody, available: String = "7.5", debt: String = "0") -> Event {
         var after = AccountImage()
@@ -66,7 +67,7 @@ enum Samples {
     static let passport = event(
         .passportCreated(
             PassportCreated(
-                id: PassportID(value: 62), digest: .zero, lastFour: 0x3161_3242, name: "laptop",
+                id: PassportID(value: 62), digest: .zero, lastFour: 0x3161_3242, name: [1, 2, 3],
                 permissions: [.read, .write],
                 scope: .own, expires: .never, rate: 0, replaces: PassportID(value: 0), replacedExpires: .never)))
 

@@ -53,7 +53,7 @@ struct TableReplyTests {
     @Test func `rows have the fields that the table promises`() throws {
         let passport = PassportRow(
             ordinal: PassportOrdinal(1), id: PassportID(value: 62), user: UserOrdinal(5), userID: "ada", digest: .zero,
-            lastFour: 0x3161_3242, name: "laptop", permissions: .all, scope: .all, created: Samples.time,
+            lastFour: 0x3161_3242, name: Array("laptop".utf8), permissions: .all, scope: .all, created: Samples.time,
             expires: .never,
             revoked: true, rate: 9)
         let hold = HoldRow(

@@ -96,14 +96,14 @@ package struct PassportCreate: Sendable {
     /// HMAC-SHA-256 of the whole secret under the server's pepper.
     package var digest: Digest256
     package var lastFour: UInt32
-    package var name: ShortText
+    package var name: SealedText
     package var permissions: Permissions
     package var scope: Scope
     package var expires: Timestamp
     /// Requests per hour, 0 for no limit of its own.
     package var rate: UInt32
     package init(
-        user: Hash128, id: PassportID, digest: Digest256, lastFour: UInt32, name: ShortText, permissions: Permissions,
+        user: Hash128, id: PassportID, digest: Digest256, lastFour: UInt32, name: SealedText, permissions: Permissions,
         scope: Scope, expires: Timestamp = .never, rate: UInt32 = 0
     ) {
         self.user = user

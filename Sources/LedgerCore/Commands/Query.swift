@@ -75,7 +75,7 @@ package struct PassportRow: Sendable {
     package var userID: ShortText
     package var digest: Digest256
     package var lastFour: UInt32
-    package var name: ShortText
+    package var name: SealedText
     package var permissions: Permissions
     package var scope: Scope
     package var created: Timestamp

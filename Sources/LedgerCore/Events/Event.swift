@@ -205,7 +205,7 @@ package struct PassportCreated: Sendable {
     package var id: PassportID
     package var digest: Digest256
     package var lastFour: UInt32
-    package var name: ShortText
+    package var name: SealedText
     package var permissions: Permissions
     package var scope: Scope
     package var expires: Timestamp
@@ -463,7 +463,9 @@ package struct RefusedAdmission: Hashable, Sendable {
 
 /// The rejections that are journaled, and how.
 package struct RecordedRejection: Hashable, Sendable {
-    package enum Kind: UInt8, Sendable { case insufficient = 0, closed = 1, exists = 2, debt = 3, limit = 4, frozen = 5 }
+    package enum Kind: UInt8, Sendable {
+        case insufficient = 0, closed = 1, exists = 2, debt = 3, limit = 4, frozen = 5
+    }
     package var kind: Kind
     package var subject: Rejection.Subject = .user
     package var available: Money = .zero

@@ -142,7 +142,7 @@ extension EventBody {
         case .passportCreated:
             .passportCreated(
                 PassportCreated(
-                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: ShortText(), permissions: [],
+                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: [], permissions: [],
                     scope: .own,
                     expires: .never, rate: 0, replaces: PassportID(value: 0), replacedExpires: .never))
         case .passportRevoked: .passportRevoked(PassportID(value: 0))
@@ -596,7 +596,7 @@ extension PassportCreated: Recordable {
         try c.unsigned(&id.value)
         try c.digest(&digest)
         try c.small(&lastFour)
-        try c.text(&name)
+        try c.bytes(&name)
         try c.small(&permissions.rawValue)
         try c.choice(&scope)
         try c.time(&expires)

@@ -55,7 +55,7 @@ struct Passport: Recordable, Listed {
     var user = UserOrdinal.none
     var digest = Digest256.zero
     var lastFour: UInt32 = 0
-    var name = ShortText()
+    var name: SealedText = []
     var permissions: Permissions = []
     var scope = Scope.own
     var created = Timestamp.distantPast
@@ -69,7 +69,7 @@ struct Passport: Recordable, Listed {
         try c.user(&user)
         try c.digest(&digest)
         try c.small(&lastFour)
-        try c.text(&name)
+        try c.bytes(&name)
         try c.small(&permissions.rawValue)
         try c.choice(&scope)
         try c.time(&created)

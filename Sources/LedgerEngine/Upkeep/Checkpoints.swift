@@ -130,8 +130,18 @@ final class Checkpoints: @unchecked Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
+        // A server ignores or blocks the signals that it waits for; its child must end by them.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var pid = pid_t()
-        let code = posix_spawn(&pid, arguments[0], nil, nil, words, environ)
+        let code = posix_spawn(&pid, arguments[0], nil, &attributes, words, environ)
         guard code == 0 else {
             throw EngineError(.checkpoint, "\(arguments[0]) cannot be started: \(String(cString: strerror(code)))")
         }

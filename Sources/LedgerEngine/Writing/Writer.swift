@@ -461,6 +461,9 @@ actor Writer {
             guard case .name(let name) = set.change else { return }
             set.change = .name(try seal(name, state.lookUp(user: set.user)))
             command = .userSet(set)
+        case .passportCreate(var create):
+            create.name = try seal(create.name, state.lookUp(user: create.user))
+            command = .passportCreate(create)
         case .creditGrant(var grant):
             grant.reason = try seal(grant.reason, state.lookUp(user: grant.user))
             command = .creditGrant(grant)

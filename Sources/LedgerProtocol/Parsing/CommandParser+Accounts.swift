@@ -48,7 +48,7 @@ extension CommandParser {
         case .passportCreate:
             let user = names.hash(.user, try a.name(0))
             let draft = PassportDraft(
-                user: user, name: try a.keptName(1), permissions: try a.permissions(2),
+                user: user, name: Array(try a.keptName(1).string.utf8), permissions: try a.permissions(2),
                 scope: try a.given("SCOPE").map { field throws(CommandError) in try a.choice(field, \.text) } ?? .own,
                 expires: try a.time("EXPIRES") ?? .never,
                 rate: try a.given("RATE").map { field throws(CommandError) in

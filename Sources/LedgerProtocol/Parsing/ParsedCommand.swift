@@ -86,7 +86,8 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible {
 
 package struct PassportDraft: Hashable, Sendable {
     package var user: Hash128
-    package var name: ShortText
+    /// In the clear; the writer seals it.
+    package var name: [UInt8]
     package var permissions: Permissions
     package var scope: Scope
     package var expires: Timestamp

@@ -21,7 +21,9 @@ package enum InfoReply {
             [
                 ("florin_version", info.version), ("ledger_id", info.ledger), ("last_lsn", "\(info.lastLSN.value)"),
                 ("durable_lsn", "\(info.durableLSN.value)"), ("books_sum", "\(info.booksSum)"),
-                ("read_only", info.readOnly ?? "no"), ("largest_overdraft", "\(info.overdraft)"),
+                ("read_only", info.readOnly ?? "no"), ("time", text(info.now)),
+                ("clock_deviation_seconds", decimal(Double(info.clock.deviation.nanoseconds) / 1e9)),
+                ("clock_warning", info.clock.warning ?? "none"), ("largest_overdraft", "\(info.overdraft)"),
             ] + info.counts.map { ($0.name, "\($0.count)") }
         let persistence: Fields = [
             ("loading", "0"), ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),

@@ -45,7 +45,7 @@ extension ReplyEncoder {
             writer.map(3)
             writer.pair("user_type", type.text)
             writer.pair("kind", kind.text)
-            writer.pair("gigabytes", gigabytes: megabytes)
+            writer.pair("gigabytes", integer: megabytes / 1000)  // what the rule is given: whole ones
         case .spacePurchase(let type, let space, let listPrice, let gigabytes):
             writer.map(4)
             writer.pair("user_type", type.text)

@@ -296,7 +296,7 @@ extension ReplyEncoder {
             start.open(secret == nil ? 10 : 11, id: it.id, &writer)
             writer.pair("passport", it.id)
             writer.pair("user", start.user)
-            writer.pair("name", it.name)
+            writer.pair("name", names.passport)
             writer.pair("permissions", it.permissions)
             writer.pair("scope", it.scope.text)
             writer.pair("expires", it.expires)

@@ -6,10 +6,13 @@ package struct ReceiptNames: Hashable, Sendable {
     package var user: ShortText
     /// The user's e-mail in the clear; nil when its key is gone. Read only where ``needsEmail(_:)``.
     package var email: [UInt8]?
+    /// The name of the event's passport in the clear; nil when the user's key is gone.
+    package var passport: [UInt8]?
 
-    package init(user: ShortText, email: [UInt8]? = nil) {
+    package init(user: ShortText, email: [UInt8]? = nil, passport: [UInt8]? = nil) {
         self.user = user
         self.email = email
+        self.passport = passport
     }
 
     /// Whether an event's receipt shows an e-mail address; decrypt none otherwise.

@@ -9,8 +9,8 @@ extension ReplyEncoder {
         case .rejected(let it): rejection(it, to: &writer)
         case .user(let row): user(row, open, &writer)
         case .users(let rows, let next): page(rows, next, &writer) { user($0, open, &$1) }
-        case .passport(let row): passport(row, &writer)
-        case .passports(let rows, let next): page(rows, next, &writer) { passport($0, &$1) }
+        case .passport(let row): passport(row, open, &writer)
+        case .passports(let rows, let next): page(rows, next, &writer) { passport($0, open, &$1) }
         case .lots(let rows, let next): page(rows, next, &writer) { lot($0, &$1) }
         case .hold(let row): hold(row, &writer)
         case .holds(let rows, let next): page(rows, next, &writer) { hold($0, &$1) }
@@ -88,11 +88,11 @@ extension ReplyEncoder {
         writer.pair("sessions", integer: Int64(row.sessions))
     }
 
-    private func passport(_ row: PassportRow, _ writer: inout RESPWriter) {
+    private func passport(_ row: PassportRow, _ open: Opener, _ writer: inout RESPWriter) {
         writer.map(11)
         writer.pair("passport", row.id)
         writer.pair("user", row.userID)
-        writer.pair("name", row.name)
+        writer.pair("name", open(row.name, row.user))
         writer.pair("permissions", row.permissions)
         writer.pair("scope", row.scope.text)
         writer.pair("created", row.created)

@@ -42,7 +42,7 @@ import Testing
         ledger.command(
             .passportCreate(
                 PassportCreate(
-                    user: ledger.hash("ann"), id: PassportID(value: id), digest: .zero, lastFour: 0, name: "p",
+                    user: ledger.hash("ann"), id: PassportID(value: id), digest: .zero, lastFour: 0, name: [],
                     permissions: .all, scope: .all, expires: expires)), actor: actor)
     }
 

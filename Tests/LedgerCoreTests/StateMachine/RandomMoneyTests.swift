@@ -254,7 +254,7 @@ private struct Wishes {
             passports += 1
             command = .passportCreate(
                 PassportCreate(
-                    user: user, id: PassportID(value: passports), digest: .zero, lastFour: 0, name: "p",
+                    user: user, id: PassportID(value: passports), digest: .zero, lastFour: 0, name: [],
                     permissions: .read,
                     scope: .own, expires: ledger.now + .hours(number(1...100))))
         }
