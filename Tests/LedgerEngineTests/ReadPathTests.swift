@@ -17,7 +17,8 @@ import Testing
             .passportCreate(
                 PassportCreate(
                     user: t.hash(user), id: secret.id, digest: t.engine.reads.proof(of: secret).digest,
-                    lastFour: secret.lastFour, name: Array("key".utf8), permissions: permissions, scope: .own, expires: expires,
+                    lastFour: secret.lastFour, name: Array("key".utf8), permissions: permissions, scope: .own,
+                    expires: expires,
                     rate: rate)))
         return secret
     }

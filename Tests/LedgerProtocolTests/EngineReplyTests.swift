@@ -46,7 +46,7 @@ struct EngineReplyTests {
     }
 
     @Test func `a quote says whether credit is enough`() {
-        let quote = SessionQuote(pricing: Samples.pricing, duration: .minutes(90))
+        let quote = SessionQuote(pricing: Samples.pricing, duration: .minutes(90))!
         for (available, enough) in [("0.0375", Int64(1)), ("0.037499999", 0)] {
             var account = account
             account.available = Money(usd: available)

@@ -164,7 +164,8 @@ struct ReceiptTests {
         let remembered = RecordedRejection(.insufficient(available: Money(usd: "1"), needed: Money(usd: "2")))!
         let text = wire {
             encoder.receipt(
-                Samples.event(.refused(Refused(rejection: remembered, admission: nil))), replayed: true, names: Samples.ada, to: &$0)
+                Samples.event(.refused(Refused(rejection: remembered, admission: nil))), replayed: true,
+                names: Samples.ada, to: &$0)
         }
         #expect(text == "-INSUFFICIENT available 1.00, needed 2.00\r\n")
     }

@@ -90,6 +90,8 @@ package struct LotRow: Sendable {
     package var origin: LotOrigin
     package var remaining: Money
     package var pinned: Money
+    /// Its place in the order in which the user's lots burn, from 1.
+    package var order: Int
 }
 
 package struct HoldRow: Sendable {
@@ -201,12 +203,18 @@ package struct AccountView: Hashable, Sendable {
     package var debt: Money
     package var available: Money
     package var asOf: Timestamp
+    /// What `available` loses in an hour at most, until `validUntil`.
     package var slope: Int64
     package var validUntil: Timestamp
+    /// What of `available` no expiry takes away, and what that loses in an hour at most: so much is there even when the
+    /// timers wait.
+    package var lasting: Money
+    package var lastingSlope: Int64
 
     package init(
         user: UserOrdinal, type: UserType, state: UserState, paid: Money, promo: Money, held: Money, debt: Money,
-        available: Money, asOf: Timestamp, slope: Int64, validUntil: Timestamp
+        available: Money, asOf: Timestamp, slope: Int64, validUntil: Timestamp, lasting: Money? = nil,
+        lastingSlope: Int64? = nil
     ) {
         self.user = user
         self.type = type
@@ -219,13 +227,17 @@ package struct AccountView: Hashable, Sendable {
         self.asOf = asOf
         self.slope = slope
         self.validUntil = validUntil
+        self.lasting = lasting ?? available
+        self.lastingSlope = lastingSlope ?? slope
     }
 
     /// A bound from below that never waits for anybody: what VERIFY answers.
     package func lowerBound(at now: Timestamp) -> Money {
-        guard slope > 0, now > asOf else { return available }
+        let isValid = now < validUntil
+        let (amount, slope) = isValid ? (available, slope) : (min(lasting, available), lastingSlope)
+        guard slope > 0, now > asOf else { return amount }
         let hour = Int128(TimeSpan.hours(1).nanoseconds)
         let used = Int128(slope) * Int128((now - asOf).nanoseconds)
-        return Money(nanos: Int64(clamping: Int128(available.nanos) - (used + hour - 1) / hour))
+        return Money(nanos: Int64(clamping: Int128(amount.nanos) - (used + hour - 1) / hour))
     }
 }

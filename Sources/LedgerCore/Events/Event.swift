@@ -68,6 +68,7 @@ package enum EventBody: Sendable {
     case leaseRenewed(LeaseRenewed)
     case sessionExhausting(SessionExhausting)
     case sessionPosted(SessionPosted)
+    case sessionRepriced(SessionRepriced)
     case sessionClosed(SessionClosed)
     case sessionRecorded(SessionRecorded)
     case storageCreated(StorageCreated)
@@ -79,6 +80,7 @@ package enum EventBody: Sendable {
     case lotExpired(LotExpired)
     case lotEffective(LotID)
     case refused(Refused)
+    case answered(Answered)
 }
 
 /// How an amount was met: from what a hold had pinned, from free lots in burn order, and what was missing became debt.
@@ -340,6 +342,14 @@ package struct SessionPosted: Sendable {
     package var repriced: Pricing?
 }
 
+/// The price of a monitored session from an instant on, where its tariff's lock ended. No money moves: what it used is
+/// posted when it is heard.
+package struct SessionRepriced: Sendable {
+    package var session: SessionID
+    package var at: Timestamp
+    package var pricing: Pricing
+}
+
 /// An exact running charge: `amount` = round(numerator ÷ denominator) − what was posted before.
 package struct MeteredUsage: Hashable, Sendable {
     package var amount: Money
@@ -446,6 +456,14 @@ package struct Refused: Sendable {
     package var rejection: RecordedRejection
     /// What was asked for, when it was a session.
     package var admission: RefusedAdmission?
+}
+
+/// A command under a new key that an earlier event had answered already (a second STOP, a session recorded before): the key
+/// remembers that answer.
+package struct Answered: Sendable {
+    package var event: LSN
+    /// What a RECORD asked: the earlier event answers the same arguments, others are refused with `EXISTS`.
+    package var recorded: Hash128?
 }
 
 package struct RefusedAdmission: Hashable, Sendable {

@@ -12,10 +12,10 @@ package enum EventKind: UInt8, CaseIterable, Sendable {
     case lotExpired = 35, lotEffective = 36
     case holdPlaced = 40, holdCaptured = 41, holdReleased = 42
     case sessionStarted = 50, sessionHeard = 51, leaseRenewed = 52, sessionExhausting = 53, sessionPosted = 54
-    case sessionClosed = 55, sessionRecorded = 56
+    case sessionClosed = 55, sessionRecorded = 56, sessionRepriced = 57
     case storageCreated = 60, storageResized = 61, storagePosted = 62, storageDeleted = 63
     case spaceAdded = 70, spacePurchased = 71
-    case refused = 80
+    case refused = 80, answered = 81
 }
 
 extension Event: Recordable {
@@ -105,6 +105,7 @@ extension EventBody {
         case .leaseRenewed: .leaseRenewed
         case .sessionExhausting: .sessionExhausting
         case .sessionPosted: .sessionPosted
+        case .sessionRepriced: .sessionRepriced
         case .sessionClosed: .sessionClosed
         case .sessionRecorded: .sessionRecorded
         case .storageCreated: .storageCreated
@@ -116,6 +117,7 @@ extension EventBody {
         case .lotExpired: .lotExpired
         case .lotEffective: .lotEffective
         case .refused: .refused
+        case .answered: .answered
         }
     }
 
@@ -188,6 +190,8 @@ extension EventBody {
                 SessionPosted(
                     session: .none, external: ShortText(), tier: .small, usage: .blank, payment: Payment(),
                     repriced: nil))
+        case .sessionRepriced:
+            .sessionRepriced(SessionRepriced(session: .none, at: .distantPast, pricing: .blank))
         case .sessionClosed:
             .sessionClosed(
                 SessionClosed(
@@ -221,6 +225,7 @@ extension EventBody {
         case .lotEffective: .lotEffective(.none)
         case .refused:
             .refused(Refused(rejection: RecordedRejection(.exists(.user))!, admission: nil))
+        case .answered: .answered(Answered(event: .none, recorded: nil))
         }
     }
 
@@ -296,6 +301,9 @@ extension EventBody {
         case .sessionPosted(var x):
             try x.code(with: &c)
             self = .sessionPosted(x)
+        case .sessionRepriced(var x):
+            try x.code(with: &c)
+            self = .sessionRepriced(x)
         case .sessionClosed(var x):
             try x.code(with: &c)
             self = .sessionClosed(x)
@@ -330,6 +338,9 @@ extension EventBody {
             try x.rejection.code(with: &c)
             try c.optional(&x.admission, blank: .blank)
             self = .refused(x)
+        case .answered(var x):
+            try x.code(with: &c)
+            self = .answered(x)
         }
     }
 }
@@ -496,6 +507,18 @@ extension RecordedRejection: Recordable {
             try c.signed(&limitValue)
         case .frozen: try c.choice(&state)
         }
+    }
+}
+
+extension Answered: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.lsn(&event)
+        var present = recorded != nil
+        try c.bool(&present)
+        guard present else { return }
+        var arguments = recorded ?? .zero
+        try c.hash(&arguments)
+        recorded = arguments
     }
 }
 
@@ -745,6 +768,14 @@ extension SessionPosted: Recordable {
         try usage.code(with: &c)
         try payment.code(with: &c)
         try c.optional(&repriced, blank: .blank)
+    }
+}
+
+extension SessionRepriced: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.id(&session)
+        try c.time(&at)
+        try pricing.code(with: &c)
     }
 }
 

@@ -28,9 +28,13 @@ package enum Calendar {
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 
-    static func floorDay(_ t: Timestamp) -> Int64 {
-        let (quotient, remainder) = t.nanoseconds.quotientAndRemainder(dividingBy: nanosecondsPerDay)
-        return remainder < 0 ? quotient - 1 : quotient
+    static func floorDay(_ t: Timestamp) -> Int64 { split(t).day }
+
+    /// The day of an instant, and the nanoseconds since its midnight. Total: the first day that 64 bits reach is cut, so its
+    /// midnight is no ``Timestamp``.
+    static func split(_ t: Timestamp) -> (day: Int64, nanoseconds: Int64) {
+        let (day, rest) = t.nanoseconds.quotientAndRemainder(dividingBy: nanosecondsPerDay)
+        return rest < 0 ? (day - 1, rest + nanosecondsPerDay) : (day, rest)
     }
 }
 
@@ -50,7 +54,8 @@ package struct Month: Hashable, Comparable, Sendable {
     package var start: Timestamp {
         let years = Int64(index) >= 0 ? Int64(index) / 12 : (Int64(index) - 11) / 12
         let days = Calendar.days(year: 1970 + years, month: Int64(index) - years * 12 + 1, day: 1)
-        return Timestamp(nanoseconds: days * Calendar.nanosecondsPerDay)
+        let (nanoseconds, overflow) = days.multipliedReportingOverflow(by: Calendar.nanosecondsPerDay)
+        return overflow ? (days < 0 ? .distantPast : .never) : Timestamp(nanoseconds: nanoseconds)
     }
 
     /// The first instant of the next month: exclusive end of this one.
@@ -63,9 +68,8 @@ package struct Month: Hashable, Comparable, Sendable {
 extension Timestamp {
     /// Appends RFC 3339 in UTC: `2026-11-23T09:30:00Z`, with 3, 6 or 9 fraction digits where they are needed.
     package func append(to bytes: inout [UInt8]) {
-        let day = Calendar.floorDay(self)
+        let (day, inDay) = Calendar.split(self)
         let (year, month, dayOfMonth) = Calendar.civil(days: day)
-        let inDay = nanoseconds - day * Calendar.nanosecondsPerDay
         let (seconds, fraction) = inDay.quotientAndRemainder(dividingBy: 1_000_000_000)
         func pad(_ value: Int64, _ width: Int) {
             var divisor: Int64 = 1
@@ -104,6 +108,7 @@ extension Timestamp {
     package init?(parsing bytes: UnsafeRawBufferPointer) {
         if let seconds = Money(parsing: bytes, signed: true) {  // unix seconds: nanos of a second are nanoseconds
             self.nanoseconds = seconds.nanos
+            guard self >= .earliest, self < .latest else { return nil }
             return
         }
         var index = 0
@@ -163,6 +168,12 @@ extension Timestamp {
         guard index == bytes.count else { return nil }
         self.nanoseconds = seconds * 1_000_000_000 + fraction
     }
+
+    /// What people and programs may name: from 1678-01-01 until before 2262-01-01, the whole years that 64 bits of
+    /// nanoseconds hold.
+    package static let earliest = Timestamp(
+        nanoseconds: Calendar.days(year: 1678, month: 1, day: 1) * 86_400_000_000_000)
+    package static let latest = Timestamp(nanoseconds: Calendar.days(year: 2262, month: 1, day: 1) * 86_400_000_000_000)
 
     package init?(_ text: String) {
         var text = text

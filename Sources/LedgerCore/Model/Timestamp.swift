@@ -18,10 +18,16 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         return Timestamp(nanoseconds: overflow ? (b.nanoseconds > 0 ? .max : .min) : sum)
     }
 
-    package static func - (a: Timestamp, b: TimeSpan) -> Timestamp { a + TimeSpan(nanoseconds: -b.nanoseconds) }
+    /// Saturates likewise.
+    package static func - (a: Timestamp, b: TimeSpan) -> Timestamp {
+        let (difference, overflow) = a.nanoseconds.subtractingReportingOverflow(b.nanoseconds)
+        return Timestamp(nanoseconds: overflow ? (b.nanoseconds > 0 ? .min : .max) : difference)
+    }
 
+    /// Saturates at the ends of 64 bits.
     package static func - (a: Timestamp, b: Timestamp) -> TimeSpan {
-        TimeSpan(nanoseconds: a.nanoseconds.subtractingReportingOverflow(b.nanoseconds).partialValue)
+        let (difference, overflow) = a.nanoseconds.subtractingReportingOverflow(b.nanoseconds)
+        return TimeSpan(nanoseconds: overflow ? (a > b ? .max : .min) : difference)
     }
 }
 
@@ -38,11 +44,14 @@ package struct TimeSpan: Hashable, Comparable, Sendable {
     package static func days(_ n: Int64) -> TimeSpan { seconds(n * 86400) }
 
     package static func < (a: TimeSpan, b: TimeSpan) -> Bool { a.nanoseconds < b.nanoseconds }
+    /// Sum and difference saturate at the ends of 64 bits.
     package static func + (a: TimeSpan, b: TimeSpan) -> TimeSpan {
-        TimeSpan(nanoseconds: a.nanoseconds + b.nanoseconds)
+        let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
+        return TimeSpan(nanoseconds: overflow ? (b.nanoseconds > 0 ? .max : .min) : sum)
     }
     package static func - (a: TimeSpan, b: TimeSpan) -> TimeSpan {
-        TimeSpan(nanoseconds: a.nanoseconds - b.nanoseconds)
+        let (difference, overflow) = a.nanoseconds.subtractingReportingOverflow(b.nanoseconds)
+        return TimeSpan(nanoseconds: overflow ? (b.nanoseconds > 0 ? .min : .max) : difference)
     }
 }
 

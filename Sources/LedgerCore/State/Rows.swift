@@ -31,7 +31,11 @@ struct Account: Recordable {
     var lotCount: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
+    var holdCount: Int32 = 0
+    var resourceCount: Int32 = 0
     var storedMegabytes: Int64 = 0
+    /// Until when what its sessions hold covers what they use: the earliest of theirs.
+    var coveredUntil = Timestamp.never
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.text(&id)
@@ -61,6 +65,8 @@ struct Passport: Recordable, Listed {
     var created = Timestamp.distantPast
     var expires = Timestamp.never
     var revoked = false
+    /// It was rotated: `expires` is the end of the overlap.
+    var replaced = false
     var rate: UInt32 = 0
     var links = Links()
 
@@ -75,6 +81,7 @@ struct Passport: Recordable, Listed {
         try c.time(&created)
         try c.time(&expires)
         try c.bool(&revoked)
+        try c.bool(&replaced)
         try c.small(&rate)
     }
 }
@@ -178,10 +185,18 @@ struct Session: Recordable, Listed {
     var segments: UInt32 = 0
     var pins = LotAmounts()
     var admitted = PassportOrdinal.none
+    /// Prices of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only when
+    /// it is heard, its price changes whether it is heard or not.
+    var repricings: [Repricing] = []
     // Derived.
     var links = Links()
     var timerDue = Timestamp.never
     var timerKind = TimerKind.session
+    /// Until when what is held covers its usage.
+    var coveredUntil = Timestamp.never
+
+    /// The price that holds from the last repricing on.
+    var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&id)
@@ -209,6 +224,19 @@ struct Session: Recordable, Listed {
         try c.small(&segments)
         try pins.code(with: &c)
         try c.passport(&admitted)
+        try c.list(&repricings, blank: .blank)
+    }
+}
+
+struct Repricing: Recordable, Hashable {
+    var at: Timestamp
+    var pricing: Pricing
+
+    static let blank = Repricing(at: .distantPast, pricing: .blank)
+
+    mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.time(&at)
+        try pricing.code(with: &c)
     }
 }
 

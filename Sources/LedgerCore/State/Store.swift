@@ -32,7 +32,7 @@ struct Store: ~Copyable {
     var resourceByID = HashIndex<UInt64>()
     /// Charge (LSN) → nano-USD already refunded.
     var refunded = HashIndex<UInt64>()
-    /// User ‖ month → nanoseconds of session time that began in that month.
+    /// User ‖ month → nanoseconds of session time in that month, posted or recorded.
     var sessionTime = HashIndex<UInt64>()
 
     /// What becomes due, and when. Derived: no snapshot holds it.
@@ -40,10 +40,6 @@ struct Store: ~Copyable {
 
     static func monthKey(_ user: UserOrdinal, _ month: Month) -> UInt64 {
         UInt64(user.value) << 32 | UInt64(UInt32(bitPattern: month.index &+ 1 &+ (1 << 20)))
-    }
-
-    func sessionSeconds(_ user: UserOrdinal, in month: Month) -> Int64 {
-        Int64((sessionTime[Store.monthKey(user, month)] ?? 0) / 1_000_000_000)
     }
 
     func activeVersion(_ name: RuleName) -> Int? {

@@ -9,7 +9,7 @@ extension StateMachine {
             seed = e.hashSeed
             names = Names(seed: e.hashSeed)
         case .engineStarted(let e): applyEngineStarted(e)
-        case .clockAccepted: break
+        case .clockAccepted, .answered: break
         case .refused: if event.key == nil { store.refusals.count(at: event.time) }
         case .ruleLoaded(let e):
             var rule = Rule()
@@ -73,6 +73,7 @@ extension StateMachine {
             (hold.placed, hold.expires) = (event.time, e.expires)
             pin(event.user, e.pins)
             insert(hold)
+            _ = store.books.open(.revenue, e.source)  // there is room for it now; the capture must not find it gone
         case .holdCaptured(let e):
             let slot = Int32(store.holdIndex[e.hold.value]!)
             pay(event.user, e.payment)
@@ -93,6 +94,7 @@ extension StateMachine {
             store.sessions[slot].leaseUntil = e.leaseUntil
             store.sessions[slot].emptyAt = .never
             store.sessions[slot].deadline = .never
+            refreshCover(session: slot)
             schedule(session: slot)
         case .sessionExhausting(let e):
             let slot = Int32(store.sessionIndex[e.session.value]!)
@@ -101,14 +103,23 @@ extension StateMachine {
             store.sessions[slot].status = .exhausting
             store.sessions[slot].emptyAt = e.emptyAt
             store.sessions[slot].deadline = e.deadline
+            refreshCover(session: slot)
             schedule(session: slot)
         case .sessionPosted(let e): applySessionPosted(e, event)
+        case .sessionRepriced(let e):
+            let slot = Int32(store.sessionIndex[e.session.value]!)
+            if e.pricing != store.sessions[slot].lastPricing {
+                store.sessions[slot].repricings.append(Repricing(at: e.at, pricing: e.pricing))
+                refreshCover(session: slot)
+            }
+            store.sessions[slot].lockEnd = e.at + .hours(24)
+            schedule(session: slot)
         case .sessionClosed(let e): applySessionClosed(e, event)
         case .sessionRecorded(let e):
             pay(event.user, e.payment)
             store.books.post(.sessionRuntime, e.usage.amount)
             store.external.set(names.session(e.session), event.lsn.value)
-            countSessionTime(event.user, from: e.usage.from, to: e.usage.through)
+            countSessionTime(event.user, e.usage)
 
         case .storageCreated(let e): applyStorageCreated(e, event)
         case .storagePosted(let e):
@@ -127,6 +138,7 @@ extension StateMachine {
             let name = names.resource(e.posted.external)
             let slot = Int32(store.resourceIndex[name]!)
             store.accounts[Int32(event.user.value)].storedMegabytes -= store.resources[slot].megabytes
+            store.accounts[Int32(event.user.value)].resourceCount -= 1
             store.resourceIndex.remove(name)
             store.resourceByID.remove(e.posted.resource.value)
             store.resources.unlink(slot, head: &store.accounts[Int32(event.user.value)].firstResource)
@@ -192,7 +204,7 @@ extension StateMachine {
             store.sessions[slot].leaseUntil = min(
                 store.sessions[slot].leaseUntil + e.downtime, store.sessions[slot].ttlEnd)
             store.sessions[slot].lostAt = store.sessions[slot].lostAt + e.downtime
-            store.sessions[slot].deadline = store.sessions[slot].deadline + e.downtime
+            // A deadline stays: it was told, and bounds what a session may overdraw.
             schedule(session: slot)
         }
     }
@@ -245,6 +257,7 @@ extension StateMachine {
         if e.replaces.value != 0 {
             let old = Int32(store.passportIndex[e.replaces.value]!)
             store.passports[old].expires = e.replacedExpires
+            store.passports[old].replaced = true
         }
     }
 
@@ -268,6 +281,7 @@ extension StateMachine {
         let slot = store.holds.insert(hold)
         store.holdIndex.set(hold.id.value, UInt64(slot))
         store.holds.link(slot, head: &store.accounts[Int32(hold.user.value)].firstHold)
+        store.accounts[Int32(hold.user.value)].holdCount += 1
         store.timers.push(TimerEntry(due: hold.expires, kind: .holdExpiry, born: hold.id.value))
     }
 
@@ -275,6 +289,7 @@ extension StateMachine {
         let hold = store.holds[slot]
         _ = release(hold.user, hold.pins)
         store.holds.unlink(slot, head: &store.accounts[Int32(hold.user.value)].firstHold)
+        store.accounts[Int32(hold.user.value)].holdCount -= 1
         store.holdIndex.remove(hold.id.value)
         store.holds.remove(slot)
     }
@@ -305,6 +320,7 @@ extension StateMachine {
         store.sessions.link(slot, head: &store.accounts[user].firstSession)
         store.accounts[user].sessionCount += 1
         if session.status == .exhausting { store.accounts[user].exhaustingCount += 1 }
+        refreshCover(session: slot)
         schedule(session: slot)
     }
 
@@ -331,11 +347,17 @@ extension StateMachine {
         store.sessions[slot].posted += e.usage.amount
         store.sessions[slot].postedThrough = e.usage.through
         store.sessions[slot].segments += 1
-        store.sessions[slot].nextDaily = StateMachine.daily(event.user, after: event.time)
+        store.sessions[slot].nextDaily = StateMachine.daily(event.user, after: e.usage.through)
+        countSessionTime(event.user, e.usage)
         if let repriced = e.repriced {
             store.sessions[slot].pricing = repriced
-            store.sessions[slot].lockEnd = e.usage.through + .hours(24)
+            if store.sessions[slot].repricings.first?.at == e.usage.through {
+                store.sessions[slot].repricings.removeFirst()  // its lock went on from there already
+            } else {
+                store.sessions[slot].lockEnd = e.usage.through + .hours(24)
+            }
         }
+        refreshCover(session: slot)
         schedule(session: slot)
     }
 
@@ -347,19 +369,28 @@ extension StateMachine {
         _ = store.sessions[slot].pins.take(e.payment.held.total)
         _ = release(event.user, store.sessions[slot].pins)
         store.external.set(names.session(e.external), event.lsn.value)
-        if e.reason != .cancelled { countSessionTime(event.user, from: e.started, to: e.usage.through) }
+        if e.reason != .cancelled { countSessionTime(event.user, e.usage) }
         if store.sessions[slot].status == .exhausting { store.accounts[user].exhaustingCount -= 1 }
         store.accounts[user].sessionCount -= 1
         store.sessionIndex.remove(e.session.value)
+        let cover = store.sessions[slot].coveredUntil
         store.sessions.unlink(slot, head: &store.accounts[user].firstSession)
         store.sessions.remove(slot)
+        if cover <= store.accounts[user].coveredUntil { refreshCover(account: user) }
     }
 
-    private mutating func countSessionTime(_ user: UserOrdinal, from: Timestamp, to: Timestamp) {
-        let key = Store.monthKey(user, Month(containing: from))
-        // A rule input, not money: it may stop at the end of 64 bits, it must not wrap or trap there.
-        let (sum, overflow) = (store.sessionTime[key] ?? 0).addingReportingOverflow(UInt64((to - from).nanoseconds))
-        store.sessionTime.set(key, overflow ? .max : sum)
+    /// Counts session time for each month that it lies in: an input of rules.
+    private mutating func countSessionTime(_ user: UserOrdinal, _ usage: MeteredUsage) {
+        var from = usage.from
+        while from < usage.through {
+            let month = Month(containing: from)
+            let to = min(month.end, usage.through)
+            let key = Store.monthKey(user, month)
+            // No money: it may stop at the end of 64 bits, it must not wrap or trap there.
+            let (sum, overflow) = (store.sessionTime[key] ?? 0).addingReportingOverflow(UInt64((to - from).nanoseconds))
+            store.sessionTime.set(key, overflow ? .max : sum)
+            from = to
+        }
     }
 
     // MARK: Storage
@@ -381,6 +412,7 @@ extension StateMachine {
         store.resourceByID.set(resource.id.value, UInt64(slot))
         store.resources.link(slot, head: &store.accounts[user].firstResource)
         store.accounts[user].storedMegabytes += resource.megabytes
+        store.accounts[user].resourceCount += 1
         schedule(resource: slot)
     }
 
@@ -402,7 +434,7 @@ extension StateMachine {
             store.resources[slot].pricing = repriced
             store.resources[slot].pricedFrom = e.usage.through
         }
-        store.resources[slot].nextDaily = StateMachine.daily(event.user, after: event.time)
+        store.resources[slot].nextDaily = StateMachine.daily(event.user, after: e.usage.through)
     }
 
     // MARK: Due instants
@@ -413,9 +445,9 @@ extension StateMachine {
     /// When a session next needs attention, and for what.
     func nextDue(session slot: Int32) -> (due: Timestamp, kind: TimerKind) {
         let row = store.sessions[slot]
-        var boundary = min(row.ttlEnd, row.lostAt)
+        var boundary = min(min(row.ttlEnd, row.lostAt), row.lockEnd)
         // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
-        if row.heartbeat == .zero { boundary = min(boundary, min(row.nextDaily, row.lockEnd)) }
+        if row.heartbeat == .zero { boundary = min(boundary, row.nextDaily) }
         let exhaustion = row.status == .exhausting ? row.deadline : row.leaseUntil
         return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
     }

@@ -1,11 +1,13 @@
 /// Purchases, grants, charges, adjustments, refunds, holds.
 extension StateMachine {
     /// No user's credit or debt may come near the end of 64 bits: four billion dollars each.
-    static let accountCeiling: Int64 = 4_000_000_000 * 1_000_000_000
+    package static let accountCeiling: Int64 = 4_000_000_000 * 1_000_000_000
 
     /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an event
     /// must fit into a batch of the journal. Refunds may go to twice as many.
     static let maximumLots: Int32 = 8_000
+    /// No user has more open holds: what is looked at for each event of a user is bounded.
+    static let maximumHolds: Int32 = 10_000
 
     /// Room for so much more credit, in `lots` more lots.
     func checkRoom(_ user: UserOrdinal, _ amount: Money, lots: Int32 = 1, of maximum: Int32 = maximumLots)
@@ -215,6 +217,9 @@ extension StateMachine {
         try checkNoDebt(user)
         guard store.books.canOpen(.revenue, c.source) else {
             throw .invalid("there are \(Books.maximumNamed) charge sources already")
+        }
+        guard store.accounts[Int32(user.value)].holdCount < StateMachine.maximumHolds else {
+            throw .invalid("the account has \(StateMachine.maximumHolds) open holds already")
         }
         let available = self.available(user, at: now)
         guard available >= c.amount else { throw .insufficient(available: available, needed: c.amount) }

@@ -12,10 +12,10 @@ extension StateMachine {
             return .purchaseBonus(type: store.accounts[Int32(user.value)].type, amount: c.amount)
         case .sessionStart(let c):
             guard let user = ordinal(c.user), store.external[names.session(c.session)] == nil else { return nil }
-            return sessionQuery(user, c.tier, at: now)
+            return sessionQuery(user, c.tier, at: now, now: now)
         case .sessionRecord(let c):
             guard let user = ordinal(c.user), store.external[names.session(c.session)] == nil else { return nil }
-            return sessionQuery(user, c.tier, at: c.from)
+            return sessionQuery(user, c.tier, at: c.from, now: now)
         case .storageCreate(let c):
             guard let user = ordinal(c.user) else { return nil }
             return .storage(type: store.accounts[Int32(user.value)].type, kind: c.kind, megabytes: c.megabytes)

@@ -23,7 +23,7 @@ extension StateMachine {
             throw .limit(.sessions, store.limits[type, .sessions])
         }
         try checkNoDebt(user)
-        let pricing = try priced(price, for: sessionQuery(user, c.tier, at: now))
+        let pricing = try priced(price, for: sessionQuery(user, c.tier, at: now, now: now))
         // No lease where nothing can be charged: the price is looked at again when the tariff's lock ends.
         let isFree = pricing.tariff.highestRate == 0
         let lease = c.reserveFull || isFree ? c.timeToLive : min(StateMachine.lease, c.timeToLive)
@@ -41,10 +41,10 @@ extension StateMachine {
         return .accepted(commit(.sessionStarted(body), user: user, at: now, into: &batch))
     }
 
-    func sessionQuery(_ user: UserOrdinal, _ tier: Tier, at from: Timestamp) -> PriceQuery {
+    func sessionQuery(_ user: UserOrdinal, _ tier: Tier, at from: Timestamp, now: Timestamp) -> PriceQuery {
         .sessionRuntime(
             type: store.accounts[Int32(user.value)].type, tier: tier,
-            secondsThisMonth: store.sessionSeconds(user, in: Month(containing: from)))
+            secondsThisMonth: sessionSeconds(user, in: Month(containing: from), at: now))
     }
 
     func priced(_ price: PriceInput, for query: PriceQuery) throws(Rejection) -> Pricing {
@@ -81,14 +81,8 @@ extension StateMachine {
         let primary = commit(
             .sessionHeard(body), user: user, linked: store.sessions[slot].id.lsn, at: now, into: &batch)
         if store.sessions[slot].heartbeat > .zero {
-            var isPosted = false
-            while store.sessions[slot].lockEnd <= min(now, store.sessions[slot].ttlEnd) {
-                post(slot, through: store.sessions[slot].lockEnd, reprice: true, at: now, into: &batch)
-                isPosted = true
-            }
-            if !isPosted, store.sessions[slot].nextDaily <= now {
-                post(slot, through: now, reprice: false, at: now, into: &batch)
-            }
+            postRepricings(slot, before: now, at: now, into: &batch)
+            if store.sessions[slot].nextDaily <= now { post(slot, through: now, at: now, into: &batch) }
         }
         return .accepted(primary)
     }
@@ -129,12 +123,13 @@ extension StateMachine {
         if let lsn = store.external[names.session(c.session)] { return .recorded(LSN(lsn), arguments: c.arguments) }
         let user = try find(c.user)
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
+        guard c.from >= .earliest else { throw .invalid("FROM is before 1678") }
         guard c.from <= c.to else { throw .invalid("FROM is after TO") }
         guard c.to <= now else { throw .invalid("TO is in the future") }
         guard c.from + StateMachine.longestRecord >= c.to else {
             throw .invalid("FROM is more than 100 years before TO")
         }
-        let pricing = try priced(price, for: sessionQuery(user, c.tier, at: c.from))
+        let pricing = try priced(price, for: sessionQuery(user, c.tier, at: c.from, now: now))
         let numerator = pricing.tariff.integral(from: .zero, to: c.to - c.from)
         guard let amount = Rational.halfEven(numerator, over: Tariff.hour) else {
             throw .invalid("the price does not fit in an amount")
@@ -144,7 +139,7 @@ extension StateMachine {
             postedBefore: .zero,
             pricing: pricing)
         let payment = planUsage(user, amount, pins: LotAmounts(), at: now)
-        try checkDebtRoom(user, payment.debt)
+        guard payment.total == amount else { throw .invalid("the account can not owe so much") }
         let body = SessionRecorded(
             session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage,
             payment: payment,
@@ -161,10 +156,15 @@ extension StateMachine {
         _ slot: Int32, _ reason: SessionClosed.Reason, through end: Timestamp, note: SealedText = [],
         due: Timestamp? = nil, at now: Timestamp, into batch: inout EventBatch
     ) -> Event {
+        let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
+        // The receipt is the closing event's, whatever had to be posted before it.
+        asking.isPreliminary = true
+        postRepricings(slot, before: end, due: due, at: now, into: &batch)
+        asking.isPreliminary = false
         let row = store.sessions[slot]
-        let end = max(min(end, row.ttlEnd), row.postedThrough)
-        let usage = self.usage(of: slot, through: end)
+        var usage = self.usage(of: slot, through: end)
         let payment = planUsage(row.user, usage.amount, pins: row.pins, at: due?.instantBefore ?? now)
+        usage.amount = payment.total
         var left = row.pins
         _ = left.take(payment.held.total)
         let body = SessionClosed(
@@ -178,42 +178,53 @@ extension StateMachine {
             into: &batch)
     }
 
-    /// Posts a running session's usage; at the end of a tariff's lock the active price book names the next one. What its
-    /// hold does not cover is paid with the credit of the instant `due`, by default now.
+    /// Posts a running session's usage, and from there on the price is `pricing`, where one is named. What its hold does not
+    /// cover is paid with the credit of the instant `due`, by default now.
     mutating func post(
-        _ slot: Int32, through end: Timestamp, reprice: Bool, due: Timestamp? = nil, at now: Timestamp,
+        _ slot: Int32, through end: Timestamp, then pricing: Pricing? = nil, due: Timestamp? = nil, at now: Timestamp,
         into batch: inout EventBatch
     ) {
         let row = store.sessions[slot]
         let end = max(min(end, row.ttlEnd), row.postedThrough)
-        let usage = self.usage(of: slot, through: end)
-        var repriced: Pricing?
-        if reprice {
-            let type = row.type
-            let tier = row.tier
-            repriced =
-                bookPrice(
-                    {
-                        guard case .sessionRuntime(let t, let s, _) = $0 else { return false }
-                        return t == type && s == tier
-                    }, .sessionRuntime) ?? row.pricing
-        }
+        var usage = self.usage(of: slot, through: end)
+        let payment = planUsage(row.user, usage.amount, pins: row.pins, at: due?.instantBefore ?? now)
+        usage.amount = payment.total
         let body = SessionPosted(
-            session: row.id, external: row.external, tier: row.tier, usage: usage,
-            payment: planUsage(row.user, usage.amount, pins: row.pins, at: due?.instantBefore ?? now),
-            repriced: repriced)
+            session: row.id, external: row.external, tier: row.tier, usage: usage, payment: payment, repriced: pricing)
         commit(
             .sessionPosted(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
             into: &batch)
+    }
+
+    /// Posts a monitored session's usage up to each change of its price before `end`: a posting has one price.
+    private mutating func postRepricings(
+        _ slot: Int32, before end: Timestamp, due: Timestamp? = nil, at now: Timestamp, into batch: inout EventBatch
+    ) {
+        while let next = store.sessions[slot].repricings.first, next.at < end {
+            post(slot, through: next.at, then: next.pricing, due: due, at: now, into: &batch)
+        }
+    }
+
+    /// The end of a tariff's lock. What a monitored session used is not posted there: it may turn out to have ended before.
+    mutating func unlock(_ slot: Int32, due: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
+        let row = store.sessions[slot]
+        let pricing = nextPricing(session: slot)
+        if row.heartbeat == .zero {
+            post(slot, through: row.lockEnd, then: pricing, due: due, at: now, into: &batch)
+        } else {
+            commit(
+                .sessionRepriced(SessionRepriced(session: row.id, at: row.lockEnd, pricing: pricing)), user: row.user,
+                linked: row.id.lsn, effective: (row.lockEnd, row.lockEnd), at: now, into: &batch)
+        }
         // Under a new price the old lease no longer says what is covered: look again at once.
-        if let repriced, repriced != row.pricing { renew(slot, at: now, into: &batch) }
+        if pricing != row.lastPricing { renew(slot, at: now, into: &batch) }
     }
 
     /// Holds enough for the next lease, or as much as there is and a deadline. Returns whether the lease is covered.
     @discardableResult
     mutating func renew(_ slot: Int32, at now: Timestamp, into batch: inout EventBatch) -> Bool {
         let row = store.sessions[slot]
-        let isFree = row.pricing.tariff.highestRate == 0
+        let isFree = row.lastPricing.tariff.highestRate == 0
         // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until now
         // had its whole time to live for a lease: under a price it gets one like everybody's.
         let next = min(row.leaseUntil, now + StateMachine.lease) + StateMachine.lease
@@ -222,8 +233,7 @@ extension StateMachine {
         let held = row.pins.total
         let missing = max(cover(slot, through: until) - held, .zero)
         // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.
-        let counted = store.accounts[Int32(row.user.value)].exhaustingCount > 0
-        let uncovered = counted ? max(cost(of: slot, at: now) - held, .zero) : .zero
+        let uncovered = max(cost(of: slot, at: now) - held, .zero)
         let available = self.available(row.user, at: now) + uncovered
         guard available < missing else {
             let body = LeaseRenewed(
@@ -243,14 +253,20 @@ extension StateMachine {
         return false
     }
 
-    /// New credit first helps the sessions that are about to end for want of it.
+    /// New credit first helps the sessions that are about to end for want of it, the one that would end first before others.
     mutating func renewExhausting(_ user: UserOrdinal, at now: Timestamp, into batch: inout EventBatch) {
         guard store.accounts[Int32(user.value)].exhaustingCount > 0 else { return }
+        var waiting: [(deadline: Timestamp, id: UInt64)] = []
         var slot = store.accounts[Int32(user.value)].firstSession
         while slot >= 0 {
-            let next = store.sessions[slot].links.next
-            if store.sessions[slot].status == .exhausting { renew(slot, at: now, into: &batch) }
-            slot = next
+            let row = store.sessions[slot]
+            if row.status == .exhausting { waiting.append((row.deadline, row.id.value)) }
+            slot = row.links.next
+        }
+        waiting.sort { ($0.deadline.nanoseconds, $0.id) < ($1.deadline.nanoseconds, $1.id) }
+        for session in waiting {
+            guard let slot = store.sessionIndex[session.id] else { continue }
+            renew(Int32(slot), at: now, into: &batch)
         }
     }
 }

@@ -3,10 +3,23 @@ extension StateMachine {
     /// A resource may not cost more than a million dollars a month: so no month of it overflows anything.
     static let maximumMonthly = Int128(1_000_000) * Int128(Money.dollar.nanos)
 
+    /// A resource is at most an exabyte, whatever it costs, and a user has at most so many: so their sum fits in 64 bits.
+    static let maximumMegabytes: Int64 = 1_000_000_000_000
+    static let maximumResources: Int32 = 10_000
+
+    static func isAffordable(_ pricing: Pricing, _ megabytes: Int64) -> Bool {
+        Int128(pricing.tariff.highestRate) * Int128(megabytes) / 1000 <= maximumMonthly
+    }
+
     private func checkMonthly(_ pricing: Pricing, _ megabytes: Int64) throws(Rejection) {
-        let (product, overflow) = Int128(pricing.tariff.highestRate).multipliedReportingOverflow(by: Int128(megabytes))
-        guard !overflow, product / 1000 <= StateMachine.maximumMonthly else {
+        guard StateMachine.isAffordable(pricing, megabytes) else {
             throw .invalid("a resource can not cost more than 1000000.00 a month")
+        }
+    }
+
+    private func checkSize(_ megabytes: Int64) throws(Rejection) {
+        guard megabytes <= StateMachine.maximumMegabytes else {
+            throw .invalid("a resource has at most 1000000000 GB")
         }
     }
 
@@ -29,6 +42,10 @@ extension StateMachine {
         let type = store.accounts[account].type
         guard store.resourceIndex[names.resource(c.resource)] == nil else { throw .exists(.resource) }
         try checkMayStart(user)
+        try checkSize(c.megabytes)
+        guard store.accounts[account].resourceCount < StateMachine.maximumResources else {
+            throw .invalid("the account has \(StateMachine.maximumResources) resources already")
+        }
         let limit = store.limits[type, .storage]
         guard limit == Limits.none || c.megabytes <= limit - min(limit, store.accounts[account].storedMegabytes) else {
             throw .limit(.storage, limit)
@@ -51,6 +68,7 @@ extension StateMachine {
         let account = Int32(row.user.value)
         let type = store.accounts[account].type
         let grows = megabytes > row.megabytes
+        try checkSize(megabytes)
         if grows {
             try checkMayStart(row.user)
             let limit = store.limits[type, .storage]
@@ -91,21 +109,12 @@ extension StateMachine {
     func posting(_ slot: Int32, through end: Timestamp, at instant: Timestamp) -> StoragePosted {
         let row = store.resources[slot]
         let end = max(min(end, row.month.end), row.postedThrough)
-        let usage = self.usage(resource: slot, through: end)
-        var repriced: Pricing?
-        if end == row.month.end {
-            let type = store.accounts[Int32(row.user.value)].type
-            let kind = row.kind
-            repriced =
-                bookPrice(
-                    {
-                        guard case .storage(let t, let k, _) = $0 else { return false }
-                        return t == type && k == kind
-                    }, .storage) ?? row.pricing
-        }
+        var usage = self.usage(resource: slot, through: end)
+        let payment = planUsage(row.user, usage.amount, pins: LotAmounts(), at: instant)
+        usage.amount = payment.total
         return StoragePosted(
             resource: row.id, external: row.external, kind: row.kind, megabytes: row.megabytes, usage: usage,
-            payment: planUsage(row.user, usage.amount, pins: LotAmounts(), at: instant), repriced: repriced)
+            payment: payment, repriced: end == row.month.end ? nextPricing(resource: slot) : nil)
     }
 
     /// Posts accrual through `due`, paid with the credit of that instant.

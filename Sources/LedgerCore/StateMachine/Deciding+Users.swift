@@ -60,13 +60,21 @@ extension StateMachine {
     }
 
     /// Nobody issues more than he holds. The engine itself (`asking.actor` is none) holds everything.
-    private func checkMayIssue(_ permissions: Permissions, _ scope: Scope) throws(Rejection) {
+    private func checkMayIssue(
+        _ permissions: Permissions, _ scope: Scope, expires: Timestamp, rate: UInt32
+    ) throws(Rejection) {
         guard asking.actor != .none else { return }
         let issuer = store.passports[Int32(asking.actor.value)]
         guard permissions.isSubset(of: issuer.permissions), scope.rawValue <= issuer.scope.rawValue else {
             throw .denied(
                 "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
             )
+        }
+        guard expires <= issuer.expires else {
+            throw .denied("a passport can not issue one that outlives it (\(issuer.expires))")
+        }
+        guard issuer.rate == 0 || (rate > 0 && rate <= issuer.rate) else {
+            throw .denied("a passport can not issue one with more requests an hour than its own \(issuer.rate)")
         }
     }
 
@@ -76,7 +84,7 @@ extension StateMachine {
         let user = try find(c.user)
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.id.value != 0, store.passportIndex[c.id.value] == nil else { throw .exists(.passport) }
-        try checkMayIssue(c.permissions, c.scope)
+        try checkMayIssue(c.permissions, c.scope, expires: c.expires, rate: c.rate)
         guard c.expires > now else { throw .invalid("a passport can not expire in the past") }
         let body = PassportCreated(
             id: c.id, digest: c.digest, lastFour: c.lastFour, name: c.name, permissions: c.permissions, scope: c.scope,
@@ -98,8 +106,11 @@ extension StateMachine {
         guard let slot = store.passportIndex[c.old.value] else { throw .notFound(.passport) }
         let old = store.passports[Int32(slot)]
         guard !old.revoked, old.expires > now else { throw .closed(.passport) }
+        guard !old.replaced else {
+            throw .invalid("this passport was replaced already; rotate the one that replaced it")
+        }
         guard c.id.value != 0, store.passportIndex[c.id.value] == nil else { throw .exists(.passport) }
-        try checkMayIssue(old.permissions, old.scope)
+        try checkMayIssue(old.permissions, old.scope, expires: old.expires, rate: old.rate)
         let body = PassportCreated(
             id: c.id, digest: c.digest, lastFour: c.lastFour, name: old.name, permissions: old.permissions,
             scope: old.scope,

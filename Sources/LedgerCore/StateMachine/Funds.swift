@@ -20,7 +20,7 @@ extension StateMachine {
     func unposted(_ user: UserOrdinal, at now: Timestamp) -> Money {
         let slot = Int32(user.value)
         var sum = Int128(0)
-        if store.accounts[slot].exhaustingCount > 0 {
+        if now > store.accounts[slot].coveredUntil {
             var session = store.accounts[slot].firstSession
             while session >= 0 {
                 let cost = self.cost(of: session, at: now)
@@ -59,15 +59,16 @@ extension StateMachine {
         return plan
     }
 
-    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
-    /// refused.
+    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never refused;
+    /// what the account can owe no more (four billion dollars) stays unposted.
     func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at instant: Timestamp) -> Payment {
         var payment = Payment()
         var pins = pins
         payment.held = pins.take(min(pins.total, amount))
         let rest = amount - payment.held.total
         payment.free = planFree(user, rest, at: instant)
-        payment.debt = rest - payment.free.total
+        let room = Money(nanos: StateMachine.accountCeiling) - store.accounts[Int32(user.value)].debt
+        payment.debt = min(rest - payment.free.total, max(room, .zero))
         return payment
     }
 

@@ -59,19 +59,23 @@ extension StateMachine {
             require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
 
             var pins = Int128(0)
+            var holds = Int32(0)
             slot = row.firstHold
             while slot >= 0 {
+                holds += 1
                 pins += Int128(store.holds[slot].pins.total.nanos)
                 slot = store.holds[slot].links.next
             }
             var sessions = Int32(0)
             var exhausting = Int32(0)
+            var covered = Timestamp.never
             slot = row.firstSession
             while slot >= 0 {
                 let session = store.sessions[slot]
                 pins += Int128(session.pins.total.nanos)
                 sessions += 1
                 if session.status == .exhausting { exhausting += 1 }
+                covered = min(covered, lasts(slot, held: session.pins.total))
                 require(
                     store.external[names.session(session.external)] == session.id.lsn.value,
                     "session \(session.external) is not found by name")
@@ -82,15 +86,22 @@ extension StateMachine {
                 pins == Int128(row.held.nanos),
                 "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
             require(
-                sessions == row.sessionCount && exhausting == row.exhaustingCount,
-                "user \(name): open sessions are miscounted")
+                sessions == row.sessionCount && exhausting == row.exhaustingCount && holds == row.holdCount,
+                "user \(name): open sessions or holds are miscounted")
+            require(
+                covered == row.coveredUntil,
+                "user \(name): sessions are covered until \(covered), the account says \(row.coveredUntil)")
             var stored = Int64(0)
+            var resources = Int32(0)
             slot = row.firstResource
             while slot >= 0 {
+                resources += 1
                 stored += store.resources[slot].megabytes
                 slot = store.resources[slot].links.next
             }
-            require(stored == row.storedMegabytes, "user \(name): storage is miscounted")
+            require(
+                stored == row.storedMegabytes && resources == row.resourceCount,
+                "user \(name): storage is miscounted")
         }
         func book(_ account: Books.Fixed) -> Int128 { store.books.accounts[account.rawValue].balance }
         require(paid == book(.userPaid), "users hold \(paid) of bought credit, the books say \(book(.userPaid))")

@@ -55,7 +55,6 @@ extension StateMachine {
     package func accountView(_ user: UserOrdinal, at now: Timestamp) -> AccountView {
         let slot = Int32(user.value)
         let row = store.accounts[slot]
-        var slope = Int128(0)
         var validUntil = row.nextExpiry
         if row.pending > .zero {
             var lot = row.firstLot
@@ -64,19 +63,23 @@ extension StateMachine {
                 lot = store.lots[lot].links.next
             }
         }
+        let isCovered = now < row.coveredUntil
+        if isCovered { validUntil = min(validUntil, row.coveredUntil) }
+        var sessions = Int128(0)
         var session = row.firstSession
         while session >= 0 {
             validUntil = min(validUntil, nextDue(session: session).due)
-            if row.exhaustingCount > 0 { slope += Int128(store.sessions[session].pricing.tariff.highestRate) }
+            sessions += Int128(store.sessions[session].lastPricing.tariff.highestRate)
             session = store.sessions[session].links.next
         }
+        var storage = Int128(0)
         var resource = row.firstResource
         while resource >= 0 {
             let r = store.resources[resource]
             validUntil = min(validUntil, min(r.nextDaily, r.month.end))
             let monthly = Int128(r.pricing.tariff.highestRate) * Int128(r.megabytes) * Tariff.hour
             let denominator = StateMachine.denominator(r.month)
-            slope += (monthly + denominator - 1) / denominator
+            storage += (monthly + denominator - 1) / denominator
             resource = store.resources[resource].links.next
         }
         var hold = row.firstHold
@@ -86,8 +89,22 @@ extension StateMachine {
         }
         return AccountView(
             user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held,
-            debt: row.debt,
-            available: available(user, at: now), asOf: now, slope: Int64(clamping: slope), validUntil: validUntil)
+            debt: row.debt, available: available(user, at: now), asOf: now,
+            slope: Int64(clamping: isCovered ? storage : storage + sessions), validUntil: validUntil,
+            lasting: lasting(user, at: now), lastingSlope: Int64(clamping: storage + sessions))
+    }
+
+    /// What of `available` no expiry takes away. Cost: nothing where no lot has one, else the user's lots.
+    private func lasting(_ user: UserOrdinal, at now: Timestamp) -> Money {
+        let row = store.accounts[Int32(user.value)]
+        guard row.nextExpiry != .never else { return available(user, at: now) }
+        var sum = Money.zero
+        var lot = row.firstLot
+        while lot >= 0 {
+            if store.lots[lot].expires == .never, !store.lots[lot].waiting { sum += store.lots[lot].free }
+            lot = store.lots[lot].links.next
+        }
+        return sum - unposted(user, at: now)
     }
 
     package func passportView(_ passport: PassportOrdinal) -> PassportRow {
@@ -142,19 +159,20 @@ extension StateMachine {
             let (slots, next) = walk(from: first, page, in: store.passports) { UInt64($0) + 1 }
             return .passports(slots.map { passportView(PassportOrdinal(UInt32($0))) }, next: next)
         case .lots(let user, let page):
-            var all: [LotRow] = []
+            var rows: [LotRow] = []
             var slot = store.accounts[Int32(try find(user).value)].firstLot
+            var order = 0
             while slot >= 0 {
-                all.append(
-                    LotRow(
-                        origin: store.lots[slot].origin, remaining: store.lots[slot].remaining,
-                        pinned: store.lots[slot].pinned))
-                slot = store.lots[slot].links.next
+                order += 1
+                let lot = store.lots[slot]
+                if page.cursor == 0 || lot.id.value <= page.cursor {
+                    rows.append(LotRow(origin: lot.origin, remaining: lot.remaining, pinned: lot.pinned, order: order))
+                }
+                slot = lot.links.next
             }
-            // In burn order: here the order says more than the age. The cursor counts rows.
-            let start = min(Int(clamping: page.cursor), all.count)
-            let end = min(start + page.count, all.count)
-            return .lots(Array(all[start..<end]), next: end < all.count ? UInt64(end) : 0)
+            rows.sort { $0.origin.id.value > $1.origin.id.value }
+            let next = rows.count > page.count ? rows[page.count].origin.id.value : 0
+            return .lots(Array(rows.prefix(page.count)), next: next)
         case .hold(let id):
             guard let slot = store.holdIndex[id.value] else {
                 throw id.shard == shard && id.lsn <= lastLSN ? .closed(.hold) : .notFound(.hold)
@@ -176,11 +194,15 @@ extension StateMachine {
             let (slots, next) = walk(from: first, page, in: store.resources) { store.resources[$0].id.value }
             return .resources(slots.map { resourceRow($0, at: now) }, next: next)
         case .spaces(let page):
-            let newest = Array(store.spaces.reversed())
-            let start = min(Int(clamping: page.cursor), newest.count)
-            let end = min(start + page.count, newest.count)
-            let rows = newest[start..<end].map { SpaceRow(space: $0.space, creator: $0.creator, created: $0.created) }
-            return .spaces(rows, next: end < newest.count ? UInt64(end) : 0)
+            // The catalogue only grows: the cursor is a space's number in it, from 1.
+            var number = page.cursor == 0 ? store.spaces.count : min(Int(clamping: page.cursor), store.spaces.count)
+            var rows: [SpaceRow] = []
+            while number > 0, rows.count < page.count {
+                let space = store.spaces[number - 1]
+                rows.append(SpaceRow(space: space.space, creator: space.creator, created: space.created))
+                number -= 1
+            }
+            return .spaces(rows, next: UInt64(number))
         case .limits: return .limits(limitRows())
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version):
@@ -203,7 +225,7 @@ extension StateMachine {
                 })
         case .quote(let user, let tier):
             let user = try find(user)
-            return .quote(sessionQuery(user, tier, at: now), user: userRow(user, at: now))
+            return .quote(sessionQuery(user, tier, at: now, now: now), user: userRow(user, at: now))
         }
     }
 
@@ -263,7 +285,7 @@ extension StateMachine {
             id: row.id, session: row.external, user: row.user, userID: store.accounts[Int32(row.user.value)].id,
             type: row.type,
             tier: row.tier, status: row.status, started: row.started,
-            rate: row.pricing.tariff.rate(at: until - row.started),
+            rate: row.lastPricing.tariff.rate(at: until - row.started),
             held: held, leaseUntil: row.leaseUntil, emptyAt: emptyAt, deadline: row.deadline, ttlEnd: row.ttlEnd,
             heartbeat: row.heartbeat, lastHeard: row.lastHeard, elapsed: until - row.started,
             amount: row.posted + cost(of: slot, at: now))

@@ -21,7 +21,12 @@ package struct StateMachine: ~Copyable {
     struct Asking {
         var actor = PassportOrdinal.none
         var key: IdempotencyKey?
-        var primary = LSN.none
+        /// The first event of the group.
+        var group = LSN.none
+        /// The event that answers, and carries the key, was committed.
+        var isAnswered = false
+        /// What is committed now comes before the event that answers.
+        var isPreliminary = false
     }
     var asking = Asking()
     /// How many rows of the books a restore has read.
@@ -57,11 +62,35 @@ package struct StateMachine: ~Copyable {
         }
         asking = Asking(actor: request.actor, key: request.key)
         do throws(Rejection) {
-            return try route(request.command, price: price, at: now, into: &batch)
+            let outcome = try route(request.command, price: price, at: now, into: &batch)
+            if request.key != nil {
+                switch outcome {
+                case .replayed(let lsn): remember(lsn, recorded: nil, at: now, into: &batch)
+                case .recorded(let lsn, let arguments): remember(lsn, recorded: arguments, at: now, into: &batch)
+                case .accepted, .rejected: break
+                }
+            }
+            return outcome
         } catch {
             record(error, of: request, at: now, into: &batch)
             return .rejected(error)
         }
+    }
+
+    /// A key that came with what was answered long ago remembers that answer too (SPEC 9).
+    private mutating func remember(
+        _ lsn: LSN, recorded: Hash128?, at now: Timestamp, into batch: inout EventBatch
+    ) {
+        commit(.answered(Answered(event: lsn, recorded: recorded)), at: now, into: &batch)
+    }
+
+    /// What a key answers without deciding anything, or nil: `decide` looks there first, and so does whoever counts or
+    /// checks before it.
+    package func remembered(_ request: Request, at now: Timestamp) -> Outcome? {
+        guard let key = request.key, refusal(of: request.actor, at: now) == nil,
+            let entry = store.history.find(key.scope, at: max(now, lastTime))
+        else { return nil }
+        return entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
     }
 
     /// So many admissions that were turned away are recorded a second; more are only counted, by the engine. Else a crowd
@@ -150,17 +179,17 @@ package struct StateMachine: ~Copyable {
     ) -> Event {
         let lsn = lastLSN.next
         let time = max(now, lastTime + TimeSpan(nanoseconds: 1))
-        let isPrimary = asking.primary.isNone
-        if isPrimary { asking.primary = lsn }
+        if asking.group.isNone { asking.group = lsn }
+        let answers = !asking.isAnswered && !asking.isPreliminary
+        if answers { asking.isAnswered = true }
         var previous = LSN.none
         if user != .none, user.value < UInt32(store.accounts.count) {
             previous = store.accounts[Int32(user.value)].lastEvent
         }
         var event = Event(
-            lsn: lsn, time: time, user: user, actor: asking.actor, group: asking.primary, previous: previous,
+            lsn: lsn, time: time, user: user, actor: asking.actor, group: asking.group, previous: previous,
             effectiveFrom: effective?.from ?? time, effectiveTo: effective?.to ?? time,
-            key: isPrimary ? asking.key : nil,
-            linked: linked, after: AccountImage(), body: body)
+            key: answers ? asking.key : nil, linked: linked, after: AccountImage(), body: body)
         apply(event)
         if user != .none { event.after = image(user, at: time) }
         batch.append(&event)
@@ -228,8 +257,10 @@ package struct StateMachine: ~Copyable {
 package struct SessionQuote: Sendable {
     package var amount: Money
     package var pricing: Pricing
-    package init(pricing: Pricing, duration: TimeSpan) {
+    /// Nil where the price of so long a time does not fit in an amount.
+    package init?(pricing: Pricing, duration: TimeSpan) {
+        guard let amount = pricing.tariff.quote(from: .zero, to: duration) else { return nil }
         self.pricing = pricing
-        self.amount = pricing.tariff.quote(from: .zero, to: duration) ?? .max
+        self.amount = amount
     }
 }

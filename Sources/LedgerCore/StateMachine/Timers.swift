@@ -113,7 +113,7 @@ extension StateMachine {
         while session >= 0, hasFreeCredit(lot: expiry.born) {
             let row = store.sessions[session]
             if row.heartbeat == .zero, cost(of: session, at: expiry.due) > row.pins.total {
-                post(session, through: expiry.due, reprice: false, due: expiry.due, at: now, into: &batch)
+                post(session, through: expiry.due, due: expiry.due, at: now, into: &batch)
             }
             session = row.links.next
         }
@@ -134,10 +134,10 @@ extension StateMachine {
                 into: &batch)
         } else if row.ttlEnd <= due {
             close(slot, .ttl, through: row.ttlEnd, due: due, at: now, into: &batch)
-        } else if row.heartbeat == .zero, row.lockEnd <= due {
-            post(slot, through: row.lockEnd, reprice: true, due: due, at: now, into: &batch)
+        } else if row.lockEnd <= due {
+            unlock(slot, due: due, at: now, into: &batch)
         } else if row.heartbeat == .zero, row.nextDaily <= due {
-            post(slot, through: row.nextDaily, reprice: false, due: due, at: now, into: &batch)
+            post(slot, through: row.nextDaily, due: due, at: now, into: &batch)
         } else if row.status == .exhausting, row.deadline <= due {
             if !renew(slot, at: now, into: &batch), store.sessions[slot].deadline <= due {
                 close(slot, .funds, through: row.deadline, due: due, at: now, into: &batch)

@@ -127,8 +127,13 @@ final class History: Sendable {
 
     private func replayed(_ lsn: LSN) throws(StorageError) -> HistoryResult {
         let event = try event(at: lsn)
-        if case .refused(let refused) = event.body { return .rejected(refused.rejection.rejection) }
-        return .event(event)
+        switch event.body {
+        case .refused(let refused): return .rejected(refused.rejection.rejection)
+        case .answered(let answered):
+            guard let arguments = answered.recorded else { return .event(try self.event(at: answered.event)) }
+            return try recorded(answered.event, arguments)
+        default: return .event(event)
+        }
     }
 
     private func recorded(_ lsn: LSN, _ arguments: Hash128) throws(StorageError) -> HistoryResult {
@@ -163,7 +168,7 @@ final class History: Sendable {
     }
 
     private func chargeEvent(_ charge: ChargeID) throws(StorageError) -> Event? {
-        guard !charge.lsn.isNone, charge.lsn <= reader.durableLSN else { return nil }
+        guard charge.shard == shard, !charge.lsn.isNone, charge.lsn <= reader.durableLSN else { return nil }
         return try event(at: charge.lsn)
     }
 
@@ -185,7 +190,9 @@ final class History: Sendable {
     // MARK: Holds
 
     private func hold(_ hold: HoldID) throws(StorageError) -> HistoryResult {
-        guard !hold.lsn.isNone, hold.lsn <= reader.durableLSN else { return .rejected(.notFound(.hold)) }
+        guard hold.shard == shard, !hold.lsn.isNone, hold.lsn <= reader.durableLSN else {
+            return .rejected(.notFound(.hold))
+        }
         let placed = try event(at: hold.lsn)
         guard case .holdPlaced = placed.body, let last = reads.views.lastEvent(placed.user) else {
             return .rejected(.notFound(.hold))

@@ -5,13 +5,13 @@ internal import Synchronization
 /// thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
 /// Words of an account: 0 sequence lock · 1 type, state · 2 paid · 3 promo · 4 held · 5 debt · 6 available · 7 as of ·
-/// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references).
-/// The last four are set before the record is published and (but for an e-mail that was opened late) never again, so they
+/// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references) ·
+/// 15 lasting · 16 its slope. Words 11 to 14 are set before the record is published and (but for an e-mail that was opened late) never again, so they
 /// may be read outside the lock.
 ///
 /// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked · 7 expires · 8 rate.
 final class Views: Sendable {
-    private let accounts = AtomicRecords(words: 15)
+    private let accounts = AtomicRecords(words: 17)
     private let passports = AtomicRecords(words: 9)
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
@@ -77,6 +77,8 @@ final class Views: Sendable {
             record.set(8, view.slope)
             record.set(9, view.validUntil.nanoseconds)
             record.set(10, lastEvent.value)
+            record.set(15, view.lasting.nanos)
+            record.set(16, view.lastingSlope)
         }
     }
 
@@ -198,6 +200,7 @@ extension AccountView {
             paid: Money(nanos: record.getSigned(2)), promo: Money(nanos: record.getSigned(3)),
             held: Money(nanos: record.getSigned(4)), debt: Money(nanos: record.getSigned(5)),
             available: Money(nanos: record.getSigned(6)), asOf: Timestamp(nanoseconds: record.getSigned(7)),
-            slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)))
+            slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)),
+            lasting: Money(nanos: record.getSigned(15)), lastingSlope: record.getSigned(16))
     }
 }

@@ -274,6 +274,7 @@ actor Writer {
     /// prepare → price → decide: the middle of the whole system.
     private func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
         if let refusal {
+            if let known = state.remembered(request, at: unit.time) { return known }
             guard case .clockAccept = request.command, refusal == parts.gate.clockRefusal, hasRoom() else {
                 return .rejected(.readOnly(refusal))
             }
@@ -335,6 +336,8 @@ actor Writer {
     }
 
     private func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
+        // Asked again, the first answer counts: nothing is verified anew, and no request of the user's hour is used up.
+        if let known = state.remembered(request, at: unit.time) { return known }
         if let refusal { return .rejected(.readOnly(refusal)) }
         guard case .sessionStart(var start) = request.command else {
             preconditionFailure("what is admitted is the start of a session")
@@ -360,7 +363,10 @@ actor Writer {
         guard case .quote(let query, let row) = result else { return .query(result) }
         do throws(RuleError) {
             let pricing = Pricing(query: query, priced: try rules.price(query))
-            return .quote(SessionQuote(pricing: pricing, duration: duration), user: row)
+            guard let quote = SessionQuote(pricing: pricing, duration: duration) else {
+                return .query(.rejected(.invalid("the price does not fit in an amount")))
+            }
+            return .quote(quote, user: row)
         } catch {
             return .query(.rejected(.rule(error.text)))
         }

@@ -27,7 +27,7 @@ extension ReplyEncoder {
                 storage(event, start, &writer)
             case .ruleLoaded, .ruleScheduled, .ruleActivated, .limitsSet: rule(event, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
-                .storagePosted, .lotExpired, .lotEffective, .refused:
+                .sessionRepriced, .storagePosted, .lotExpired, .lotEffective, .refused, .answered:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(0, as: .entry, &writer)
             }

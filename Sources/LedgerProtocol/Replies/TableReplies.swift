@@ -104,7 +104,7 @@ extension ReplyEncoder {
     }
 
     private func lot(_ row: LotRow, _ writer: inout RESPWriter) {
-        writer.map(10)
+        writer.map(11)
         writer.pair("lot", id: row.origin.id, as: .lot)
         writer.pair("kind", row.origin.kind.text)
         writer.pair("remaining", row.remaining)
@@ -115,6 +115,7 @@ extension ReplyEncoder {
         writer.pair("priority", integer: Int64(row.origin.priority))
         writer.pair("effective", row.origin.effective)
         writer.pair("expires", row.origin.expires)
+        writer.pair("order", integer: Int64(row.order))
     }
 
     private func hold(_ row: HoldRow, _ writer: inout RESPWriter) {

@@ -165,8 +165,10 @@ extension CommandTable {
         CommandSpec(
             .creditLots, "CREDIT LOTS", .credit, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's lots of credit, newest first.",
+            notes: ["`order` is a lot's place in the order in which they burn: 1 goes first."],
             reply: .page([
                 "lot", "kind", "remaining", "pinned", "source", "parent", "scope", "priority", "effective", "expires",
+                "order",
             ]),
             examples: ["CREDIT LOTS u_ada"]),
         CommandSpec(
