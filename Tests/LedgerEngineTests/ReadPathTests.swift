@@ -171,6 +171,45 @@ import Testing
         #expect(refused.get() == 40)
     }
 
+    @Test func `an admission asked again under its key gets its receipt, whatever became of passport and limits`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        let secret = try passport(t, "ada", rate: 1)
+        try t.accept(t.purchase("ada", "10.00"))
+        let key = IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: Hash128(high: 3, low: 4))
+        let start = SessionStart(user: .zero, session: "s-1", tier: .medium)
+        let item = WorkItem.admit(
+            Request(actor: t.adminOrdinal, key: key, command: .sessionStart(start)), t.engine.reads.proof(of: secret))
+        guard case .outcome(.accepted(let event)) = t.work([item])[0] else { throw Unexpected("not admitted") }
+        // Its one request of the hour is used up; then it is revoked.
+        guard case .outcome(.replayed(event.lsn)) = t.work([item])[0] else { throw Unexpected("not replayed") }
+        try t.accept(.passportRevoke(secret.id))
+        guard case .outcome(.replayed(event.lsn)) = t.work([item])[0] else { throw Unexpected("not replayed") }
+        let other = IdempotencyKey(scope: key.scope, arguments: Hash128(high: 3, low: 5))
+        let reused = WorkItem.admit(
+            Request(actor: t.adminOrdinal, key: other, command: .sessionStart(start)),
+            t.engine.reads.proof(of: secret))
+        guard case .outcome(.rejected(.keyReused)) = t.work([reused])[0] else { throw Unexpected("not refused") }
+    }
+
+    @Test func `a second stop under a key is remembered, and read from where it was answered first`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s-1", tier: .small)))
+        let name = t.engine.names.session("s-1")
+        let stopped = try t.accept(.sessionStop(session: name))
+        let key = IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: Hash128(high: 3, low: 4))
+        guard case .replayed = t.run(.sessionStop(session: name), key: key) else { throw Unexpected("not replayed") }
+        guard case .replayed(let lsn) = t.run(.sessionStop(session: name), key: key) else {
+            throw Unexpected("not remembered")
+        }
+        #expect(lsn > stopped.lsn)
+        guard case .event(let event) = t.history(.replayed(lsn)) else { throw Unexpected("no receipt") }
+        #expect(event.lsn == stopped.lsn)
+    }
+
     @Test func `a passport without write admits nothing`() throws {
         let t = try TestEngine()
         defer { t.stop() }
