@@ -171,7 +171,7 @@ import Testing
         #expect(refused.get() == 40)
     }
 
-    @Test func `an admission asked again under its key gets its receipt, whatever became of passport and limits`() throws {
+    @Test func `an admission asked again under its key gets its receipt, whatever became of the passport`() throws {
         let t = try TestEngine()
         defer { t.stop() }
         let secret = try passport(t, "ada", rate: 1)
