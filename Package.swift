@@ -1,8 +1,13 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
-// Imports point down: LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerProtocol <- LedgerServer <- florin.
-// RESP stands alone. LedgerCore imports nothing at all.
+// Imports point down:
+//
+//     LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerProtocol <- LedgerServer <- florin
+//     RESP <- LedgerClient <- LedgerREPL <- florin
+//
+// LedgerREPL also reads LedgerProtocol's table of commands; LedgerImport stands on LedgerCore, LedgerRules and RESP.
+// LedgerCore and RESP import none of the others.
 
 let package = Package(
     name: "florin",
