@@ -3,8 +3,8 @@
 
     FLORIN_PASSPORT=fl_... Scripts/seed-examples.py [HOST:]PORT
 
-Needs a running server and a passport with admin, billing and write; prints what the examples print and exits with 0 only if
-every figure is what it must be. May be run again: it makes a user of its own each time.
+Needs a running server and a passport with admin, billing and write; prints what the examples print and exits with 0
+only if every figure is what it must be. May be run again: it makes a user of its own each time.
 """
 import os
 import sys
@@ -20,7 +20,11 @@ def connect():
     where = sys.argv[1] if len(sys.argv) > 1 else "7411"
     host, _, port = where.rpartition(":")
     return redis.Redis(
-        host=host or "127.0.0.1", port=int(port), password=os.environ["FLORIN_PASSPORT"], protocol=3, decode_responses=True
+        host=host or "127.0.0.1",
+        port=int(port),
+        password=os.environ["FLORIN_PASSPORT"],
+        protocol=3,
+        decode_responses=True,
     )
 
 

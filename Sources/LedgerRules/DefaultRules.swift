@@ -18,7 +18,7 @@ enum DefaultRules {
         --   { {0, usd"0.05"}, {100, usd"0.04"} }
         -- costs 0.05 an hour at first and 0.04 from hour 100 of the session on.
         --
-        -- To change a price on a running server: RULE LOAD session_runtime <this text>, then RULE CHECK, then
+        -- To change a price on a running server: RULE CHECK session_runtime <this text>, then RULE LOAD with it, then
         -- RULE ACTIVATE. Sessions that run keep the tariff they began with.
 
         local per_hour = {
