@@ -6,8 +6,9 @@ package import RESP
 /// A connection to a Florin server (or to anything that speaks RESP3).
 ///
 /// Any number of tasks may send at once; commands go out in the order in which the calls arrive at the connection,
-/// and every call gets its own answers. Nothing is queued beyond what callers have handed in and wait for, so they bound the
-/// memory: some thousand commands under way saturate a server. One hop to the event loop per call, not per command.
+/// and every call gets its own answers. Nothing is queued beyond what callers have handed in and wait for, so they
+/// bound the memory: some thousand commands under way saturate a server. One hop to the event loop per call, not per
+/// command.
 package final class RemoteLedger: CommandPort {
     /// `host:port`, for people.
     package let peer: String

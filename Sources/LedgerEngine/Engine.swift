@@ -7,8 +7,8 @@ package import Logging
 /// not know of each other.
 ///
 /// How a command passes: an event loop fills a ``WorkBatch`` and submits it; the writer decides its items in order and
-/// applies what was decided; the committer writes the events and syncs; the views are published; the batch is completed.
-/// So a completed batch means *durable*, for refusals and reads as well.
+/// applies what was decided; the committer writes the events and syncs; the views are published; the batch is
+/// completed. So a completed batch means *durable*, for refusals and reads as well.
 package final class Engine: Sendable {
     /// What opening a ledger gives.
     package struct Opened: Sendable {
@@ -76,8 +76,8 @@ package final class Engine: Sendable {
         emails.start()
     }
 
-    /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent. Not to
-    /// be called on one of the engine's own threads (from `complete`, `onFatal` and the like).
+    /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent.
+    /// Not to be called on one of the engine's own threads (from `complete`, `onFatal` and the like).
     package func stop() {
         let isFirst = isStopped.withLock { isStopped in
             defer { isStopped = true }
@@ -99,15 +99,16 @@ package final class Engine: Sendable {
 
     // MARK: - Work
 
-    /// Hands a batch to the writer. Never blocks. False: the mailbox is full or the engine has stopped; the batch stays the
-    /// caller's, who answers BUSY or stops reading.
+    /// Hands a batch to the writer. Never blocks. False: the mailbox is full or the engine has stopped; the batch stays
+    /// the caller's, who answers BUSY or stops reading.
     package func submit(_ batch: WorkBatch) -> Bool {
         guard mailbox.push(batch) else { return false }
         executor.poke()
         return true
     }
 
-    /// Reads the journal on a reader thread, then calls `completion` there (it must not block). False: the queue is full.
+    /// Reads the journal on a reader thread, then calls `completion` there (it must not block). False: the queue is
+    /// full.
     package func read(_ request: HistoryRequest, completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
         history.submit(request, completion)
     }
@@ -122,10 +123,12 @@ package final class Engine: Sendable {
 
     // MARK: - Text
 
-    /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased (ASCII).
+    /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased
+    /// (ASCII).
     package func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 { pepper.emailHash(address) }
 
-    /// Opens sealed text of a user; nil when the key is destroyed or the text is damaged. A few microseconds; any thread.
+    /// Opens sealed text of a user; nil when the key is destroyed or the text is damaged. A few microseconds; any
+    /// thread.
     package func clearText(_ sealed: SealedText, of user: UserOrdinal) -> [UInt8]? {
         guard !sealed.isEmpty else { return [] }
         do throws(StorageError) { return try keys.open(sealed, user) } catch { return nil }
@@ -135,13 +138,14 @@ package final class Engine: Sendable {
 
     package var durableLSN: LSN { committer.durableLSN }
 
-    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
-    /// durable LSN then; `.none` when the engine stopped before.
+    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result
+    /// is the durable LSN then; `.none` when the engine stopped before.
     package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) {
         committer.wait(for: lsn, completion)
     }
 
-    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the manifest.
+    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
+    /// manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         checkpoints.request(through: durableLSN, completion)
     }

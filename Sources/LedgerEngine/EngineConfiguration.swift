@@ -21,8 +21,8 @@ package struct EngineConfiguration: Sendable {
         case never
         /// In a thread of this process.
         case inProcess
-        /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --through`; the
-        /// LSN follows as the last one. The child calls ``Engine/fold(_:through:)``.
+        /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --through`;
+        /// the LSN follows as the last one. The child calls ``Engine/fold(_:through:)``.
         case child([String])
     }
 

@@ -2,9 +2,9 @@ internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
 
-/// What a new ledger begins with, decided before anybody can ask: its identity, the start, the rules (loaded and active), the
-/// spaces on sale, an admin and the admin's passport. All of it is one batch, so a crash leaves a ledger with everything or
-/// with nothing, and the next start does it again.
+/// What a new ledger begins with, decided before anybody can ask: its identity, the start, the rules (loaded and
+/// active), the spaces on sale, an admin and the admin's passport. All of it is one batch, so a crash leaves a ledger
+/// with everything or with nothing, and the next start does it again.
 struct FirstStart: ~Copyable {
     private var events = EventBatch()
     private let now: Timestamp

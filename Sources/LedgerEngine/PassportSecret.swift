@@ -1,7 +1,8 @@
 package import LedgerCore
 
-/// A passport as its holder has it: `fl_`, ten base-62 digits of public id, `_`, 32 random bytes as 43 base-62 digits, and
-/// six base-62 digits of CRC-32 over all that comes before them. 63 characters. Shown once, never stored, never logged.
+/// A passport as its holder has it: `fl_`, ten base-62 digits of public id, `_`, 32 random bytes as 43 base-62 digits,
+/// and six base-62 digits of CRC-32 over all that comes before them. 63 characters. Shown once, never stored, never
+/// logged.
 package struct PassportSecret: Sendable {
     package static let length = 63
     package let bytes: [UInt8]
@@ -61,8 +62,8 @@ package struct PassportSecret: Sendable {
 
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// The last four characters as a big-endian word, which lists show. They belong to the checksum: they tell two passports
-    /// apart and nothing about the random part.
+    /// The last four characters as a big-endian word, which lists show. They belong to the checksum: they tell two
+    /// passports apart and nothing about the random part.
     package var lastFour: UInt32 { bytes.suffix(4).reduce(0) { $0 << 8 | UInt32($1) } }
 
     /// 256 bits as 43 base-62 digits, most significant first: 62^43 is a little more than 2^256.

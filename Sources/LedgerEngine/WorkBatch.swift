@@ -11,10 +11,11 @@ package enum WorkItem: Sendable {
     /// A command. `secret` is what was minted for PASSPORT CREATE and ROTATE: the engine only carries it, so that the
     /// receipt (unless replayed) can show it once.
     case command(Request, secret: PassportSecret? = nil)
-    /// SESSION ADMIT: `request.command` is `.sessionStart` whose `user` and `admitted` the writer fills in from the proof,
-    /// once it has checked secret, permission, state and rate, in one step with the admission.
+    /// SESSION ADMIT: `request.command` is `.sessionStart` whose `user` and `admitted` the writer fills in from the
+    /// proof, once it has checked secret, permission, state and rate, in one step with the admission.
     case admit(Request, PassportProof)
-    /// PASSPORT VERIFY in its place among the writes, for a connection with unanswered ones; else use ``ReadPath/verify(_:at:)``.
+    /// PASSPORT VERIFY in its place among the writes, for a connection with unanswered ones; else use
+    /// ``ReadPath/verify(_:at:)``.
     case verify(PassportProof)
     case query(Query)
     /// SESSION QUOTE.
@@ -49,9 +50,9 @@ package enum WorkResult: Sendable {
 
 /// A recyclable load of work of one event loop: its items and, once completed, one result for each.
 ///
-/// Ownership moves: the event loop fills it; `Engine.submit` hands it to the writer; `complete`, called on an engine thread
-/// after everything the results rest on is durable, hands it back (the closure hops to the loop). Only the owner touches it,
-/// and the hand-overs are synchronising, which is what makes it safe to pass between threads.
+/// Ownership moves: the event loop fills it; `Engine.submit` hands it to the writer; `complete`, called on an engine
+/// thread after everything the results rest on is durable, hands it back (the closure hops to the loop). Only the owner
+/// touches it, and the hand-overs are synchronising, which is what makes it safe to pass between threads.
 package final class WorkBatch: @unchecked Sendable {
     package internal(set) var items: [WorkItem] = []
     package internal(set) var results: [WorkResult] = []

@@ -2,8 +2,8 @@ package import LedgerCore
 
 /// May this passport ask this? Deny unless a line below says yes.
 ///
-/// A passport's permissions stand side by side, none contains another. Scope `own` reaches its own user's data, and only
-/// to read it; everything that moves money, meters, or changes the ledger needs scope `all`. The type `admin` of a
+/// A passport's permissions stand side by side, none contains another. Scope `own` reaches its own user's data, and
+/// only to read it; everything that moves money, meters, or changes the ledger needs scope `all`. The type `admin` of a
 /// *user* gives no permission at all.
 package enum Authorization {
     /// What a passport may do, as the check needs it.

@@ -3,8 +3,9 @@ package import RESP
 /// Draws answers: tables for people, tab-separated lines for programs.
 ///
 /// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the
-/// right. A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little would be
-/// left the rows are drawn one below the other. Fields that hold tables or text of several lines follow the table.
+/// right. A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little
+/// would be left the rows are drawn one below the other. Fields that hold tables or text of several lines follow the
+/// table.
 package struct Rendering: Sendable {
     package enum Layout: Sendable, Hashable {
         /// For people; `width` in columns, nil for as wide as it takes.

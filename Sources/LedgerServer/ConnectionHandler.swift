@@ -5,11 +5,11 @@ internal import NIOCore
 internal import RESP
 internal import Synchronization
 
-/// A socket's end of a ``Client``: requests are parsed by hand as they arrive, in place, and answers leave in one buffer a
-/// turn. (A `ByteToMessageDecoder` costs two to five times as much.)
+/// A socket's end of a ``Client``: requests are parsed by hand as they arrive, in place, and answers leave in one
+/// buffer a turn. (A `ByteToMessageDecoder` costs two to five times as much.)
 ///
-/// Back-pressure is the withheld `read`: while the client's pipeline or its event loop's batch is full, the socket is not
-/// read, and what the kernel still buffers is all that the other side can push.
+/// Back-pressure is the withheld `read`: while the client's pipeline or its event loop's batch is full, the socket is
+/// not read, and what the kernel still buffers is all that the other side can push.
 final class ConnectionHandler: ChannelDuplexHandler, Transport {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never

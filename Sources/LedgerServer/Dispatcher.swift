@@ -8,10 +8,10 @@ internal import Synchronization
 
 /// One event loop's way from requests to answers, for all clients of that loop.
 ///
-/// A turn of a client parses what has arrived and performs it: reads of published views are answered on the spot, the rest
-/// is appended to the loop's current ``Load``. When the loop has read all its sockets, the load is submitted, once for all
-/// clients. While the loads under way reach their number, the current one grows; when it is full, sockets wait. Completed
-/// loads come back here, are answered in each client's order, and each client is flushed once.
+/// A turn of a client parses what has arrived and performs it: reads of published views are answered on the spot, the
+/// rest is appended to the loop's current ``Load``. When the loop has read all its sockets, the load is submitted, once
+/// for all clients. While the loads under way reach their number, the current one grows; when it is full, sockets wait.
+/// Completed loads come back here, are answered in each client's order, and each client is flushed once.
 ///
 /// Belongs to its event loop; nothing here is touched elsewhere.
 final class Dispatcher {
@@ -77,8 +77,8 @@ final class Dispatcher {
         for client in Array(clients.values) { body(client) }
     }
 
-    /// No client begins anything new; each is closed when its answers have left, or after `seconds`. `done` is called when
-    /// the last is gone.
+    /// No client begins anything new; each is closed when its answers have left, or after `seconds`. `done` is called
+    /// when the last is gone.
     func stop(within seconds: Int64, _ done: @escaping () -> Void) {
         isStopping = true
         guard !clients.isEmpty else { return done() }

@@ -3,8 +3,8 @@ internal import LedgerProtocol
 internal import NIOCore
 internal import RESP
 
-/// The answers a client still waits for, in the order in which it asked. Answers may come in any order; they leave in this
-/// one.
+/// The answers a client still waits for, in the order in which it asked. Answers may come in any order; they leave in
+/// this one.
 struct Pipeline {
     /// What must be over before the next command may begin, so that each sees exactly what came before it.
     enum Kind: UInt8 {

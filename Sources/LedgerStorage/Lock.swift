@@ -2,8 +2,9 @@ package import Glibc
 
 /// A value behind a lock: what `Synchronization.Mutex` is, over a pthread mutex.
 ///
-/// The reason for one of our own: under contention `Mutex` hands ownership over inside the kernel, where ThreadSanitizer
-/// does not look, and then reports races that are none. It understands pthreads, so a clean run means something.
+/// The reason for one of our own: under contention `Mutex` hands ownership over inside the kernel, where
+/// ThreadSanitizer does not look, and then reports races that are none. It understands pthreads, so a clean run means
+/// something.
 ///
 /// The memory of both never moves, and lives as long as the lock.
 package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {  // `value` is touched under `mutex` only

@@ -8,8 +8,8 @@ package enum RESPVersion: UInt8, Sendable {
 /// ``removeAll()`` allocates nothing at all.
 ///
 /// What RESP2 lacks is written as clients of Redis expect it: maps as flat arrays, sets and pushes as arrays, booleans
-/// as 1 and 0, null as `$-1`. An aggregate announces its count first; the elements follow by separate calls, and it is the
-/// caller's business to write exactly as many.
+/// as 1 and 0, null as `$-1`. An aggregate announces its count first; the elements follow by separate calls, and it is
+/// the caller's business to write exactly as many.
 package struct RESPWriter: Sendable {
     package var bytes: [UInt8] = []
     package var version: RESPVersion

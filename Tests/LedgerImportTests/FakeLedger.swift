@@ -2,8 +2,8 @@ import Glibc
 import RESP
 import Synchronization
 
-/// A ledger in a dictionary: enough of the protocol for an import, with its own arithmetic. Prices are nano-USD per hour;
-/// a charge is rounded half-even with 128-bit integers, written here a second time on purpose.
+/// A ledger in a dictionary: enough of the protocol for an import, with its own arithmetic. Prices are nano-USD per
+/// hour; a charge is rounded half-even with 128-bit integers, written here a second time on purpose.
 final class FakeLedger: CommandPort {
     struct User: Sendable {
         var email: String

@@ -3,8 +3,8 @@ import Testing
 
 @testable import LedgerProtocol
 
-/// Commands × passports, whole. A column is a passport with one permission: `R` read, `W` write, `B` billing, `A` admin,
-/// with scope `own` (its own user is named, then another one) or `all`; `-` is no passport at all.
+/// Commands × passports, whole. A column is a passport with one permission: `R` read, `W` write, `B` billing, `A`
+/// admin, with scope `own` (its own user is named, then another one) or `all`; `-` is no passport at all.
 struct AuthorizationTests {
     private static let expected = """
         - RRR WWW BBB AAA  AUTH

@@ -44,9 +44,9 @@ struct BitRotTests {
         #expect(used - 4096 >= 64 << 10)
         #expect(batches.last!.offset + batches.last!.size == used)
 
-        // A flip in one batch changes nothing before it, so each is tried in a segment that begins with its batch and goes
-        // on with the next. What must come out: an error, or an end right there with another batch behind it (which a
-        // start refuses). The last one, closing, has nobody behind it: there the manifest's watermark refuses.
+        // A flip in one batch changes nothing before it, so each is tried in a segment that begins with its batch and
+        // goes on with the next. What must come out: an error, or an end right there with another batch behind it
+        // (which a start refuses). The last one, closing, has nobody behind it: there the manifest's watermark refuses.
         var missed = 0
         for (index, batch) in batches.enumerated() where index % 4 == part {
             let isLast = index == batches.count - 1

@@ -4,7 +4,8 @@ import LedgerTestKit
 import Synchronization
 import Testing
 
-/// Power cuts anywhere: what was acknowledged is there, what was not is wholly there or not at all, and the ledger goes on.
+/// Power cuts anywhere: what was acknowledged is there, what was not is wholly there or not at all, and the ledger goes
+/// on.
 struct CrashTests {
     static let segmentBytes = 24 << 10
 

@@ -4,13 +4,14 @@ import Synchronization
 
 /// A disk in memory that keeps exactly the promises of `Disk`, and not one more.
 ///
-/// Each file has two images: what everybody reads (the page cache) and what is on the platter. Writes change the first and
-/// mark 512-byte sectors dirty; `sync` copies them. `afterPowerCut` gives the disk as the next start finds it: of every
-/// dirty sector, by seed, the new bytes, the old ones, or a torn mixture; of each directory's unsynced changes a prefix.
+/// Each file has two images: what everybody reads (the page cache) and what is on the platter. Writes change the first
+/// and mark 512-byte sectors dirty; `sync` copies them. `afterPowerCut` gives the disk as the next start finds it: of
+/// every dirty sector, by seed, the new bytes, the old ones, or a torn mixture; of each directory's unsynced changes a
+/// prefix.
 ///
-/// Faults by number: the n-th changing operation can fail with an errno, or be the one at which the power goes (it takes
-/// effect in the cache, and everything after it fails). A failed sync behaves like a kernel's: what was dirty reads on as
-/// if nothing had happened, will never reach the platter, and the next sync succeeds.
+/// Faults by number: the n-th changing operation can fail with an errno, or be the one at which the power goes (it
+/// takes effect in the cache, and everything after it fails). A failed sync behaves like a kernel's: what was dirty
+/// reads on as if nothing had happened, will never reach the platter, and the next sync succeeds.
 package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mutable is behind one lock
     package static let sector = 512
 

@@ -1,7 +1,7 @@
 package import LedgerCore
 
-/// A state machine with a price list and a clock in hand: commands in, receipts out, and every event kept, so that a test
-/// can replay the whole ledger and compare.
+/// A state machine with a price list and a clock in hand: commands in, receipts out, and every event kept, so that a
+/// test can replay the whole ledger and compare.
 package struct TestLedger: ~Copyable {
     package var machine = StateMachine()
     package var now = Timestamp("2026-01-10T00:00:00Z")!

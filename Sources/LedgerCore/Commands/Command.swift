@@ -1,7 +1,8 @@
-/// What a client asks of the ledger: a wish. It names users, sessions and the like by their keyed hash (``Names``), so a
-/// command is a small value; only texts that the ledger must remember travel with it.
+/// What a client asks of the ledger: a wish. It names users, sessions and the like by their keyed hash (``Names``), so
+/// a command is a small value; only texts that the ledger must remember travel with it.
 ///
-/// Free text and personal fields (`SealedText`) are encrypted before they come here: the core never sees them in the clear.
+/// Free text and personal fields (`SealedText`) are encrypted before they come here: the core never sees them in the
+/// clear.
 package enum Command: Sendable {
     case userCreate(UserCreate)
     case userSet(UserSet)
@@ -50,7 +51,8 @@ package struct Request: Sendable {
     }
 }
 
-/// `KEY k`: `scope` is the hash of passport, command name and key; `arguments` the hash of everything else that was asked.
+/// `KEY k`: `scope` is the hash of passport, command name and key; `arguments` the hash of everything else that was
+/// asked.
 package struct IdempotencyKey: Hashable, Sendable {
     package var scope: Hash128
     package var arguments: Hash128
@@ -201,8 +203,8 @@ package struct CreditAdjust: Sendable {
 }
 
 package struct CreditRefund: Sendable {
-    /// The charge and the lots it burned, as they stand in the journal: events never change, so the engine may read them
-    /// ahead of the decision.
+    /// The charge and the lots it burned, as they stand in the journal: events never change, so the engine may read
+    /// them ahead of the decision.
     package var charge: Event
     package var lots: [LotOrigin]
     /// nil: all that has not been refunded yet.
@@ -369,7 +371,8 @@ package struct RuleRollback: Sendable {
 package struct LimitSet: Sendable {
     package var type: UserType
     package var limit: LimitName
-    /// Count, megabytes, nanoseconds or nano-USD by the limit's kind; `Limits.none` for no limit; for `tiers` a bit set.
+    /// Count, megabytes, nanoseconds or nano-USD by the limit's kind; `Limits.none` for no limit; for `tiers` a bit
+    /// set.
     package var value: Int64
     package init(type: UserType, limit: LimitName, value: Int64) {
         self.type = type

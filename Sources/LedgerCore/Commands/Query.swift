@@ -191,8 +191,8 @@ package struct Overdue: Hashable, Sendable {
 
 // MARK: - Published views
 
-/// One user as lock-free readers see it. `available` holds at `asOf` and falls by at most `slope` nano-USD an hour until
-/// `validUntil`; from then on the writer must be asked.
+/// One user as lock-free readers see it. `available` holds at `asOf` and falls by at most `slope` nano-USD an hour
+/// until `validUntil`; from then on the writer must be asked.
 package struct AccountView: Hashable, Sendable {
     package var user: UserOrdinal
     package var type: UserType

@@ -1,9 +1,10 @@
 /// One description of a record's fields serves both directions: a type lists its fields once, in order, in
-/// `code(with:)`, and a ``Coder`` either appends them or reads them back. So an encoder and its decoder cannot drift apart.
+/// `code(with:)`, and a ``Coder`` either appends them or reads them back. So an encoder and its decoder cannot drift
+/// apart.
 ///
 /// Integers are LEB128 varints (signed ones zigzag first), hashes are fixed little-endian words, byte strings carry a
-/// varint length. There are two shapes: events lie one field after the other (``ByteWriter``, ``ByteReader``), rows of a
-/// snapshot lie in columns (``ColumnWriter``, ``ColumnReader``), where equal kinds of bytes meet and compress well.
+/// varint length. There are two shapes: events lie one field after the other (``ByteWriter``, ``ByteReader``), rows of
+/// a snapshot lie in columns (``ColumnWriter``, ``ColumnReader``), where equal kinds of bytes meet and compress well.
 package protocol Coder {
     associatedtype Failure: Error
     mutating func unsigned(_ value: inout UInt64) throws(Failure)

@@ -458,8 +458,8 @@ package struct Refused: Sendable {
     package var admission: RefusedAdmission?
 }
 
-/// A command under a new key that an earlier event had answered already (a second STOP, a session recorded before): the key
-/// remembers that answer.
+/// A command under a new key that an earlier event had answered already (a second STOP, a session recorded before): the
+/// key remembers that answer.
 package struct Answered: Sendable {
     package var event: LSN
     /// What a RECORD asked: the earlier event answers the same arguments, others are refused with `EXISTS`.
@@ -517,8 +517,8 @@ package struct RecordedRejection: Hashable, Sendable {
         }
     }
 
-    /// Whether an idempotency key answers with it again (SPEC 9): what later credit or a changed limit would let in is asked
-    /// anew.
+    /// Whether an idempotency key answers with it again (SPEC 9): what later credit or a changed limit would let in is
+    /// asked anew.
     package var isRememberedByKey: Bool {
         switch kind {
         case .insufficient, .closed, .exists: true

@@ -30,8 +30,8 @@ package enum Calendar {
 
     static func floorDay(_ t: Timestamp) -> Int64 { split(t).day }
 
-    /// The day of an instant, and the nanoseconds since its midnight. Total: the first day that 64 bits reach is cut, so its
-    /// midnight is no ``Timestamp``.
+    /// The day of an instant, and the nanoseconds since its midnight. Total: the first day that 64 bits reach is cut,
+    /// so its midnight is no ``Timestamp``.
     static func split(_ t: Timestamp) -> (day: Int64, nanoseconds: Int64) {
         let (day, rest) = t.nanoseconds.quotientAndRemainder(dividingBy: nanosecondsPerDay)
         return rest < 0 ? (day - 1, rest + nanosecondsPerDay) : (day, rest)

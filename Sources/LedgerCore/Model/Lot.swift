@@ -37,8 +37,8 @@ package struct LotAmount: Hashable, Sendable {
     }
 }
 
-/// A short list of ``LotAmount`` in burn order. The first two lie in the value itself: the usual charge, which burns one
-/// or two lots, allocates nothing.
+/// A short list of ``LotAmount`` in burn order. The first two lie in the value itself: the usual charge, which burns
+/// one or two lots, allocates nothing.
 package struct LotAmounts: Sendable {
     private var first = LotAmount(lot: .none, amount: .zero)
     private var second = LotAmount(lot: .none, amount: .zero)

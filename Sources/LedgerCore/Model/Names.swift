@@ -1,5 +1,5 @@
-/// How the outside world's names become ``Hash128``: SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012),
-/// keyed with the ledger's seed, with the namespace as the first byte. Pure; safe to use on any thread.
+/// How the outside world's names become ``Hash128``: SipHash-2-4 with 128 bits of output (Aumasson and Bernstein,
+/// 2012), keyed with the ledger's seed, with the namespace as the first byte. Pure; safe to use on any thread.
 package struct Names: Hashable, Sendable {
     private let k0: UInt64
     private let k1: UInt64

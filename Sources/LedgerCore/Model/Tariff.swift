@@ -1,5 +1,5 @@
-/// What a metered rule returns: a price per unit of time, constant or in steps. Rates are nano-USD per hour for sessions
-/// and per GB-month for storage. A tariff is data: once journaled it prices without Lua, for ever.
+/// What a metered rule returns: a price per unit of time, constant or in steps. Rates are nano-USD per hour for
+/// sessions and per GB-month for storage. A tariff is data: once journaled it prices without Lua, for ever.
 package struct Tariff: Hashable, Sendable {
     /// From `from` after the start of metering onwards, `rate` applies, until the next step.
     package struct Step: Hashable, Sendable {
@@ -25,8 +25,8 @@ package struct Tariff: Hashable, Sendable {
     }
 
     package static let free = Tariff(rate: 0, listRate: 0)
-    /// Above this, a rule's result is refused: 10,000 USD per hour or GB-month. At this rate a thousand sessions of thirty
-    /// days still fit in ``Money``.
+    /// Above this, a rule's result is refused: 10,000 USD per hour or GB-month. At this rate a thousand sessions of
+    /// thirty days still fit in ``Money``.
     package static let maximumRate: Int64 = 10_000 * 1_000_000_000
     package static let maximumSteps = 64
 
@@ -67,7 +67,8 @@ package enum RuleName: UInt8, CaseIterable, Sendable {
 package enum PriceQuery: Hashable, Sendable {
     /// `session_runtime(user_type, tier, seconds_this_month)` → tariff in nano-USD per hour.
     case sessionRuntime(type: UserType, tier: Tier, secondsThisMonth: Int64)
-    /// `storage(user_type, kind, gigabytes)` → tariff in nano-USD per GB-month. `megabytes` / 1000 reaches the rule floored to whole GB.
+    /// `storage(user_type, kind, gigabytes)` → tariff in nano-USD per GB-month. `megabytes` / 1000 reaches the rule
+    /// floored to whole GB.
     case storage(type: UserType, kind: StorageKind, megabytes: Int64)
     /// `space_purchase(user_type, space, list_price, size_gb)` → amount in nano-USD.
     case spacePurchase(type: UserType, space: ShortText, listPrice: Money, gigabytes: Int64)

@@ -56,7 +56,8 @@ package struct TimeSpan: Hashable, Comparable, Sendable {
 }
 
 extension TimeSpan {
-    /// Reads `90s`, `10m`, `1.5h`, `30d`, `500ms`: a decimal number of at most nine fraction digits and a unit. Nil otherwise.
+    /// Reads `90s`, `10m`, `1.5h`, `30d`, `500ms`: a decimal number of at most nine fraction digits and a unit. Nil
+    /// otherwise.
     package init?(parsing bytes: UnsafeRawBufferPointer) {
         var digits = bytes.count
         while digits > 0, bytes[digits - 1] &- UInt8(ascii: "a") < 26 { digits -= 1 }

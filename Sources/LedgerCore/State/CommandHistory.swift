@@ -26,7 +26,8 @@ struct CommandHistory: ~Copyable {
     private var index = HashIndex<Hash128>()
 
     var count: Int { queue.count - head }
-    /// Whether a new key would have to push out one that is still owed. What is too old at `now` goes with the next event.
+    /// Whether a new key would have to push out one that is still owed. What is too old at `now` goes with the next
+    /// event.
     func isFull(at now: Timestamp) -> Bool {
         UInt64(count) >= capacity && (head == queue.count || now - queue[head].time < retention)
     }

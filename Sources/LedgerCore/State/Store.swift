@@ -23,8 +23,8 @@ struct Store: ~Copyable {
     var lotIndex = HashIndex<UInt64>()
     var holdIndex = HashIndex<UInt64>()
     var sessionIndex = HashIndex<UInt64>()
-    /// Names that are unique for ever: hash → the LSN that answers for it. A session's is its start while it is open and
-    /// its close afterwards.
+    /// Names that are unique for ever: hash → the LSN that answers for it. A session's is its start while it is open
+    /// and its close afterwards.
     var external = HashIndex<Hash128>()
     /// Hash of a live resource's name → slot.
     var resourceIndex = HashIndex<Hash128>()

@@ -24,9 +24,9 @@ struct TimerEntry: Comparable {
     }
 }
 
-/// A binary heap of due instants. Entries are hints: a row knows when it is due, and an entry that disagrees with its row
-/// is dropped when it comes up. So moving an instant costs one push, never a search, and the queue is derived state that
-/// no snapshot holds.
+/// A binary heap of due instants. Entries are hints: a row knows when it is due, and an entry that disagrees with its
+/// row is dropped when it comes up. So moving an instant costs one push, never a search, and the queue is derived state
+/// that no snapshot holds.
 struct TimerQueue {
     private var heap: [TimerEntry] = []
 

@@ -3,8 +3,8 @@ extension StateMachine {
     /// No user's credit or debt may come near the end of 64 bits: four billion dollars each.
     package static let accountCeiling: Int64 = 4_000_000_000 * 1_000_000_000
 
-    /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an event
-    /// must fit into a batch of the journal. Refunds may go to twice as many.
+    /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an
+    /// event must fit into a batch of the journal. Refunds may go to twice as many.
     static let maximumLots: Int32 = 8_000
     /// No user has more open holds: what is looked at for each event of a user is bounded.
     static let maximumHolds: Int32 = 10_000

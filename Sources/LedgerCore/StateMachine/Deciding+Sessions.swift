@@ -1,7 +1,8 @@
 /// Sessions: admitted against a lease, heard, posted, closed.
 extension StateMachine {
     static let maximumTimeToLive = TimeSpan.days(30)
-    /// RECORD bills at most so long a session: its nanoseconds, and the sums over a month's sessions, stay far within 64 bits.
+    /// RECORD bills at most so long a session: its nanoseconds, and the sums over a month's sessions, stay far within
+    /// 64 bits.
     static let longestRecord = TimeSpan.days(36_525)
 
     mutating func startSession(
@@ -149,8 +150,8 @@ extension StateMachine {
 
     // MARK: What both commands and timers do
 
-    /// Posts a session's usage through `end` and releases what it held. What its hold does not cover is paid with the credit
-    /// of the instant `due`, by default now.
+    /// Posts a session's usage through `end` and releases what it held. What its hold does not cover is paid with the
+    /// credit of the instant `due`, by default now.
     @discardableResult
     mutating func close(
         _ slot: Int32, _ reason: SessionClosed.Reason, through end: Timestamp, note: SealedText = [],
@@ -178,8 +179,8 @@ extension StateMachine {
             into: &batch)
     }
 
-    /// Posts a running session's usage, and from there on the price is `pricing`, where one is named. What its hold does not
-    /// cover is paid with the credit of the instant `due`, by default now.
+    /// Posts a running session's usage, and from there on the price is `pricing`, where one is named. What its hold
+    /// does not cover is paid with the credit of the instant `due`, by default now.
     mutating func post(
         _ slot: Int32, through end: Timestamp, then pricing: Pricing? = nil, due: Timestamp? = nil, at now: Timestamp,
         into batch: inout EventBatch
@@ -205,7 +206,8 @@ extension StateMachine {
         }
     }
 
-    /// The end of a tariff's lock. What a monitored session used is not posted there: it may turn out to have ended before.
+    /// The end of a tariff's lock. What a monitored session used is not posted there: it may turn out to have ended
+    /// before.
     mutating func unlock(_ slot: Int32, due: Timestamp, at now: Timestamp, into batch: inout EventBatch) {
         let row = store.sessions[slot]
         let pricing = nextPricing(session: slot)
@@ -225,8 +227,8 @@ extension StateMachine {
     mutating func renew(_ slot: Int32, at now: Timestamp, into batch: inout EventBatch) -> Bool {
         let row = store.sessions[slot]
         let isFree = row.lastPricing.tariff.highestRate == 0
-        // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until now
-        // had its whole time to live for a lease: under a price it gets one like everybody's.
+        // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until
+        // now had its whole time to live for a lease: under a price it gets one like everybody's.
         let next = min(row.leaseUntil, now + StateMachine.lease) + StateMachine.lease
         let until =
             isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + StateMachine.lease)
@@ -247,13 +249,15 @@ extension StateMachine {
         let grace = TimeSpan(nanoseconds: min(store.limits[row.type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
         let body = SessionExhausting(
             session: row.id, added: added, pins: planFree(row.user, added, at: now), emptyAt: emptyAt,
-            // Later credit moves the deadline as far as it lasts and no further: or a cent a minute would buy grace for ever.
+            // Later credit moves the deadline as far as it lasts and no further: or a cent a minute would buy grace for
+            // ever.
             deadline: row.status == .active ? max(emptyAt, now) + grace : max(row.deadline, emptyAt + grace))
         commit(.sessionExhausting(body), user: row.user, linked: row.id.lsn, at: now, into: &batch)
         return false
     }
 
-    /// New credit first helps the sessions that are about to end for want of it, the one that would end first before others.
+    /// New credit first helps the sessions that are about to end for want of it, the one that would end first before
+    /// others.
     mutating func renewExhausting(_ user: UserOrdinal, at now: Timestamp, into batch: inout EventBatch) {
         guard store.accounts[Int32(user.value)].exhaustingCount > 0 else { return }
         var waiting: [(deadline: Timestamp, id: UInt64)] = []

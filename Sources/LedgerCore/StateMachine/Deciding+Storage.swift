@@ -3,7 +3,8 @@ extension StateMachine {
     /// A resource may not cost more than a million dollars a month: so no month of it overflows anything.
     static let maximumMonthly = Int128(1_000_000) * Int128(Money.dollar.nanos)
 
-    /// A resource is at most an exabyte, whatever it costs, and a user has at most so many: so their sum fits in 64 bits.
+    /// A resource is at most an exabyte, whatever it costs, and a user has at most so many: so their sum fits in 64
+    /// bits.
     static let maximumMegabytes: Int64 = 1_000_000_000_000
     static let maximumResources: Int32 = 10_000
 
@@ -104,8 +105,8 @@ extension StateMachine {
                 at: now, into: &batch))
     }
 
-    /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes over; paid
-    /// with the credit of `instant`.
+    /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes
+    /// over; paid with the credit of `instant`.
     func posting(_ slot: Int32, through end: Timestamp, at instant: Timestamp) -> StoragePosted {
         let row = store.resources[slot]
         let end = max(min(end, row.month.end), row.postedThrough)

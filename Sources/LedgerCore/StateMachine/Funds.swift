@@ -59,8 +59,8 @@ extension StateMachine {
         return plan
     }
 
-    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never refused;
-    /// what the account can owe no more (four billion dollars) stays unposted.
+    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
+    /// refused; what the account can owe no more (four billion dollars) stays unposted.
     func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at instant: Timestamp) -> Payment {
         var payment = Payment()
         var pins = pins
@@ -247,8 +247,8 @@ extension StateMachine {
         store.accounts[user].nextExpiry = next
     }
 
-    /// Returns whether the user's next expiry may have gone with it. (Left alone, it would send every read of the account
-    /// looking for a lot that is no more.)
+    /// Returns whether the user's next expiry may have gone with it. (Left alone, it would send every read of the
+    /// account looking for a lot that is no more.)
     private mutating func removeIfEmpty(_ slot: Int32) -> Bool {
         guard store.lots[slot].remaining.isZero else { return false }
         precondition(store.lots[slot].pinned.isZero, "an empty lot is still pinned")

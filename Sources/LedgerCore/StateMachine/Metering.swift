@@ -5,7 +5,8 @@ extension StateMachine {
         max(store.sessions[session].postedThrough, min(now, store.sessions[session].ttlEnd))
     }
 
-    /// The exact usage of a session through `end`, at the prices that held on the way, to be divided by ``Tariff/hour``.
+    /// The exact usage of a session through `end`, at the prices that held on the way, to be divided by
+    /// ``Tariff/hour``.
     func numerator(_ session: Int32, through end: Timestamp) -> Int128 {
         let row = store.sessions[session]
         var sum = row.numerator
@@ -84,8 +85,8 @@ extension StateMachine {
         store.accounts[user].coveredUntil = until
     }
 
-    /// What a user's sessions ran in a month, in whole seconds: what was posted or recorded of it, and what open sessions have
-    /// used since. Cost: the user's open sessions.
+    /// What a user's sessions ran in a month, in whole seconds: what was posted or recorded of it, and what open
+    /// sessions have used since. Cost: the user's open sessions.
     func sessionSeconds(_ user: UserOrdinal, in month: Month, at now: Timestamp) -> Int64 {
         var sum = store.sessionTime[Store.monthKey(user, month)] ?? 0
         var session = store.accounts[Int32(user.value)].firstSession
@@ -142,8 +143,8 @@ extension StateMachine {
 
     // MARK: Prices that change without a command
 
-    /// The price of a session where its tariff's lock ends: the active book's, or the one it has while that rule is still
-    /// the active one (a book knows no inputs but type and tier).
+    /// The price of a session where its tariff's lock ends: the active book's, or the one it has while that rule is
+    /// still the active one (a book knows no inputs but type and tier).
     func nextPricing(session slot: Int32) -> Pricing {
         let row = store.sessions[slot]
         guard let index = store.activeVersion(.sessionRuntime),
@@ -157,9 +158,9 @@ extension StateMachine {
         return row.lastPricing
     }
 
-    /// The price of a resource where a month begins: the one it has while rule and user type are the same, else what the
-    /// active book says of the largest size that is not above its own. A price that the resource could not have been
-    /// created at is not taken over.
+    /// The price of a resource where a month begins: the one it has while rule and user type are the same, else what
+    /// the active book says of the largest size that is not above its own. A price that the resource could not have
+    /// been created at is not taken over.
     func nextPricing(resource slot: Int32) -> Pricing {
         let row = store.resources[slot]
         let type = store.accounts[Int32(row.user.value)].type

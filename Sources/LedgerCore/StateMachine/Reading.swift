@@ -229,7 +229,8 @@ extension StateMachine {
         }
     }
 
-    /// A page of a linked list that is newest first; the cursor names the row to go on with, by a number that only falls.
+    /// A page of a linked list that is newest first; the cursor names the row to go on with, by a number that only
+    /// falls.
     private func walk<Row: Listed>(
         from first: Int32, _ page: Page, in slab: borrowing Slab<Row>, number: (Int32) -> UInt64
     ) -> (slots: [Int32], next: UInt64) {

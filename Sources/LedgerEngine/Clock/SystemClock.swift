@@ -4,9 +4,10 @@ internal import LedgerStorage
 
 /// The machine's boot-time clock, slewed to its wall clock by at most 500 parts per million.
 ///
-/// The boot-time clock never jumps and counts suspended time as well, so nobody's credit expires because somebody set the
-/// date; the slew makes it follow a wall that is right. Between two looks at the wall the ledger's time is a straight line:
-/// `time + (boot − anchor) × (1 + rate)`. Its three numbers lie behind a sequence lock, so `now` takes no lock.
+/// The boot-time clock never jumps and counts suspended time as well, so nobody's credit expires because somebody set
+/// the date; the slew makes it follow a wall that is right. Between two looks at the wall the ledger's time is a
+/// straight line: `time + (boot − anchor) × (1 + rate)`. Its three numbers lie behind a sequence lock, so `now` takes
+/// no lock.
 package final class SystemClock: LedgerClock {
     private static let maximumSlew: Int64 = 500_000  // parts per billion
     private static let warnAbove = TimeSpan.minutes(1)

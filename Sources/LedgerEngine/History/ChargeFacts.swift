@@ -41,8 +41,8 @@ extension ChargeFacts {
 }
 
 extension Event {
-    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, what was refunded
-    /// to such lots, or a lot's end.
+    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, what was
+    /// refunded to such lots, or a lot's end.
     var expired: Money {
         switch body {
         case .holdCaptured(let capture): return capture.broken

@@ -3,10 +3,11 @@ internal import LedgerRules
 internal import LedgerStorage
 internal import Logging
 
-/// The readers of the journal: threads that answer what neither the views nor the writer's tables hold. Bounded: a full queue
-/// says no.
+/// The readers of the journal: threads that answer what neither the views nor the writer's tables hold. Bounded: a full
+/// queue says no.
 ///
-/// A user's history is a thread through the journal: every event names the user's event before it, the view names the last.
+/// A user's history is a thread through the journal: every event names the user's event before it, the view names the
+/// last.
 final class History: Sendable {
     let reader: JournalReader
     let reads: ReadPath

@@ -4,8 +4,8 @@ internal import LedgerStorage
 // A user's statement: rows and sums, derived from the user's events alone.
 
 extension History {
-    /// Entries recorded in [from, to), newest first. The cursor is twice the LSN to go on with, plus one where that event's
-    /// first row was on the page before.
+    /// Entries recorded in [from, to), newest first. The cursor is twice the LSN to go on with, plus one where that
+    /// event's first row was on the page before.
     func history(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page) throws(StorageError)
         -> HistoryResult
     {
@@ -43,8 +43,8 @@ extension History {
         return .history(rows, next: next)
     }
 
-    /// What an event moved on its user's account: nothing, one row, or two (a charge, and credit that expired in the hold it
-    /// ended), newest first.
+    /// What an event moved on its user's account: nothing, one row, or two (a charge, and credit that expired in the
+    /// hold it ended), newest first.
     func rows(of event: Event) -> [HistoryRow] {
         var rows: [HistoryRow] = []
         func row(_ kind: BirthKind, credit: Bool, _ amount: Money, _ source: ShortText, _ description: String = "") {
@@ -97,8 +97,8 @@ extension History {
 
     // MARK: - Summary
 
-    /// Sums over the entries whose effective time begins in [from, to). Cost: the user's whole thread, because an entry may
-    /// count for any time before it was recorded.
+    /// Sums over the entries whose effective time begins in [from, to). Cost: the user's whole thread, because an entry
+    /// may count for any time before it was recorded.
     func summary(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?) throws(StorageError) -> HistoryResult {
         guard let ordinal = reads.views.user(user), let standing = standing(ordinal, user) else {
             return .rejected(.notFound(.user))

@@ -1,8 +1,8 @@
 internal import Glibc
 
 /// A lock with one condition, for threads that sleep until there is something to do. (`Synchronization.Mutex` has no
-/// condition.) The memory of both never moves and lives as long as the object, which is all that pthreads ask; what they
-/// protect belongs to the caller, who touches it only inside `withLock` and the predicates of `wait`.
+/// condition.) The memory of both never moves and lives as long as the object, which is all that pthreads ask; what
+/// they protect belongs to the caller, who touches it only inside `withLock` and the predicates of `wait`.
 final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -34,7 +34,8 @@ final class Monitor: @unchecked Sendable {
     /// Wakes everybody who waits. Take the lock, or have taken it since the change.
     func wake() { pthread_cond_broadcast(condition) }
 
-    /// Inside `withLock`: sleeps until `predicate` holds or `nanoseconds` (nil: for ever) have passed. Whether it holds.
+    /// Inside `withLock`: sleeps until `predicate` holds or `nanoseconds` (nil: for ever) have passed. Whether it
+    /// holds.
     @discardableResult
     func wait(nanoseconds: UInt64? = nil, until predicate: () -> Bool) -> Bool {
         guard let nanoseconds else {

@@ -3,12 +3,12 @@ internal import Synchronization
 
 /// An executor that owns one thread, so that an actor's work never changes threads and wakes without a task.
 ///
-/// Its thread runs three things, one at a time: jobs that the runtime enqueues (calls of the actor from outside), `work`
-/// whenever somebody poked, and `work` again when the time it asked for has passed. All three count as the actor's own
-/// context: `assumeIsolated` succeeds inside `work`.
+/// Its thread runs three things, one at a time: jobs that the runtime enqueues (calls of the actor from outside),
+/// `work` whenever somebody poked, and `work` again when the time it asked for has passed. All three count as the
+/// actor's own context: `assumeIsolated` succeeds inside `work`.
 ///
-/// Unchecked Sendable: `jobs` and `isStopping` are touched under the monitor only, `work` and `thread` are set once before
-/// anything else may happen (`start`).
+/// Unchecked Sendable: `jobs` and `isStopping` are touched under the monitor only, `work` and `thread` are set once
+/// before anything else may happen (`start`).
 final class PinnedExecutor: SerialExecutor, @unchecked Sendable {
     private let monitor = Monitor()
     private var jobs: [UnownedJob] = []

@@ -4,8 +4,8 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// Decides when a snapshot is due and has it made: a fold in a child process (or, in tests and in memory, in a thread), which
-/// touches nothing that lives. One at a time.
+/// Decides when a snapshot is due and has it made: a fold in a child process (or, in tests and in memory, in a thread),
+/// which touches nothing that lives. One at a time.
 ///
 /// Unchecked Sendable: `state` is a mutex; `thread` is touched by whoever holds it in the transition idle ⇄ running.
 final class Checkpoints: @unchecked Sendable {

@@ -7,7 +7,8 @@ internal import Logging
 ///
 /// Whatever it finds that must stop decisions goes to the ``Gate``; whatever it mends opens it again.
 ///
-/// Unchecked Sendable: `isPoked`, `isStopping` are touched under the monitor only; the rest is the thread's own or constant.
+/// Unchecked Sendable: `isPoked`, `isStopping` are touched under the monitor only; the rest is the thread's own or
+/// constant.
 final class Upkeep: @unchecked Sendable {
     private let journal: Journal
     private let clock: any LedgerClock

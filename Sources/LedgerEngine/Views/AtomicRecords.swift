@@ -4,8 +4,8 @@ internal import Synchronization
 /// Records of a fixed number of atomic words, by number, in chunks that never move: whoever holds a pointer may read
 /// through it for as long as the store lives.
 ///
-/// Unchecked Sendable: every word that two threads can reach is an `Atomic`, the directory's pointers included; a chunk is
-/// complete (all zeroes) before a compare-and-exchange publishes it, and freed by `deinit` only.
+/// Unchecked Sendable: every word that two threads can reach is an `Atomic`, the directory's pointers included; a chunk
+/// is complete (all zeroes) before a compare-and-exchange publishes it, and freed by `deinit` only.
 final class AtomicRecords: @unchecked Sendable {
     typealias Record = UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -40,8 +40,8 @@ final class AtomicRecords: @unchecked Sendable {
     func record(_ index: Int) -> Record {
         precondition(index >> Self.chunkBits < Self.directoryCount, "a billion records are enough")
         if let record = existing(index) { return record }
-        // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory which
-        // nobody touches is never backed.
+        // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory
+        // which nobody touches is never backed.
         guard let fresh = calloc(Self.chunkRecords * words, MemoryLayout<UInt64>.stride) else {
             fatalError("out of memory for the read views")
         }
@@ -56,8 +56,8 @@ final class AtomicRecords: @unchecked Sendable {
     }
 }
 
-/// A record whose first word is a sequence lock: odd while it is being written, 0 before the first time. One writer at a
-/// time (whoever commits); readers retry.
+/// A record whose first word is a sequence lock: odd while it is being written, 0 before the first time. One writer at
+/// a time (whoever commits); readers retry.
 enum SeqLock {
     @inline(__always) static func write(_ record: AtomicRecords.Record, _ body: (AtomicRecords.Record) -> Void) {
         let version = record[0].load(ordering: .relaxed)

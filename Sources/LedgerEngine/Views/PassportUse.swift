@@ -4,8 +4,8 @@ internal import LedgerStorage
 internal import Synchronization
 
 /// When each passport was last used: at AUTH, VERIFY and ADMIT. A hint for people who tidy up keys, never part of the
-/// ledger: no event, no snapshot, no hash knows it. Kept in a side file that is written now and then and at a clean stop; a
-/// crash loses the last minute of it, a damaged file all of it, and neither matters.
+/// ledger: no event, no snapshot, no hash knows it. Kept in a side file that is written now and then and at a clean
+/// stop; a crash loses the last minute of it, a damaged file all of it, and neither matters.
 ///
 ///      0  4  magic "FUSE"     4  4  number of passports     8  8 × n  nanoseconds since 1970, 0: never
 ///      … 4  CRC32C of everything before
@@ -59,7 +59,8 @@ final class PassportUse: Sendable {
         }
     }
 
-    /// Writes the side file if anything was noted since the last time. Failures are left for the next time: it is a hint.
+    /// Writes the side file if anything was noted since the last time. Failures are left for the next time: it is a
+    /// hint.
     func save() {
         guard isDirty.exchange(false, ordering: .relaxed) else { return }
         let passports = min(count.load(ordering: .relaxed), Self.limit)

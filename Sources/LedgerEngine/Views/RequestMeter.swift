@@ -1,11 +1,11 @@
 internal import LedgerCore
 internal import Synchronization
 
-/// Requests in a sliding hour, for one number space (users, or passports): thirteen five-minute slots each, in atomic words
-/// (slot number, count). Volatile: a restart forgives, the journal never hears of it.
+/// Requests in a sliding hour, for one number space (users, or passports): thirteen five-minute slots each, in atomic
+/// words (slot number, count). Volatile: a restart forgives, the journal never hears of it.
 ///
-/// The thirteen slots cover at least an hour and at most an hour and five minutes, so no hour ever has more requests than
-/// the limit. Any thread; when several threads race for the last request, both may be refused, never both let in.
+/// The thirteen slots cover at least an hour and at most an hour and five minutes, so no hour ever has more requests
+/// than the limit. Any thread; when several threads race for the last request, both may be refused, never both let in.
 final class RequestMeter: Sendable {
     private static let slots = 13
     private static let slotNanoseconds: Int64 = 300 * 1_000_000_000

@@ -4,8 +4,8 @@ internal import Synchronization
 /// Short texts that are written once and read for ever, without locks: appended to chunks that never move, named by a
 /// reference of one word, which its holder publishes with a releasing store after the bytes are there.
 ///
-/// Unchecked Sendable: bytes are written before anybody has their reference, and never again; the cursor belongs to the one
-/// writer.
+/// Unchecked Sendable: bytes are written before anybody has their reference, and never again; the cursor belongs to the
+/// one writer.
 final class TextArena: @unchecked Sendable {
     /// Chunk (24 bits), offset (24), length (16). 0 is the empty text.
     typealias Reference = UInt64

@@ -1,11 +1,12 @@
 internal import Glibc
 internal import Synchronization
 
-/// From a hash to a record's number, without locks: 256 segments chosen by the high bits, each an open-addressing table of
-/// atomic words (32 bits of tag, number + 1) behind an atomic pointer. One writer; any number of readers.
+/// From a hash to a record's number, without locks: 256 segments chosen by the high bits, each an open-addressing table
+/// of atomic words (32 bits of tag, number + 1) behind an atomic pointer. One writer; any number of readers.
 ///
-/// A full segment is rehashed into a table of twice the size; the old one stays until the index goes, because a reader may
-/// be inside (together they are as large as the newest). Nothing is ever removed: a ledger forgets no user and no passport.
+/// A full segment is rehashed into a table of twice the size; the old one stays until the index goes, because a reader
+/// may be inside (together they are as large as the newest). Nothing is ever removed: a ledger forgets no user and no
+/// passport.
 ///
 /// Unchecked Sendable: all shared words are atomics; `used` belongs to the writer.
 final class ViewIndex: @unchecked Sendable {
@@ -52,7 +53,8 @@ final class ViewIndex: @unchecked Sendable {
         }
     }
 
-    /// Publishes a number, whose record must be complete. `hashOf` gives the hash of a number inserted before. Writer only.
+    /// Publishes a number, whose record must be complete. `hashOf` gives the hash of a number inserted before. Writer
+    /// only.
     func insert(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
         let segment = Int(hash >> 56)
         var table = UnsafePointer<Table>(bitPattern: segments[segment].load(ordering: .relaxed))?.pointee

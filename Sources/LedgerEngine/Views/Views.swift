@@ -1,13 +1,13 @@
 internal import LedgerCore
 internal import Synchronization
 
-/// What readers see: a copy of every account and passport as of the last *durable* batch. Whoever commits stores it, one
-/// thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
+/// What readers see: a copy of every account and passport as of the last *durable* batch. Whoever commits stores it,
+/// one thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
 /// Words of an account: 0 sequence lock · 1 type, state · 2 paid · 3 promo · 4 held · 5 debt · 6 available · 7 as of ·
-/// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references) ·
-/// 15 lasting · 16 its slope. Words 11 to 14 are set before the record is published and (but for an e-mail that was opened late) never again, so they
-/// may be read outside the lock.
+/// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references)
+/// · 15 lasting · 16 its slope. Words 11 to 14 are set before the record is published and (but for an e-mail that was
+/// opened late) never again, so they may be read outside the lock.
 ///
 /// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked · 7 expires · 8 rate.
 final class Views: Sendable {

@@ -4,15 +4,16 @@ internal import Synchronization
 
 /// Makes units durable, in order, and only then tells the world: journal, views, durable LSN, batches, waiters.
 ///
-/// Committing is a role that one thread at a time has: usually the committer's own, which syncs one unit while the writer
-/// decides the next; or the writer itself, when nothing else waits and handing over would only cost time. A unit without
-/// events goes the same way, behind its predecessors.
+/// Committing is a role that one thread at a time has: usually the committer's own, which syncs one unit while the
+/// writer decides the next; or the writer itself, when nothing else waits and handing over would only cost time. A unit
+/// without events goes the same way, behind its predecessors.
 ///
 /// The first failure is final: whoever waits is told that the outcome is unknown, nothing is ever written again, and
 /// `onFatal` is called, once.
 ///
-/// Unchecked Sendable: `queue`, `spare`, `isBusy`, `isStopping`, `fault`, `isAnnounced` and `waiters` are touched under the monitor only; `buffer` and the journal's
-/// writer belong to whoever has the role, which changes hands under the monitor too.
+/// Unchecked Sendable: `queue`, `spare`, `isBusy`, `isStopping`, `fault`, `isAnnounced` and `waiters` are touched under
+/// the monitor only; `buffer` and the journal's writer belong to whoever has the role, which changes hands under the
+/// monitor too.
 final class Committer: @unchecked Sendable {
     private let journal: Journal
     private let keys: KeyStore

@@ -4,11 +4,11 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// The one who decides: an actor on a thread of its own that owns the ledger's state. Its work is synchronous from the first
-/// look at a command to its last event, once per batch, so there is no re-entrancy to think about.
+/// The one who decides: an actor on a thread of its own that owns the ledger's state. Its work is synchronous from the
+/// first look at a command to its last event, once per batch, so there is no re-entrancy to think about.
 ///
-/// A drain takes what waits, opens a unit, fires the timers that are due, decides every item in order, copies the views of
-/// the accounts it touched, and hands the unit over. Nothing it decides is visible to anybody before it is durable.
+/// A drain takes what waits, opens a unit, fires the timers that are due, decides every item in order, copies the views
+/// of the accounts it touched, and hands the unit over. Nothing it decides is visible to anybody before it is durable.
 actor Writer {
     nonisolated let executor: PinnedExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -61,7 +61,8 @@ actor Writer {
     /// Journal batches that one more unit may need.
     private static let batchesPerUnit = 3
 
-    /// `pausedSince`: the last sign of life of a ledger whose start was not recorded yet; the first drain that may decide does.
+    /// `pausedSince`: the last sign of life of a ledger whose start was not recorded yet; the first drain that may
+    /// decide does.
     init(state: consuming sending StateMachine, rules: consuming RuleBook, parts: Parts, pausedSince: Timestamp?) {
         executor = parts.executor
         publishedUsers = state.userCount
@@ -106,12 +107,13 @@ actor Writer {
             let reopened = isDue || resumes ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
             if reopened == nil { unit.time = now }
-            // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off with, whom
-            // the batch does not name twice.
+            // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off
+            // with, whom the batch does not name twice.
             let touchedUsers = max(0, unit.events.touchedUsers.count - 1)
             let touchedPassports = unit.events.touchedPassports.count
             if resumes { resume(unit) }
-            // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their own.
+            // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
+            // own.
             let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
             if isCurrent { work(unit, refusal) }
             close(unit, touchedUsers, touchedPassports)

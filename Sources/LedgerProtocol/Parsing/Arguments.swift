@@ -150,7 +150,8 @@ struct Arguments {
         return [UInt8](bytes)
     }
 
-    /// Something before and after one `@`, no blanks, a dot in the domain: enough to catch mix-ups; only mail proves more.
+    /// Something before and after one `@`, no blanks, a dot in the domain: enough to catch mix-ups; only mail proves
+    /// more.
     func email(_ field: Int) throws(CommandError) -> SealedText {
         let bytes = bytes(field)
         guard bytes.count <= 254, Echo.isPrintable(bytes), !Echo.looksSecret(bytes), !bytes.contains(0x20),

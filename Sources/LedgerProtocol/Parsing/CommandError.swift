@@ -1,7 +1,7 @@
 package import LedgerCore
 
-/// Why a request gets an error instead of an answer: what the ledger rejected, or what never reached it. Its text goes to
-/// the client as `-CODE text` and never repeats a secret.
+/// Why a request gets an error instead of an answer: what the ledger rejected, or what never reached it. Its text goes
+/// to the client as `-CODE text` and never repeats a secret.
 package enum CommandError: Error, Hashable, Sendable {
     /// `ERR`: malformed, unknown, or not available here.
     case invalid(String)

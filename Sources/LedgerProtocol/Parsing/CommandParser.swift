@@ -6,8 +6,8 @@ internal import RESP
 package enum CommandParser {
     /// Reads the arguments of the command that ``CommandTable/find(_:)`` named.
     ///
-    /// Cost on the hot path (CHARGE, VERIFY, RECORD, ADMIT, STOP, HEARTBEAT, HOLD): one pass over the words and a hash of
-    /// each name; no `String`, no allocation but for texts that the ledger keeps.
+    /// Cost on the hot path (CHARGE, VERIFY, RECORD, ADMIT, STOP, HEARTBEAT, HOLD): one pass over the words and a hash
+    /// of each name; no `String`, no allocation but for texts that the ledger keeps.
     package static func parse(
         _ id: CommandID, _ words: Words, _ context: ParseContext
     ) throws(CommandError) -> ParsedCommand {

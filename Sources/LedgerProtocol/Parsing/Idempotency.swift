@@ -1,8 +1,9 @@
 internal import LedgerCore
 
 extension Arguments {
-    /// The identity of a keyed request. Its scope is the passport, the command and the key; its arguments are everything
-    /// else that was asked, by meaning: `25` and `25.00` are one amount, and the order of options says nothing.
+    /// The identity of a keyed request. Its scope is the passport, the command and the key; its arguments are
+    /// everything else that was asked, by meaning: `25` and `25.00` are one amount, and the order of options says
+    /// nothing.
     func key(_ context: ParseContext) throws(CommandError) -> IdempotencyKey? {
         guard let field = given("KEY") else { return nil }
         let bytes = bytes(field)

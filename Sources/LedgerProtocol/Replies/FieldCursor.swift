@@ -1,11 +1,11 @@
 internal import LedgerCore
 
-/// Writes RESP frames into memory that is there already, with plain stores: a receipt in a fifth of the instructions that
-/// appending to an array byte by byte takes.
+/// Writes RESP frames into memory that is there already, with plain stores: a receipt in a fifth of the instructions
+/// that appending to an array byte by byte takes.
 ///
-/// Safe because every store goes through ``put(_:)`` or ``copy(_:)``, or lies in space that ``take(_:)`` checked; beyond the
-/// room there is a trap, never a stray byte. The one text that a client chooses without a small bound, an e-mail address,
-/// is written as null when it does not fit.
+/// Safe because every store goes through ``put(_:)`` or ``copy(_:)``, or lies in space that ``take(_:)`` checked;
+/// beyond the room there is a trap, never a stray byte. The one text that a client chooses without a small bound, an
+/// e-mail address, is written as null when it does not fit.
 struct FieldCursor: FieldWriter {
     /// Enough for any receipt: at most 19 fields of keys up to 14 bytes and texts up to 80, and an address of 254.
     static let room = 2560

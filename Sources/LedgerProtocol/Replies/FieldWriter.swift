@@ -1,7 +1,8 @@
 internal import LedgerCore
 internal import RESP
 
-/// What can write the fields of a map. Two can: ``RESPWriter`` anything, and ``FieldCursor`` the receipts of the hot path.
+/// What can write the fields of a map. Two can: ``RESPWriter`` anything, and ``FieldCursor`` the receipts of the hot
+/// path.
 protocol FieldWriter {
     /// `count` pairs follow.
     mutating func map(_ count: Int)

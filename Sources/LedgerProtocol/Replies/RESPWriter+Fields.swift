@@ -9,8 +9,8 @@ extension RESPWriter: FieldWriter {
     mutating func id(_ value: PassportID) { bulk { value.append(to: &$0) } }
     mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
 
-    /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has ``FieldCursor/room``
-    /// bytes and may not need more. One growth of the buffer at most, however many fields.
+    /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has
+    /// ``FieldCursor/room`` bytes and may not need more. One growth of the buffer at most, however many fields.
     mutating func fields(_ body: (inout FieldCursor) -> Void) {
         let isRESP3 = version == .v3
         bytes.append(addingCapacity: FieldCursor.room) { span in

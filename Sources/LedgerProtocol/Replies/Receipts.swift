@@ -83,7 +83,8 @@ extension ReplyEncoder {
             writer.key("id")
         }
 
-        /// Two pairs: what the account looks like afterwards. A bonus that follows as an event of its own is counted in.
+        /// Two pairs: what the account looks like afterwards. A bonus that follows as an event of its own is counted
+        /// in.
         func close(_ writer: inout FieldCursor, bonus: Money = .zero) {
             writer.pair("available", available + bonus)
             writer.pair("debt", debt)

@@ -1,11 +1,11 @@
 package import LedgerCore
 package import RESP
 
-/// Answers in the words of the protocol, appended to a ``RESPWriter``: maps with snake_case keys, amounts as exact decimal
-/// text, times in RFC 3339, null where nothing is set.
+/// Answers in the words of the protocol, appended to a ``RESPWriter``: maps with snake_case keys, amounts as exact
+/// decimal text, times in RFC 3339, null where nothing is set.
 ///
-/// A receipt is a pure function of its event (and the texts of its user), so a replayed request gets the same receipt as
-/// the first one did, in whichever version of the protocol it asks.
+/// A receipt is a pure function of its event (and the texts of its user), so a replayed request gets the same receipt
+/// as the first one did, in whichever version of the protocol it asks.
 package struct ReplyEncoder: Sendable {
     /// The ledger's shard: a part of every id.
     package let shard: UInt16

@@ -3,7 +3,8 @@ package import RESP
 
 /// What the writer's tables and the published views answered.
 extension ReplyEncoder {
-    /// The answer to a `Query`. `closedSession` and `quote` are questions of their own, which the caller goes on to ask.
+    /// The answer to a `Query`. `closedSession` and `quote` are questions of their own, which the caller goes on to
+    /// ask.
     package func result(_ result: QueryResult, open: Opener, to writer: inout RESPWriter) {
         switch result {
         case .rejected(let it): rejection(it, to: &writer)

@@ -1,6 +1,6 @@
-/// A word of a command's grammar as two integers: up to fifteen letters, folded to capitals, and how many they are. Taking
-/// the bit 0x20 from every byte makes capitals of letters and letters of nothing else, so two words of letters are equal
-/// exactly if these are.
+/// A word of a command's grammar as two integers: up to fifteen letters, folded to capitals, and how many they are.
+/// Taking the bit 0x20 from every byte makes capitals of letters and letters of nothing else, so two words of letters
+/// are equal exactly if these are.
 struct Name: Hashable {
     var low: UInt64
     var high: UInt64

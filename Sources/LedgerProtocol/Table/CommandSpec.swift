@@ -1,7 +1,7 @@
 internal import LedgerCore
 
-/// Everything Florin knows about one of its commands. Parsing, the permission check, `HELP`, `COMMAND DOCS`, completion at
-/// the prompt and the reference page read it; nothing about a command is written down a second time.
+/// Everything Florin knows about one of its commands. Parsing, the permission check, `HELP`, `COMMAND DOCS`, completion
+/// at the prompt and the reference page read it; nothing about a command is written down a second time.
 package struct CommandSpec: Sendable {
     package let id: CommandID
     /// `CREDIT CHARGE`, `PING`: upper case, one or two words.

@@ -125,8 +125,8 @@ extension DataDirectory {
         return names.allSatisfy(beginnings.contains) || names.contains("FLORIN.creating") ? .vacant : .other
     }
 
-    /// Reads the marker of an existing ledger; takes no lock. For readers of what never changes (a checkpointer beside a
-    /// running server) and as the first step of `LockedDirectory.open`.
+    /// Reads the marker of an existing ledger; takes no lock. For readers of what never changes (a checkpointer beside
+    /// a running server) and as the first step of `LockedDirectory.open`.
     package static func inspect(_ path: String, on disk: any Disk) throws(StorageError) -> DataDirectory {
         switch try kind(of: path, on: disk) {
         case .vacant: throw StorageError(.absent, path)

@@ -3,12 +3,12 @@
 ///
 /// Paths are plain strings; directories are never created implicitly. The promises that everything above rests on:
 ///
-/// - What `DiskFile.sync` returned from is on disk, whatever happens next. What was written and not synced may be there,
-///   wholly, in part (512-byte sectors, any subset), or not at all.
+/// - What `DiskFile.sync` returned from is on disk, whatever happens next. What was written and not synced may be
+///   there, wholly, in part (512-byte sectors, any subset), or not at all.
 /// - A directory change (create, rename, remove) is on disk once `syncDirectory` returned. Until then it may be lost.
 /// - `rename` replaces its target in one step: a crash shows the old file or the new one.
-/// - After a failed write or sync nothing is known about the file, and asking again proves nothing: a kernel forgets the
-///   error and the pages. Callers give up on it.
+/// - After a failed write or sync nothing is known about the file, and asking again proves nothing: a kernel forgets
+///   the error and the pages. Callers give up on it.
 package protocol Disk: Sendable {
     /// Opens a file. `create` makes it (0600) and refuses one that exists; the others refuse one that does not.
     func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile
@@ -20,8 +20,8 @@ package protocol Disk: Sendable {
     /// Makes a directory (0700) and, where they are missing, its parents; one that exists is left alone.
     func makeDirectory(_ path: String) throws(StorageError)
     func syncDirectory(_ path: String) throws(StorageError)
-    /// Takes an exclusive lock on a file, creating it if needed; nil when somebody else holds it. Held until released or
-    /// until the process ends, however it ends.
+    /// Takes an exclusive lock on a file, creating it if needed; nil when somebody else holds it. Held until released
+    /// or until the process ends, however it ends.
     func lock(_ path: String) throws(StorageError) -> (any DiskLock)?
     /// Bytes that an ordinary user may still write in this directory's filesystem.
     func freeSpace(_ directory: String) throws(StorageError) -> Int
@@ -39,7 +39,8 @@ package protocol DiskFile: AnyObject, Sendable {
     func size() throws(StorageError) -> Int
     /// Fills `buffer` from `offset`; less only where the file ends. Returns the count.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int
-    /// As `read`, but what the *disk* holds, not what the page cache believes it holds. Slow; for recovery and read-back.
+    /// As `read`, but what the *disk* holds, not what the page cache believes it holds. Slow; for recovery and
+    /// read-back.
     func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int
     /// Writes all of `bytes`, or throws having written anything between nothing and all of it.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError)

@@ -137,8 +137,9 @@ final class PosixFile: DiskFile {
         try Self.read(descriptor, path, into: buffer, at: offset)
     }
 
-    /// Dirty pages go out first, clean ones are dropped, then `O_DIRECT` reads into an aligned buffer of our own, so that
-    /// callers need no alignment. Filesystems without `O_DIRECT` (tmpfs) get the dropped pages and an ordinary read.
+    /// Dirty pages go out first, clean ones are dropped, then `O_DIRECT` reads into an aligned buffer of our own, so
+    /// that callers need no alignment. Filesystems without `O_DIRECT` (tmpfs) get the dropped pages and an ordinary
+    /// read.
     func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let direct = Glibc.open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC | florin_o_direct())

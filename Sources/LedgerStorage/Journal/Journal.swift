@@ -193,8 +193,8 @@ package final class Journal: Sendable {
         }
     }
 
-    /// While the returned hold lives, no live file is reused or removed: what a checkpointer in another process may read.
-    /// Take it before that process starts.
+    /// While the returned hold lives, no live file is reused or removed: what a checkpointer in another process may
+    /// read. Take it before that process starts.
     package func holdFiles() -> FileHold {
         catalog.contents.withLock { $0.holds += 1 }
         return FileHold(catalog)

@@ -3,8 +3,8 @@ package import LedgerCore
 // The journal's live bytes
 // ========================
 //
-// A journal is a row of segments, numbered from 1. A *live* segment is a file of fixed size, filled with zeroes and synced
-// before its first use, so that writing into it never meets a full disk and never changes the file's metadata.
+// A journal is a row of segments, numbered from 1. A *live* segment is a file of fixed size, filled with zeroes and
+// synced before its first use, so that writing into it never meets a full disk and never changes the file's metadata.
 // Everything is little-endian. This page is about live segments; `SealedFormat` is what they become.
 //
 //      0        4 KiB                8 KiB      16 KiB                                                    64 MiB
@@ -14,8 +14,8 @@ package import LedgerCore
 //      └─────────┴────────────────────┴──────────┴─────────┴──────────────────────────────────────────────────┘
 //
 // A *batch* is what one sync makes durable: whole groups of events, decided together, answered together. It begins at a
-// 4 KiB boundary and is padded with zeroes to the next; the padding is under the payload's checksum, so there is no bit in
-// the used part of a segment that can flip unseen.
+// 4 KiB boundary and is padded with zeroes to the next; the padding is under the payload's checksum, so there is no bit
+// in the used part of a segment that can flip unseen.
 //
 //      ├── header, 192 bytes ──┼── payload, at most 1 MiB ───────────────────────────────┼── zeroes to 4 KiB ──┤
 //                              │ length │ event … │ length │ event … │ …                 │
@@ -36,17 +36,18 @@ package import LedgerCore
 // The *chain hash* of a batch is SHA-256 over its header and its payload (not the padding); as the header holds the
 // previous one, a hash names the whole history before it. The chain of a ledger begins with 32 zero bytes.
 //
-// The header's checksum is looked at before anything else in it, so a length is never believed that was not written. The
-// format comes next: a newer one is refused by name, not misread.
+// The header's checksum is looked at before anything else in it, so a length is never believed that was not written.
+// The format comes next: a newer one is refused by name, not misread.
 //
-// A *closing* batch holds no events. It is written 100 ms after the last batch and at a clean stop: it says through which
-// LSN everything is durable and at which time the ledger was still alive. It repeats the next LSN as its first.
+// A *closing* batch holds no events. It is written 100 ms after the last batch and at a clean stop: it says through
+// which LSN everything is durable and at which time the ledger was still alive. It repeats the next LSN as its first.
 //
 // Where does the journal end?
 // ---------------------------
 // A file that was recycled still holds its older life behind the tail. So a scan looks only at 4 KiB boundaries, and
 // believes a header only with this ledger's UUID, *this segment's number*, and the expected sequence, LSN and chain. A
-// header of an older segment number is old bytes; one of a newer number or of another ledger is a file in the wrong place.
+// header of an older segment number is old bytes; one of a newer number or of another ledger is a file in the wrong
+// place.
 //
 // An unbelievable place at the end is *torn*, cut and forgotten only if all of this holds:
 //   (a) it is in the last segment that was begun;

@@ -1,7 +1,7 @@
 internal import LedgerCore
 
-/// What the journal's files say, held against what the manifest says: the first look at every start, by `verify`, and by
-/// a checkpointer beside a running server. Reads headers, footers and sizes only; changes nothing.
+/// What the journal's files say, held against what the manifest says: the first look at every start, by `verify`, and
+/// by a checkpointer beside a running server. Reads headers, footers and sizes only; changes nothing.
 ///
 /// Each way in which a segment can be wrong is an error of its own, naming the file: missing, truncated, another
 /// segment's, another ledger's, headless.

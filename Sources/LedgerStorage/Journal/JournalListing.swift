@@ -1,11 +1,11 @@
 package import LedgerCore
 
-/// A readable walk through a journal, for people: takes no lock, changes nothing, and is allowed beside a running server
-/// (what is being written at that moment may be left out).
+/// A readable walk through a journal, for people: takes no lock, changes nothing, and is allowed beside a running
+/// server (what is being written at that moment may be left out).
 package enum JournalListing {
-    /// Hands the events `first`…`last` to `body` in order (all of them, unless told otherwise) until it returns false. Each
-    /// batch is checked against the chain; damage anywhere but in a torn tail is thrown, after what lies before it was
-    /// handed out. Cost: from the beginning of the segment that holds `first`.
+    /// Hands the events `first`…`last` to `body` in order (all of them, unless told otherwise) until it returns false.
+    /// Each batch is checked against the chain; damage anywhere but in a torn tail is thrown, after what lies before it
+    /// was handed out. Cost: from the beginning of the segment that holds `first`.
     package static func forEach(
         _ path: String, on disk: any Disk, from first: LSN = LSN(1), through last: LSN? = nil,
         _ body: (JournaledEvent) -> Bool
@@ -18,8 +18,8 @@ package enum JournalListing {
             do throws(StorageError) {
                 return try walk(directory, &next, last, body)
             } catch  where error.reason == .damagedBatch && attempts < 3 {
-                // A batch that was half written when it was read, and had a successor a moment later, looks like damage.
-                // Damage is still there at the next look.
+                // A batch that was half written when it was read, and had a successor a moment later, looks like
+                // damage. Damage is still there at the next look.
                 attempts = next > before ? 0 : attempts + 1
             }
         }

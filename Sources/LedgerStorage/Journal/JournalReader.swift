@@ -11,9 +11,9 @@ package struct JournaledEvent {
 
 /// Reads any durable event by its LSN, from any thread, beside the writer and beside sealing.
 ///
-/// An event costs one batch (live segments) or one frame of about 128 KiB (sealed ones), read, checked and unpacked; the
-/// last few megabytes of those are kept, so walking a user's chain downwards mostly finds its next event at hand. Memory
-/// does not grow with history. A checksum that does not match is an error with file and offset, never data.
+/// An event costs one batch (live segments) or one frame of about 128 KiB (sealed ones), read, checked and unpacked;
+/// the last few megabytes of those are kept, so walking a user's chain downwards mostly finds its next event at hand.
+/// Memory does not grow with history. A checksum that does not match is an error with file and offset, never data.
 package final class JournalReader: Sendable {
     private let directory: DataDirectory
     private let catalog: SegmentCatalog
@@ -282,8 +282,8 @@ private struct FrameCache: Sendable {
 
 // MARK: - Following
 
-/// A follower's cursor: every durable event once, in order, resumable by LSN. A value; it holds no file and pins nothing,
-/// so a slow follower costs nobody anything.
+/// A follower's cursor: every durable event once, in order, resumable by LSN. A value; it holds no file and pins
+/// nothing, so a slow follower costs nobody anything.
 package struct JournalTail: Sendable {
     private let reader: JournalReader
     /// The event that `next` will hand out.

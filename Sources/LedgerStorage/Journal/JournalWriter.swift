@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// Appends batches. When `append` returns, the batch is on disk and every reader may see it.
 ///
-/// One thread at a time calls it; which one may change between calls. One `pwrite` and one `fdatasync` a batch; nothing is
-/// allocated per event. The first failed write or sync is the last thing it does: it stays latched, and only a restart,
-/// which reads what the disk really holds, goes on.
+/// One thread at a time calls it; which one may change between calls. One `pwrite` and one `fdatasync` a batch; nothing
+/// is allocated per event. The first failed write or sync is the last thing it does: it stays latched, and only a
+/// restart, which reads what the disk really holds, goes on.
 ///
 /// Room is the caller's business *before* it decides anything: `Journal.canAccept` says whether the zero-filled, synced
 /// room for the next batches is there.
@@ -72,8 +72,9 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         return try append(encoded, firstLSN: first, baseTime: time, booksSum: booksSum)
     }
 
-    /// Writes an empty batch that says: everything before it is durable, and the ledger was alive at `time`. Called 100 ms
-    /// after the last batch and at a clean stop; between two batches only the first call needs to find room, and does.
+    /// Writes an empty batch that says: everything before it is durable, and the ledger was alive at `time`. Called 100
+    /// ms after the last batch and at a clean stop; between two batches only the first call needs to find room, and
+    /// does.
     package func writeClosing(time: Timestamp) throws(StorageError) {
         if isClosed, time <= head.time { return }
         var header = nextHeader(count: 0, payloadBytes: 0, Swift.max(time, head.time))

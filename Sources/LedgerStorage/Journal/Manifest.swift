@@ -3,10 +3,11 @@ package import LedgerCore
 // The manifest
 // ============
 //
-// What files there should be. Without it a missing last segment, or a missing snapshot, would look like a shorter history.
-// Two copies, `manifest.a` and `manifest.b`, always written one after the other, each by temporary file, sync, rename and
-// directory sync; the one with the higher generation counts. One damaged copy is a warning, two are a refusal. Whatever
-// must not happen before the manifest says so (reusing a raw file, removing a snapshot) waits for both copies.
+// What files there should be. Without it a missing last segment, or a missing snapshot, would look like a shorter
+// history. Two copies, `manifest.a` and `manifest.b`, always written one after the other, each by temporary file, sync,
+// rename and directory sync; the one with the higher generation counts. One damaged copy is a warning, two are a
+// refusal. Whatever must not happen before the manifest says so (reusing a raw file, removing a snapshot) waits for
+// both copies.
 //
 //        0     4  magic "FMAN"              64    32  watermark: its chain hash
 //        4     2  format                    96     8  watermark: its time
@@ -30,9 +31,9 @@ package import LedgerCore
 //      112  8  bytes used (raw)
 //      120  8  file size
 //
-// A segment is `prepared` (zero-filled, named, perhaps begun a moment ago), `raw` (begun; the last of them is written to;
-// what is known only at its end is zero until then) or `sealed`. The watermark is a place in the journal that was durable
-// when the manifest was written: a journal that ends before it has lost acknowledged batches.
+// A segment is `prepared` (zero-filled, named, perhaps begun a moment ago), `raw` (begun; the last of them is written
+// to; what is known only at its end is zero until then) or `sealed`. The watermark is a place in the journal that was
+// durable when the manifest was written: a journal that ends before it has lost acknowledged batches.
 
 package struct Manifest: Equatable, Sendable {
     package enum SegmentState: UInt8, Sendable {

@@ -3,29 +3,29 @@ internal import LedgerCore
 // A sealed segment
 // ================
 //
-// What a full live segment becomes: the same batches without their padding, compressed, with an index, so that any event
-// is found by its LSN at the price of one frame. Immutable from its first day; never deleted.
+// What a full live segment becomes: the same batches without their padding, compressed, with an index, so that any
+// event is found by its LSN at the price of one frame. Immutable from its first day; never deleted.
 //
 //      ├ header ┼ frame ┼ frame ┼ frame ┼ … ┼ index: 48 bytes a frame ┼ footer ┤
 //        128 B                                                          128 B
 //
 // The uncompressed frames, one after the other, are the batches of the segment: header (192 bytes, unchanged), payload,
-// header, payload, … A frame ends at about 128 KiB, after any event, so it may begin in the middle of a batch: the index
-// says how many of its first events belong to a batch that began before. Headers are kept whole, so the chain can be
-// computed again from a sealed segment alone, bit for bit, and proves that nothing was lost on the way.
+// header, payload, … A frame ends at about 128 KiB, after any event, so it may begin in the middle of a batch: the
+// index says how many of its first events belong to a batch that began before. Headers are kept whole, so the chain can
+// be computed again from a sealed segment alone, bit for bit, and proves that nothing was lost on the way.
 //
-//   header                                    index entry                                footer
-//     0   4  magic "FSLD"                       0  8  LSN of the first event in it         0   4  magic "FEND"
-//     4   2  format                             8  8  offset in the file                   4   4  number of frames
-//     6   2  oldest reader                     16  4  compressed length                    8   8  offset of the index
-//     8  16  ledger UUID                       20  4  length                              16   8  next LSN
-//    24   8  segment number                    24  4  CRC32C of the compressed bytes      24   8  next batch sequence
-//    32   8  first LSN                         28  4  events of a batch begun before      32  32  chain hash at the end
-//    40   8  first batch sequence              32  8  time of the first event in it       64   8  time at the end
-//    48  32  chain hash before it              40  4  number of events                    72   8  bytes used when live
-//    80   2  shard                             44  4  zero                                80   4  CRC32C of the index
-//    88   8  epoch                                                                        84  40  zero (later: a user index)
-//   124   4  CRC32C of bytes 0 to 123                                                    124   4  CRC32C of bytes 0 to 123
+//   header                                 index entry                              footer
+//     0   4  magic "FSLD"                    0  8  LSN of the first event in it       0   4  magic "FEND"
+//     4   2  format                          8  8  offset in the file                 4   4  number of frames
+//     6   2  oldest reader                  16  4  compressed length                  8   8  offset of the index
+//     8  16  ledger UUID                    20  4  length                            16   8  next LSN
+//    24   8  segment number                 24  4  CRC32C of the compressed bytes    24   8  next batch sequence
+//    32   8  first LSN                      28  4  events of a batch begun before    32  32  chain hash at the end
+//    40   8  first batch sequence           32  8  time of the first event in it     64   8  time at the end
+//    48  32  chain hash before it           40  4  number of events                  72   8  bytes used when live
+//    80   2  shard                          44  4  zero                              80   4  CRC32C of the index
+//    88   8  epoch                                                                   84  40  zero (later: a user index)
+//   124   4  CRC32C of bytes 0 to 123                                               124   4  CRC32C of bytes 0 to 123
 //
 // Frames tile the file from byte 128 to the index without a gap, so every byte lies under one of the checksums.
 

@@ -5,8 +5,8 @@ struct Sealing {
     let directory: DataDirectory
     let record: Manifest.Segment
 
-    /// Returns the size of the sealed file, which is durable under its name when this returns. Leaves nothing behind when
-    /// it fails.
+    /// Returns the size of the sealed file, which is durable under its name when this returns. Leaves nothing behind
+    /// when it fails.
     func run() throws(StorageError) -> Int {
         let disk = directory.disk
         let path = directory.sealed(record.number)

@@ -86,8 +86,8 @@ struct RawSegmentScan {
         return RawEnding(offset: offset)
     }
 
-    /// The header at a block's start, if it is one of this segment. Old bytes of an earlier life are nil; bytes that can
-    /// only be here by mistake are an error.
+    /// The header at a block's start, if it is one of this segment. Old bytes of an earlier life are nil; bytes that
+    /// can only be here by mistake are an error.
     private func believableHeader(in block: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) -> BatchHeader?
     {
         switch BatchHeader.decode(block) {

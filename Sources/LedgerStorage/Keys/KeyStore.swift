@@ -11,8 +11,8 @@ internal import Foundation
 // ============
 //
 // Names, e-mails and free text lie in journal and snapshots encrypted, each user's under a key of his own; the keys lie
-// here and nowhere else. To delete a person is to destroy 32 bytes in this file: the books, the chain and every checksum
-// stay as they are.
+// here and nowhere else. To delete a person is to destroy 32 bytes in this file: the books, the chain and every
+// checksum stay as they are.
 //
 //      0                4096     4096 + 64 × ordinal
 //      ├─ header ─ … ───┼── slot 0 ──┼── slot 1 ──┼── …
@@ -28,8 +28,8 @@ internal import Foundation
 // A key is on disk before the journal batch that needs it (`sync`), so no acknowledged text is ever without its key.
 // A key whose batch never came is used by the next user of that ordinal, who is the first.
 //
-// Sealed text is nonce (12 bytes, random) ‖ ciphertext ‖ tag (16), AES-256-GCM; ledger and ordinal are authenticated with
-// it, so one user's text cannot be passed off as another's.
+// Sealed text is nonce (12 bytes, random) ‖ ciphertext ‖ tag (16), AES-256-GCM; ledger and ordinal are authenticated
+// with it, so one user's text cannot be passed off as another's.
 
 /// The keys of all users. `seal` and `open` may be called from any thread; nothing is kept in memory.
 package final class KeyStore: Sendable {
@@ -93,8 +93,8 @@ package final class KeyStore: Sendable {
 
     /// Makes a key for a user who has none. Written, not yet synced.
     ///
-    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a key
-    /// that nobody used, and is replaced; for anybody else it is an error.
+    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a
+    /// key that nobody used, and is replaced; for anybody else it is an error.
     package func ensureKey(_ ordinal: UserOrdinal, isNewUser: Bool = false) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
@@ -124,7 +124,8 @@ package final class KeyStore: Sendable {
         }
     }
 
-    /// Makes every key that was ensured durable. Call it before the journal batch that needs one. Cheap when none is new.
+    /// Makes every key that was ensured durable. Call it before the journal batch that needs one. Cheap when none is
+    /// new.
     package func sync() throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }

@@ -1,11 +1,11 @@
 internal import Crypto
 package import LedgerCore
 
-/// The server's secret: 32 random bytes in a file of their own, without which the hashes of passports are worth nothing to
-/// whoever finds them. It may lie outside the data directory (`--pepper FILE`).
+/// The server's secret: 32 random bytes in a file of their own, without which the hashes of passports are worth nothing
+/// to whoever finds them. It may lie outside the data directory (`--pepper FILE`).
 ///
 ///      pepper         "florin pepper 0" ‖ newline ‖ 64 hexadecimal digits ‖ newline
-///      pepper.check   in the data directory: HMAC-SHA-256(pepper, "florin pepper check" ‖ ledger UUID), in the same form
+///      pepper.check   in the data directory: HMAC-SHA-256(pepper, "florin pepper check" ‖ ledger UUID), in that form
 ///
 /// The check tells a missing or different pepper at the start, before every passport in the world turns out wrong.
 package struct Pepper: Sendable {
@@ -41,8 +41,8 @@ package struct Pepper: Sendable {
 
     package func digest(_ text: [UInt8]) -> Digest256 { text.withUnsafeBytes { digest($0) } }
 
-    /// Opens the pepper of a ledger. A ledger without events gets one: the file at `path` if there is one already, else a
-    /// new one. Any other ledger refuses a pepper that is missing or is not the one it began with.
+    /// Opens the pepper of a ledger. A ledger without events gets one: the file at `path` if there is one already, else
+    /// a new one. Any other ledger refuses a pepper that is missing or is not the one it began with.
     package static func open(
         _ directory: DataDirectory, at path: String? = nil, ledgerIsNew: Bool
     ) throws(StorageError) -> Pepper {

@@ -1,7 +1,7 @@
 package import LedgerCore
 
-/// Makes the next snapshot by folding: the last one, and the journal from there. No live state is touched, nothing forks,
-/// and every snapshot proves that recovery works.
+/// Makes the next snapshot by folding: the last one, and the journal from there. No live state is touched, nothing
+/// forks, and every snapshot proves that recovery works.
 ///
 /// Two ways of use:
 ///
@@ -9,8 +9,8 @@ package import LedgerCore
 ///   its durable LSN, and the child calls `fold`. The child reads only what cannot change: sealed segments, held live
 ///   files up to that LSN. It writes one file, the snapshot, complete and durable under its name; it takes no lock and
 ///   never writes the manifest, which has one writer, the server. When the child has ended well, the server calls
-///   `Journal.adoptSnapshot`. A child that dies leaves a `.tmp`; one that finishes unnoticed leaves a good snapshot that the
-///   next start finds and lists.
+///   `Journal.adoptSnapshot`. A child that dies leaves a `.tmp`; one that finishes unnoticed leaves a good snapshot
+///   that the next start finds and lists.
 /// - On a stopped ledger: `run`.
 package enum Checkpointer {
     /// Writes the snapshot at `lsn`, the end of a batch that is durable.

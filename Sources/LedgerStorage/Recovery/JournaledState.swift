@@ -21,8 +21,8 @@ package protocol JournaledState: ~Copyable {
 extension StateMachine: JournaledState {}
 
 extension JournaledState where Self: ~Copyable {
-    /// Applies the events of a batch that come after `lastLSN`, while `wanted` says so; true when none was refused by it.
-    /// Afterwards the state agrees with what the batch says of it.
+    /// Applies the events of a batch that come after `lastLSN`, while `wanted` says so; true when none was refused by
+    /// it. Afterwards the state agrees with what the batch says of it.
     mutating func apply(
         _ batch: ScannedBatch, while wanted: (LSN, Timestamp) -> Bool = { _, _ in true }
     ) throws(StorageError) -> Bool {

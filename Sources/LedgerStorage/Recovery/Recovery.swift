@@ -38,7 +38,8 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 ///   1. lock, marker, manifest: is it ours, is it alone, can we read it
 ///   2. tidy: files that nobody lists are remains of an interrupted step
 ///   3. inspect: every listed segment is there, whole, in its place
-///   4. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page cache
+///   4. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
+///      cache
 ///   5. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
 ///   6. the manifest, with the new watermark
@@ -158,7 +159,8 @@ package enum Recovery {
         return contents
     }
 
-    /// The listed snapshots without those that turned out bad or missing, and with the one used if it was not listed yet.
+    /// The listed snapshots without those that turned out bad or missing, and with the one used if it was not listed
+    /// yet.
     private static func snapshots<State: JournaledState & ~Copyable>(
         _ inspection: JournalInspection, _ replay: borrowing Replay<State>, _ warnings: inout [String]
     ) throws(StorageError) -> [Manifest.Snapshot] {

@@ -51,7 +51,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
                 guard target.allows(snapshot) else { continue }
                 return try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
             } catch {
-                // Whatever is wrong with this one file, an older snapshot or none is as good. Other faults are the journal's.
+                // Whatever is wrong with this one file, an older snapshot or none is as good. Other faults are the
+                // journal's.
                 guard error.path == directory.snapshot(lsn) else { throw error }
                 rejected.append(error)
             }

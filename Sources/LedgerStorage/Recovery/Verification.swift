@@ -32,12 +32,13 @@ package struct VerificationReport: Sendable {
     package var isSound: Bool { !findings.contains { $0.kind == .damage } }
 }
 
-/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last, LSNs
-/// without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for each
-/// snapshot that restoring it and replaying what follows leads to the same state as replaying from the first event.
+/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last,
+/// LSNs without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for
+/// each snapshot that restoring it and replaying what follows leads to the same state as replaying from the first
+/// event.
 ///
-/// Takes the directory's lock (a running server would move files under it) and changes nothing. Cost: two passes over the
-/// journal and one over each snapshot; memory for two states.
+/// Takes the directory's lock (a running server would move files under it) and changes nothing. Cost: two passes over
+/// the journal and one over each snapshot; memory for two states.
 ///
 /// The proof for snapshots goes step by step: the state replayed from genesis has, at each snapshot's LSN, the
 /// snapshot's digest; and each snapshot, restored and replayed to the LSN of the next one (the last: to the end), has
@@ -111,7 +112,8 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
 
     // MARK: The journal from its first event
 
-    /// Digests of the replayed state at each snapshot and at the end (under the end's LSN); nil when the journal is damaged.
+    /// Digests of the replayed state at each snapshot and at the end (under the end's LSN); nil when the journal is
+    /// damaged.
     private mutating func replayFromGenesis(
         _ inspection: JournalInspection, _ snapshots: [SnapshotDescription]
     ) -> [LSN: Digest256]? {

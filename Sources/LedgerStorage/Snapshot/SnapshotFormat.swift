@@ -4,8 +4,8 @@ package import LedgerCore
 // ==========
 //
 // The whole state after one LSN, as the core writes it (`SnapshotFrames`): sections of columns, at most 64 Ki rows a
-// frame. It is a shortcut, never the truth: the journal is complete without it, and `florin verify` proves that both lead
-// to the same state. So a damaged snapshot costs time, not data; an older one, or none, takes its place.
+// frame. It is a shortcut, never the truth: the journal is complete without it, and `florin verify` proves that both
+// lead to the same state. So a damaged snapshot costs time, not data; an older one, or none, takes its place.
 //
 //      ├ header, 256 B ┼ frame header, 32 B ┼ zstd ─────┼ frame header ┼ zstd ─────────┼ … ┼ footer, 128 B ┤
 //
@@ -15,7 +15,7 @@ package import LedgerCore
 //     6   2  oldest reader                    6  1  codec (1: zstd)              8   8  uncompressed bytes in all
 //     8  16  ledger UUID                      7  1  zero                        16   8  size of this file
 //    24   8  LSN: the state is after it       8  4  rows                        24  32  state digest
-//    32   8  sequence of the next batch      12  4  uncompressed length         56  32  SHA-256 of all before the footer
+//    32   8  sequence of the next batch      12  4  uncompressed length         56  32  SHA-256 of all before it
 //    40   8  time of the journal there       16  4  compressed length           88  36  zero
 //    48  32  chain hash there                20  4  CRC32C of the compressed   124   4  CRC32C of bytes 0 to 123
 //    80   2  shard                           24  4  number of the frame
@@ -23,8 +23,9 @@ package import LedgerCore
 //    96  16  sum of the books (zero)
 //   252   4  CRC32C of bytes 0 to 251
 //
-// The *state digest* is SHA-256 over every frame's section, rows, length and uncompressed bytes. Equal states have equal
-// digests, whichever way they came about: that is how a live state, a replay and a restored snapshot are compared.
+// The *state digest* is SHA-256 over every frame's section, rows, length and uncompressed bytes. Equal states have
+// equal digests, whichever way they came about: that is how a live state, a replay and a restored snapshot are
+// compared.
 //
 // The chain hash binds the snapshot to one history: recovery compares it with the journal's own at that place, so a
 // snapshot of another past is never continued.

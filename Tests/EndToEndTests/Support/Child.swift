@@ -1,6 +1,7 @@
 import Glibc
 
-/// A process of ours: started with its output in files, so that nobody has to read a pipe in time, and never left behind.
+/// A process of ours: started with its output in files, so that nobody has to read a pipe in time, and never left
+/// behind.
 final class Child: @unchecked Sendable {  // `status` is written once, by the one task that owns the child
     let pid: pid_t
     let outputPath: String

@@ -5,8 +5,8 @@ import LedgerImport
 import RESP
 import Testing
 
-/// The log of real usage, with what it must come to; or, where it is not at hand, a generated one of the same shape, whose
-/// sums must only agree with each other.
+/// The log of real usage, with what it must come to; or, where it is not at hand, a generated one of the same shape,
+/// whose sums must only agree with each other.
 struct Trace {
     let path: String
     let map = Workspace.project + "/Scripts/import/nasa.lua"

@@ -81,7 +81,8 @@ import Testing
         }
         ledger.start("s1", "ann", .gpu, ttl: .days(30))
         #expect(ledger.session("s1")?.held == .zero)
-        // After a day the book's price holds: 0.125 an hour, a dollar lasts eight hours and 84 would be needed for the rest.
+        // After a day the book's price holds: 0.125 an hour, a dollar lasts eight hours and 84 would be needed for the
+        // rest.
         ledger.pass(.hours(25), step: .minutes(5))
         #expect(ledger.session("s1")?.status == .active)
         ledger.pass(.hours(8), step: .minutes(1))

@@ -2,8 +2,8 @@ import LedgerCore
 import LedgerTestKit
 import Testing
 
-/// Random months in which prices change too, with two witnesses: a naive book-keeper that reads nothing but events, and a
-/// twin that was restored from a snapshot and must decide every further command in the same bytes.
+/// Random months in which prices change too, with two witnesses: a naive book-keeper that reads nothing but events, and
+/// a twin that was restored from a snapshot and must decide every further command in the same bytes.
 @Suite struct RandomMoneyTests {
     @Test(arguments: 1...24)
     func `a naive book-keeper and a restored twin agree with the ledger`(seed: Int) throws {

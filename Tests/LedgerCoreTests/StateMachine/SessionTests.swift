@@ -333,7 +333,8 @@ import Testing
         let punctual = run(step: .minutes(10))
         let late = run(step: .days(20))
         #expect(punctual.revenue == late.revenue)
-        // The instants of the commands differ by some nanoseconds of event numbering, the sums by less than a nano-dollar each.
+        // The instants of the commands differ by some nanoseconds of event numbering, the sums by less than a
+        // nano-dollar each.
         #expect(abs(punctual.storage - late.storage) <= 2)
         #expect(punctual.revenue == 125_000_000 * 24 * 9)
     }
