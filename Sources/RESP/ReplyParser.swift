@@ -21,8 +21,7 @@ package struct ReplyLimits: Sendable, Hashable {
     }
 
     package static let standard = ReplyLimits(
-        maxDepth: 32, maxElements: 1 << 24, maxBulkLength: 512 << 20, maxLineLength: 64 << 10,
-        maxReplyLength: 1 << 30)
+        maxDepth: 32, maxElements: 1 << 24, maxBulkLength: 512 << 20, maxLineLength: 64 << 10, maxReplyLength: 1 << 30)
 }
 
 /// Bytes that are no answer. The connection can't be used any more.

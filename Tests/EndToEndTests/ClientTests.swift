@@ -94,8 +94,7 @@ extension EndToEnd {
             let environment = ["FLORIN_PASSPORT": server.passport]
             var run = try await workspace.florin(
                 "repl", "--connect", address, "-e", "USER CREATE ada@example.com ID u_ada", "-e",
-                "CREDIT BALANCE u_ada",
-                environment: environment)
+                "CREDIT BALANCE u_ada", environment: environment)
             #expect(run.end == .exit(0), "\(run.errors)")
             #expect(run.output.contains("available\t5.00"))
             run = try await workspace.florin(
@@ -119,8 +118,7 @@ extension EndToEnd {
 
         private func cli(_ server: ServerProcess, _ arguments: [String]) async throws -> Workspace.Finished {
             try await workspace.run(
-                "redis-cli", ["-p", "\(server.port)"] + arguments,
-                environment: ["REDISCLI_AUTH": server.passport])
+                "redis-cli", ["-p", "\(server.port)"] + arguments, environment: ["REDISCLI_AUTH": server.passport])
         }
     }
 }

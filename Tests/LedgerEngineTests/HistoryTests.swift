@@ -100,8 +100,7 @@ import Testing
                     .sessionRecord(
                         SessionRecord(
                             session: ShortText("\(user)-r\(step)")!, user: hash, tier: .small,
-                            from: t.clock.now() - .hours(30),
-                            to: t.clock.now() - .hours(29), arguments: .zero)))
+                            from: t.clock.now() - .hours(30), to: t.clock.now() - .hours(29), arguments: .zero)))
             case 12:
                 guard let charge = charges.popLast(), case .refund(let event, let lots) = t.history(.refund(charge))
                 else { continue }

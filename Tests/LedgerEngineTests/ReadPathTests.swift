@@ -18,8 +18,7 @@ import Testing
                 PassportCreate(
                     user: t.hash(user), id: secret.id, digest: t.engine.reads.proof(of: secret).digest,
                     lastFour: secret.lastFour, name: Array("key".utf8), permissions: permissions, scope: .own,
-                    expires: expires,
-                    rate: rate)))
+                    expires: expires, rate: rate)))
         return secret
     }
 
@@ -127,8 +126,7 @@ import Testing
         let create = Command.passportCreate(
             PassportCreate(
                 user: t.hash("ada"), id: secret.id, digest: proof.digest, lastFour: 0, name: Array("key".utf8),
-                permissions: [.read, .write],
-                scope: .own))
+                permissions: [.read, .write], scope: .own))
         let start = SessionStart(user: .zero, session: "s-1", tier: .medium)
         let results = t.work([
             create.item(t.adminOrdinal), .verify(proof),

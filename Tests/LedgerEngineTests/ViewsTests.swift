@@ -98,8 +98,7 @@ import Testing
             let view = PassportView(
                 ordinal: PassportOrdinal(ordinal), id: secret.id, user: UserOrdinal(ordinal / 3), digest: .zero,
                 permissions: [.read, .billing], scope: .all, expires: Timestamp(nanoseconds: Int64(ordinal)),
-                revoked: false,
-                rate: ordinal)
+                revoked: false, rate: ordinal)
             views.store(view)
             all.append(view)
         }

@@ -52,8 +52,7 @@ struct EngineReplyTests {
             account.available = Money(usd: available)
             let user = UserRow(
                 ordinal: UserOrdinal(5), id: "ada", email: [], name: [], type: .pro, state: .active,
-                created: Samples.time,
-                account: account, sessions: 0, lastEvent: .none)
+                created: Samples.time, account: account, sessions: 0, lastEvent: .none)
             let it = value { encoder.quote(quote, user: user, tier: .small, duration: .minutes(90), to: &$0) }
             #expect(keys(it) == fields(.sessionQuote))
             #expect(

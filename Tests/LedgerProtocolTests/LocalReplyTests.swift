@@ -104,8 +104,7 @@ struct LocalReplyTests {
     @Test func `CLIENT INFO has every field that redis-py makes a number of`() {
         let client = ClientReply(
             id: 7, address: "127.0.0.1:5", localAddress: "127.0.0.1:7411", name: "w1", library: "redis-py",
-            libraryVersion: "5.0",
-            age: 1, idle: 0, user: "ada")
+            libraryVersion: "5.0", age: 1, idle: 0, user: "ada")
         let text = value(.v2) { encoder.clientInfo(client, to: &$0) }.string ?? ""
         let fields = Dictionary(
             uniqueKeysWithValues: text.split(separator: "\n")[0].split(separator: " ").map {

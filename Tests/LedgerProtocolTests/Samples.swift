@@ -24,8 +24,7 @@ enum Samples {
     static let start = Timestamp("2026-11-23T08:30:00Z")!
     static let usage = MeteredUsage(
         amount: Money(usd: "0.01"), from: start, through: Timestamp("2026-11-23T09:30:00Z")!, numerator: 1,
-        denominator: 1,
-        postedBefore: Money(usd: "0.015"), pricing: pricing)
+        denominator: 1, postedBefore: Money(usd: "0.015"), pricing: pricing)
     static let payment: Payment = {
         var payment = Payment()
         payment.debt = Money(usd: "0.25")
@@ -41,8 +40,7 @@ enum Samples {
         .creditPurchased(
             CreditPurchased(
                 amount: Money(usd: "25"), method: "stripe", reference: "pi_3", repaid: Money(usd: "1"),
-                bonus: Money(usd: "2.5"),
-                bonusPricing: nil)), available: "24")
+                bonus: Money(usd: "2.5"), bonusPricing: nil)), available: "24")
     static let start1 = event(
         .sessionStarted(
             SessionStarted(
@@ -62,8 +60,7 @@ enum Samples {
                 session: "nasa:17", tier: .small, type: .pro, usage: usage, payment: payment, arguments: .zero)))
     static let posted = StoragePosted(
         resource: BirthID(value: 63), external: "data", kind: .bucket, megabytes: 10_500, usage: usage,
-        payment: payment,
-        repriced: nil)
+        payment: payment, repriced: nil)
     static let passport = event(
         .passportCreated(
             PassportCreated(
@@ -100,8 +97,7 @@ enum Samples {
                 .creditRefunded(
                     CreditRefunded(
                         charge: BirthID(value: 62), source: "api", amount: Money(usd: "1"),
-                        forgiven: Money(usd: "0.25"),
-                        parts: [], reason: [1])))
+                        forgiven: Money(usd: "0.25"), parts: [], reason: [1])))
         ),
         (
             .holdPlace,
@@ -116,8 +112,7 @@ enum Samples {
                 .holdCaptured(
                     HoldCaptured(
                         hold: BirthID(value: 62), amount: Money(usd: "1.2"), source: "hold", payment: payment,
-                        final: true,
-                        released: Money(usd: "1.3"), broken: .zero)))
+                        final: true, released: Money(usd: "1.3"), broken: .zero)))
         ),
         (
             .holdVoid,
@@ -149,8 +144,7 @@ enum Samples {
                     SpaceAdded(
                         space: SpaceAdd(
                             id: "ml", name: "ML Ready", description: [], category: "ml", gigabytes: 50,
-                            cost: Money(usd: "5"),
-                            isPublic: true))))
+                            cost: Money(usd: "5"), isPublic: true))))
         ),
         (
             .spacePurchase,

@@ -17,8 +17,7 @@ struct TableReplyTests {
     private func row(email: SealedText = [1, 2]) -> UserRow {
         UserRow(
             ordinal: UserOrdinal(5), id: "ada", email: email, name: [], type: .pro, state: .active,
-            created: Samples.time,
-            account: account, sessions: 2, lastEvent: LSN(9))
+            created: Samples.time, account: account, sessions: 2, lastEvent: LSN(9))
     }
 
     private func encode(_ result: QueryResult, _ version: RESPVersion = .v3) -> RESPValue {
@@ -54,8 +53,7 @@ struct TableReplyTests {
         let passport = PassportRow(
             ordinal: PassportOrdinal(1), id: PassportID(value: 62), user: UserOrdinal(5), userID: "ada", digest: .zero,
             lastFour: 0x3161_3242, name: Array("laptop".utf8), permissions: .all, scope: .all, created: Samples.time,
-            expires: .never,
-            revoked: true, rate: 9)
+            expires: .never, revoked: true, rate: 9)
         let hold = HoldRow(
             id: BirthID(value: 62), userID: "ada", amount: Money(usd: "1"), source: "hold", placed: Samples.time,
             expires: Samples.time)
@@ -64,16 +62,14 @@ struct TableReplyTests {
             status: .exhausting, started: Samples.time, rate: 125_000_000, held: Money(usd: "1"),
             leaseUntil: Samples.time,
             emptyAt: Samples.time, deadline: Samples.time, ttlEnd: Samples.time, heartbeat: .seconds(30),
-            lastHeard: .distantPast,
-            elapsed: TimeSpan(nanoseconds: 1_500_000_000), amount: .zero)
+            lastHeard: .distantPast, elapsed: TimeSpan(nanoseconds: 1_500_000_000), amount: .zero)
         let resource = ResourceRow(
             id: BirthID(value: 62), resource: "data", kind: .filestore, megabytes: 1_500, created: Samples.time,
             rate: 170_000_000, accrued: Money(usd: "0.1"), posted: .zero)
         let space = SpaceRow(
             space: SpaceAdd(
                 id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,
-                cost: Money(usd: "5"),
-                isPublic: true), creator: PassportOrdinal(0), created: Samples.time)
+                cost: Money(usd: "5"), isPublic: true), creator: PassportOrdinal(0), created: Samples.time)
         let lot = LotRow(origin: Samples.lot, remaining: Money(usd: "4"), pinned: .zero, order: 1)
         let rule = RuleRow(
             name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true,

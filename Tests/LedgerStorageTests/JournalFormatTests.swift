@@ -7,8 +7,7 @@ struct JournalFormatTests {
     static var header: BatchHeader {
         var header = BatchHeader(
             identity: LedgerIdentity(uuid: LedgerUUID(high: 1, low: 2), shard: 3), segment: 4, sequence: 5,
-            firstLSN: LSN(6),
-            durableThrough: LSN(5), baseTime: Timestamp(seconds: 7), count: 8, payloadBytes: 900,
+            firstLSN: LSN(6), durableThrough: LSN(5), baseTime: Timestamp(seconds: 7), count: 8, payloadBytes: 900,
             previousChain: Digest256([UInt8](repeating: 9, count: 32)))
         header.epoch = 10
         header.flags = [.proposed]

@@ -144,8 +144,7 @@ extension EventBody {
         case .passportCreated:
             .passportCreated(
                 PassportCreated(
-                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: [], permissions: [],
-                    scope: .own,
+                    id: PassportID(value: 0), digest: .zero, lastFour: 0, name: [], permissions: [], scope: .own,
                     expires: .never, rate: 0, replaces: PassportID(value: 0), replacedExpires: .never))
         case .passportRevoked: .passportRevoked(PassportID(value: 0))
         case .creditPurchased:
@@ -214,8 +213,7 @@ extension EventBody {
                 SpaceAdded(
                     space: SpaceAdd(
                         id: ShortText(), name: ShortText(), description: [], category: ShortText(), gigabytes: 0,
-                        cost: .zero,
-                        isPublic: false)))
+                        cost: .zero, isPublic: false)))
         case .spacePurchased:
             .spacePurchased(
                 SpacePurchased(

@@ -109,8 +109,7 @@ struct Lot: Recordable, Listed {
     var origin: LotOrigin {
         LotOrigin(
             id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent,
-            scope: scope,
-            fundedBy: fundedBy)
+            scope: scope, fundedBy: fundedBy)
     }
 
     /// SPEC 4: priority, sooner expiry, zero cost basis, older, id.

@@ -76,8 +76,7 @@ extension StateMachine {
             lot.parent = primary.id(shard: shard)
             commit(
                 .creditGranted(CreditGranted(amount: bonus, lot: lot, reason: [])), user: user, linked: primary.lsn,
-                at: now,
-                into: &batch)
+                at: now, into: &batch)
         }
         renewExhausting(user, at: now, into: &batch)
         return .accepted(primary)
@@ -93,8 +92,7 @@ extension StateMachine {
         try checkRoom(user, c.amount)
         let lot = LotOrigin(
             id: BirthID(shard: shard, lsn: lastLSN.next), kind: c.kind, priority: c.kind.defaultPriority,
-            effective: effective,
-            expires: c.expires, fundedBy: c.kind == .promo ? "grant" : "compensation")
+            effective: effective, expires: c.expires, fundedBy: c.kind == .promo ? "grant" : "compensation")
         let primary = commit(
             .creditGranted(CreditGranted(amount: c.amount, lot: lot, reason: c.reason)), user: user,
             at: now, into: &batch)
@@ -192,8 +190,7 @@ extension StateMachine {
         if debtPart > forgiven {
             let lot = LotOrigin(
                 id: .none, kind: .adjustment, priority: LotKind.adjustment.defaultPriority, effective: now,
-                expires: .never,
-                fundedBy: "refund")
+                expires: .never, fundedBy: "refund")
             parts.append(CreditRefunded.Part(lot: lot, amount: debtPart - forgiven))
         }
         try checkRoom(user, amount, lots: Int32(clamping: parts.count), of: 2 * StateMachine.maximumLots)

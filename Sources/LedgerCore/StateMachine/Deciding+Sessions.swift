@@ -77,8 +77,7 @@ extension StateMachine {
         // heartbeat, whose receipt this is.
         let body = SessionHeard(
             session: store.sessions[slot].id, status: store.sessions[slot].status,
-            leaseUntil: store.sessions[slot].leaseUntil,
-            deadline: store.sessions[slot].deadline)
+            leaseUntil: store.sessions[slot].leaseUntil, deadline: store.sessions[slot].deadline)
         let primary = commit(
             .sessionHeard(body), user: user, linked: store.sessions[slot].id.lsn, at: now, into: &batch)
         if store.sessions[slot].heartbeat > .zero {
@@ -137,14 +136,12 @@ extension StateMachine {
         }
         let usage = MeteredUsage(
             amount: amount, from: c.from, through: c.to, numerator: numerator, denominator: Tariff.hour,
-            postedBefore: .zero,
-            pricing: pricing)
+            postedBefore: .zero, pricing: pricing)
         let payment = planUsage(user, amount, pins: LotAmounts(), at: now)
         guard payment.total == amount else { throw .invalid("the account can not owe so much") }
         let body = SessionRecorded(
             session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage,
-            payment: payment,
-            arguments: c.arguments)
+            payment: payment, arguments: c.arguments)
         return .accepted(commit(.sessionRecorded(body), user: user, effective: (c.from, c.to), at: now, into: &batch))
     }
 
@@ -172,8 +169,7 @@ extension StateMachine {
             session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason,
             started: row.started,
             usage: usage, total: row.posted + usage.amount, segments: row.segments + 1, payment: payment,
-            released: left.total,
-            broken: broken(left), note: note)
+            released: left.total, broken: broken(left), note: note)
         return commit(
             .sessionClosed(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
             into: &batch)

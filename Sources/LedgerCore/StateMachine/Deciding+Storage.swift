@@ -101,8 +101,7 @@ extension StateMachine {
         return .accepted(
             commit(
                 .storageDeleted(body), user: row.user, linked: row.id.lsn,
-                effective: (posted.usage.from, posted.usage.through),
-                at: now, into: &batch))
+                effective: (posted.usage.from, posted.usage.through), at: now, into: &batch))
     }
 
     /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes
@@ -152,8 +151,7 @@ extension StateMachine {
         payment.free = planFree(user, pricing.amount, at: now)
         let body = SpacePurchased(
             space: c.space, workspace: c.workspace, instance: c.instance, gigabytes: space.gigabytes,
-            amount: pricing.amount,
-            pricing: pricing, payment: payment)
+            amount: pricing.amount, pricing: pricing, payment: payment)
         return .accepted(commit(.spacePurchased(body), user: user, at: now, into: &batch))
     }
 }

@@ -127,8 +127,7 @@ extension StateMachine {
         let total = bounded(Rational.halfEven(numerator, over: denominator))
         return MeteredUsage(
             amount: total - row.posted, from: row.postedThrough, through: end, numerator: numerator,
-            denominator: denominator,
-            postedBefore: row.posted, pricing: row.pricing)
+            denominator: denominator, postedBefore: row.posted, pricing: row.pricing)
     }
 
     // MARK: Daily instants

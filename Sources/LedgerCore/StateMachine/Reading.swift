@@ -111,10 +111,8 @@ extension StateMachine {
         let row = store.passports[Int32(passport.value)]
         return PassportRow(
             ordinal: passport, id: row.id, user: row.user, userID: store.accounts[Int32(row.user.value)].id,
-            digest: row.digest,
-            lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
-            created: row.created,
-            expires: row.expires, revoked: row.revoked, rate: row.rate)
+            digest: row.digest, lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
+            created: row.created, expires: row.expires, revoked: row.revoked, rate: row.rate)
     }
 
     package func userRow(_ user: UserOrdinal, at now: Timestamp) -> UserRow {
@@ -284,8 +282,7 @@ extension StateMachine {
             ? row.emptyAt : lasts(slot, held: held + max(available(row.user, at: now), .zero))
         return SessionRow(
             id: row.id, session: row.external, user: row.user, userID: store.accounts[Int32(row.user.value)].id,
-            type: row.type,
-            tier: row.tier, status: row.status, started: row.started,
+            type: row.type, tier: row.tier, status: row.status, started: row.started,
             rate: row.lastPricing.tariff.rate(at: until - row.started),
             held: held, leaseUntil: row.leaseUntil, emptyAt: emptyAt, deadline: row.deadline, ttlEnd: row.ttlEnd,
             heartbeat: row.heartbeat, lastHeard: row.lastHeard, elapsed: until - row.started,
@@ -297,8 +294,7 @@ extension StateMachine {
         return ResourceRow(
             id: row.id, resource: row.external, kind: row.kind, megabytes: row.megabytes, created: row.created,
             rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom),
-            accrued: accrued(slot, at: now),
-            posted: row.total)
+            accrued: accrued(slot, at: now), posted: row.total)
     }
 
     private func ruleRow(_ rule: Rule) -> RuleRow {

@@ -51,8 +51,7 @@ extension History {
             var row = HistoryRow(
                 lsn: event.lsn, id: event.id(shard: shard), kind: kind, time: event.time, from: event.effectiveFrom,
                 to: event.effectiveTo, isCredit: credit, amount: amount, available: event.after.available,
-                source: source,
-                description: description, session: ShortText(), storage: ShortText())
+                source: source, description: description, session: ShortText(), storage: ShortText())
             (row.session, row.storage) = event.body.subject
             rows.append(row)
         }

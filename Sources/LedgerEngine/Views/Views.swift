@@ -172,8 +172,7 @@ final class Views: Sendable {
             digest.words.d = record.get(4)
             return PassportView(
                 ordinal: ordinal, id: PassportID(value: record.get(5)),
-                user: UserOrdinal(UInt32(truncatingIfNeeded: word)),
-                digest: digest,
+                user: UserOrdinal(UInt32(truncatingIfNeeded: word)), digest: digest,
                 permissions: Permissions(rawValue: UInt8(truncatingIfNeeded: word >> 32)),
                 scope: Scope(rawValue: UInt8(truncatingIfNeeded: word >> 40)) ?? .own,
                 expires: Timestamp(nanoseconds: record.getSigned(7)), revoked: word >> 48 & 1 == 1,

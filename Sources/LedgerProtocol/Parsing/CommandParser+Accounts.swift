@@ -95,8 +95,7 @@ extension CommandParser {
                 .creditGrant(
                     CreditGrant(
                         user: user, amount: try a.amount(1), kind: kind ?? .promo, effective: effective,
-                        expires: expires,
-                        reason: try a.text("REASON"))))
+                        expires: expires, reason: try a.text("REASON"))))
         case .creditAdjust:
             ask = .mutation(
                 .creditAdjust(

@@ -32,8 +32,7 @@ package enum CommandParser {
             let user = names.hash(.user, try a.name(0))
             let charge = CreditCharge(
                 user: user, amount: try a.amount(1), source: try chargeSource(a, 2),
-                description: try a.text("DESCRIPTION"),
-                over: a.has("OVER"))
+                description: try a.text("DESCRIPTION"), over: a.has("OVER"))
             return ParsedCommand(id: id, ask: .mutation(.creditCharge(charge)), target: .user(user))
         case .passportVerify:
             let secret = try a.secret(0)

@@ -225,7 +225,6 @@ extension CommandTable {
             reply: .map(holdFields), examples: ["HOLD GET h_4q"]),
         CommandSpec(
             .holdList, "HOLD LIST", .hold, .readOwn, .table, [.need("user", .user)] + .page,
-            "A user's open holds, newest first.",
-            reply: .page(holdFields), examples: ["HOLD LIST u_ada"]),
+            "A user's open holds, newest first.", reply: .page(holdFields), examples: ["HOLD LIST u_ada"]),
     ]
 }

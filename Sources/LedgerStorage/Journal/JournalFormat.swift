@@ -160,8 +160,7 @@ package struct BatchHeader: Equatable, Sendable {
         guard payloadBytes <= JournalFormat.maximumPayload, Int(count) * 4 <= payloadBytes else { return .none }
         var header = BatchHeader(
             identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)),
-            segment: bytes.number(at: 24),
-            sequence: bytes.number(at: 40), firstLSN: LSN(bytes.number(at: 48)),
+            segment: bytes.number(at: 24), sequence: bytes.number(at: 40), firstLSN: LSN(bytes.number(at: 48)),
             durableThrough: LSN(bytes.number(at: 56)),
             baseTime: Timestamp(nanoseconds: bytes.number(at: 64)), count: Int(count), payloadBytes: Int(payloadBytes),
             previousChain: bytes.digest(at: 104))
@@ -268,8 +267,7 @@ package struct SegmentHeader: Equatable, Sendable {
         return .header(
             SegmentHeader(
                 identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)),
-                number: bytes.number(at: 24),
-                firstLSN: LSN(bytes.number(at: 32)), firstSequence: bytes.number(at: 40),
+                number: bytes.number(at: 24), firstLSN: LSN(bytes.number(at: 32)), firstSequence: bytes.number(at: 40),
                 previousChain: bytes.digest(at: 48), capacity: capacity, epoch: bytes.number(at: 96)))
     }
 

@@ -168,8 +168,7 @@ extension Manifest {
                     number: entry.number(at: 0), state: state, firstLSN: LSN(entry.number(at: 16)),
                     nextLSN: LSN(entry.number(at: 24)), firstSequence: entry.number(at: 32),
                     nextSequence: entry.number(at: 40), previousChain: entry.digest(at: 48),
-                    endChain: entry.digest(at: 80),
-                    usedBytes: Int(clamping: entry.number(at: 112, as: UInt64.self)),
+                    endChain: entry.digest(at: 80), usedBytes: Int(clamping: entry.number(at: 112, as: UInt64.self)),
                     fileBytes: Int(clamping: entry.number(at: 120, as: UInt64.self))))
             offset += segmentBytes
         }

@@ -165,8 +165,7 @@ final class SealedSegment: Sendable {
         return Described(
             frames: Int(footer.number(at: 4, as: UInt32.self)),
             indexOffset: Int(clamping: footer.number(at: 8, as: UInt64.self)), indexChecksum: footer.number(at: 80),
-            end: end,
-            usedBytes: Int(clamping: footer.number(at: 72, as: UInt64.self)))
+            end: end, usedBytes: Int(clamping: footer.number(at: 72, as: UInt64.self)))
     }
 
     private static func entry(_ bytes: UnsafeRawBufferPointer) -> SealedFrame {

@@ -77,8 +77,7 @@ struct RawSegmentScan {
             let step = try visit(
                 ScannedBatch(
                     header: found, headerBytes: headerBytes, payload: payload, chain: chain, path: file.path,
-                    offset: offset,
-                    isLive: true))
+                    offset: offset, isLive: true))
             if step == .stop { return RawEnding(offset: offset, stopped: true) }
             head = head.after(found, chain: chain)
             offset += found.paddedBytes
@@ -233,8 +232,7 @@ struct SealedSegmentScan {
         let chain = BatchHeader.chainHash(header: headerBytes, payload: payload)
         return ScannedBatch(
             header: header, headerBytes: headerBytes, payload: payload, chain: chain, path: path,
-            offset: streamStart + offset,
-            isLive: false)
+            offset: streamStart + offset, isLive: false)
     }
 }
 

@@ -116,8 +116,7 @@ package enum Recovery {
         try upkeep.manifest.save(to: directory)
         let journal = Journal(
             lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes,
-            cacheBytes: options.cacheBytes,
-            upkeep: upkeep)
+            cacheBytes: options.cacheBytes, upkeep: upkeep)
         return Recovered(state: replay.takeState(), journal: journal, report: report)
     }
 

@@ -92,8 +92,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         do throws(StorageError) {
             var writer = try SnapshotWriter(
                 file: try disk.open(temporary, .create), identity: directory.identity, head: head,
-                booksSum: state.booksSum,
-                epoch: epoch)
+                booksSum: state.booksSum, epoch: epoch)
             try state.writeSnapshot(to: &writer)
             try writer.finish()
             description = try SnapshotReader.verify(temporary, directory, pastCache: true)

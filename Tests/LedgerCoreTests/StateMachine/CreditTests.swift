@@ -96,8 +96,7 @@ import Testing
         ledger.user("ann")
         let grant = CreditGrant(
             user: ledger.hash("ann"), amount: Money("3")!, kind: .promo, effective: ledger.now + .hours(1),
-            expires: ledger.now + .hours(2),
-            reason: [])
+            expires: ledger.now + .hours(2), reason: [])
         ledger.command(.creditGrant(grant))
         #expect(ledger.account("ann").available == .zero)
         ledger.pass(.minutes(61))

@@ -188,8 +188,7 @@ import Testing
             lots.append(
                 LotOrigin(
                     id: charged.payment.free[index].lot, kind: .promo, priority: 20, effective: ledger.now,
-                    expires: .never,
-                    fundedBy: "grant"))
+                    expires: .never, fundedBy: "grant"))
         }
         #expect(
             ledger.command(.creditRefund(CreditRefund(charge: charge, lots: lots, amount: nil, reason: []))).event

@@ -241,8 +241,7 @@ private struct Wishes {
             command = .ruleActivate(
                 RuleActivate(
                     name: name, identity: Prices.identity(name, id),
-                    at: chance(2) ? nil : ledger.now + .minutes(number(1...5_000)),
-                    book: Prices.book(name, id)))
+                    at: chance(2) ? nil : ledger.now + .minutes(number(1...5_000)), book: Prices.book(name, id)))
         case 32:
             if chance(2) {
                 command = .ruleRollback(RuleRollback(name: RuleName.allCases.randomElement(using: &random)!))
@@ -255,8 +254,7 @@ private struct Wishes {
             command = .passportCreate(
                 PassportCreate(
                     user: user, id: PassportID(value: passports), digest: .zero, lastFour: 0, name: [],
-                    permissions: .read,
-                    scope: .own, expires: ledger.now + .hours(number(1...100))))
+                    permissions: .read, scope: .own, expires: ledger.now + .hours(number(1...100))))
         }
         return (command, key)
     }

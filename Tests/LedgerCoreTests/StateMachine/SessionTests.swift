@@ -284,8 +284,7 @@ import Testing
         _ = record(&ledger, "b", "1993-10-09T00:00:00Z", "1993-10-09T00:30:00Z")
         let next = SessionRecord(
             session: "c", user: ledger.hash("ann"), tier: .small, from: Timestamp("1993-10-30")!,
-            to: Timestamp("1993-10-30")!,
-            arguments: .zero)
+            to: Timestamp("1993-10-30")!, arguments: .zero)
         let query = ledger.machine.prepare(Request(actor: .none, command: .sessionRecord(next)), at: ledger.now)
         #expect(query == .sessionRuntime(type: .pro, tier: .small, secondsThisMonth: 5400))
     }
