@@ -34,7 +34,7 @@ struct FirstStart: ~Copyable {
 
     private mutating func decide(_ command: Command, _ state: inout StateMachine) throws(EngineError) {
         let request = Request(actor: .none, command: command)
-        precondition(state.prepare(request, at: now) == nil, "nothing that a first start does has a price")
+        precondition(state.prepare(request, at: now) == nil, "a first start asked for a price")
         guard case .accepted = state.decide(request, price: .none, at: now, into: &events) else {
             throw EngineError(.state, "a new ledger refuses its own beginning")
         }
@@ -55,7 +55,7 @@ struct FirstStart: ~Copyable {
 
     private mutating func add(_ space: DefaultCatalogue.Space, _ state: inout StateMachine) throws(EngineError) {
         guard let name = ShortText(space.name), let category = ShortText(space.category) else {
-            preconditionFailure("the catalogue's own names are short")
+            preconditionFailure("a name of the catalogue is too long")
         }
         try decide(
             .spaceAdd(

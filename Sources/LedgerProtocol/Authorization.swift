@@ -59,7 +59,7 @@ package enum Authorization {
         refusal(id, rights, owner: .undetermined)
     }
 
-    /// Nobody issues a permission or a scope that he does not hold.
+    /// Nobody issues a permission or a scope that they do not hold.
     package static func refusal(toIssue permissions: Permissions, _ scope: Scope, by rights: Rights) -> CommandError? {
         guard permissions.isSubset(of: rights.permissions) else {
             let missing = permissions.subtracting(rights.permissions).text

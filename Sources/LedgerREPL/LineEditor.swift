@@ -90,7 +90,7 @@ func onThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
                 Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
                 return nil
             }, work.toOpaque())
-        precondition(failure == 0, "no thread to be had for reading input")
+        precondition(failure == 0, "the thread that reads input could not be started")
         pthread_detach(thread)
     }
 }

@@ -39,7 +39,7 @@ package final class MapVM {
 
     /// Nil when the map skips the job.
     package func map(_ values: [Int64]) throws(RuleError) -> Job? {
-        precondition(values.count == Int(columns), "a job has a value for every column")
+        precondition(values.count == Int(columns), "a job has more or fewer values than columns")
         let status = clua_call_with_fields(state, values, columns)
         guard status == .CLUA_OK else { throw RuleVM.error(status, in: state, loading: false) }
         let result = clua_result(state, 0)

@@ -63,7 +63,7 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
             return
         }
         let version = versions[Key(name: name, identity: identity)]
-        precondition(version != nil, "a rule is activated after it was loaded")
+        precondition(version != nil, "a rule was activated that was never loaded")
         active[Int(name.rawValue)] = version
     }
 

@@ -31,7 +31,7 @@ package final class RuleVM {
 
     /// The rule's answer, validated: integers, ≥ 0, below the ceilings.
     package func evaluate(_ query: PriceQuery) throws(RuleError) -> PriceAnswer {
-        precondition(query.rule == name, "a rule is asked for its own kind of price")
+        precondition(query.rule == name, "a rule was asked for another kind of price")
         let status: clua_status
         var call = clua_query()
         switch query {

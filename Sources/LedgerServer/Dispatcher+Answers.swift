@@ -29,7 +29,7 @@ extension Dispatcher {
             client.answer(slot) { verified(result, needing: permission, to: &$0) }
         case .quote(let quote, let user):
             guard case .quote(_, let tier, let duration) = item else {
-                preconditionFailure("a quote was asked as such")
+                preconditionFailure("a quote answers what asked for none")
             }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
@@ -38,7 +38,7 @@ extension Dispatcher {
         case .unknownOutcome:
             // Whether it is on disk will be known after the restart; "failed" might be a lie. Nothing more is said.
             client.transport?.abort()
-        case .none: preconditionFailure("a completed batch has all its results")
+        case .none: preconditionFailure("a completed batch lacks a result")
         }
     }
 
@@ -125,7 +125,6 @@ extension Dispatcher {
         switch result {
         case .rejected(let rejection):
             if let refusal = refusal(client, slot, .unknown) { return refuse(client, slot, refusal) }
-            // A hold or session of long ago is looked for in the journal only after the tables knew nothing.
             refuse(client, slot, rejection)
         case .event(let event): receipt(client, slot, event, replayed: false)
         case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
@@ -142,7 +141,7 @@ extension Dispatcher {
             if let refusal = refusal(client, slot, .user(hold.placed.user)) { return refuse(client, slot, refusal) }
             let user = engine.reads.userID(hold.placed.user)
             client.answer(slot) { encoder.closedHold(hold, user: user, to: &$0) }
-        case .refund: preconditionFailure("a refund goes on to the writer")
+        case .refund: preconditionFailure("the journal was read for a refund, and nobody took it to the writer")
         case .fault(let text):
             logger.error("the journal could not be read", metadata: ["error": "\(text)"])
             refuse(client, slot, CommandError.invalid("the journal could not be read; see the server's log"))

@@ -114,12 +114,12 @@ private final class EmbeddedConnection: Transport {
                 do throws(ReplyError) {
                     let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
                     guard let value = try parser.next(in: rest, consumed: &used) else {
-                        preconditionFailure("output ends with a whole answer")
+                        preconditionFailure("output ends in the middle of an answer")
                     }
                     offset += used
                     deliver(value)
                 } catch {
-                    preconditionFailure("our own answers are well-formed: \(error)")
+                    preconditionFailure("an answer of our own is malformed: \(error)")
                 }
             }
         }

@@ -76,7 +76,7 @@ final class Listener: Sendable {
         _ configuration: ServerConfiguration, _ counters: ServerCounters
     ) throws {
         guard let dispatcher = dispatchers[ObjectIdentifier(channel.eventLoop)]?.value else {
-            preconditionFailure("every loop of the group has its dispatcher")
+            preconditionFailure("an event loop has no dispatcher")
         }
         guard counters.clients.load(ordering: .relaxed) < configuration.maxClients else {
             counters.clientsRefused.add(1, ordering: .relaxed)

@@ -31,7 +31,7 @@ struct Pipeline {
         let kind: Kind
         /// As the client spoke when it asked: HELLO in between changes only what follows.
         let version: RESPVersion
-        /// Set when the passport that asked reaches its own user only and whose row this is shows in the answer.
+        /// The passport that asked reaches its own user only, and only the answer tells whose row this is.
         let ownRowsOnly: Bool
         /// What the answer needs to know of the request, besides what the result says.
         let detail: Detail

@@ -15,7 +15,7 @@ package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {  // `val
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
         let code = pthread_mutex_init(mutex, nil)
-        precondition(code == 0, "a pthread mutex can be made")
+        precondition(code == 0, "a mutex could not be made")
         value = .allocate(capacity: 1)
         value.initialize(to: initial)
     }

@@ -131,7 +131,7 @@ package struct RESPWriter: Sendable {
     /// Text with a three-letter format, `txt` or `mkd`; in RESP2 plain bulk.
     package mutating func verbatim(_ text: String, format: StaticString = "txt") {
         guard version == .v3 else { return bulk(text) }
-        precondition(format.utf8CodeUnitCount == 3, "a verbatim format has three letters")
+        precondition(format.utf8CodeUnitCount == 3, "a verbatim format has other than three letters")
         var text = text
         text.withUTF8 {
             header("=", Int64($0.count + 4))
@@ -295,7 +295,7 @@ package struct RESPWriter: Sendable {
     /// Puts the true length before what was appended behind a header of two digits.
     private mutating func finishBulk(from start: Int, headerCount: Int) {
         let count = bytes.count - start - headerCount
-        precondition(count >= 0, "a bulk's body may only append")
+        precondition(count >= 0, "the body of a bulk removed bytes")
         if count >= 10 && count <= 99 {
             bytes[start + 1] = UInt8(ascii: "0") + UInt8(count / 10)
             bytes[start + 2] = UInt8(ascii: "0") + UInt8(count % 10)

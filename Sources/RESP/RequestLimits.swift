@@ -18,7 +18,7 @@ package struct RequestLimits: Sendable, Hashable {
     package init(
         maxArguments: Int, maxBulkLength: Int, maxInlineLength: Int, maxRequestLength: Int, maxSkippedLength: Int
     ) {
-        precondition(maxRequestLength <= Int(UInt32.max), "slices address at most 4 GiB")
+        precondition(maxRequestLength <= Int(UInt32.max), "a request limit beyond the 4 GiB that slices address")
         self.maxArguments = maxArguments
         self.maxBulkLength = maxBulkLength
         self.maxInlineLength = maxInlineLength

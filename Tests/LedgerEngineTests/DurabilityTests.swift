@@ -186,7 +186,7 @@ import Testing
         let ada = try #require(t.engine.reads.user(t.hash("ada")))
         disk.cutPower(atOperation: Int.random(in: 1...80, using: &generator))
 
-        // Somebody looks all the time: what he sees must never be taken back.
+        // Somebody looks all the time: what they see must never be taken back.
         let stop = Atomic<Bool>(false)
         let lowest = Box(Money("1000.00")!)
         let watcher = EngineThread.start("watcher") { [engine = t.engine] in

@@ -30,7 +30,7 @@ import Testing
         #expect(report.segments > 1)
     }
 
-    @Test func `many clients at once: every one gets his answers, and the books agree`() throws {
+    @Test func `many clients at once: each gets its answers, and the books agree`() throws {
         let disk = MemoryDisk()
         let t = try TestEngine(disk: disk) { $0.mailboxCapacity = 64 }
         for user in 0..<4 {

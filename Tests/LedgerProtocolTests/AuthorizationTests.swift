@@ -165,7 +165,7 @@ struct AuthorizationTests {
         }
     }
 
-    @Test func `nobody issues more than he holds`() {
+    @Test func `nobody issues more than they hold`() {
         let some = Authorization.Rights(permissions: [.read, .admin], scope: .all, user: Self.mine)
         #expect(Authorization.refusal(toIssue: .read, .all, by: some) == nil)
         #expect(

@@ -33,7 +33,7 @@ package struct EventBatch: Sendable {
             firstLSN = event.lsn
             baseTime = event.time
         }
-        precondition(count == 0 || event.lsn == lastLSN.next, "events of a batch are numbered without a gap")
+        precondition(count == 0 || event.lsn == lastLSN.next, "the events of a batch have a gap in their numbers")
         lastLSN = event.lsn
         count += 1
         let start = writer.output.count

@@ -1,5 +1,5 @@
 /// What the ledger decided: the only thing that is recorded, and the only input of `apply`. An event carries its price,
-/// its time and its ids, so replaying it needs no rule, no clock and no chance.
+/// its time and its ids, so replaying it needs no rule, no clock and no randomness.
 ///
 /// Every event touches the rows of one user at most (and sums in the books). A command that moves several things gives
 /// a group of events that lie in one batch; the first, the *primary*, carries all that the command's receipt says.

@@ -32,7 +32,7 @@ package struct BirthID: Hashable, Comparable, Sendable {
     package var value: UInt64
     package init(value: UInt64) { self.value = value }
     package init(shard: UInt16, lsn: LSN) {
-        precondition(shard < 1024 && lsn.value < 1 << 54, "a birth id holds 10 bits of shard and 54 of LSN")
+        precondition(shard < 1024 && lsn.value < 1 << 54, "a shard beyond 10 bits, or an LSN beyond 54")
         value = UInt64(shard) << 54 | lsn.value
     }
     package static let none = BirthID(value: 0)
@@ -150,7 +150,7 @@ package struct Digest256: Hashable, Sendable {
 
     /// `bytes` has exactly 32 bytes.
     package init(bytes: UnsafeRawBufferPointer) {
-        precondition(bytes.count == 32, "a digest has 32 bytes")
+        precondition(bytes.count == 32, "a digest of other than 32 bytes")
         words = Words(
             a: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian,
             b: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self).littleEndian,

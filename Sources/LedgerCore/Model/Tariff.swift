@@ -120,7 +120,8 @@ package struct PriceBook: Hashable, Sendable {
 
 extension Tariff {
     /// nano-USD times nanoseconds of metering between two instants after the start: exact, to be divided by an hour
-    /// (``Tariff/hour``) when it becomes money. `from` ≤ `to`. Nil on overflow of 128 bits.
+    /// (``Tariff/hour``) when it becomes money. `from` ≤ `to`. Never overflows: rates are at most ``maximumRate``,
+    /// spans have 64 bits, so the sum stays below 10^32.
     package func integral(from: TimeSpan, to: TimeSpan) -> Int128 {
         if steps.isEmpty { return Int128(rate) * Int128(to.nanoseconds - from.nanoseconds) }
         var sum = Int128(0)

@@ -22,9 +22,9 @@ extension UInt64: IndexKey {
 }
 
 /// Open addressing with linear probing, in 256 segments that grow one at a time, so that no insertion pays for moving
-/// the whole table. Load at most 5/8. Removal shifts back what follows: no tombstones. `Key.vacant` can not be a key.
+/// the whole table. Load at most 5/8. Removal shifts back what follows: no tombstones. `Key.vacant` cannot be a key.
 ///
-/// Iteration follows the hash and therefore decides nothing: what is recorded is sorted first.
+/// `sorted()` is the only way through it: no order that follows the hash ever decides what is recorded.
 struct HashIndex<Key: IndexKey>: ~Copyable {
     private struct Entry {
         var key: Key
@@ -54,7 +54,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
 
     /// Inserts or replaces.
     mutating func set(_ key: Key, _ value: UInt64) {
-        precondition(key != .vacant, "the vacant key is not a key")
+        precondition(key != .vacant, "the vacant key was to be stored")
         let spread = key.spread
         let segment = Int(spread >> 56)
         if segments[segment].count * 8 >= segments[segment].entries.count * 5 { grow(segment) }

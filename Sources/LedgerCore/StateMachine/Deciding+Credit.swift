@@ -19,13 +19,13 @@ extension StateMachine {
         }
         let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
         guard sum <= Int128(StateMachine.accountCeiling) else {
-            throw .invalid("the account can not hold so much credit")
+            throw .invalid("the account cannot hold so much credit")
         }
     }
 
     func checkDebtRoom(_ user: UserOrdinal, _ amount: Money) throws(Rejection) {
         let sum = Int128(store.accounts[Int32(user.value)].debt.nanos) + Int128(amount.nanos)
-        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("the account can not owe so much") }
+        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("the account cannot owe so much") }
     }
 
     mutating func purchase(

@@ -56,7 +56,7 @@ extension StateMachine {
         }
     }
 
-    /// The slot of an open session; what answers for a closed one is thrown as its event.
+    /// An open session's slot, or the event that answers for a closed one.
     private enum Found {
         case open(Int32)
         case closed(LSN)
@@ -105,7 +105,7 @@ extension StateMachine {
     ) throws(Rejection) -> Outcome {
         guard case .open(let slot) = try findSession(session) else { throw .closed(.session) }
         guard !store.sessions[slot].heard else {
-            throw .invalid("a session that was heard can not be cancelled; stop it")
+            throw .invalid("a session that was heard cannot be cancelled; stop it")
         }
         guard now - store.sessions[slot].started <= StateMachine.cancelWindow else {
             throw .invalid("a session can be cancelled within 5 minutes of its start; stop it")
@@ -138,7 +138,7 @@ extension StateMachine {
             amount: amount, from: c.from, through: c.to, numerator: numerator, denominator: Tariff.hour,
             postedBefore: .zero, pricing: pricing)
         let payment = planUsage(user, amount, pins: LotAmounts(), at: now)
-        guard payment.total == amount else { throw .invalid("the account can not owe so much") }
+        guard payment.total == amount else { throw .invalid("the account cannot owe so much") }
         let body = SessionRecorded(
             session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage,
             payment: payment, arguments: c.arguments)

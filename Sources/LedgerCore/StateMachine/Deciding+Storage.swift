@@ -14,7 +14,7 @@ extension StateMachine {
 
     private func checkMonthly(_ pricing: Pricing, _ megabytes: Int64) throws(Rejection) {
         guard StateMachine.isAffordable(pricing, megabytes) else {
-            throw .invalid("a resource can not cost more than 1000000.00 a month")
+            throw .invalid("a resource cannot cost more than 1000000.00 a month")
         }
     }
 

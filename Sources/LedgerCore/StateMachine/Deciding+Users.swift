@@ -8,7 +8,7 @@ extension StateMachine {
         return UserOrdinal(UInt32(ordinal))
     }
 
-    /// New work needs an active user without debt.
+    /// New work needs an active user.
     func checkMayStart(_ user: UserOrdinal) throws(Rejection) {
         let state = store.accounts[Int32(user.value)].state
         guard state == .active else { throw .frozen(state) }
@@ -59,7 +59,7 @@ extension StateMachine {
         return .accepted(primary)
     }
 
-    /// Nobody issues more than he holds. The engine itself (`asking.actor` is none) holds everything.
+    /// Nobody issues more than they hold. The engine itself (`asking.actor` is none) holds everything.
     private func checkMayIssue(
         _ permissions: Permissions, _ scope: Scope, expires: Timestamp, rate: UInt32
     ) throws(Rejection) {
@@ -67,14 +67,14 @@ extension StateMachine {
         let issuer = store.passports[Int32(asking.actor.value)]
         guard permissions.isSubset(of: issuer.permissions), scope.rawValue <= issuer.scope.rawValue else {
             throw .denied(
-                "a passport can not issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
+                "a passport cannot issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))"
             )
         }
         guard expires <= issuer.expires else {
-            throw .denied("a passport can not issue one that outlives it (\(issuer.expires))")
+            throw .denied("a passport cannot issue one that outlives it (\(issuer.expires))")
         }
         guard issuer.rate == 0 || (rate > 0 && rate <= issuer.rate) else {
-            throw .denied("a passport can not issue one with more requests an hour than its own \(issuer.rate)")
+            throw .denied("a passport cannot issue one with more requests an hour than its own \(issuer.rate)")
         }
     }
 
@@ -85,7 +85,7 @@ extension StateMachine {
         guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         guard c.id.value != 0, store.passportIndex[c.id.value] == nil else { throw .exists(.passport) }
         try checkMayIssue(c.permissions, c.scope, expires: c.expires, rate: c.rate)
-        guard c.expires > now else { throw .invalid("a passport can not expire in the past") }
+        guard c.expires > now else { throw .invalid("a passport cannot expire in the past") }
         let body = PassportCreated(
             id: c.id, digest: c.digest, lastFour: c.lastFour, name: c.name, permissions: c.permissions, scope: c.scope,
             expires: c.expires, rate: c.rate, replaces: PassportID(value: 0), replacedExpires: .never)

@@ -128,7 +128,8 @@ extension StateMachine {
 
     // MARK: Queries
 
-    /// Answers a query from the tables as they are. Cost: the page, or the tables of one user.
+    /// Answers a query from the tables as they are. Cost: the page, or the tables of one user; `.sessions` of all users
+    /// visits every open session.
     package func read(_ query: Query, at now: Timestamp) -> QueryResult {
         do throws(Rejection) {
             return try answer(query, at: max(now, lastTime))

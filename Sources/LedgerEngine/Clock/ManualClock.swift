@@ -19,7 +19,7 @@ package final class ManualClock: LedgerClock {
 
     package func set(_ time: Timestamp) {
         let wakes = state.withLock { state in
-            precondition(time >= state.now, "time only grows")
+            precondition(time >= state.now, "the clock was set back")
             state.now = time
             return state.wakes
         }

@@ -14,7 +14,8 @@ final class Monitor: @unchecked Sendable {
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         precondition(
-            pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, &attributes) == 0, "pthreads work")
+            pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, &attributes) == 0,
+            "a mutex or condition could not be made")
         pthread_condattr_destroy(&attributes)
     }
 
@@ -69,7 +70,7 @@ struct EngineThread: Sendable {
         let box = Unmanaged.passRetained(Body(name, nice, body))
         var handle = pthread_t()
         let code = pthread_create(&handle, nil, { runThread($0) }, box.toOpaque())
-        precondition(code == 0, "a thread can be started")
+        precondition(code == 0, "a thread could not be started")
         return EngineThread(handle: handle)
     }
 

@@ -75,6 +75,6 @@ final class PinnedExecutor: SerialExecutor, @unchecked Sendable {
 
     func checkIsolated() {
         precondition(
-            owner.load(ordering: .acquiring) == UInt(pthread_self()), "only on the executor's thread")
+            owner.load(ordering: .acquiring) == UInt(pthread_self()), "called on another thread than the executor's")
     }
 }

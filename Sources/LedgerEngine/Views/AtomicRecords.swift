@@ -38,7 +38,7 @@ final class AtomicRecords: @unchecked Sendable {
 
     /// The record, all zeroes at first. Any thread.
     func record(_ index: Int) -> Record {
-        precondition(index >> Self.chunkBits < Self.directoryCount, "a billion records are enough")
+        precondition(index >> Self.chunkBits < Self.directoryCount, "the read views are full: a billion records")
         if let record = existing(index) { return record }
         // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory
         // which nobody touches is never backed.

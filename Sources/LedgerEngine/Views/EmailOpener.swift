@@ -2,7 +2,7 @@ internal import LedgerCore
 internal import Synchronization
 
 /// Opens the e-mails of users that were there at the start, in the background: a few microseconds each are too many to
-/// wait for. Until a user's turn comes, whoever wants the address opens it himself (``ReadPath/email(_:)``).
+/// wait for. Until a user's turn comes, whoever wants the address opens it themselves (``ReadPath/email(_:)``).
 ///
 /// Unchecked Sendable: `thread` belongs to who starts and stops; everything else is constant or atomic.
 final class EmailOpener: @unchecked Sendable {

@@ -29,7 +29,7 @@ final class TextArena: @unchecked Sendable {
     /// Copies the text; at most 65,535 bytes. Writer only.
     func append(_ text: UnsafeRawBufferPointer) -> Reference {
         guard !text.isEmpty else { return 0 }
-        precondition(text.count <= 0xFFFF, "a text in the read views is short")
+        precondition(text.count <= 0xFFFF, "a text is too long for the read views")
         if offset + text.count > Self.chunkBytes {
             guard chunks < Self.directoryCount, let chunk = malloc(Self.chunkBytes) else {
                 fatalError("out of memory for the texts of the read views")

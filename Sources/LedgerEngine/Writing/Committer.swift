@@ -94,7 +94,7 @@ final class Committer: @unchecked Sendable {
 
     // MARK: The writer's side
 
-    /// Before the writer looks once more whether it can go on, and sleeps if it can not.
+    /// Before the writer looks once more whether it can go on, and sleeps if it cannot.
     func pokeWhenThereIsRoom() { writerWaits.store(true, ordering: .sequentiallyConsistent) }
 
     private func pokeWriter() {
@@ -289,18 +289,18 @@ final class Committer: @unchecked Sendable {
             let groupBytes = Self.bytes(of: border - done, from: cursor)
             if !buffer.fits(groupBytes) { try flush() }
             while done < border {
-                guard let event = cursor.next() else { preconditionFailure("a unit holds the events it counts") }
+                guard let event = cursor.next() else { preconditionFailure("a unit holds fewer events than it counts") }
                 // Only a group larger than a whole batch is cut inside.
                 if !buffer.fits(event.count) { try flush() }
                 buffer.append(event)
                 done += 1
             }
         }
-        precondition(done == unit.events.count, "every event lies in a group")
+        precondition(done == unit.events.count, "a unit ends with events that are in no group")
         try flush()
     }
 
-    /// Size of the next `count` events, without their four bytes of length each counted twice.
+    /// Bytes of the next `count` events as they lie in the buffer, each with its four bytes of length.
     private static func bytes(of count: Int, from cursor: EventCursor) -> Int {
         var cursor = cursor
         let start = cursor.offset
@@ -323,7 +323,7 @@ final class Committer: @unchecked Sendable {
                 views.store(account.view, lastEvent: account.lastEvent)
             }
         }
-        precondition(fresh == unit.users.count, "a new user comes with an account")
+        precondition(fresh == unit.users.count, "a new user came without an account")
         for passport in unit.passports { views.store(passport) }
         if let limits = unit.limits { views.store(limits) }
         if !unit.rules.isEmpty { onRules(unit.rules) }

@@ -28,7 +28,7 @@ final class Mailbox: Sendable {
 
     /// Moves everything into `batches`, which is empty and keeps its memory for the next time.
     func take(into batches: inout [WorkBatch]) {
-        precondition(batches.isEmpty, "what was taken before has been worked off")
+        precondition(batches.isEmpty, "batches were taken before the last ones were worked off")
         state.withLock { state in
             swap(&batches, &state.batches)
             waiting.store(0, ordering: .relaxed)

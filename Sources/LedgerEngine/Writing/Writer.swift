@@ -342,7 +342,7 @@ actor Writer {
         if let known = state.remembered(request, at: unit.time) { return known }
         if let refusal { return .rejected(.readOnly(refusal)) }
         guard case .sessionStart(var start) = request.command else {
-            preconditionFailure("what is admitted is the start of a session")
+            preconditionFailure("something else than a session was to be admitted")
         }
         switch verify(proof, at: unit.time) {
         case .rejected(let rejection): return .rejected(rejection)

@@ -102,7 +102,8 @@ package struct RefundDraft: Hashable, Sendable {
     package var reason: SealedText
 }
 
-/// `CREDIT HISTORY`: rows by recorded time in [from, to), newest first. A cursor is the LSN of the last row seen.
+/// `CREDIT HISTORY`: rows by recorded time in [from, to), newest first. The cursor is opaque; `History.history`
+/// makes it.
 package struct HistoryRange: Hashable, Sendable {
     package var user: Hash128
     package var from: Timestamp?

@@ -218,7 +218,7 @@ extension ReplyEncoder {
             writer.pair("reason", it.reason == .voided ? "voided" : "expired")
             writer.pair("released", it.released)
             writer.pair("expired", it.broken)
-        default: preconditionFailure("not a hold's event")
+        default: preconditionFailure("the receipt of a hold was asked for another event")
         }
         start.close(&writer)
     }
@@ -259,7 +259,7 @@ extension ReplyEncoder {
             writer.pair("amount", it.amount)
             writer.pair("source", it.source)
             writer.pair("forgiven", it.forgiven)
-        default: preconditionFailure("not an event of credit")
+        default: preconditionFailure("the receipt of credit was asked for another event")
         }
         start.close(&writer)
     }
@@ -310,7 +310,7 @@ extension ReplyEncoder {
             start.open(2, id: id, &writer)
             writer.pair("passport", id)
             writer.pair("user", start.user)
-        default: preconditionFailure("not an event of a user or passport")
+        default: preconditionFailure("the receipt of a user or passport was asked for another event")
         }
     }
 
@@ -362,7 +362,7 @@ extension ReplyEncoder {
             writer.pair("charge", id: start.born, as: .charge)
             writer.pair("amount", it.amount)
             writer.pair("owed", it.payment.debt)
-        default: preconditionFailure("not an event of storage or spaces")
+        default: preconditionFailure("the receipt of storage or spaces was asked for another event")
         }
         start.close(&writer)
     }
@@ -400,7 +400,7 @@ extension ReplyEncoder {
             writer.pair("type", it.type.text)
             writer.pair("limit", it.limit.text)
             writer.pair("value", it.limit.show(it.value))
-        default: preconditionFailure("not an event of rules or limits")
+        default: preconditionFailure("the receipt of rules or limits was asked for another event")
         }
     }
 }

@@ -24,7 +24,7 @@ extension ReplyEncoder {
         case .ruleSource(let row, let source): rule(row, source, &writer)
         case .priceBooks(let rows): priceBooks(rows, &writer)
         case .books(let rows): books(rows, &writer)
-        case .closedSession, .quote: preconditionFailure("a question, not an answer")
+        case .closedSession, .quote: preconditionFailure("a question came back as an answer")
         }
     }
 

@@ -60,7 +60,7 @@ extension CommandTable {
             ],
             key: true, "Issue a passport. Its secret is in this answer and nowhere else.",
             notes: [
-                "Nobody issues a permission or a scope that his own passport does not have.",
+                "Nobody issues a permission or a scope that their own passport does not have.",
                 "A replayed answer has no `secret`.",
             ],
             reply: .receipt(

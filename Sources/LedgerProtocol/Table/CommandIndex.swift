@@ -139,7 +139,7 @@ extension CommandTable {
 
     /// Which command a request names. A name that is none of ours says what it may have meant.
     package static func find(_ words: Words) throws(CommandError) -> CommandID {
-        precondition(words.count > 0, "an empty request asks for nothing")
+        precondition(words.count > 0, "an empty request was looked up")
         let second = words.count > 1 ? words[1] : nil
         let (meaning, value) = CommandIndex.shared.find(words[0], second)
         switch meaning {

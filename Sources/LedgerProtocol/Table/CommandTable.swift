@@ -12,7 +12,7 @@ package enum CommandTable {
 
     private static let byID: [CommandSpec] = {
         let sorted = specs.sorted { $0.id.rawValue < $1.id.rawValue }
-        precondition(sorted.map(\.id) == CommandID.allCases, "the table has each command exactly once")
+        precondition(sorted.map(\.id) == CommandID.allCases, "a command is missing from the table or is there twice")
         return sorted
     }()
 

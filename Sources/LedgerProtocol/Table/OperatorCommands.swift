@@ -50,7 +50,7 @@ extension CommandTable {
         CommandSpec(
             .limitList, "LIMIT LIST", .prices, .adminAll, .table, [], "What each type of user may have at most.",
             notes: [
-                "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond his credit."
+                "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond their credit."
             ],
             reply: .list(["type", "limit", "value", "overdraft"]), examples: ["LIMIT LIST"]),
         CommandSpec(

@@ -164,7 +164,7 @@ package final class LockedDirectory: Sendable {
     ) throws(StorageError) -> LockedDirectory {
         precondition(
             segmentBytes % JournalFormat.block == 0 && segmentBytes >= 4 * JournalFormat.block,
-            "a segment holds at least its header, a batch and a closing batch")
+            "a segment size that is no multiple of 4 KiB, or too small for header, batch and closing batch")
         let directory = DataDirectory(disk: disk, path: path, identity: identity)
         guard try DataDirectory.kind(of: path, on: disk) == .vacant else {
             throw StorageError(.notALedger, path, "a new ledger needs an empty directory")

@@ -6,7 +6,7 @@ internal import LedgerCore
 
 extension UnsafeRawBufferPointer {
     func number<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type = T.self) -> T {
-        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies inside its record")
+        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies outside its record")
         return T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
     }
 
@@ -30,7 +30,7 @@ extension UnsafeRawBufferPointer {
 
 extension UnsafeMutableRawBufferPointer {
     func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
-        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies inside its record")
+        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "a field lies outside its record")
         storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
     }
 

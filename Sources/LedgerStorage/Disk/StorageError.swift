@@ -63,7 +63,7 @@ package struct StorageError: Error, Sendable, Equatable {
         self.detail = detail
     }
 
-    /// The current `errno` of a failed `operation`.
+    /// A failed `operation`, with its errno.
     static func system(_ operation: String, _ path: String, at offset: Int? = nil, _ code: Int32) -> StorageError {
         StorageError(.system(operation: operation, errno: code), path, at: offset)
     }

@@ -21,7 +21,7 @@ package final class BatchBuffer: @unchecked Sendable {
 
     /// Appends one event. The caller has asked `fits`.
     package func append(_ event: UnsafeRawBufferPointer) {
-        precondition(fits(event.count), "a batch holds at most 1 MiB")
+        precondition(fits(event.count), "a batch would grow beyond 1 MiB")
         let start = JournalFormat.headerBytes + payloadBytes
         buffer.bytes.store(UInt32(event.count), at: start)
         if event.count > 0 { buffer.bytes.slice(start + 4, event.count).copyMemory(from: event) }
@@ -33,7 +33,7 @@ package final class BatchBuffer: @unchecked Sendable {
 
     /// Lets `encode` write one event of at most `limit` bytes in place; it returns how many it wrote.
     package func append(atMost limit: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Int) {
-        precondition(fits(limit), "a batch holds at most 1 MiB")
+        precondition(fits(limit), "a batch would grow beyond 1 MiB")
         let start = JournalFormat.headerBytes + payloadBytes
         let written = encode(buffer.bytes.slice(start + 4, limit))
         precondition(written <= limit, "an event stays within the room it was given")
@@ -44,7 +44,7 @@ package final class BatchBuffer: @unchecked Sendable {
 
     /// Takes over a payload that was encoded elsewhere: `[length][event]…`, `count` of them, at most 1 MiB.
     package func replaceAll(with payload: UnsafeRawBufferPointer, count: Int) {
-        precondition(payload.count <= JournalFormat.maximumPayload, "a batch holds at most 1 MiB")
+        precondition(payload.count <= JournalFormat.maximumPayload, "a batch would grow beyond 1 MiB")
         if payload.count > 0 { buffer.bytes.slice(JournalFormat.headerBytes, payload.count).copyMemory(from: payload) }
         payloadBytes = payload.count
         self.count = count
@@ -67,7 +67,7 @@ package final class BatchBuffer: @unchecked Sendable {
 
     /// Completes the batch: pads, checksums, writes the header. Returns all of its blocks and its chain hash.
     func finish(_ header: inout BatchHeader) -> (blocks: UnsafeRawBufferPointer, chain: Digest256) {
-        precondition(header.count == count && header.payloadBytes == payloadBytes, "a header describes its own payload")
+        precondition(header.count == count && header.payloadBytes == payloadBytes, "a header describes another payload")
         let end = JournalFormat.headerBytes + payloadBytes
         let padded = header.paddedBytes
         buffer.bytes.slice(end, padded - end).zero()

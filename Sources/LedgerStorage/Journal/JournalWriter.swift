@@ -51,11 +51,11 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     package func append(
         _ batch: BatchBuffer, firstLSN: LSN, baseTime: Timestamp, booksSum: Int128, stateDigest: Digest256 = .zero
     ) throws(StorageError) -> LSN {
-        precondition(!batch.isEmpty, "a batch without events is a closing batch")
-        precondition(firstLSN == head.nextLSN, "LSNs grow by one")
+        precondition(!batch.isEmpty, "a batch without events was to be appended")
+        precondition(firstLSN == head.nextLSN, "a batch does not go on with the next LSN")
         precondition(
-            baseTime > head.time || (isClosed && baseTime >= head.time), "recorded time is strictly increasing")
-        precondition(booksSum == 0, "the books sum to zero after every batch")
+            baseTime > head.time || (isClosed && baseTime >= head.time), "a batch is recorded before the last one")
+        precondition(booksSum == 0, "the books of a batch do not sum to zero")
         var header = nextHeader(count: batch.count, payloadBytes: batch.payloadBytes, baseTime)
         header.stateDigest = stateDigest
         // One block stays free behind every batch, so that a closing batch always finds room.

@@ -54,7 +54,7 @@ package struct Manifest: Equatable, Sendable {
         package var usedBytes: Int = 0
         package var fileBytes: Int = 0
 
-        /// Raw and still open at its end, as far as the manifest knows.
+        /// Whether the segment is full: where it ends is known.
         package var isEndKnown: Bool { nextSequence != 0 }
     }
 

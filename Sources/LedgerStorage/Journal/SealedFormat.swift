@@ -260,7 +260,7 @@ struct SealedWriter: ~Copyable {
                     at: header.time(ofEvent: index))
             }
             let begin = cursor.offset
-            guard cursor.next() != nil else { preconditionFailure("a payload is checked before it is sealed") }
+            guard cursor.next() != nil else { preconditionFailure("a checked payload ends too early") }
             bytes.append(contentsOf: payload.slice(begin, cursor.offset - begin))
             current.count += 1
         }

@@ -10,8 +10,8 @@ internal import Foundation
 // The key file
 // ============
 //
-// Names, e-mails and free text lie in journal and snapshots encrypted, each user's under a key of his own; the keys lie
-// here and nowhere else. To delete a person is to destroy 32 bytes in this file: the books, the chain and every
+// Names, e-mails and free text lie in journal and snapshots encrypted, each user's under a key of their own; the keys
+// lie here and nowhere else. To delete a person is to destroy 32 bytes in this file: the books, the chain and every
 // checksum stay as they are.
 //
 //      0                4096     4096 + 64 × ordinal
@@ -140,7 +140,7 @@ package final class KeyStore: Sendable {
         }
     }
 
-    /// Destroys a user's key for ever, durably. What was sealed with it can not be read again.
+    /// Destroys a user's key for ever, durably. What was sealed with it cannot be read again.
     package func destroy(_ ordinal: UserOrdinal) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
@@ -176,7 +176,7 @@ package final class KeyStore: Sendable {
         let key = try key(ordinal)
         guard let box = try? AES.GCM.seal(bytes, using: key, authenticating: authenticated(ordinal)),
             let all = box.combined
-        else { preconditionFailure("AES-GCM seals any text under a 256-bit key") }
+        else { preconditionFailure("AES-GCM failed to seal a text") }
         return [UInt8](all)
     }
 

@@ -17,7 +17,7 @@ package struct Pepper: Sendable {
     private static let header = "florin pepper 0\n"
 
     private init(_ secret: [UInt8]) {
-        precondition(secret.count == 32, "a pepper has 32 bytes")
+        precondition(secret.count == 32, "a pepper of other than 32 bytes")
         self.secret = secret
         func keyed(_ pad: UInt8) -> SHA256 {
             var block = [UInt8](repeating: pad, count: 64)

@@ -37,13 +37,13 @@ package struct VerificationReport: Sendable {
 /// each snapshot that restoring it and replaying what follows leads to the same state as replaying from the first
 /// event.
 ///
-/// Takes the directory's lock (a running server would move files under it) and changes nothing. Cost: two passes over
-/// the journal and one over each snapshot; memory for two states.
+/// Takes the directory's lock (a running server would move files under it) and changes nothing. Cost: one pass over the
+/// whole journal, a second one over what lies behind the oldest snapshot, two over each snapshot; memory for one state.
 ///
 /// The proof for snapshots goes step by step: the state replayed from genesis has, at each snapshot's LSN, the
 /// snapshot's digest; and each snapshot, restored and replayed to the LSN of the next one (the last: to the end), has
-/// the digest that genesis had there. So every snapshot with its tail equals the journal from genesis, at the price of
-/// one more pass in all.
+/// the digest that genesis had there. So every snapshot with its tail equals the journal from genesis, and no event is
+/// applied more than twice, however many snapshots there are.
 package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     private let directory: DataDirectory
     private var report = VerificationReport()

@@ -32,7 +32,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
     }
 
     package mutating func frame(section: UInt16, rows: Int, bytes: [UInt8]) throws(StorageError) {
-        precondition(bytes.count <= SnapshotFormat.frameLimit, "a frame stays below a gigabyte")
+        precondition(bytes.count <= SnapshotFormat.frameLimit, "a frame of a snapshot is larger than a gigabyte")
         bytes.withUnsafeBytes { digest.add(section: section, rows: rows, $0) }
         let compressed = bytes.withUnsafeBytes { compressor.compress($0) }
         let number = frames
@@ -83,7 +83,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
     package static func write<State: JournaledState & ~Copyable>(
         _ state: borrowing State, at head: JournalHead, epoch: UInt64 = 0, to directory: DataDirectory
     ) throws(StorageError) -> SnapshotDescription {
-        precondition(state.lastLSN == head.lastLSN, "a snapshot stands between two batches")
+        precondition(state.lastLSN == head.lastLSN, "a snapshot was to be written of a state that ends inside a batch")
         let disk = directory.disk
         let path = directory.snapshot(head.lastLSN)
         let temporary = path + ".tmp"
