@@ -727,8 +727,6 @@ const char *clua_unknown_field(clua *s, const int *words, int count) {
 
 clua_usage clua_measure(const clua *s) { return (clua_usage){s->used, s->asked, s->allocations}; }
 
-const char *clua_release(void) { return LUA_RELEASE; }
-
 struct listing {
     char *buffer;
     size_t capacity;

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LedgerCore
 package import LedgerStorage
 
@@ -21,7 +22,7 @@ package final class MemoryDisk: Disk {
             contents.files[path] = file
             return file
         }
-        guard let file else { throw MemoryDisk.error("open", path, mode == .create ? 17 : 2) }
+        guard let file else { throw MemoryDisk.error("open", path, mode == .create ? EEXIST : ENOENT) }
         return file
     }
 
@@ -35,12 +36,12 @@ package final class MemoryDisk: Disk {
             contents.files[target] = file
             return true
         }
-        if !isDone { throw MemoryDisk.error("rename", path, 2) }
+        if !isDone { throw MemoryDisk.error("rename", path, ENOENT) }
     }
 
     package func remove(_ path: String) throws(StorageError) {
         if contents.withLock({ $0.files.removeValue(forKey: path) }) == nil {
-            throw MemoryDisk.error("unlink", path, 2)
+            throw MemoryDisk.error("unlink", path, ENOENT)
         }
     }
 

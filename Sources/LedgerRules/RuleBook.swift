@@ -87,18 +87,6 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
         return try ask(version, query)
     }
 
-    /// Asks a given version, such as the one that was active when a session began.
-    package mutating func price(_ query: PriceQuery, by identity: RuleIdentity) throws(RuleError) -> Priced {
-        if identity == .none, query.rule == .purchaseBonus { return Priced(answer: .amount(.zero), rule: .none) }
-        let name = query.rule
-        if let version = active[Int(name.rawValue)], version.identity == identity { return try ask(version, query) }
-        guard let version = versions[Key(name: name, identity: identity)] else {
-            throw RuleError(
-                .missing, "there is no version \(identity.digest.hex) of rule '\(name.text)': RULE LIST shows them")
-        }
-        return try ask(version, query)
-    }
-
     private func ask(_ version: Version, _ query: PriceQuery) throws(RuleError) -> Priced {
         let vm: RuleVM
         if let ready = version.vm {

@@ -39,9 +39,6 @@ package struct RuleSandbox: Hashable, Sendable {
     /// The highest amount a one-time rule may return.
     package static let maximumAmount = Money(nanos: 1_000_000 * 1_000_000_000)
 
-    /// "Lua 5.4.4": the interpreter in use.
-    package static var interpreter: String { String(cString: clua_release()) }
-
     var limits: clua_limits {
         clua_limits(
             instructions: Int32(instructions), memory: memory, allocation: allocation, string: text, block: block)

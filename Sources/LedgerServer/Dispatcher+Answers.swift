@@ -1,6 +1,4 @@
-#if canImport(Glibc)
 internal import Glibc
-#endif
 internal import LedgerCore
 internal import LedgerEngine
 internal import LedgerProtocol

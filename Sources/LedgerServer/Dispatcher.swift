@@ -9,9 +9,10 @@ internal import Synchronization
 /// One event loop's way from requests to answers, for all clients of that loop.
 ///
 /// A turn of a client parses what has arrived and performs it: reads of published views are answered on the spot, the
-/// rest is appended to the loop's current ``Load``. When the loop has read all its sockets, the load is submitted, once
-/// for all clients. While the loads under way reach their number, the current one grows; when it is full, sockets wait.
-/// Completed loads come back here, are answered in each client's order, and each client is flushed once.
+/// rest is appended to the loop's current ``TicketedBatch``. When the loop has read all its sockets, that batch is
+/// submitted, once for all clients. While the loads under way reach their number, the current one grows; when it is
+/// full, sockets wait. Completed loads come back here, are answered in each client's order, and each client is flushed
+/// once.
 ///
 /// Belongs to its event loop; nothing here is touched elsewhere.
 final class Dispatcher {
@@ -28,13 +29,13 @@ final class Dispatcher {
     var context: ParseContext
 
     private var clients: [ObjectIdentifier: Client] = [:]
-    private var current: Load?
-    private var underWay: [Load] = []
-    private var spare: [Load] = []
+    private var current: TicketedBatch?
+    private var underWay: [TicketedBatch] = []
+    private var spare: [TicketedBatch] = []
     private var isTickScheduled = false
     /// Clients with new output, outside of their own turns.
     private var unsettled: [Client] = []
-    /// Clients that found no room in the current load.
+    /// Clients that found no room in the current batch.
     private var waitingForRoom: [Client] = []
     private(set) var isStopping = false
     private var whenEmpty: (() -> Void)?
@@ -150,10 +151,10 @@ final class Dispatcher {
 
     /// Appends work for the writer; its result answers `slot` of `client`.
     func enqueue(_ item: WorkItem, for client: Client, slot: UInt64) {
-        let load = current ?? takeLoad()
-        current = load
-        load.append(item, for: client, slot: slot)
-        if load.count >= configuration.batchCapacity {
+        let batch = current ?? takeBatch()
+        current = batch
+        batch.append(item, for: client, slot: slot)
+        if batch.count >= configuration.batchCapacity {
             submit()
         } else if !isTickScheduled {
             // NIO runs this after all sockets of this round were read: one submit for all of them.
@@ -166,45 +167,45 @@ final class Dispatcher {
         }
     }
 
-    private func takeLoad() -> Load {
-        if let load = spare.popLast() { return load }
+    private func takeBatch() -> TicketedBatch {
+        if let batch = spare.popLast() { return batch }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        return Load(
-            WorkBatch { [eventLoop] batch in
-                eventLoop.execute { bound.value.completed(batch) }
+        return TicketedBatch(
+            WorkBatch { [eventLoop] work in
+                eventLoop.execute { bound.value.completed(work) }
             })
     }
 
     private func submit() {
-        guard let load = current, load.count > 0, underWay.count < configuration.batchesInFlight else { return }
+        guard let batch = current, batch.count > 0, underWay.count < configuration.batchesInFlight else { return }
         current = nil
-        underWay.append(load)
-        guard !engine.submit(load.batch) else { return }
+        underWay.append(batch)
+        guard !engine.submit(batch.work) else { return }
         underWay.removeLast()
         let busy = Rejection.busy("too much is waiting for the ledger; try again")
-        for ticket in load.tickets {
-            let client = load.clients[ticket.client]
+        for ticket in batch.tickets {
+            let client = batch.clients[ticket.client]
             refuse(client, ticket.slot, busy)
             touch(client)
         }
-        release(load)
+        release(batch)
         // Not from here: whoever enqueues may be in the middle of a client's turn.
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute { bound.value.settleAll() }
     }
 
-    private func completed(_ batch: WorkBatch) {
-        guard let index = underWay.firstIndex(where: { $0.batch === batch }) else {
+    private func completed(_ work: WorkBatch) {
+        guard let index = underWay.firstIndex(where: { $0.work === work }) else {
             preconditionFailure("a batch came back that was not under way")
         }
-        let load = underWay.remove(at: index)
-        for (index, ticket) in load.tickets.enumerated() {
-            let client = load.clients[ticket.client]
+        let batch = underWay.remove(at: index)
+        for (index, ticket) in batch.tickets.enumerated() {
+            let client = batch.clients[ticket.client]
             guard !client.isClosed else { continue }
-            answer(client, ticket.slot, batch.items[index], batch.results[index])
+            answer(client, ticket.slot, work.items[index], work.results[index])
         }
-        for client in load.clients { touch(client) }
-        release(load)
+        for client in batch.clients { touch(client) }
+        release(batch)
         submit()
         settleAll()
         guard !waitingForRoom.isEmpty, !isFull else { return }
@@ -213,9 +214,9 @@ final class Dispatcher {
         for client in waiting { client.transport?.resume() }
     }
 
-    private func release(_ load: Load) {
-        load.recycle()
-        if spare.count < configuration.batchesInFlight { spare.append(load) }
+    private func release(_ batch: TicketedBatch) {
+        batch.recycle()
+        if spare.count < configuration.batchesInFlight { spare.append(batch) }
     }
 
     // MARK: The journal's readers

@@ -27,7 +27,7 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         #expect(bonus == Priced(answer: .amount(.zero), rule: .none))
     }
 
-    @Test func `the active version answers, old versions answer by identity`() throws {
+    @Test func `the active version answers`() throws {
         var book = RuleBook()
         let old = try book.load(.sessionRuntime, source: "return function() return 1 end")
         let new = try book.load(.sessionRuntime, source: "return function() return 2 end")
@@ -37,22 +37,11 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         book.activate(.sessionRuntime, new)
         priced = try book.price(query)
         #expect(priced == Priced(answer: .tariff(Tariff(rate: 2, listRate: 2)), rule: new))
-        priced = try book.price(query, by: old)
-        #expect(priced.rule == old)
-        #expect(priced.answer == .tariff(Tariff(rate: 1, listRate: 1)))
         let active = book.active(.sessionRuntime)
         #expect(active == new)
         book.activate(.sessionRuntime, nil)
         do {
             _ = try book.price(query)
-            Issue.record("there must be no price")
-        } catch { #expect(error.kind == .missing) }
-    }
-
-    @Test func `an unknown version is an error`() throws {
-        var book = RuleBook()
-        do {
-            _ = try book.price(query, by: RuleBook.identity(of: "nothing"))
             Issue.record("there must be no price")
         } catch { #expect(error.kind == .missing) }
     }

@@ -50,7 +50,7 @@ struct DiskFaultTests {
                     do throws(StorageError) { try ledger.journal.maintain() } catch {
                         #expect(error.reason != .latched)
                     }
-                    if !ledger.journal.canAccept() { try ledger.journal.maintain() }
+                    if ledger.journal.batchesOfRoom == 0 { try ledger.journal.maintain() }
                     try ledger.append()
                     acknowledged = ledger.lastAcknowledged
                 }
@@ -82,11 +82,11 @@ struct DiskFaultTests {
         disk.capacity = disk.bytesUsed + 1000  // no room for another segment
         #expect(throws: StorageError.self) { try ledger.journal.prepareSpare() }
         #expect(ledger.journal.roomFault?.isOutOfSpace == true)
-        while ledger.journal.canAccept() { try ledger.append(events: 1) }
+        while ledger.journal.batchesOfRoom > 0 { try ledger.append(events: 1) }
         // Read-only now: nothing more is accepted, everything is still readable, and a clean stop finds its room.
         let last = ledger.lastLSN
         #expect(throws: StorageError.self) { try ledger.journal.maintain() }
-        #expect(!ledger.journal.canAccept())
+        #expect(ledger.journal.batchesOfRoom == 0)
         #expect(try ledger.allEvents().count == Int(last.value))
         try ledger.writeClosing()
         #expect(ledger.journal.writer.fault == nil)
@@ -95,7 +95,7 @@ struct DiskFaultTests {
         // Space returns.
         disk.capacity = nil
         try ledger.journal.maintain()
-        #expect(ledger.journal.canAccept())
+        #expect(ledger.journal.batchesOfRoom > 0)
         #expect(ledger.journal.roomFault == nil)
         try ledger.append(events: 1)
         #expect(try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10).lastLSN == last.next)
@@ -115,7 +115,7 @@ struct DiskFaultTests {
                 do throws(StorageError) { try ledger.snapshot() } catch { #expect(error.isOutOfSpace) }
             }
             #expect(ledger.journal.sealedCount == 1, "operation \(operation)")
-            #expect(ledger.journal.canAccept(), "operation \(operation)")
+            #expect(ledger.journal.batchesOfRoom > 0, "operation \(operation)")
             #expect(ledger.journal.snapshots.count == 1, "operation \(operation)")
             #expect(disk.filesSyncedAfterFailure.isEmpty)
             try ledger.append()

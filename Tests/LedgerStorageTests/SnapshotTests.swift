@@ -8,7 +8,7 @@ struct SnapshotTests {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         for _ in 0..<80 {
-            if !ledger.journal.canAccept() { try ledger.journal.maintain() }
+            if ledger.journal.batchesOfRoom == 0 { try ledger.journal.maintain() }
             try ledger.append()
         }
         try ledger.snapshot()

@@ -20,14 +20,6 @@ int florin_crc32c_is_hardware(void);
 /* The open flag O_DIRECT, whose value differs between processors and which Glibc's module hides. */
 int florin_o_direct(void);
 
-/* Asks for the cache line at `address`, for reading or for writing. Any address is allowed. */
-static inline __attribute__((always_inline)) void florin_prefetch(const void *address) {
-    __builtin_prefetch(address, 0, 3);
-}
-static inline __attribute__((always_inline)) void florin_prefetch_write(const void *address) {
-    __builtin_prefetch(address, 1, 3);
-}
-
 /* Tells the processor that this is a spin loop. */
 static inline __attribute__((always_inline)) void florin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)

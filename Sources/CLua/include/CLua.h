@@ -129,7 +129,4 @@ clua_usage clua_measure(const clua *state);
 // `capacity` does not suffice.
 size_t clua_enumerate(clua *state, char *buffer, size_t capacity);
 
-// "Lua 5.4.4"
-const char *clua_release(void);
-
 #endif

@@ -535,7 +535,7 @@ package struct RecordedRejection: Hashable, Sendable {
     }
 }
 
-package enum SessionStatus: UInt8, CaseIterable, Sendable {
+package enum SessionStatus: UInt8, NamedCase, Sendable {
     case active = 0
     /// The next lease could not be covered; there is a deadline.
     case exhausting = 1
@@ -546,9 +546,5 @@ package enum SessionStatus: UInt8, CaseIterable, Sendable {
         case .exhausting: "exhausting"
         case .closed: "closed"
         }
-    }
-    package init?(text: String) {
-        guard let status = SessionStatus.allCases.first(where: { $0.text == text }) else { return nil }
-        self = status
     }
 }

@@ -18,6 +18,16 @@ package enum EventKind: UInt8, CaseIterable, Sendable {
     case refused = 80, answered = 81
 }
 
+/// Which of the header's optional fields follow. Raw bits are journaled.
+private struct EventFlags: OptionSet {
+    var rawValue: UInt8
+    static let user = EventFlags(rawValue: 1)
+    static let group = EventFlags(rawValue: 2)
+    static let effective = EventFlags(rawValue: 4)
+    static let linked = EventFlags(rawValue: 8)
+    static let key = EventFlags(rawValue: 16)
+}
+
 extension Event: Recordable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         var kind = body.kind
@@ -28,17 +38,17 @@ extension Event: Recordable {
         try c.small(&version)
         guard version == 0 else { return try c.fail("an event has a schema version that this program does not know") }
 
-        var flags: UInt8 = 0
-        if user != .none { flags |= 1 }
-        if group != lsn { flags |= 2 }
-        if effectiveFrom != time || effectiveTo != time { flags |= 4 }
-        if !linked.isNone { flags |= 8 }
-        if key != nil { flags |= 16 }
-        try c.small(&flags)
+        var flags: EventFlags = []
+        if user != .none { flags.insert(.user) }
+        if group != lsn { flags.insert(.group) }
+        if effectiveFrom != time || effectiveTo != time { flags.insert(.effective) }
+        if !linked.isNone { flags.insert(.linked) }
+        if key != nil { flags.insert(.key) }
+        try c.small(&flags.rawValue)
         try c.lsn(&lsn)
         try c.time(&time)
         try c.passport(&actor)
-        if flags & 1 != 0 {
+        if flags.contains(.user) {
             try c.user(&user)
             try c.lsn(&previous)
             try c.money(&after.paid)
@@ -47,15 +57,15 @@ extension Event: Recordable {
             try c.money(&after.debt)
             try c.money(&after.available)
         }
-        if flags & 2 != 0 { try c.lsn(&group) } else { group = lsn }
-        if flags & 4 != 0 {
+        if flags.contains(.group) { try c.lsn(&group) } else { group = lsn }
+        if flags.contains(.effective) {
             try c.time(&effectiveFrom)
             try c.time(&effectiveTo)
         } else {
             (effectiveFrom, effectiveTo) = (time, time)
         }
-        if flags & 8 != 0 { try c.lsn(&linked) }
-        if flags & 16 != 0 {
+        if flags.contains(.linked) { try c.lsn(&linked) }
+        if flags.contains(.key) {
             var used = key ?? IdempotencyKey(scope: .zero, arguments: .zero)
             try c.hash(&used.scope)
             try c.hash(&used.arguments)

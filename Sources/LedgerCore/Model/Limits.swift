@@ -1,5 +1,5 @@
 /// The limits a user type has. Raw values are journaled.
-package enum LimitName: UInt8, CaseIterable, Sendable {
+package enum LimitName: UInt8, NamedCase, Sendable {
     /// Concurrent sessions.
     case sessions = 0
     /// Allowed tiers, a bit set by ``Tier`` raw value.
@@ -24,10 +24,6 @@ package enum LimitName: UInt8, CaseIterable, Sendable {
         case .purchaseMaximum: "purchase_max"
         case .exhaustionGrace: "exhaustion_grace"
         }
-    }
-    package init?(text: String) {
-        guard let limit = LimitName.allCases.first(where: { $0.text == text }) else { return nil }
-        self = limit
     }
 }
 

@@ -1,5 +1,5 @@
 /// Where a lot's credit came from. Raw values are journaled.
-package enum LotKind: UInt8, CaseIterable, Sendable {
+package enum LotKind: UInt8, NamedCase, Sendable {
     case paid = 0
     case promo = 1
     case bonus = 2
@@ -16,10 +16,6 @@ package enum LotKind: UInt8, CaseIterable, Sendable {
         case .adjustment: "adjustment"
         case .opening: "opening"
         }
-    }
-    package init?(text: String) {
-        guard let kind = LotKind.allCases.first(where: { $0.text == text }) else { return nil }
-        self = kind
     }
 
     /// Bought credit burns last.

@@ -27,14 +27,10 @@ package struct Permissions: OptionSet, Hashable, Sendable {
 }
 
 /// Whom a passport reaches: only its own user, or everyone. Raw values are journaled.
-package enum Scope: UInt8, CaseIterable, Sendable {
+package enum Scope: UInt8, NamedCase, Sendable {
     case own = 0
     case all = 1
     package var text: String { self == .own ? "own" : "all" }
-    package init?(text: String) {
-        guard let scope = Scope.allCases.first(where: { $0.text == text }) else { return nil }
-        self = scope
-    }
 }
 
 /// The public part of a passport: ten base-62 digits as a number. It finds the passport; it proves nothing.

@@ -42,7 +42,7 @@ package struct RuleIdentity: Hashable, Sendable {
 }
 
 /// The prices that are rules. Raw values are journaled.
-package enum RuleName: UInt8, CaseIterable, Sendable {
+package enum RuleName: UInt8, NamedCase, Sendable {
     case sessionRuntime = 0
     case storage = 1
     case spacePurchase = 2
@@ -55,11 +55,6 @@ package enum RuleName: UInt8, CaseIterable, Sendable {
         case .spacePurchase: "space_purchase"
         case .purchaseBonus: "purchase_bonus"
         }
-    }
-
-    package init?(text: String) {
-        guard let name = RuleName.allCases.first(where: { $0.text == text }) else { return nil }
-        self = name
     }
 }
 

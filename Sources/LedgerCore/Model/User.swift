@@ -1,5 +1,5 @@
 /// The four kinds of customer. Raw values are journaled. A type gives prices and limits, never permissions.
-package enum UserType: UInt8, CaseIterable, Sendable {
+package enum UserType: UInt8, NamedCase, Sendable {
     case free = 0
     case pro = 1
     case enterprise = 2
@@ -13,14 +13,10 @@ package enum UserType: UInt8, CaseIterable, Sendable {
         case .admin: "admin"
         }
     }
-    package init?(text: String) {
-        guard let type = UserType.allCases.first(where: { $0.text == text }) else { return nil }
-        self = type
-    }
 }
 
 /// Whether a user may start new work. Raw values are journaled.
-package enum UserState: UInt8, CaseIterable, Sendable {
+package enum UserState: UInt8, NamedCase, Sendable {
     case active = 0
     /// New work is refused with `FROZEN`; running work goes on.
     case suspended = 1
@@ -36,14 +32,10 @@ package enum UserState: UInt8, CaseIterable, Sendable {
         case .closed: "closed"
         }
     }
-    package init?(text: String) {
-        guard let state = UserState.allCases.first(where: { $0.text == text }) else { return nil }
-        self = state
-    }
 }
 
 /// The size of a session's machine. Raw values are journaled.
-package enum Tier: UInt8, CaseIterable, Sendable {
+package enum Tier: UInt8, NamedCase, Sendable {
     case small = 0
     case medium = 1
     case large = 2
@@ -57,14 +49,10 @@ package enum Tier: UInt8, CaseIterable, Sendable {
         case .gpu: "gpu"
         }
     }
-    package init?(text: String) {
-        guard let tier = Tier.allCases.first(where: { $0.text == text }) else { return nil }
-        self = tier
-    }
 }
 
 /// What kind of storage a resource is. Raw values are journaled.
-package enum StorageKind: UInt8, CaseIterable, Sendable {
+package enum StorageKind: UInt8, NamedCase, Sendable {
     case bucket = 0
     case filestore = 1
 
@@ -73,9 +61,5 @@ package enum StorageKind: UInt8, CaseIterable, Sendable {
         case .bucket: "bucket"
         case .filestore: "filestore"
         }
-    }
-    package init?(text: String) {
-        guard let kind = StorageKind.allCases.first(where: { $0.text == text }) else { return nil }
-        self = kind
     }
 }

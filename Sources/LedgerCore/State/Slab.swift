@@ -4,7 +4,10 @@
 /// is recorded. Unsafe pointers, made safe thus: the slab is noncopyable, so it has one owner; every access checks that
 /// the slot is live; a chunk is freed only by `deinit`.
 struct Slab<Row>: ~Copyable {
-    private static var chunkRows: Int { 4096 }
+    private static var chunkBits: Int { 12 }
+    private static var chunkRows: Int { 1 << chunkBits }
+    /// The place of a slot's row within its chunk.
+    private static var chunkMask: Int { chunkRows - 1 }
     private var chunks: [UnsafeMutablePointer<Row>] = []
     private var live: [UInt64] = []
     private var free: [Int32] = []
@@ -14,7 +17,7 @@ struct Slab<Row>: ~Copyable {
 
     deinit {
         for slot in 0..<used where live[slot >> 6] & 1 << UInt64(slot & 63) != 0 {
-            (chunks[slot >> 12] + (slot & 4095)).deinitialize(count: 1)
+            (chunks[slot >> Self.chunkBits] + (slot & Self.chunkMask)).deinitialize(count: 1)
         }
         for chunk in chunks { chunk.deallocate() }
     }
@@ -25,7 +28,7 @@ struct Slab<Row>: ~Copyable {
 
     @inline(__always) private func pointer(_ slot: Int32) -> UnsafeMutablePointer<Row> {
         precondition(isLive(Int(slot)), "a slot that holds no row")
-        return chunks[Int(slot) >> 12] + (Int(slot) & 4095)
+        return chunks[Int(slot) >> Self.chunkBits] + (Int(slot) & Self.chunkMask)
     }
 
     subscript(slot: Int32) -> Row {
@@ -40,11 +43,11 @@ struct Slab<Row>: ~Copyable {
         } else {
             slot = used
             precondition(slot < Int(Int32.max), "a table is full")
-            if slot & 4095 == 0 { chunks.append(.allocate(capacity: Self.chunkRows)) }
+            if slot & Self.chunkMask == 0 { chunks.append(.allocate(capacity: Self.chunkRows)) }
             if slot & 63 == 0 { live.append(0) }
             used += 1
         }
-        (chunks[slot >> 12] + (slot & 4095)).initialize(to: row)
+        (chunks[slot >> Self.chunkBits] + (slot & Self.chunkMask)).initialize(to: row)
         live[slot >> 6] |= 1 << UInt64(slot & 63)
         count += 1
         return Int32(slot)

@@ -32,11 +32,6 @@ private struct LedgerRow: Recordable {
     }
 }
 
-private struct LimitSetRow: Recordable {
-    var limit = LimitSet(type: .free, limit: .sessions, value: 0)
-    mutating func code<C: Coder>(with c: inout C) throws(C.Failure) { try limit.code(with: &c) }
-}
-
 private struct HashRow: Recordable {
     var key = Hash128.zero
     var value: UInt64 = 0
@@ -90,8 +85,7 @@ extension StateMachine {
             case .limits:
                 for type in UserType.allCases {
                     for limit in LimitName.allCases {
-                        let row = LimitSetRow(
-                            limit: LimitSet(type: type, limit: limit, value: store.limits[type, limit]))
+                        let row = LimitSet(type: type, limit: limit, value: store.limits[type, limit])
                         try frames.row(row, to: &sink)
                     }
                 }
@@ -158,9 +152,9 @@ extension StateMachine {
             store.refusals = row.refusals
             restoredAccounts = 0
         case .limits:
-            var row = LimitSetRow()
+            var row = LimitSet(type: .free, limit: .sessions, value: 0)
             try reader.row(&row)
-            store.limits[row.limit.type, row.limit.limit] = row.limit.value
+            store.limits[row.type, row.limit] = row.value
         case .books:
             var row = BookAccountRow()
             try reader.row(&row)

@@ -62,8 +62,6 @@ struct TimerQueue {
         return top
     }
 
-    mutating func removeAll() { heap.removeAll() }
-
     /// Keeps what `isDue` still knows, each entry once. Cost: a sort of the rest.
     mutating func compact(_ isDue: (TimerEntry) -> Bool) {
         heap.removeAll { !isDue($0) }

@@ -174,8 +174,8 @@ extension StateMachine {
         hold(Int32(user.value), -parts.total)
     }
 
-    /// Releases pinned credit: back to its lots, and to breakage where they have expired. Returns the broken part.
-    mutating func release(_ user: UserOrdinal, _ parts: LotAmounts) -> Money {
+    /// Releases pinned credit: back to its lots, and to breakage where they have expired.
+    mutating func release(_ user: UserOrdinal, _ parts: LotAmounts) {
         var broken = Money.zero
         for index in 0..<parts.count {
             let lot = slot(of: parts[index].lot)
@@ -191,7 +191,6 @@ extension StateMachine {
         }
         hold(Int32(user.value), -parts.total)
         store.books.post(.breakage, broken)
-        return broken
     }
 
     /// Takes a payment from the user's side of the books; the caller posts the other side.

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A disk: the only way out of this module. `PosixDisk` is a real one; the test kit has one that forgets what was not
 /// synced, tears sectors and fails on demand.
 ///
@@ -95,7 +97,7 @@ extension Disk {
         }
         let size = try file.size()
         guard let bytes = try file.readBytes(count: size, pastCache: pastCache) else {
-            throw StorageError.system("read", path, at: size, 5)
+            throw StorageError.system("read", path, at: size, EIO)
         }
         return bytes
     }

@@ -31,32 +31,6 @@ package final class BatchBuffer: @unchecked Sendable {
 
     package func append(_ event: [UInt8]) { event.withUnsafeBytes { append($0) } }
 
-    /// Lets `encode` write one event of at most `limit` bytes in place; it returns how many it wrote.
-    package func append(atMost limit: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Int) {
-        precondition(fits(limit), "a batch would grow beyond 1 MiB")
-        let start = JournalFormat.headerBytes + payloadBytes
-        let written = encode(buffer.bytes.slice(start + 4, limit))
-        precondition(written <= limit, "an event stays within the room it was given")
-        buffer.bytes.store(UInt32(written), at: start)
-        payloadBytes += 4 + written
-        count += 1
-    }
-
-    /// Takes over a payload that was encoded elsewhere: `[length][event]…`, `count` of them, at most 1 MiB.
-    package func replaceAll(with payload: UnsafeRawBufferPointer, count: Int) {
-        precondition(payload.count <= JournalFormat.maximumPayload, "a batch would grow beyond 1 MiB")
-        if payload.count > 0 { buffer.bytes.slice(JournalFormat.headerBytes, payload.count).copyMemory(from: payload) }
-        payloadBytes = payload.count
-        self.count = count
-    }
-
-    /// Drops the events after the first `count` of them, `bytes` long in all: undoes a group that did not fit.
-    package func truncate(toBytes bytes: Int, count: Int) {
-        precondition(bytes <= payloadBytes && count <= self.count, "a batch is only cut back to what it was")
-        payloadBytes = bytes
-        self.count = count
-    }
-
     /// Forgets all events; keeps the memory.
     package func removeAll() {
         payloadBytes = 0

@@ -58,12 +58,9 @@ package final class Journal: Sendable {
 
     // MARK: Room
 
-    /// Whether so many batches of the largest size are certain to find zero-filled, synced room. Ask before deciding
-    /// anything, counting the batches that are still on their way to the disk; when the answer is no, `roomFault` says
-    /// whether there is a reason (read-only) or only not yet (wait for `maintain`).
-    package func canAccept(batches: Int = 1) -> Bool { catalog.contents.withLock { $0.batchesOfRoom } >= batches }
-
-    /// How many batches of the largest size are certain to find room.
+    /// How many batches of the largest size are certain to find zero-filled, synced room. Ask before deciding anything,
+    /// counting the batches that are still on their way to the disk; when it is too little, `roomFault` says whether
+    /// there is a reason (read-only) or only not yet (wait for `maintain`).
     package var batchesOfRoom: Int { catalog.contents.withLock { $0.batchesOfRoom } }
 
     /// Why the next segment could not be prepared, while that is so.

@@ -7,8 +7,8 @@ internal import Synchronization
 /// is allocated per event. The first failed write or sync is the last thing it does: it stays latched, and only a
 /// restart, which reads what the disk really holds, goes on.
 ///
-/// Room is the caller's business *before* it decides anything: `Journal.canAccept` says whether the zero-filled, synced
-/// room for the next batches is there.
+/// Room is the caller's business *before* it decides anything: `Journal.batchesOfRoom` says how many batches are
+/// certain to find zero-filled, synced room.
 package final class JournalWriter: @unchecked Sendable {  // one thread at a time, see above
     private let directory: DataDirectory
     private let catalog: SegmentCatalog
@@ -20,7 +20,6 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     private var head: JournalHead
     private var isClosed: Bool
     private let closingBatch = BatchBuffer()
-    private let encoded = BatchBuffer()
     /// Set once and for ever by the first failure.
     package private(set) var fault: StorageError?
 
@@ -62,14 +61,6 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         try write(batch, &header, reserve: JournalFormat.block)
         isClosed = false
         return head.lastLSN
-    }
-
-    /// As above, for a batch as the core encodes it, of at most `JournalFormat.maximumPayload` bytes: copied once.
-    @discardableResult
-    package func append(_ batch: borrowing EventBatch, booksSum: Int128) throws(StorageError) -> LSN {
-        let (first, time, count) = (batch.firstLSN, batch.baseTime, batch.count)
-        batch.bytes.withUnsafeBytes { encoded.replaceAll(with: $0, count: count) }
-        return try append(encoded, firstLSN: first, baseTime: time, booksSum: booksSum)
     }
 
     /// Writes an empty batch that says: everything before it is durable, and the ledger was alive at `time`. Called 100

@@ -40,11 +40,6 @@ import Testing
         #expect(Rational.up(4, over: 2)?.nanos == 2)
         #expect(Rational.halfEven(Int128.max, over: 2) == nil)
     }
-
-    @Test func `a split sums to the whole and gives the remainder to the largest rests`() {
-        #expect(Rational.split(Money(nanos: 100), by: [1, 1, 1]).map(\.nanos) == [34, 33, 33])
-        #expect(Rational.split(Money(nanos: 10), by: [0, 1, 2]).map(\.nanos) == [0, 3, 7])
-    }
 }
 
 @Suite struct TimeTests {

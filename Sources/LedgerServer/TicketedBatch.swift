@@ -4,7 +4,7 @@ internal import LedgerEngine
 ///
 /// Consecutive items mostly come from one client, so clients are kept once a run; a ticket is two numbers and costs no
 /// reference count.
-final class Load {
+final class TicketedBatch {
     struct Ticket {
         /// Index into `clients`.
         let client: Int
@@ -12,22 +12,22 @@ final class Load {
         let slot: UInt64
     }
 
-    let batch: WorkBatch
+    let work: WorkBatch
     private(set) var clients: [Client] = []
     private(set) var tickets: [Ticket] = []
 
-    init(_ batch: WorkBatch) { self.batch = batch }
+    init(_ work: WorkBatch) { self.work = work }
 
     var count: Int { tickets.count }
 
     func append(_ item: WorkItem, for client: Client, slot: UInt64) {
         if clients.last !== client { clients.append(client) }
         tickets.append(Ticket(client: clients.count - 1, slot: slot))
-        batch.append(item)
+        work.append(item)
     }
 
     func recycle() {
-        batch.recycle()
+        work.recycle()
         clients.removeAll(keepingCapacity: true)
         tickets.removeAll(keepingCapacity: true)
     }
