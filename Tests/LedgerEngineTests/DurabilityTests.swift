@@ -7,7 +7,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct DurabilityTests {
+@Suite(.timeLimit(.minutes(10))) struct DurabilityTests {
     @Test func `nothing is visible or answered before the sync`() throws {
         let disk = GatedDisk()
         let t = try TestEngine(disk: disk)

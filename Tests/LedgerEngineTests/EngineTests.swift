@@ -5,7 +5,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct EngineTests {
+@Suite(.timeLimit(.minutes(10))) struct EngineTests {
     @Test func `a new ledger begins with rules, spaces and an admin who may do everything`() throws {
         let t = try TestEngine()
         defer { t.stop() }

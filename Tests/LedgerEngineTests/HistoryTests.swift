@@ -6,7 +6,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct HistoryTests {
+@Suite(.timeLimit(.minutes(10))) struct HistoryTests {
     private func rows(
         _ t: TestEngine, _ user: String, from: Timestamp? = nil, to: Timestamp? = nil, count: Int = 10_000
     ) throws -> [HistoryRow] {

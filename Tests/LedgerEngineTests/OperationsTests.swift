@@ -7,7 +7,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct OperationsTests {
+@Suite(.timeLimit(.minutes(10))) struct OperationsTests {
     private func loadRule(_ t: TestEngine, _ name: RuleName, _ source: String) -> Outcome {
         guard
             case .outcome(let outcome) = t.work([

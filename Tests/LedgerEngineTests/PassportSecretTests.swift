@@ -4,7 +4,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct PassportSecretTests {
+@Suite(.timeLimit(.minutes(10))) struct PassportSecretTests {
     @Test func `what is minted reads back`() throws {
         var generator = SeededGenerator(seed: 1)
         for _ in 0..<200 {

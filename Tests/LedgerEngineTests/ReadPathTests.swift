@@ -4,7 +4,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct ReadPathTests {
+@Suite(.timeLimit(.minutes(10))) struct ReadPathTests {
     /// A user with a passport.
     private func passport(
         _ t: TestEngine, _ user: String, _ permissions: Permissions = [.read, .write], rate: UInt32 = 0,

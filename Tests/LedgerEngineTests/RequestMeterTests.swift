@@ -3,7 +3,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct RequestMeterTests {
+@Suite(.timeLimit(.minutes(10))) struct RequestMeterTests {
     private let start = Timestamp("2026-03-01T12:00:00Z")!
 
     @Test func `the limit holds in every hour, and an hour later all is well`() {

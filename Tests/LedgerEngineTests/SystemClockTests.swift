@@ -3,7 +3,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct SystemClockTests {
+@Suite(.timeLimit(.minutes(10))) struct SystemClockTests {
     private final class Machine: Sendable {
         let boot = Box<Int64>(1_000_000_000)
         let wall = Box<Int64>(1_800_000_000_000_000_000)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct TimerTests {
+@Suite(.timeLimit(.minutes(10))) struct TimerTests {
     /// Returns when the event after `lsn` is durable.
     private func wait(_ t: TestEngine, past lsn: LSN) {
         let done = Latch()

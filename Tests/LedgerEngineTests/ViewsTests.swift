@@ -5,7 +5,7 @@ import Testing
 
 @testable import LedgerEngine
 
-@Suite struct ViewsTests {
+@Suite(.timeLimit(.minutes(10))) struct ViewsTests {
     private func view(_ user: UInt32, _ value: Int64) -> AccountView {
         AccountView(
             user: UserOrdinal(user), type: .pro, state: .active, paid: Money(nanos: value), promo: Money(nanos: value),

@@ -6,7 +6,7 @@ import Testing
 
 /// What good commands become. (What bad ones are told: RefusalTests.)
 struct ParsingTests {
-    @Test func `a charge`() throws {
+    @Test func `a charge has a user, an amount, a source, and options in any order`() throws {
         guard case .creditCharge(let it) = try mutation("credit charge u_1 0.0375 api:v2 OVER description \"3 calls\"")
         else {
             throw CommandError.invalid("not a charge")
@@ -18,7 +18,7 @@ struct ParsingTests {
         #expect(it.over)
     }
 
-    @Test func `a charge without options`() throws {
+    @Test func `a charge needs no options`() throws {
         let parsed = try parse("CREDIT CHARGE u_1 25 api")
         guard case .mutation(.creditCharge(let it)) = parsed.ask else { throw CommandError.invalid("not a charge") }
         #expect(!it.over && it.description.isEmpty && parsed.key == nil)
@@ -52,7 +52,7 @@ struct ParsingTests {
         #expect(text.isEmpty)
     }
 
-    @Test func `a passport`() throws {
+    @Test func `a passport has a name, permissions in any case, and options`() throws {
         guard
             case .passportCreate(let it) = try parse(
                 "PASSPORT CREATE ada \"My API Key\" billing,READ SCOPE all EXPIRES 2027-01-01 RATE 100"
@@ -68,7 +68,7 @@ struct ParsingTests {
         #expect(plain.scope == .own && plain.expires == .never && plain.rate == 0)
     }
 
-    @Test func `rotation and revocation`() throws {
+    @Test func `rotation and revocation name the passport`() throws {
         guard case .passportRotate(let id, let overlap) = try parse("PASSPORT ROTATE 0Ab3dE6gH9 OVERLAP 1.5h").ask
         else {
             throw CommandError.invalid("not a rotation")
@@ -116,7 +116,7 @@ struct ParsingTests {
         #expect(reason == Array("no node".utf8))
     }
 
-    @Test func `usage measured elsewhere`() throws {
+    @Test func `usage measured elsewhere is recorded from and to a time`() throws {
         guard
             case .sessionRecord(let it) = try mutation(
                 "SESSION RECORD nasa:17 7 gpu FROM 749458803 TO 1993-10-01T08:00:03.5Z")
@@ -134,7 +134,7 @@ struct ParsingTests {
         #expect(it.from == it.to)
     }
 
-    @Test func `a quote in hours`() throws {
+    @Test func `a quote is asked in hours`() throws {
         guard case .quote(let user, .medium, let duration) = try parse("SESSION QUOTE ada medium 1.5").ask else {
             throw CommandError.invalid("not a quote")
         }
@@ -144,7 +144,7 @@ struct ParsingTests {
         }
     }
 
-    @Test func `holds`() throws {
+    @Test func `a hold is placed for a day unless told, and captured`() throws {
         guard case .holdPlace(let place) = try mutation("HOLD PLACE ada 2.5 TTL 10m SOURCE render"),
             case .holdPlace(let plain) = try mutation("HOLD PLACE ada 2.5")
         else { throw CommandError.invalid("not a hold") }
@@ -157,7 +157,7 @@ struct ParsingTests {
         #expect(capture.hold == id && capture.amount == Money(usd: "1.20") && capture.final && capture.over)
     }
 
-    @Test func `purchases, grants, adjustments, refunds`() throws {
+    @Test func `purchases, grants, adjustments and refunds move credit`() throws {
         guard case .creditPurchase(let purchase) = try mutation("CREDIT PURCHASE ada 25.50 stripe REF \"pi 3\""),
             case .creditGrant(let grant) = try mutation(
                 "CREDIT GRANT ada 5 REASON sorry KIND compensation EFFECTIVE 2026-01-01 EXPIRES 2027-01-01"),
@@ -176,7 +176,7 @@ struct ParsingTests {
         #expect(part.amount == Money(usd: "0.50") && part.reason == Array("broken".utf8))
     }
 
-    @Test func `storage in GB with three decimals`() throws {
+    @Test func `storage is asked in GB with three decimals`() throws {
         guard case .storageCreate(let create) = try mutation("STORAGE CREATE ada data bucket 10.125"),
             case .storageResize(let resource, let size) = try mutation("STORAGE RESIZE data 20"),
             case .storageDelete(resource) = try mutation("STORAGE DELETE data")
@@ -185,7 +185,7 @@ struct ParsingTests {
         #expect(size == 20_000 && resource == names.resource("data"))
     }
 
-    @Test func `spaces`() throws {
+    @Test func `a space is added and purchased`() throws {
         guard
             case .spaceAdd(let add) = try mutation(
                 "SPACE ADD ml SIZE 50 COST 5 NAME \"ML Ready\" CATEGORY ml PUBLIC no"),
@@ -211,7 +211,7 @@ struct ParsingTests {
         #expect(it.type == .pro && it.limit.text == limit && it.value == expected)
     }
 
-    @Test func `rules`() throws {
+    @Test func `a rule is loaded, checked, activated, shown and rolled back`() throws {
         guard case .ruleLoad(.purchaseBonus, let source) = try parse("RULE LOAD Purchase_Bonus \"return 1\"").ask,
             case .ruleCheck(.storage, nil, .some) = try parse("RULE CHECK storage \"return 1\"").ask,
             case .ruleCheck(.storage, 2, nil) = try parse("RULE CHECK storage 2").ask,
@@ -254,7 +254,7 @@ struct ParsingTests {
         #expect(auth.text.string == secret && name == "w1" && set == "w1" && value == "5.0")
     }
 
-    @Test func `the rest`() throws {
+    @Test func `what the server answers by itself, the operator's commands and EXPLAIN parse`() throws {
         guard case .local(.ping(nil)) = try parse("PING").ask,
             case .local(.ping(.some(let text))) = try parse("PING hi").ask,
             case .local(.echo) = try parse("ECHO hi").ask, case .local(.select) = try parse("SELECT 0").ask,

@@ -5,7 +5,7 @@ import RESP
 import Testing
 
 /// The same dispatcher without a socket.
-@Suite struct EmbeddedPortTests {
+@Suite(.timeLimit(.minutes(10))) struct EmbeddedPortTests {
     private func open() async throws -> (engine: Engine, port: EmbeddedPort) {
         let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
         let engine = try Engine.open(EngineConfiguration(.memory), logger: logger).engine

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LedgerServer
 
-@Suite struct PipelineTests {
+@Suite(.timeLimit(.minutes(10))) struct PipelineTests {
     private func client() -> Client { Client(number: 1, address: "test", localAddress: "test", standing: .owner) }
 
     private func slot(_ kind: Pipeline.Kind, _ version: RESPVersion = .v2) -> Pipeline.Slot {

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Every bit that can flip, flipped: noticed every time.
-struct BitRotTests {
+@Suite(.timeLimit(.minutes(15))) struct BitRotTests {
     /// A stopped ledger whose one live segment has at least 64 KiB of batches of all sizes.
     private static func stoppedLedger() throws -> (disk: SimulatedDisk, path: String, used: Int) {
         let disk = SimulatedDisk()

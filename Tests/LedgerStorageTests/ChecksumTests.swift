@@ -3,7 +3,7 @@ import CIntrinsics
 import LedgerTestKit
 import Testing
 
-struct ChecksumTests {
+@Suite(.timeLimit(.minutes(15))) struct ChecksumTests {
     @Test func `CRC32C agrees with its published check value`() {
         let bytes = Array("123456789".utf8)
         #expect(bytes.withUnsafeBytes { crc32c($0) } == 0xE306_9283)

@@ -6,7 +6,7 @@ import Testing
 
 /// Power cuts anywhere: what was acknowledged is there, what was not is wholly there or not at all, and the ledger goes
 /// on.
-struct CrashTests {
+@Suite(.timeLimit(.minutes(15))) struct CrashTests {
     static let segmentBytes = 24 << 10
 
     /// Digests of every state that a run went through, by LSN; what was acknowledged last; what was on its way.

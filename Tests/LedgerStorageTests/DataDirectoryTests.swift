@@ -3,7 +3,7 @@ import LedgerCore
 import LedgerTestKit
 import Testing
 
-struct DataDirectoryTests {
+@Suite(.timeLimit(.minutes(15))) struct DataDirectoryTests {
     @Test func `a new ledger is made in an empty place only`() throws {
         let disk = SimulatedDisk()
         #expect(try DataDirectory.kind(of: "/data", on: disk) == .vacant)

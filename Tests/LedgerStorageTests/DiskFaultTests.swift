@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Disks that answer with errors.
-struct DiskFaultTests {
+@Suite(.timeLimit(.minutes(15))) struct DiskFaultTests {
     private func appendOne(_ ledger: ToyLedger) -> StorageError.Reason? {
         reasonOrNil { () throws(StorageError) in try ledger.append(events: 1) }
     }

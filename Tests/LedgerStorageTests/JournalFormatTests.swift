@@ -3,7 +3,7 @@ import LedgerCore
 import LedgerTestKit
 import Testing
 
-struct JournalFormatTests {
+@Suite(.timeLimit(.minutes(15))) struct JournalFormatTests {
     static var header: BatchHeader {
         var header = BatchHeader(
             identity: LedgerIdentity(uuid: LedgerUUID(high: 1, low: 2), shard: 3), segment: 4, sequence: 5,

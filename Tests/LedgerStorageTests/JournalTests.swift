@@ -4,7 +4,7 @@ import LedgerTestKit
 import Synchronization
 import Testing
 
-struct JournalTests {
+@Suite(.timeLimit(.minutes(15))) struct JournalTests {
     @Test func `what was appended is there after reopening, event for event`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)

@@ -4,7 +4,7 @@ import LedgerCore
 import LedgerTestKit
 import Testing
 
-struct KeyStoreTests {
+@Suite(.timeLimit(.minutes(15))) struct KeyStoreTests {
     private static func directory(on disk: SimulatedDisk = SimulatedDisk()) throws -> DataDirectory {
         try LockedDirectory.create("/data", on: disk, identity: ToyLedger.identity, segmentBytes: 16 << 10).directory
     }
@@ -120,7 +120,7 @@ struct KeyStoreTests {
     }
 }
 
-struct PepperTests {
+@Suite(.timeLimit(.minutes(15))) struct PepperTests {
     private static func directory(on disk: SimulatedDisk) throws -> DataDirectory {
         try LockedDirectory.create("/data", on: disk, identity: ToyLedger.identity, segmentBytes: 16 << 10).directory
     }

@@ -27,7 +27,7 @@ final class TemporaryDirectory {
     }
 }
 
-struct PosixDiskTests {
+@Suite(.timeLimit(.minutes(15))) struct PosixDiskTests {
     let directory = TemporaryDirectory()
     let disk = PosixDisk()
     var file: String { directory.path + "/file" }
@@ -139,7 +139,7 @@ struct PosixDiskTests {
 }
 
 /// Many threads at once. Under ThreadSanitizer this is the test that counts.
-struct ConcurrencyTests {
+@Suite(.timeLimit(.minutes(15))) struct ConcurrencyTests {
     private final class Shared: Sendable {
         let isDone = Atomic(false)
         let finished = Lock(0)

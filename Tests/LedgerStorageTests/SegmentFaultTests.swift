@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Whole segments gone wrong: refused every time, each with its reason.
-struct SegmentFaultTests {
+@Suite(.timeLimit(.minutes(15))) struct SegmentFaultTests {
     static let segmentBytes = 16 << 10
 
     /// A stopped ledger of twenty segments: sealed ones, and at the end live ones (nobody sealed those yet).

@@ -3,7 +3,7 @@ import LedgerCore
 import LedgerTestKit
 import Testing
 
-struct SnapshotTests {
+@Suite(.timeLimit(.minutes(15))) struct SnapshotTests {
     @Test func `a restored snapshot is the state it was made of`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// The last batch reached the disk in part, or not at all, or not to its end. Nothing of it was ever acknowledged.
-struct TornTailTests {
+@Suite(.timeLimit(.minutes(15))) struct TornTailTests {
     /// A ledger just before and just after its last batch, on a disk where old bytes lie behind the tail or none.
     struct Scene {
         let disk: SimulatedDisk

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// `florin verify` says yes to what is sound and finds what was planted.
-struct VerificationTests {
+@Suite(.timeLimit(.minutes(15))) struct VerificationTests {
     private static func ledger() throws -> (SimulatedDisk, ToyLedger) {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)

@@ -41,6 +41,9 @@ final class Workspace: Sendable {
 
     static func has(_ program: String) -> Bool { system("command -v \(program) >/dev/null 2>&1") == 0 }
 
+    /// Whether these tests, and so the server beside them, run under a sanitizer.
+    static let isSanitized = getenv("TSAN_OPTIONS") != nil || dlsym(nil, "__tsan_init") != nil
+
     struct Finished {
         let end: Child.End
         let output: String
