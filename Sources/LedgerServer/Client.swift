@@ -44,6 +44,8 @@ final class Client {
     var pipeline = Pipeline()
     /// A command that must not begin before what is under way is over. Nothing behind it is read meanwhile.
     var held: ParsedCommand?
+    /// MULTI was refused, and its end has not come yet: nothing between is run, see ``Dispatcher``.
+    var isInRefusedTransaction = false
     /// Takes no further request; closes when all is answered.
     var isClosing = false
     var isClosed = false

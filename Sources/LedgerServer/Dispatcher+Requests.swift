@@ -24,6 +24,7 @@ extension ParsedCommand {
 extension Dispatcher {
     /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
     func perform(_ words: Words, for client: Client, at now: Timestamp) {
+        if client.isInRefusedTransaction, passOver(words, for: client) { return }
         do throws(CommandError) {
             let id = try CommandTable.find(words)
             let rights = try rights(of: client, for: id, at: now)
@@ -40,8 +41,30 @@ extension Dispatcher {
                 run(parsed, for: client)
             }
         } catch {
+            if CommandTable.transactionWord(words) == .multi { client.isInRefusedTransaction = true }
             refuse(client, error)
         }
+    }
+
+    /// A client that was refused MULTI sends the commands of its transaction all the same, often in the same packet, and
+    /// takes the error for word that nothing was done: so none of them is run until it ends. False: to be performed.
+    private func passOver(_ words: Words, for client: Client) -> Bool {
+        switch CommandTable.transactionWord(words) {
+        case .exec:
+            client.isInRefusedTransaction = false
+            counters.errors.add(1, ordering: .relaxed)
+            client.answer { $0.error(CommandTable.transactionAborted) }
+        case .discard:
+            client.isInRefusedTransaction = false
+            client.answer { $0.ok() }
+        case .multi, nil:
+            // Who the connection belongs to, and its end, are no part of a transaction.
+            switch try? CommandTable.find(words) {
+            case .auth, .hello, .reset, .quit: return false
+            default: refuse(client, CommandTable.notInTransaction)
+            }
+        }
+        return true
     }
 
     // MARK: Who asks
@@ -276,6 +299,7 @@ extension Dispatcher {
             client.answer { encoder.hello(reply, to: &$0) }
         case .quit:
             client.isClosing = true
+            client.isInRefusedTransaction = false
             client.answer { $0.ok() }
         case .reset:
             if case .passport = client.standing { client.standing = .stranger }
@@ -307,6 +331,7 @@ extension Dispatcher {
     /// A failed attempt leaves the connection as it was.
     private func authenticate(_ client: Client, _ secret: Secret) -> CommandError? {
         let result = secret.text.withBytes { engine.reads.proof(of: $0) }.map {
+            client.isInRefusedTransaction = false
             engine.reads.authenticate($0, at: engine.now())
         }
         switch result {

@@ -37,11 +37,17 @@ def synchronous(protocol):
     assert numbers == sorted(numbers) and len(set(numbers)) == 1000
     assert field(receipts[-1], "available") == "24.00"
     assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
-    try:
-        client.pipeline().execute_command("PING").execute()
-        raise SystemExit("a transaction was accepted")
-    except redis.RedisError as error:
-        assert "transaction=False" in str(error), error
+    # A default pipeline is a transaction, and its commands travel with MULTI: refused means that none of them is run.
+    for _ in range(2):
+        try:
+            charges = client.pipeline()
+            charges.execute_command("CREDIT", "CHARGE", user, "1", "api")
+            charges.execute_command("CREDIT", "CHARGE", user, "2", "api")
+            charges.execute()
+            raise SystemExit("a transaction was accepted")
+        except redis.RedisError as error:
+            assert "transaction=False" in str(error), error
+        assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
     client.close()
 
 
@@ -58,6 +64,12 @@ async def asynchronous(protocol):
     assert int(field(again, "replayed")) == 1
     balance = await client.execute_command("CREDIT", "BALANCE", user)
     assert field(balance, "available") == "24.50"
+    try:
+        await client.pipeline().execute_command("CREDIT", "CHARGE", user, "1", "api").execute()
+        raise SystemExit("a transaction was accepted")
+    except redis.RedisError as error:
+        assert "transaction=False" in str(error), error
+    assert field(await client.execute_command("CREDIT", "BALANCE", user), "available") == "24.50"
     await client.aclose()
 
 

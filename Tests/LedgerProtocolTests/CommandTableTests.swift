@@ -93,6 +93,14 @@ struct CommandTableTests {
         #expect(failure(line) == expected)
     }
 
+    @Test func `the words of a transaction are told from all others`() {
+        func word(_ line: String) -> CommandTable.TransactionWord? {
+            Words.with(words(line)) { CommandTable.transactionWord($0) }
+        }
+        #expect(word("multi") == .multi && word("EXEC now") == .exec && word("Discard") == .discard)
+        #expect(word("PING") == nil && word("MULTI2") == nil && word("\"\"") == nil)
+    }
+
     @Test func `names are found only whole`() {
         for line in ["CREDI", "CREDITS BALANCE u", "CREDIT BALANCES u", "P", "PINGPING", "CREDIT  ", "\u{0}", "é"] {
             #expect(failure(line)?.hasPrefix("ERR ") == true, "\(line)")
