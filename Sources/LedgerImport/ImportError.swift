@@ -18,8 +18,22 @@ package struct ImportError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package init(_ kind: Kind, _ text: String) {
         self.kind = kind
-        self.text = text
+        self.text = cleaned(text)
     }
 
     package var description: String { text }
+}
+
+/// Text from a log, a map or a ledger in a message: control characters and what turns the writing direction become escapes.
+/// Nothing in a file can steer the terminal of whoever imports it.
+func cleaned(_ raw: String) -> String {
+    var text = ""
+    for scalar in raw.unicodeScalars {
+        switch scalar.value {
+        case 0..<0x20, 0x7f..<0xa0: text += (scalar.value < 0x10 ? "\\x0" : "\\x") + String(scalar.value, radix: 16)
+        case 0x2028...0x202e, 0x2066...0x2069, 0xfeff: text += "\\u{" + String(scalar.value, radix: 16) + "}"
+        default: text.unicodeScalars.append(scalar)
+        }
+    }
+    return text
 }

@@ -28,6 +28,10 @@ final class LineSource {
         file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw ImportError(.file, "\(path): \(String(cString: strerror(errno)))") }
         text = [UInt8](repeating: 0, count: 2 * Self.bufferSize)
+        var status = stat()
+        guard fstat(file, &status) != 0 || status.st_mode & S_IFMT != S_IFDIR else {
+            throw ImportError(.file, "\(path): is a directory, expected a log")
+        }
         do throws(Failure) {
             let count = try readRaw()
             if count >= 2, raw[0] == 0x1F, raw[1] == 0x8B {
@@ -40,6 +44,9 @@ final class LineSource {
                 }
                 pending = 0..<count
             } else {
+                guard !raw[..<count].contains(where: Self.isNoText) else {
+                    throw Failure(text: "not gzip and not text", isSystem: true)
+                }
                 text.replaceSubrange(0..<count, with: raw[..<count])
                 end = count
                 isAtEnd = count == 0
@@ -48,6 +55,9 @@ final class LineSource {
             throw ImportError(.file, "\(path): \(error.text)")
         }
     }
+
+    /// Bytes that no text of any encoding close to ASCII has, but nearly every other file.
+    private static func isNoText(_ byte: UInt8) -> Bool { byte < 0x07 || (0x0E..<0x1A).contains(byte) }
 
     /// The part of `raw` that zlib has not consumed.
     private var pending = 0..<0

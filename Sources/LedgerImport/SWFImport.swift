@@ -47,14 +47,40 @@ package struct SWFImport: Sendable {
     }
 
     package func run() async throws(ImportError) -> ImportReport {
-        guard !source.isEmpty else { throw ImportError(.file, "the source has no name") }
+        try checkSource()
         let rule = try await activeRule()
+        let now = try await ledgerTime()
         var report = ImportReport()
-        let users = try survey(pricedBy: rule, &report)
+        let users = try survey(pricedBy: rule, at: now, &report)
         report.users = users.count
+        if users.isEmpty, report.skipped == 0 { report.notes.append("the log holds no jobs") }
         try await createUsers(users, &report)
         try await bill(expecting: users.reduce(0) { $0 + $1.sessions }, &report)
         return report
+    }
+
+    /// The source becomes a part of every session's id, which the ledger keeps for ever.
+    private func checkSource() throws(ImportError) {
+        guard !source.isEmpty else { throw ImportError(.file, "the source has no name") }
+        // Not repeated: it may be a passport in the wrong place.
+        guard !source.lowercased().contains("fl_") else {
+            throw ImportError(
+                .file,
+                "the source contains fl_, as passports do, and would be a part of every id: choose another --source")
+        }
+        guard cleaned(source) == source else {
+            throw ImportError(.file, "the source '\(source)' is not printable: choose another --source")
+        }
+    }
+
+    /// What the ledger's clock shows: it bills nothing that ends later.
+    private func ledgerTime() async throws(ImportError) -> Timestamp {
+        let answer = try await ask([["TIME"]])[0]
+        if let error = answer.error { throw ImportError(.ledger, "TIME: \(error.text)") }
+        guard case .array(let parts) = answer, let seconds = parts.first?.string.flatMap({ Int64($0) }) else {
+            throw ImportError(.ledger, "TIME shows no time")
+        }
+        return Timestamp(seconds: seconds)
     }
 
     // MARK: - Pass 1
@@ -72,7 +98,9 @@ package struct SWFImport: Sendable {
         var secondsThisMonth: Int64 = 0
     }
 
-    private func survey(pricedBy rule: RuleVM, _ report: inout ImportReport) throws(ImportError) -> [Customer] {
+    private func survey(
+        pricedBy rule: RuleVM, at now: Timestamp, _ report: inout ImportReport
+    ) throws(ImportError) -> [Customer] {
         let jobs = try JobReader(self)
         var customers: [Customer] = []
         var known: [String: Int] = [:]
@@ -80,6 +108,10 @@ package struct SWFImport: Sendable {
         while let job = try jobs.next() {
             guard sessions.insert(job.session).inserted else {
                 throw jobs.log.mistake("the session \(job.session) occurs a second time")
+            }
+            let end = job.start + .seconds(job.seconds)
+            guard end <= now else {
+                throw jobs.log.mistake("the session \(job.session) ends at \(end), in the future", kind: .map)
             }
             let month = Month(containing: job.start)
             let index: Int
@@ -226,7 +258,9 @@ package struct SWFImport: Sendable {
             let (user, session, balance) = (answers[3 * index], answers[3 * index + 1], answers[3 * index + 2])
             if let error = user.error { throw refused(customer, "USER GET", error) }
             if let type = user["type"]?.string, type != customer.type.text {
-                report.notes.append("user \(customer.id) exists as \(type); the map says \(customer.type.text)")
+                report.notes.append(
+                    "user \(cleaned(customer.id)) exists as \(cleaned(type)), and is billed and listed as such; the map says \(customer.type.text)"
+                )
             }
             // Somebody else's user gets nothing. Ours got credit before the first session was billed.
             guard user["email"]?.string == email(of: customer.id), session.error?.code == "NOTFOUND" else { continue }
@@ -332,7 +366,11 @@ package struct SWFImport: Sendable {
         guard let amount = answer["amount"]?.string.flatMap({ Money($0) }) else {
             throw mistake("the receipt has no amount")
         }
-        guard report.add(amount, job.type, job.tier) else {
+        // The ledger's word, not the map's: a user who was there before may have another type, and pays its prices.
+        guard let type = answer["type"]?.string.flatMap(UserType.init(text:)) else {
+            throw mistake("the receipt has no type")
+        }
+        guard report.add(amount, type, job.tier) else {
             throw mistake("the sum of all sessions exceeds \(Money.max) USD")
         }
         if isReplayed(answer) { report.billedBefore += 1 }

@@ -104,6 +104,7 @@ package final class MapVM {
         switch value.kind {
         case .CLUA_INTEGER: return "\(value.integer)"
         case .CLUA_TEXT where value.length > 0: return value.string
+        case .CLUA_TEXT: throw mistake("returned an empty '\(field.word)'")
         default: throw wrong(value, field, "a text or an integer")
         }
     }

@@ -16,6 +16,7 @@ final class FakeLedger: CommandPort {
         var words: [String]
         var amount: Int64
         var user: String
+        var type = ""
     }
 
     struct Lost: Error, CustomStringConvertible {
@@ -28,6 +29,7 @@ final class FakeLedger: CommandPort {
         var references: [String: [String]] = [:]
         var keys: [String: [String]] = [:]
         var source = ""
+        /// What was asked, but for the time.
         var log: [[String]] = []
         var largestBatch = 0
         /// Commands until the connection is lost; those before are carried out.
@@ -39,6 +41,8 @@ final class FakeLedger: CommandPort {
         var answersRecord: RESPValue?
         var received = 0
         var isBusy = false
+        /// Unix seconds: 2026-11-23.
+        var now: Int64 = 1_795_392_000
     }
 
     let state: Mutex<State>
@@ -76,7 +80,7 @@ final class FakeLedger: CommandPort {
             for command in words {
                 guard state.received < state.lifetime else { throw Lost() }
                 state.received += 1
-                state.log.append(command)
+                if command != ["TIME"] { state.log.append(command) }
                 if state.busyEvery > 0, state.received % state.busyEvery == 0, !state.isBusy {
                     state.isBusy = true
                     answers.append(refuse("BUSY", "later"))
@@ -112,7 +116,8 @@ final class FakeLedger: CommandPort {
     }
 
     private func answer(_ words: [String], _ state: inout State) -> RESPValue {
-        switch (words[0], words[1]) {
+        switch (words[0], words.count > 1 ? words[1] : "") {
+        case ("TIME", _): return .array([.text("\(state.now)"), .text("0")])
         case ("RULE", "SHOW"):
             if state.source.isEmpty { return refuse("NOTFOUND", "no such rule version") }
             return .map([RESPPair(.text("name"), .text(words[2])), RESPPair(.text("source"), .text(state.source))])
@@ -153,7 +158,7 @@ final class FakeLedger: CommandPort {
             if let answer = state.answersRecord { return answer }
             if let before = state.sessions[id] {
                 return before.words == words
-                    ? receipt([("amount", Self.money(before.amount))], replayed: true)
+                    ? receipt([("amount", Self.money(before.amount)), ("type", before.type)], replayed: true)
                     : refuse("EXISTS", "this session exists already")
             }
             guard let owner = state.users[user] else { return refuse("NOTFOUND", "no such user") }
@@ -162,8 +167,8 @@ final class FakeLedger: CommandPort {
             let paid = min(amount, owner.available)
             state.users[user]!.available -= paid
             state.users[user]!.debt += amount - paid
-            state.sessions[id] = Session(words: words, amount: amount, user: user)
-            return receipt([("session", id), ("amount", Self.money(amount))])
+            state.sessions[id] = Session(words: words, amount: amount, user: user, type: owner.type)
+            return receipt([("session", id), ("type", owner.type), ("amount", Self.money(amount))])
         default:
             return refuse("ERR", "unknown command")
         }

@@ -127,7 +127,7 @@ private func failure(_ work: SWFImport) async -> ImportError? {
     @Test func `the error of an interrupted import says how far it came`() async throws {
         let ledger = FakeLedger(source: sessionRule)
         let file = TemporaryFile(smallLog)
-        ledger.change { $0.lifetime = 11 }  // RULE SHOW, 3 × CREATE, 3 × ADJUST, 4 of 6 sessions
+        ledger.change { $0.lifetime = 12 }  // RULE SHOW, TIME, 3 × CREATE, 3 × ADJUST, 4 of 6 sessions
         var work = try SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger)
         work.window = 2
         let error = await failure(work)
@@ -153,8 +153,11 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         ledger.change { $0.users["nasa-1"] = .init(email: "ada@example.com", type: "admin", available: 0) }
         let file = TemporaryFile(smallLog)
         let report = try await SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger).run()
-        #expect(report.notes == ["user nasa-1 exists as admin; the map says pro"])
-        #expect(report[.pro, .small].total == Money.zero)
+        #expect(report.notes == ["user nasa-1 exists as admin, and is billed and listed as such; the map says pro"])
+        #expect(report[.pro, .small].sessions == 0 && report[.pro, .gpu].sessions == 0)
+        #expect(report[.admin, .small] == .init(sessions: 1, total: .zero))
+        #expect(report[.admin, .gpu] == .init(sessions: 1, total: .zero))
+        #expect(report.json.contains(#""admin/gpu":{"sessions":1,"total":"0.00"}"#))
     }
 
     @Test func `two sources do not meet`() async throws {
@@ -292,7 +295,7 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         ("return { user = 1, type = 'pro', tier = 'small', seconds = -1, start = 1 }", "returned -1 seconds"),
         (
             "return { user = '', type = 'pro', tier = 'small', seconds = 1, start = 1 }",
-            "returned the text \"\" as 'user'; it must be a text or an integer"
+            "returned an empty 'user'"
         ),
         (
             "return { user = {}, type = 'pro', tier = 'small', seconds = 1, start = 1 }",
@@ -366,6 +369,58 @@ private func failure(_ work: SWFImport) async -> ImportError? {
             try SWFImport(file: "x", map: "/nowhere/map.lua", port: FakeLedger(source: ""))
         }
         #expect(error?.text == "/nowhere/map.lua: No such file or directory")
+    }
+
+    @Test func `nothing of a log can steer the terminal`() async throws {
+        for bad in ["\u{1b}]0;x\u{7}", "\u{1b}[2J", "1\u{9b}2K", "\u{202e}7"] {
+            let file = TemporaryFile("; UnixStartTime: 0\n\(bad) 0 -1 1 1 -1 -1 -1 -1 -1 -1 1 1 -1 -1 -1 -1 -1\n")
+            let error = await failure(
+                try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: sessionRule)))
+            #expect(error?.text.contains("line 2: column 1 (id) is '") == true)
+            #expect(error?.text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } == true)
+            #expect(error?.text.contains("\u{202e}") == false)
+        }
+        let map =
+            #"return function() return { user = "a", type = "\27[2J", tier = "small", seconds = 1, start = 1 } end"#
+        let file = TemporaryFile(smallLog)
+        let error = await failure(
+            SWFImport(
+                file: file.path, mapName: "m.lua", mapSource: map, source: "t", port: FakeLedger(source: sessionRule)))
+        #expect(error?.text.contains("\u{1b}") == false)
+    }
+
+    @Test func `a log of nothing is noted`() async throws {
+        for text in ["", "; UnixStartTime: 0\n"] {
+            let file = TemporaryFile(text)
+            let ledger = FakeLedger(source: sessionRule)
+            let report = try await SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger).run()
+            #expect(report.sessions == 0 && report.notes == ["the log holds no jobs"])
+        }
+    }
+
+    @Test func `a job that ends in the future is found before a user is created`() async throws {
+        let ledger = FakeLedger(source: sessionRule)
+        ledger.change { $0.now = 1_000_007_379 }  // job 4 begins at 180 and runs for 7200
+        let file = TemporaryFile(log([(1, 4, 3600), (2, 16, 3601), (3, 64, 1), (1, 128, 7200)]))
+        let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger))
+        #expect(error?.kind == .map)
+        #expect(
+            error?.text.hasSuffix("line 5: the session t:4 ends at 2001-09-09T03:49:40Z, in the future") == true,
+            "\(error?.text ?? "")")
+        #expect(ledger.snapshot.users.isEmpty)
+        ledger.change { $0.now += 1 }
+        #expect(try await SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger).run().sessions == 4)
+    }
+
+    @Test(arguments: [("fl_x", "contains fl_"), ("a_FL_b", "contains fl_"), ("a\nb", "is not printable")])
+    func `a source that no session's id can begin with is refused at once`(source: String, reason: String) async throws
+    {
+        let ledger = FakeLedger(source: sessionRule)
+        let file = TemporaryFile(smallLog)
+        let error = await failure(try SWFImport(file: file.path, map: nasaMap, source: source, port: ledger))
+        #expect(error?.text.contains(reason) == true && error?.text.contains("choose another --source") == true)
+        #expect(error?.text.contains("fl_x") == false)
+        #expect(ledger.snapshot.received == 0)
     }
 
     @Test func `a session that occurs twice is an error`() async throws {

@@ -148,6 +148,9 @@ private let values: [Int64] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         let error = #expect(throws: ImportError.self) { try SWFReader(path: "/nowhere/trace.swf") }
         #expect(error?.text == "/nowhere/trace.swf: No such file or directory")
         let directory = #expect(throws: ImportError.self) { try SWFReader(path: "/tmp") }
-        #expect(directory?.text.contains("Is a directory") == true)
+        #expect(directory?.text == "/tmp: is a directory, expected a log")
+        let binary = TemporaryFile([0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0, 10, 0])
+        let refused = #expect(throws: ImportError.self) { try SWFReader(path: binary.path) }
+        #expect(refused?.text == "\(binary.path): not gzip and not text")
     }
 }
