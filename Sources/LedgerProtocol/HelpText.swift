@@ -20,9 +20,8 @@ package enum HelpText {
 
     private static func lines(_ spec: CommandSpec) -> [String] {
         var lines = [spec.usage, "  " + spec.summary] + spec.notes.map { "  " + $0 }
-        for field in spec.fields where field.kind != .flag {
-            let more = field.note.isEmpty ? "" : "; \(field.note)"
-            lines.append("  \(field.token ?? field.name): \(field.kind.expected)\(more)")
+        for field in spec.fields where field.kind != .flag && !field.explanation.isEmpty {
+            lines.append("  \(field.token ?? field.name): \(field.explanation)")
         }
         for field in spec.fields where field.kind == .flag && !field.note.isEmpty {
             lines.append("  \(field.name.uppercased()): \(field.note)")

@@ -38,6 +38,7 @@ package enum ReferencePage {
         - Times are RFC 3339 (`2026-11-23T09:30:00Z`, `2026-11-23`, `…+02:00`) or unix seconds. Answers are RFC 3339 in UTC.
         - Ranges include FROM and exclude TO.
         - Ids of users, sessions and resources, and references, have 1 to 64 printable bytes; free text has at most 1024 bytes.
+          A name that is kept must not contain `fl_`, nor free text a whole passport: neither may be recorded.
         - The ledger's own ids say what they are: `c_` charge, `e_` entry, `h_` hold, `i_` instance of a space, `l_` lot,
           `p_` purchase, `r_` resource, `s_` session.
 
@@ -49,7 +50,7 @@ package enum ReferencePage {
 
         **KEY** makes a write idempotent: asked again by the same passport with the same command, key and arguments, it answers the
         first receipt with `replayed` 1. Arguments are compared by meaning: `25` and `25.00` are the same, and so are options in
-        another order. Other arguments under the same key are refused with `KEYREUSED`. Keys are kept for at least 24 hours.
+        another order. Reads take no KEY. Other arguments under the same key are refused with `KEYREUSED`. Keys are kept for at least 24 hours.
 
         """
 
@@ -68,10 +69,11 @@ package enum ReferencePage {
         ("DEBT", "the user owes; credit must be purchased first"),
         ("RULE", "no active rule, or the rule failed: nothing is ever priced 0 for that"),
         ("INSUFFICIENT", "available credit does not cover it"),
-        ("CLOSED", "the hold or session ended before"),
+        ("CLOSED", "the hold or session ended before, the passport is no longer good, the charge was refunded in full"),
         ("KEYREUSED", "the KEY was used with other arguments"),
         ("BUSY", "too much is waiting; ask again"),
         ("READONLY", "nothing is written now, and why; reads go on"),
+        ("EXECABORT", "EXEC after a MULTI that was refused: none of the commands between was run"),
         ("NOSCRIPT", "no such script (a later version)"),
     ]
 
@@ -110,10 +112,8 @@ package enum ReferencePage {
         var text = "\n### \(spec.name)\n\n```\n\(spec.usage)\n```\n\n\(spec.summary)\n"
         for note in spec.notes { text += "\n\(note)\n" }
         text += "\n- Needs: \(spec.access.text). Since \(spec.since). \(spec.kind.cost)\n"
-        for field in spec.fields where field.kind != .words || !field.note.isEmpty {
-            let note = field.note.isEmpty ? "" : field.isFlag || field.kind == .words ? field.note : "; \(field.note)"
-            let expected = field.kind == .words ? "" : field.kind.expected
-            text += "- `\(field.token ?? field.name)`: \(expected)\(note)\n"
+        for field in spec.fields where !field.explanation.isEmpty {
+            text += "- `\(field.token ?? field.name)`: \(field.explanation)\n"
         }
         text += "- Answer: \(reply(spec.reply))\n"
         text += "\n```\n" + spec.examples.map { "> \($0)\n" }.joined() + "```\n"
@@ -135,6 +135,7 @@ package enum ReferencePage {
         "\n## Not in this version\n\nThese answer a clear error: "
             + CommandTable.absent.map { "`\($0.name)`" }.joined(separator: ", ")
             + "; and `CAP_DAY`, `CAP_MONTH` of `PASSPORT CREATE`.\n"
+            + "\nA client that was refused `MULTI` sends its commands all the same: until `EXEC`, `DISCARD`, `RESET` or a new `AUTH` none of them is run, and `EXEC` answers `EXECABORT`.\n"
     }
 
     // MARK: Fields of answers
@@ -168,9 +169,9 @@ package enum ReferencePage {
         ("list_rate", "the rate of the price list, a memo"), ("loaded", "when the version was journaled"),
         ("lot", "the lot's id"), ("lots", "what was burned"), ("lsn", "the number of the event"),
         ("method", "how it was paid"), ("mode", "standalone"), ("modules", "none"), ("name", "its name"),
+        ("order", "place in the order in which lots burn, from 1"), ("original", "what was held first"),
         ("overdraft", "the most that can be spent beyond credit"), ("owed", "the part of the amount that became debt"),
-        ("order", "place in the order in which lots burn, from 1"), ("paid", "lots that were bought"),
-        ("parent", "the lot whose fate it shares"),
+        ("paid", "lots that were bought"), ("parent", "the lot whose fate it shares"),
         ("passes", "1 when it may be activated"),
         ("passport", "the passport's public id"), ("permissions", "like read,write"), ("pinned", "held of the lot"),
         ("placed", "when the hold was placed"), ("posted", "charged in all its life"),
@@ -180,7 +181,7 @@ package enum ReferencePage {
         ("rate", "USD per hour, or per GB-month; of a passport: requests per hour"),
         ("reason", "why it ended: stopped, lost, ttl, funds, banned, cancelled; voided, expired"),
         ("recomputed", "the amount, computed again from its fraction"), ("reference", "the caller's reference"),
-        ("released", "credit that is free again"), ("remaining", "what is left of the lot"),
+        ("released", "credit that is free again"), ("remaining", "what is left of the lot, or of the hold"),
         ("repaid", "debt that it repaid"), ("replaced_until", "until when the old secret is good"),
         ("replaces", "the passport it replaces"), ("replayed", "1 when this was answered before"),
         ("resource", "the resource's name"), ("revoked", "1 when it was revoked"), ("role", "master"),

@@ -51,10 +51,12 @@ package struct CommandCatalogue: Sendable {
         package var examples: [String]
         /// Further sentences.
         package var notes: [String]
+        /// Of a list, the fields to show where the terminal is too narrow for all; empty: no choice was made.
+        package var brief: [String]
 
         package init(
             _ name: [String], arguments: [Argument] = [], options: [Option] = [], summary: String,
-            notes: [String] = [], permission: String = "", examples: [String] = []
+            notes: [String] = [], permission: String = "", examples: [String] = [], brief: [String] = []
         ) {
             self.name = name
             self.arguments = arguments
@@ -63,6 +65,7 @@ package struct CommandCatalogue: Sendable {
             self.permission = permission
             self.examples = examples
             self.notes = notes
+            self.brief = brief
         }
 
         package var title: String { name.joined(separator: " ") }

@@ -17,21 +17,15 @@ extension CommandCatalogue.Command {
                     field.token!, field.isFlag ? nil : CommandCatalogue.Argument(field: field),
                     isRequired: field.isRequired, note: field.explanation)
             },
-            summary: spec.summary, notes: spec.notes, permission: spec.access.text, examples: spec.examples)
+            summary: spec.summary, notes: spec.notes, permission: spec.access.text, examples: spec.examples,
+            brief: spec.brief)
     }
 }
 
 extension CommandCatalogue.Argument {
     fileprivate init(field: Field) {
         self.init(
-            field.kind == .words ? field.name + " …" : field.name, choices: field.kind.choices,
+            field.placeholder, choices: field.kind.choices,
             isList: field.kind == .permissions, isOptional: !field.isRequired, note: field.explanation)
-    }
-}
-
-extension Field {
-    /// What it must be, then what it means.
-    fileprivate var explanation: String {
-        [kind.expected, note].filter { !$0.isEmpty }.joined(separator: "; ")
     }
 }

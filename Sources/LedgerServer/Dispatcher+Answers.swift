@@ -45,7 +45,11 @@ extension Dispatcher {
     ) {
         var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
         if ReceiptNames.needsEmail(event) { names.email = email(of: event.user) }
-        if case .passportCreated(let it) = event.body { names.passport = engine.clearText(it.name, of: event.user) }
+        switch event.body {
+        case .passportCreated(let it): names.passport = engine.clearText(it.name, of: event.user)
+        case .userChanged(let it) where !it.name.isEmpty: names.name = engine.clearText(it.name, of: event.user)
+        default: break
+        }
         client.answer(slot) { encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &$0) }
     }
 
@@ -88,6 +92,12 @@ extension Dispatcher {
                 }
                 let names = ReceiptNames(user: dispatcher.engine.reads.userID(event.user))
                 client.answer(slot) { dispatcher.encoder.closedSession(event, names: names, to: &$0) }
+            }
+        case (.hold(let row), .holdGet):
+            // What was held first is in the event that its id names.
+            read(.event(row.id.lsn), for: client, slot: slot) { dispatcher, client, slot, result in
+                guard case .event(let event) = result else { return dispatcher.answer(client, slot, result) }
+                client.answer(slot) { dispatcher.encoder.openHold(row, placed: event, to: &$0) }
             }
         case (.user(let row), .creditBalance):
             let now = engine.now()

@@ -22,12 +22,12 @@ struct AuthorizationTests {
         - RRR WWW BBB AAA  CLIENT INFO
         - RRR WWW BBB AAA  CLIENT LIST
         - RRR WWW BBB AAA  CONFIG GET
-        - RRR WWW BBB AAA  COMMAND
-        - RRR WWW BBB AAA  COMMAND COUNT
-        - RRR WWW BBB AAA  COMMAND INFO
-        - RRR WWW BBB AAA  COMMAND DOCS
-        - RRR WWW BBB AAA  COMMAND LIST
-        - RRR WWW BBB AAA  HELP
+        . RRR WWW BBB AAA  COMMAND
+        . RRR WWW BBB AAA  COMMAND COUNT
+        . RRR WWW BBB AAA  COMMAND INFO
+        . RRR WWW BBB AAA  COMMAND DOCS
+        . RRR WWW BBB AAA  COMMAND LIST
+        . RRR WWW BBB AAA  HELP
         . ... ... ... ..A  USER CREATE
         . R.R ... ... ...  USER GET
         . ... ... ... ..A  USER SET

@@ -101,6 +101,22 @@ struct CommandTableTests {
         #expect(word("PING") == nil && word("MULTI2") == nil && word("\"\"") == nil)
     }
 
+    @Test func `usage lines say what may stand where`() {
+        #expect(CommandTable.spec(.auth).usage == "AUTH [default] passport")
+        #expect(CommandTable.spec(.hello).usage == "HELLO [2|3 [AUTH default passport] [SETNAME name]]")
+        #expect(CommandTable.spec(.shutdown).usage == "SHUTDOWN [SAVE|NOSAVE]")
+        #expect(CommandTable.spec(.clientSetInfo).usage == "CLIENT SETINFO LIB-NAME|LIB-VER value")
+        #expect(CommandTable.spec(.help).usage == "HELP [command …]")
+    }
+
+    @Test func `what a narrow list shows is a part of the whole`() {
+        for spec in CommandTable.specs {
+            #expect(Set(spec.brief).isSubset(of: spec.reply.fields), "\(spec.name)")
+            guard case .page = spec.reply, spec.id != .spaceList else { continue }
+            #expect(!spec.brief.isEmpty, "\(spec.name)")
+        }
+    }
+
     @Test func `names are found only whole`() {
         for line in ["CREDI", "CREDITS BALANCE u", "CREDIT BALANCES u", "P", "PINGPING", "CREDIT  ", "\u{0}", "é"] {
             #expect(failure(line)?.hasPrefix("ERR ") == true, "\(line)")

@@ -132,6 +132,7 @@ struct EngineReplyTests {
         let it = value { encoder.closedHold(closed, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.holdGet))
         #expect(it["status"]?.string == "captured" && it["amount"]?.string == "2.50" && it["hold"]?.string == "h_4q")
+        #expect(it["original"]?.string == "2.50" && it["remaining"]?.string == "0.00")
     }
 
     @Test func `a rule's check`() {

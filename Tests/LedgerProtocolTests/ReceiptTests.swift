@@ -39,6 +39,15 @@ struct ReceiptTests {
         }
     }
 
+    @Test func `a new name is in the receipt, and null when it was taken away or the key is gone`() {
+        let event = Samples.event(.userChanged(UserChanged(field: .name, name: [1, 2], type: .pro, state: .active)))
+        var names = Samples.ada
+        names.name = Array("Ada L.".utf8)
+        let it = value { encoder.receipt(event, replayed: false, names: names, to: &$0) }
+        #expect(it["changed"]?.string == "name" && it["value"]?.string == "Ada L.")
+        #expect(receipt(event)["value"] == .null)
+    }
+
     /// Words to frames, by hand: `:1` is an integer, `_` null, anything else a bulk string.
     private func frames(_ version: RESPVersion, _ pairs: String) -> String {
         let words = pairs.split(separator: " ")

@@ -98,14 +98,33 @@ struct TableReplyTests {
         #expect(encode(.resources([resource], next: 0)).elements?[1].elements?[0]["gb"]?.string == "1.5")
     }
 
+    @Test func `an open hold says what it was, what was taken, and what is left`() {
+        let hold = HoldRow(
+            id: BirthID(value: 62), userID: "ada", amount: Money(usd: "1.5"), source: "hold", placed: Samples.time,
+            expires: Samples.time)
+        let listed = encode(.hold(hold))
+        #expect(listed["amount"]?.string == "1.50" && listed["remaining"]?.string == "1.50")
+        #expect(listed["original"] == .null && listed["captured"] == .null)
+        let placed = Samples.receipts.first { $0.0 == .holdPlace }!.1
+        let it = value { encoder.openHold(hold, placed: placed, to: &$0) }
+        #expect(keys(it) == CommandTable.spec(.holdGet).reply.fields)
+        #expect(it["original"]?.string == "2.50" && it["captured"]?.string == "1.00")
+        #expect(it["remaining"]?.string == "1.50" && it["amount"]?.string == "1.50" && it["status"]?.string == "open")
+    }
+
     @Test func `a balance, from a view and from the tables`() {
         let view = AccountView(
             user: UserOrdinal(5), type: .pro, state: .active, paid: account.paid, promo: account.promo,
             held: account.held,
             debt: .zero, available: account.available, asOf: Samples.time, slope: 0, validUntil: .never)
-        let fromView = value { encoder.balance(view, user: "ada", to: &$0) }
+        let fromView = value { encoder.balance(view, user: "ada", at: Samples.time, to: &$0) }
         #expect(keys(fromView) == CommandTable.spec(.creditBalance).reply.fields)
         #expect(fromView == value { encoder.balance(row(), at: Samples.time, to: &$0) })
+        // The instant of the read, not of the view's last change.
+        let later = Samples.time + .seconds(60)
+        #expect(
+            value { encoder.balance(view, user: "ada", at: later, to: &$0) }
+                == value { encoder.balance(row(), at: later, to: &$0) })
     }
 
     @Test func `the price book reads by type and by what is priced`() {

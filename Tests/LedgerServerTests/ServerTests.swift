@@ -160,6 +160,48 @@ import Testing
         }
     }
 
+    @Test func `answers say what they know: holds, names, times, and why not`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let client = try await serving.connect()
+            _ = try await client.send([
+                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
+            ])
+            let hold = try await client.call("HOLD", "PLACE", "u_a", "5")["id"]?.string ?? ""
+            _ = try await client.call("HOLD", "CAPTURE", hold, "2")
+            let open = try await client.call("HOLD", "GET", hold)
+            #expect(open["original"]?.string == "5.00" && open["captured"]?.string == "2.00")
+            #expect(open["remaining"]?.string == "3.00" && open["status"]?.string == "open")
+            _ = try await client.call("HOLD", "VOID", hold)
+            let closed = try await client.call("HOLD", "GET", hold)
+            #expect(closed["original"]?.string == "5.00" && closed["captured"]?.string == "2.00")
+            #expect(closed["remaining"]?.string == "0.00" && closed["status"]?.string == "voided")
+            #expect(try await client.send([words("USER SET u_a NAME \"Ada L.\"")])[0]["value"]?.string == "Ada L.")
+            #expect(try await client.send([words("USER SET u_a NAME \"\"")])[0]["value"] == .null)
+            let first = try await client.call("CREDIT", "BALANCE", "u_a")["time"]?.string ?? ""
+            try await Task.sleep(for: .milliseconds(5))
+            #expect(try await client.call("CREDIT", "BALANCE", "u_a")["time"]?.string ?? "" > first)
+
+            let charge = try await client.call("CREDIT", "CHARGE", "u_a", "1", "api")["id"]?.string ?? ""
+            _ = try await client.call("CREDIT", "REFUND", charge, "REASON", "r")
+            let again = try await client.call("CREDIT", "REFUND", charge, "REASON", "r")
+            #expect(again.error?.text == "CLOSED this charge was refunded in full")
+            let passport = try await client.call("PASSPORT", "CREATE", "u_a", "n", "read")["passport"]?.string ?? ""
+            _ = try await client.call("PASSPORT", "REVOKE", passport)
+            for command in ["REVOKE", "ROTATE"] {
+                let refused = try await client.call("PASSPORT", command, passport)
+                #expect(refused.error?.text == "CLOSED this passport was revoked, replaced or has expired")
+            }
+            let rollback = try await client.call("RULE", "ROLLBACK", "storage")
+            #expect(rollback.error?.text == "NOTFOUND no version was active before")
+            let source = "return function() return 5 end"
+            #expect(try await client.call("RULE", "LOAD", "purchase_bonus", source)["version"]?.integer == 1)
+            let known = try await client.call("RULE", "LOAD", "purchase_bonus", source)
+            #expect(known.error?.text == "EXISTS this source was loaded before, as version 1")
+            await client.close()
+        }
+    }
+
     @Test func `HELLO and CLIENT tell who speaks`() async throws {
         try await Serving.with { _ in
         } _: { serving in

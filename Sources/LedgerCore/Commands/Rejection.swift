@@ -1,7 +1,11 @@
 /// Why the ledger said no. Business as usual: answered to the client as `-CODE text`, never logged as an error.
 package enum Rejection: Error, Hashable, Sendable {
     case notFound(Subject)
+    /// A rule that has only ever had one active version can't go back to another.
+    case noVersionBefore
     case exists(Subject)
+    /// A rule's source that was loaded before, and the version that it became.
+    case ruleExists(version: UInt32)
     case keyReused
     case frozen(UserState)
     case passportInvalid(String)
@@ -42,8 +46,8 @@ package enum Rejection: Error, Hashable, Sendable {
     /// The protocol's error code.
     package var code: String {
         switch self {
-        case .notFound: "NOTFOUND"
-        case .exists: "EXISTS"
+        case .notFound, .noVersionBefore: "NOTFOUND"
+        case .exists, .ruleExists: "EXISTS"
         case .keyReused: "KEYREUSED"
         case .frozen: "FROZEN"
         case .passportInvalid: "WRONGPASS"
@@ -63,7 +67,9 @@ package enum Rejection: Error, Hashable, Sendable {
     package var text: String {
         switch self {
         case .notFound(let subject): "no such \(subject.text)"
+        case .noVersionBefore: "no version was active before"
         case .exists(let subject): "this \(subject.text) exists already"
+        case .ruleExists(let version): "this source was loaded before, as version \(version)"
         case .keyReused: "this KEY was used before with other arguments"
         case .frozen(let state): "the user is \(state.text)"
         case .passportInvalid(let text): text
@@ -72,6 +78,8 @@ package enum Rejection: Error, Hashable, Sendable {
         case .debt(let amount): "the user owes \(amount); purchase credit first"
         case .rule(let text): text
         case .insufficient(let available, let needed): "available \(available), needed \(needed)"
+        case .closed(.passport): "this passport was revoked, replaced or has expired"
+        case .closed(.charge): "this charge was refunded in full"
         case .closed(let subject): "this \(subject.text) is closed"
         case .busy(let text), .readOnly(let text), .denied(let text), .invalid(let text): text
         }

@@ -499,6 +499,7 @@ package struct RecordedRejection: Hashable, Sendable {
             (kind, self.available, self.needed) = (.insufficient, available, needed)
         case .closed(let subject): (kind, self.subject) = (.closed, subject)
         case .exists(let subject): (kind, self.subject) = (.exists, subject)
+        case .ruleExists: (kind, subject) = (.exists, .rule)
         case .debt(let debt): (kind, needed) = (.debt, debt)
         case .limit(let name, let value): (kind, limit, limitValue) = (.limit, name, value)
         case .frozen(let state): (kind, self.state) = (.frozen, state)

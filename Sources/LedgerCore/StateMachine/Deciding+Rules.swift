@@ -36,8 +36,8 @@ extension StateMachine {
 
     mutating func loadRule(_ c: RuleLoad, at now: Timestamp, into batch: inout EventBatch) throws(Rejection) -> Outcome
     {
-        guard !store.rules.contains(where: { $0.name == c.name && $0.identity == c.identity }) else {
-            throw .exists(.rule)
+        if let known = store.rules.first(where: { $0.name == c.name && $0.identity == c.identity }) {
+            throw .ruleExists(version: known.version)
         }
         guard c.source.count <= 64 * 1024 else { throw .invalid("a rule's source is at most 64 KiB") }
         let version = UInt32(store.rules.count { $0.name == c.name }) + 1
@@ -78,7 +78,7 @@ extension StateMachine {
     {
         guard let previous = previousRule(c.name),
             let rule = store.rules.first(where: { $0.identity == previous && $0.name == c.name })
-        else { throw .notFound(.rule) }
+        else { throw .noVersionBefore }
         return .accepted(
             commit(
                 .ruleActivated(

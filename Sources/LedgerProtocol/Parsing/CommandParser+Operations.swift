@@ -115,7 +115,9 @@ extension CommandParser {
         let count = a.words.count - a.grammar.nameWords
         switch id {
         case .auth:
-            guard count <= 2 else { throw .invalid("wrong number of arguments for 'auth': use AUTH passport") }
+            guard count <= 2 else {
+                throw .invalid("wrong number of arguments for 'auth': use \(CommandTable.spec(id).usage)")
+            }
             return .auth(try credentials(a, at: a.words.count - 1, name: count == 2 ? a.words.count - 2 : nil))
         case .hello: return try hello(a)
         case .quit: return .quit

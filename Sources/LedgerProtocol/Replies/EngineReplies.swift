@@ -142,7 +142,7 @@ extension ReplyEncoder {
     /// `HOLD GET` of a hold that is closed.
     package func closedHold(_ it: ClosedHold, user: ShortText, to writer: inout RESPWriter) {
         guard case .holdPlaced(let placed) = it.placed.body else { return rejection(.notFound(.hold), to: &writer) }
-        writer.map(10)
+        writer.map(12)
         writer.pair("hold", id: it.placed.id(shard: shard), as: .hold)
         writer.pair("user", user)
         writer.pair("status", it.status)
@@ -153,6 +153,8 @@ extension ReplyEncoder {
         writer.pair("captured", it.captured)
         writer.pair("released", it.released)
         writer.pair("closed", it.closed)
+        writer.pair("original", placed.amount)
+        writer.pair("remaining", Money.zero)
     }
 
     /// `RULE CHECK`.

@@ -284,7 +284,7 @@ extension ReplyEncoder {
             switch it.field {
             case .name:
                 writer.pair("changed", "name")
-                writer.pair("value", nil as String?)
+                writer.pair("value", names.name)
             case .type:
                 writer.pair("changed", "type")
                 writer.pair("value", it.type.text)

@@ -8,11 +8,14 @@ package struct ReceiptNames: Hashable, Sendable {
     package var email: [UInt8]?
     /// The name of the event's passport in the clear; nil when the user's key is gone.
     package var passport: [UInt8]?
+    /// The name that a user was given, in the clear; nil when it was taken away, or the user's key is gone.
+    package var name: [UInt8]?
 
-    package init(user: ShortText, email: [UInt8]? = nil, passport: [UInt8]? = nil) {
+    package init(user: ShortText, email: [UInt8]? = nil, passport: [UInt8]? = nil, name: [UInt8]? = nil) {
         self.user = user
         self.email = email
         self.passport = passport
+        self.name = name
     }
 
     /// Whether an event's receipt shows an e-mail address; decrypt none otherwise.

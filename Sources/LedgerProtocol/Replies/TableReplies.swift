@@ -40,12 +40,12 @@ extension ReplyEncoder {
         for it in rows { row(it, &writer) }
     }
 
-    /// `CREDIT BALANCE` from a published view that still says it exactly.
-    package func balance(_ view: AccountView, user: ShortText, to writer: inout RESPWriter) {
+    /// `CREDIT BALANCE` from a published view that says it exactly at `now`, the instant of the read.
+    package func balance(_ view: AccountView, user: ShortText, at now: Timestamp, to writer: inout RESPWriter) {
         var account = AccountImage()
         (account.paid, account.promo, account.held, account.debt) = (view.paid, view.promo, view.held, view.debt)
         account.available = view.available
-        balance(user, view.type, view.state, account, view.asOf, &writer)
+        balance(user, view.type, view.state, account, max(now, view.asOf), &writer)
     }
 
     /// `CREDIT BALANCE` from the writer's tables; `now` is the instant they were read for.
@@ -119,8 +119,9 @@ extension ReplyEncoder {
         writer.pair("order", integer: Int64(row.order))
     }
 
-    private func hold(_ row: HoldRow, _ writer: inout RESPWriter) {
-        writer.map(10)
+    /// A hold that is open. `original` is in the event that placed it, which the tables don't keep: null without it.
+    private func hold(_ row: HoldRow, original: Money? = nil, _ writer: inout RESPWriter) {
+        writer.map(12)
         writer.pair("hold", id: row.id, as: .hold)
         writer.pair("user", row.userID)
         writer.pair("status", "open")
@@ -128,9 +129,18 @@ extension ReplyEncoder {
         writer.pair("source", row.source)
         writer.pair("placed", row.placed)
         writer.pair("expires", row.expires)
-        writer.pair("captured", nil as Money?)
+        // A capture that leaves something open takes it from the hold alone, and gives nothing free.
+        writer.pair("captured", original.map { $0 - row.amount })
         writer.pair("released", nil as Money?)
         writer.pair("closed", .never)
+        writer.pair("original", original)
+        writer.pair("remaining", row.amount)
+    }
+
+    /// `HOLD GET` of an open hold, with the event that placed it.
+    package func openHold(_ row: HoldRow, placed event: Event, to writer: inout RESPWriter) {
+        guard case .holdPlaced(let placed) = event.body else { return rejection(.notFound(.hold), to: &writer) }
+        hold(row, original: placed.amount, &writer)
     }
 
     private func session(_ row: SessionRow, _ writer: inout RESPWriter) {

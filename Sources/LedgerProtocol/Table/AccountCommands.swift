@@ -33,7 +33,8 @@ extension CommandTable {
             examples: ["USER SET u_ada STATE suspended"]),
         CommandSpec(
             .userList, "USER LIST", .user, .readAll, .table, .page, "All users, newest first.",
-            reply: .page(userFields), examples: ["USER LIST COUNT 10"]),
+            reply: .page(userFields), brief: ["user", "email", "type", "state", "available", "debt", "sessions"],
+            examples: ["USER LIST COUNT 10"]),
         CommandSpec(
             .userSummary, "USER SUMMARY", .user, .readOwn, .history,
             [.need("user", .user), .option("FROM", "t", .time, "inclusive"), .option("TO", "t", .time, "exclusive")],
@@ -73,7 +74,10 @@ extension CommandTable {
             .passportVerify, "PASSPORT VERIFY", .passport, .readAll, .view,
             [.need("secret", .secret), .option("PERMISSION", "p", .permission, "NOPERM unless the passport has it")],
             "Whose passport is this, what may it do, and what can its user pay?",
-            notes: ["Counts as one request of the user's hour. Waits for neither disk nor writer."],
+            notes: [
+                "Counts as one request of the user's hour. Waits for neither disk nor writer.",
+                "The passport of a user who is suspended, banned or closed is refused with FROZEN: `state` is `active` wherever there is an answer.",
+            ],
             reply: .map(["passport", "user", "email", "type", "state", "permissions", "scope", "available", "debt"]),
             examples: ["PASSPORT VERIFY fl_… PERMISSION write"]),
         CommandSpec(
@@ -82,7 +86,7 @@ extension CommandTable {
             reply: .page([
                 "passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate",
                 "last_four", "last_used",
-            ]),
+            ]), brief: ["passport", "name", "permissions", "scope", "expires", "last_used"],
             examples: ["PASSPORT LIST u_ada"]),
         CommandSpec(
             .passportRevoke, "PASSPORT REVOKE", .passport, .adminAll, .write, [.need("passport", .passport)], key: true,
@@ -134,7 +138,7 @@ extension CommandTable {
             ],
             key: true, "Charge a user for something.",
             notes: [
-                "A source may not be `session_runtime`, `storage_creation` or `space_purchase`: those accounts hold what their own commands bill."
+                "A source may not be `session_runtime`, `storage_creation` or `space_purchase`, in whatever case: those accounts hold what their own commands bill."
             ],
             reply: .receipt(["user", "amount", "source", "owed", "available", "debt"]),
             examples: ["CREDIT CHARGE u_ada 0.0375 api DESCRIPTION \"3 calls\" KEY req-9"]),
@@ -169,7 +173,7 @@ extension CommandTable {
             reply: .page([
                 "lot", "kind", "remaining", "pinned", "source", "parent", "scope", "priority", "effective", "expires",
                 "order",
-            ]),
+            ]), brief: ["lot", "kind", "remaining", "pinned", "source", "expires", "order"],
             examples: ["CREDIT LOTS u_ada"]),
         CommandSpec(
             .creditHistory, "CREDIT HISTORY", .credit, .readOwn, .history,
@@ -182,12 +186,13 @@ extension CommandTable {
             reply: .page([
                 "id", "time", "from", "to", "type", "amount", "available", "source", "description", "session",
                 "storage",
-            ]),
+            ]), brief: ["id", "time", "type", "amount", "available", "source", "description", "session"],
             examples: ["CREDIT HISTORY u_ada COUNT 10"]),
     ]
 
     private static let holdFields = [
-        "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed",
+        "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed", "original",
+        "remaining",
     ]
 
     static let holdCommands: [CommandSpec] = [
@@ -220,11 +225,15 @@ extension CommandTable {
         CommandSpec(
             .holdGet, "HOLD GET", .hold, .readOwn, .table, [.need("hold", .hold)], "One hold, open or closed.",
             notes: [
-                "`status` is `open`, `captured`, `voided` or `expired`. `amount` is what is still held, and once it is closed what was held first; then `captured`, `released` and `closed` say what became of it."
+                "`status` is `open`, `captured`, `voided` or `expired`. `original` is what was held first, `captured` what was charged of it so far, `remaining` what is still held.",
+                "`amount` is `remaining` while the hold is open, and `original` once it is closed.",
             ],
             reply: .map(holdFields), examples: ["HOLD GET h_4q"]),
         CommandSpec(
             .holdList, "HOLD LIST", .hold, .readOwn, .table, [.need("user", .user)] + .page,
-            "A user's open holds, newest first.", reply: .page(holdFields), examples: ["HOLD LIST u_ada"]),
+            "A user's open holds, newest first.",
+            notes: ["`original` and `captured` are null here: HOLD GET reads them from the journal."],
+            reply: .page(holdFields), brief: ["hold", "remaining", "source", "placed", "expires"],
+            examples: ["HOLD LIST u_ada"]),
     ]
 }

@@ -17,6 +17,8 @@ package struct CommandSpec: Sendable {
     /// Further sentences for the reference page.
     package let notes: [String]
     package let reply: Reply
+    /// Of a list, the fields that people want most, where a terminal is too narrow for all.
+    package let brief: [String]
     package let examples: [String]
     package let since: String
 
@@ -81,8 +83,8 @@ package struct CommandSpec: Sendable {
 
     init(
         _ id: CommandID, _ name: String, _ group: Group, _ access: Access, _ kind: Kind, _ fields: [Field] = [],
-        key: Bool = false, _ summary: String, notes: [String] = [], reply: Reply, examples: [String],
-        since: String = "0.1.0"
+        key: Bool = false, _ summary: String, notes: [String] = [], reply: Reply, brief: [String] = [],
+        examples: [String], since: String = "0.1.0"
     ) {
         self.id = id
         self.name = name
@@ -95,6 +97,7 @@ package struct CommandSpec: Sendable {
         self.summary = summary
         self.notes = notes
         self.reply = reply
+        self.brief = brief
         self.examples = examples
         self.since = since
     }
@@ -117,23 +120,30 @@ package struct Field: Sendable {
     package let kind: FieldKind
     package let isRequired: Bool
     package let note: String
+    /// What stands in the usage line instead of the name.
+    package var shown: String?
 
     package var isOption: Bool { token != nil }
     /// An option that stands alone.
     package var isFlag: Bool { kind == .flag }
 
     package var usage: String {
-        var text = name
+        var text = placeholder
         if let token { text = isFlag ? token : "\(token) \(name)" }
-        if kind == .words { text += " …" }
         return isRequired ? text : "[\(text)]"
     }
 
-    static func need(_ name: String, _ kind: FieldKind, _ note: String = "") -> Field {
-        Field(name: name, token: nil, kind: kind, isRequired: true, note: note)
+    /// Its place in the usage line, without the brackets of what may be left out.
+    package var placeholder: String { shown ?? (kind == .words ? name + " …" : name) }
+
+    /// What it must be, then what it means; empty where the usage line says all.
+    package var explanation: String { [kind.expected, note].filter { !$0.isEmpty }.joined(separator: "; ") }
+
+    static func need(_ name: String, _ kind: FieldKind, _ note: String = "", shown: String? = nil) -> Field {
+        Field(name: name, token: nil, kind: kind, isRequired: true, note: note, shown: shown)
     }
-    static func may(_ name: String, _ kind: FieldKind, _ note: String = "") -> Field {
-        Field(name: name, token: nil, kind: kind, isRequired: false, note: note)
+    static func may(_ name: String, _ kind: FieldKind, _ note: String = "", shown: String? = nil) -> Field {
+        Field(name: name, token: nil, kind: kind, isRequired: false, note: note, shown: shown)
     }
     /// An option that must be given.
     static func must(_ token: String, _ name: String, _ kind: FieldKind, _ note: String = "") -> Field {

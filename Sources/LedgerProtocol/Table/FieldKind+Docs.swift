@@ -52,10 +52,9 @@ extension FieldKind {
         case .ruleName: FieldKind.oneOf(RuleName.allCases.map(\.text))
         case .limitName: FieldKind.oneOf(LimitName.allCases.map(\.text))
         case .limitValue: "a value of the limit's kind, or none"
-        case .source: "the rule's source: 1 to 65536 bytes of Lua in UTF-8"
+        case .source: "Lua of 1 to 65536 bytes in UTF-8"
         case .bytes: "any bytes"
-        case .words: "any words"
-        case .flag: ""
+        case .words, .flag: ""
         }
     }
 

@@ -92,6 +92,7 @@ extension CommandTable {
             examples: ["WAIT 4711 5s"]),
         CommandSpec(
             .snapshot, "SNAPSHOT", .operations, .adminAll, .operations, [], "Begin a snapshot in the background.",
+            notes: ["The prompt and the importer on a data directory are answered when the snapshot is made."],
             reply: .other("a line"), examples: ["SNAPSHOT"]),
         CommandSpec(
             .clockAccept, "CLOCK ACCEPT", .operations, .adminAll, .write, [], key: true,
@@ -99,7 +100,7 @@ extension CommandTable {
             examples: ["CLOCK ACCEPT"]),
         CommandSpec(
             .shutdown, "SHUTDOWN", .operations, .adminAll, .operations,
-            [.may("mode", .words, "SAVE or NOSAVE, which mean the same here")],
+            [.may("mode", .words, "both mean the same here", shown: "SAVE|NOSAVE")],
             "Stop the server: what was asked is answered, everything is on disk.",
             reply: .other("none: the connection closes"), examples: ["SHUTDOWN"]),
     ]

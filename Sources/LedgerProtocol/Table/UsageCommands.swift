@@ -85,7 +85,9 @@ extension CommandTable {
         CommandSpec(
             .sessionList, "SESSION LIST", .session, .readOwn, .table,
             [.option("USER", "u", .user, "needed with scope own"), .option("STATUS", "s", .status)] + .page,
-            "Open sessions, newest first.", reply: .page(sessionFields), examples: ["SESSION LIST STATUS exhausting"]),
+            "Open sessions, newest first.", reply: .page(sessionFields),
+            brief: ["session", "user", "tier", "status", "started", "lease_until", "held", "amount"],
+            examples: ["SESSION LIST STATUS exhausting"]),
     ]
 
     static let storageCommands: [CommandSpec] = [
@@ -115,6 +117,7 @@ extension CommandTable {
             .storageList, "STORAGE LIST", .storage, .readOwn, .table, [.need("user", .user)] + .page,
             "A user's resources, newest first.",
             reply: .page(["resource", "id", "kind", "gb", "created", "rate", "accrued", "posted"]),
+            brief: ["resource", "kind", "gb", "rate", "accrued", "posted"],
             examples: ["STORAGE LIST u_ada"]),
     ]
 
