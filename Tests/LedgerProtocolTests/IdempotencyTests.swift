@@ -68,6 +68,19 @@ struct IdempotencyTests {
         #expect(try key("SESSION START s u small TTL 60m KEY k") != key("SESSION START s u small TTL 61m KEY k"))
     }
 
+    @Test func `what a limit is set to is compared by meaning`() throws {
+        for (a, b) in [
+            ("sessions 3", "sessions 03"), ("tiers small,medium", "tiers MEDIUM,small"),
+            ("storage_gb 1", "storage_gb 1.000"),
+            ("purchase_min 5", "purchase_min 5.00"), ("exhaustion_grace 60s", "exhaustion_grace 1m"),
+            ("requests_per_hour none", "requests_per_hour NONE"),
+        ] {
+            #expect(try key("LIMIT SET pro \(a) KEY k") == key("limit set PRO \(b) KEY k"), "\(a)")
+        }
+        #expect(try key("LIMIT SET pro exhaustion_grace 60s KEY k") != key("LIMIT SET pro exhaustion_grace 61s KEY k"))
+        #expect(try key("LIMIT SET pro sessions 3 KEY k") != key("LIMIT SET pro requests_per_hour 3 KEY k"))
+    }
+
     @Test func `a user created without an id has the same identity each time`() throws {
         var other = context
         other.random = { 43 }

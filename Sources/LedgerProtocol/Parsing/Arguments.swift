@@ -104,6 +104,11 @@ struct Arguments {
         return .invalid("\(label(field))\(shown) is not \(grammar[field].kind.expected)")
     }
 
+    /// Why a name or text with the beginning of a passport in it is not taken.
+    func secretRefusal(_ field: Int) -> CommandError {
+        .invalid("\(label(field)) contains fl_, as passports do: a passport must not be recorded")
+    }
+
     // MARK: Names
 
     /// A name of at most 64 printable bytes.
@@ -117,7 +122,7 @@ struct Arguments {
     /// As ``name(_:)``, for names that the ledger keeps: a secret in their place is a mishap that must not be recorded.
     func keptName(_ field: Int) throws(CommandError) -> ShortText {
         let bytes = try name(field)
-        guard !Echo.looksSecret(bytes) else { throw refusal(field) }
+        guard !Echo.looksSecret(bytes) else { throw secretRefusal(field) }
         return ShortText(bytes)!
     }
 
@@ -126,9 +131,9 @@ struct Arguments {
     func word(_ field: Int) throws(CommandError) -> ShortText {
         let bytes = bytes(field)
         guard bytes.count > 0, bytes.count <= ShortText.capacity,
-            bytes.allSatisfy({ Base62.value(of: $0) != nil || $0 == 0x2e || $0 == 0x5f || $0 == 0x3a || $0 == 0x2d }),
-            !Echo.looksSecret(bytes)
+            bytes.allSatisfy({ Base62.value(of: $0) != nil || $0 == 0x2e || $0 == 0x5f || $0 == 0x3a || $0 == 0x2d })
         else { throw refusal(field) }
+        guard !Echo.looksSecret(bytes) else { throw secretRefusal(field) }
         return ShortText(bytes)!
     }
 
@@ -136,6 +141,7 @@ struct Arguments {
         let bytes = bytes(field)
         let shortest = grammar[field].kind == .personName ? 0 : 1
         guard bytes.count >= shortest, bytes.count <= 1024, Echo.isUTF8(bytes) else { throw refusal(field) }
+        guard !Echo.holdsSecret(bytes) else { throw secretRefusal(field) }
         return SealedText(bytes)
     }
 
@@ -154,7 +160,8 @@ struct Arguments {
     /// more.
     func email(_ field: Int) throws(CommandError) -> SealedText {
         let bytes = bytes(field)
-        guard bytes.count <= 254, Echo.isPrintable(bytes), !Echo.looksSecret(bytes), !bytes.contains(0x20),
+        guard !Echo.looksSecret(bytes) else { throw secretRefusal(field) }
+        guard bytes.count <= 254, Echo.isPrintable(bytes), !bytes.contains(0x20),
             let at = bytes.firstIndex(of: 0x40), at > 0, at <= 64, bytes.lastIndex(of: 0x40) == at
         else { throw refusal(field) }
         let domain = bytes[(at + 1)...]

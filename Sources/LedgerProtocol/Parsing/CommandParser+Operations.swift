@@ -16,8 +16,11 @@ extension CommandParser {
         case .ruleCheck:
             // No Lua chunk is a bare number, so a number is a version.
             let name: RuleName = try a.choice(0, \.text)
-            if Decimal.parse(a.bytes(1)) != nil {
-                ask = .ruleCheck(name, version: UInt32(try a.integer(1, 1...UInt64(UInt32.max))), source: nil)
+            if let number = Decimal.parse(a.bytes(1)) {
+                guard let version = UInt32(exactly: number), version > 0 else {
+                    throw .invalid("source '\(number)' is neither Lua nor a version number, 1 or more")
+                }
+                ask = .ruleCheck(name, version: version, source: nil)
             } else {
                 ask = .ruleCheck(name, version: nil, source: try a.source(1))
             }
@@ -35,6 +38,12 @@ extension CommandParser {
 
     private static func version(_ a: Arguments, _ field: Int) throws(CommandError) -> UInt32 {
         UInt32(try a.integer(field, 1...UInt64(UInt32.max)))
+    }
+
+    /// The value of a LIMIT SET that was read before.
+    static func limitValue(_ a: Arguments) -> Int64? {
+        guard let limit: LimitName = try? a.choice(1, \.text) else { return nil }
+        return try? limitValue(a, limit)
     }
 
     private static func limitValue(_ a: Arguments, _ limit: LimitName) throws(CommandError) -> Int64 {

@@ -87,7 +87,8 @@ package enum CommandParser {
     static func chargeSource(_ a: Arguments, _ field: Int) throws(CommandError) -> ShortText {
         let source = try a.word(field)
         guard source.count >= 14, source.count <= 16 else { return source }
-        for reserved in reservedSources where reserved == source {
+        // In whatever case: nobody who reads a bill should have to look twice.
+        for reserved in reservedSources where a.isWord(field, reserved.string) {
             throw .invalid("source '\(source)' is kept for what the ledger bills itself; choose another word")
         }
         return source

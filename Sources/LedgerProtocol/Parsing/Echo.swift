@@ -34,6 +34,21 @@ package enum Echo {
         return false
     }
 
+    /// A whole secret anywhere: `fl_`, ten digits of base 62, `_`, and as many as a secret has (49). Free text may name the
+    /// public part of a passport, or just `fl_`; what opens a ledger it must not hold.
+    static func holdsSecret(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 63 else { return false }
+        for start in 0...(bytes.count - 63)
+        where bytes[start] == UInt8(ascii: "f") && bytes[start + 1] == UInt8(ascii: "l")
+            && bytes[start + 2] == UInt8(ascii: "_") && bytes[start + 13] == UInt8(ascii: "_")
+            && bytes[(start + 3)..<(start + 13)].allSatisfy({ Base62.value(of: $0) != nil })
+            && bytes[(start + 14)..<(start + 63)].allSatisfy({ Base62.value(of: $0) != nil })
+        {
+            return true
+        }
+        return false
+    }
+
     /// Valid UTF-8 without control characters, line separators or characters that turn the writing direction.
     @inline(__always)
     static func isPrintable(_ bytes: UnsafeRawBufferPointer) -> Bool {

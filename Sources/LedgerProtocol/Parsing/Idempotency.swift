@@ -7,7 +7,8 @@ extension Arguments {
     func key(_ context: ParseContext) throws(CommandError) -> IdempotencyKey? {
         guard let field = given("KEY") else { return nil }
         let bytes = bytes(field)
-        guard bytes.count >= 1, bytes.count <= 255, !Echo.looksSecret(bytes) else { throw refusal(field) }
+        guard bytes.count >= 1, bytes.count <= 255 else { throw refusal(field) }
+        guard !Echo.looksSecret(bytes) else { throw secretRefusal(field) }
         var scope = context.names.hasher(.key)
         scope.combine(UInt64(context.actor.value))
         // The name, not its number: numbers may change between versions, and keys outlive an upgrade.
@@ -32,7 +33,13 @@ extension Arguments {
                 hasher.combine(slot.token.low)
                 hasher.combine(slot.token.high)
             }
-            combine(slot.kind, bytes(field), into: &hasher)
+            if slot.kind == .limitValue, let value = CommandParser.limitValue(self) {
+                // What a value means depends on the limit that it is for.
+                hasher.combine(1)
+                hasher.combine(UInt64(bitPattern: value))
+            } else {
+                combine(slot.kind, bytes(field), into: &hasher)
+            }
         }
         return hasher.finish()
     }
@@ -51,7 +58,7 @@ extension Arguments {
         case .permissions:
             number = Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
         case .userType, .userState, .tier, .storageKind, .grantKind, .permission, .scope, .status, .reserve, .yesNo,
-            .ruleName, .limitName, .limitValue:
+            .ruleName, .limitName:
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
             return
