@@ -31,6 +31,47 @@ package enum DisplayText {
         return result + "…"
     }
 
+    /// Lines of at most `limit` columns, broken at blanks where there are any; nothing is lost but the blanks at the breaks.
+    package static func wrapped(_ text: String, to limit: Int) -> [String] {
+        guard limit > 0, width(of: text) > limit else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        var used = 0
+        // The last blank of the line, and the columns up to behind it.
+        var blank: (index: String.Index, used: Int)?
+        for character in text {
+            let next = width(of: character)
+            if used + next > limit, character == " " {
+                lines.append(line)
+                (line, used, blank) = ("", 0, nil)
+                continue
+            }
+            if used + next > limit, !line.isEmpty {
+                if let last = blank {
+                    lines.append(String(line[..<last.index]))
+                    line = String(line[line.index(after: last.index)...])
+                    used -= last.used
+                } else {
+                    lines.append(line)
+                    (line, used) = ("", 0)
+                }
+                blank = nil
+            }
+            line.append(character)
+            used += next
+            if character == " " { blank = (line.index(before: line.endIndex), used) }
+        }
+        return lines + [line]
+    }
+
+    /// The same with everything behind the first line moved to the right.
+    package static func wrapped(_ text: String, to limit: Int?, indent: Int) -> String {
+        guard let limit else { return text }
+        // What is narrower than a few words is better left to the terminal.
+        return wrapped(text, to: max(limit - indent, 20))
+            .joined(separator: "\n" + String(repeating: " ", count: indent))
+    }
+
     /// Bytes of a server as harmless text: control characters and bidirectional overrides become escapes, what is no
     /// UTF-8 becomes U+FFFD. Line ends and tabs stay where `multiline`.
     package static func sanitized(_ bytes: some Sequence<UInt8>, multiline: Bool = false) -> String {

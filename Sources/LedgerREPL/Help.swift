@@ -1,11 +1,12 @@
 /// `help`, `help credit`, `help charge`.
 package enum Help {
     /// Words may name a command, the beginning of one, or any word of its name. Nil when nothing has such a name.
-    package static func text(for words: [String], in catalogue: CommandCatalogue) -> String? {
-        if words.isEmpty { return overview(catalogue) }
+    /// Lines are broken at blanks to fit into `width` columns.
+    package static func text(for words: [String], in catalogue: CommandCatalogue, width: Int? = nil) -> String? {
+        if words.isEmpty { return overview(catalogue, width) }
         let exact = catalogue.commands.filter { $0.name.count == words.count && $0.name.begins(with: words) }
         if exact.count == 1, catalogue.commands.count(where: { $0.name.begins(with: words) }) == 1 {
-            return details(exact[0])
+            return details(exact[0], width)
         }
         var found = catalogue.commands.filter { $0.name.begins(with: words) }
         if found.isEmpty {
@@ -20,11 +21,11 @@ package enum Help {
             }
         }
         guard !found.isEmpty else { return nil }
-        return found.count == 1 ? details(found[0]) : list(found)
+        return found.count == 1 ? details(found[0], width) : list(found, width)
     }
 
     /// One line for each first word, its second words behind it.
-    private static func overview(_ catalogue: CommandCatalogue) -> String {
+    private static func overview(_ catalogue: CommandCatalogue, _ limit: Int?) -> String {
         var nouns: [String] = []
         var verbs: [String: [String]] = [:]
         for command in catalogue.commands {
@@ -36,37 +37,50 @@ package enum Help {
         var text = ""
         for noun in nouns where verbs[noun] != [""] {
             let rest = verbs[noun]!.filter { !$0.isEmpty }.joined(separator: " · ")
-            text += noun + String(repeating: " ", count: width - noun.count + 2) + rest + "\n"
+            text += row(noun, width, rest, limit)
         }
         let single = nouns.filter { verbs[$0] == [""] }
-        if !single.isEmpty { text += single.joined(separator: " · ") + "\n" }
-        return text
-            + """
-
-            A line is one command: NOUN VERB arguments OPTION value …  Quote words with blanks: "a b" or 'a b'.
-            help credit lists, help charge explains, Tab completes, quit or Ctrl-D leaves.
-
-            """
+        if !single.isEmpty {
+            text += DisplayText.wrapped(single.joined(separator: " · "), to: limit, indent: 0) + "\n"
+        }
+        let sentences = [
+            "A line is one command: NOUN VERB arguments OPTION value …  Quote words with blanks: \"a b\" or 'a b'.",
+            "help credit lists, help charge explains, Tab completes, quit or Ctrl-D leaves.",
+        ]
+        return text + "\n" + sentences.map { DisplayText.wrapped($0, to: limit, indent: 0) + "\n" }.joined()
     }
 
-    private static func list(_ commands: [CommandCatalogue.Command]) -> String {
+    /// A name, and what is to be said of it, in a column of its own.
+    private static func row(_ name: String, _ width: Int, _ text: String, _ limit: Int?, margin: String = "") -> String
+    {
+        let indent = margin.count + width + 2
+        return margin + name + String(repeating: " ", count: max(width - name.count, 0) + 2)
+            + DisplayText.wrapped(text, to: limit, indent: indent) + "\n"
+    }
+
+    private static func list(_ commands: [CommandCatalogue.Command], _ limit: Int?) -> String {
         let width = commands.map(\.title.count).max() ?? 0
-        return commands.map {
-            $0.title + String(repeating: " ", count: width - $0.title.count + 2) + $0.summary + "\n"
-        }.joined()
+        return commands.map { row($0.title, width, $0.summary, limit) }.joined()
     }
 
-    private static func details(_ command: CommandCatalogue.Command) -> String {
-        var text = command.synopsis + "\n"
-        for sentence in [command.summary] + command.notes where !sentence.isEmpty { text += "  " + sentence + "\n" }
+    private static func details(_ command: CommandCatalogue.Command, _ limit: Int?) -> String {
+        func paragraph(_ text: String) -> String {
+            "  " + DisplayText.wrapped(text, to: limit, indent: 2) + "\n"
+        }
+        // The usage line is wide enough without the margin of what it is broken into.
+        var text =
+            limit.map { DisplayText.wrapped(command.synopsis, to: max($0 - 4, 20)).joined(separator: "\n    ") }
+            ?? command.synopsis
+        text += "\n"
+        for sentence in [command.summary] + command.notes where !sentence.isEmpty { text += paragraph(sentence) }
         var fields = command.arguments.map { ($0.name, explanation($0.note, $0)) }
         fields += command.options.map { ($0.name, explanation($0.note, $0.value)) }
         fields.removeAll { $0.1.isEmpty }
         let width = fields.map(\.0.count).max() ?? 0
         for (name, note) in fields {
-            text += "    " + name + String(repeating: " ", count: width - name.count + 2) + note + "\n"
+            text += row(name, width, note, limit, margin: "    ")
         }
-        if !command.permission.isEmpty { text += "  needs: " + command.permission + "\n" }
+        if !command.permission.isEmpty { text += paragraph("needs: " + command.permission) }
         for example in command.examples { text += "  > " + example + "\n" }
         return text
     }

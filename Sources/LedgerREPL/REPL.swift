@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LedgerClient
 package import RESP
+internal import Synchronization
 
 /// The prompt: reads lines, sends commands, draws answers. At a terminal for people, otherwise for scripts.
 package struct REPL: Sendable {
@@ -13,8 +14,11 @@ package struct REPL: Sendable {
         package var layout: Rendering.Layout?
         /// Nil keeps no history.
         package var history: HistoryFile?
-        /// Opens a new connection when the old one turns out to be gone before a command was sent.
+        /// Opens a new connection when the old one turns out to be gone before a command was sent, and when somebody does
+        /// not want to wait for an answer any longer.
         package var reconnect: (@Sendable () async throws -> any CommandPort)?
+        /// The ledger lives in this process: SHUTDOWN ends the prompt with it.
+        package var isEmbedded = false
 
         package init(
             title: String, script: [String]? = nil, layout: Rendering.Layout? = nil, history: HistoryFile? = nil,
@@ -61,6 +65,8 @@ package struct REPL: Sendable {
         for line in options.history?.load() ?? [] { editor.remember(line) }
         var rendering = Rendering(layout: .tables(width: nil), usesColour: getenv("NO_COLOR") == nil)
         rendering.usesUnicode = String(cString: nl_langinfo(Int32(CODESET))) == "UTF-8"
+        rendering.thisYear = Self.thisYear
+        Interrupts.watch()
         Self.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
         while true {
             switch await editor.readLine(prompt: options.title + "> ") {
@@ -74,7 +80,7 @@ package struct REPL: Sendable {
                     options.history?.append(line)
                 }
                 rendering.layout = options.layout ?? .tables(width: editor.columns)
-                let outcome = await evaluate(line, rendering)
+                let outcome = await interruptible(line, rendering)
                 Self.write(outcome.output + outcome.errors)
                 if outcome.quits { return 0 }
             }
@@ -118,6 +124,46 @@ package struct REPL: Sendable {
         return hasFailed ? 1 : 0
     }
 
+    /// Runs one line, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes over a new
+    /// connection, for answers come in the order of the commands.
+    private mutating func interruptible(_ line: String, _ rendering: Rendering) async -> Outcome {
+        let (endings, ending) = AsyncStream.makeStream(of: (port: any CommandPort, outcome: Outcome)?.self)
+        let copy = self
+        Interrupts.clear()
+        let command = Task {
+            var prompt = copy
+            let outcome = await prompt.evaluate(line, rendering)
+            ending.yield((prompt.port, outcome))
+        }
+        let watch = Task {
+            while !Interrupts.seen {
+                do { try await Task.sleep(for: .milliseconds(30)) } catch { return }
+            }
+            ending.yield(nil)
+        }
+        defer { watch.cancel() }
+        for await end in endings {
+            if let end {
+                port = end.port
+                return end.outcome
+            }
+            break
+        }
+        command.cancel()
+        var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
+        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
+            outcome.errors += "\(error)\n"
+        }
+        return outcome
+    }
+
+    private static var thisYear: Int {
+        var now = time(nil)
+        var parts = tm()
+        gmtime_r(&now, &parts)
+        return Int(parts.tm_year) + 1900
+    }
+
     // MARK: One line
 
     package struct Outcome: Sendable, Equatable {
@@ -151,7 +197,7 @@ package struct REPL: Sendable {
             return outcome
         case "help":
             let topic = words.dropFirst().map { String(decoding: $0, as: UTF8.self) }
-            if let help = Help.text(for: topic, in: catalogue) {
+            if let help = Help.text(for: topic, in: catalogue, width: rendering.width) {
                 outcome.output = help
             } else {
                 outcome.errors =
@@ -161,6 +207,8 @@ package struct REPL: Sendable {
             return outcome
         default: break
         }
+        var rendering = rendering
+        rendering.brief = catalogue.command(for: words.map { String(decoding: $0, as: UTF8.self) })?.brief ?? []
         do {
             let answer = try await send(words)
             if answer.error != nil {
@@ -170,10 +218,25 @@ package struct REPL: Sendable {
                 outcome.output = rendering.text(of: answer)
             }
         } catch {
+            // A ledger that stops as it was told to has no other answer.
+            if name == "shutdown", Self.isEnd(error) {
+                outcome.output = "stopped\n"
+                outcome.quits = options.isEmbedded
+                return outcome
+            }
             outcome.errors = "\(error)\n"
             outcome.failed = true
         }
         return outcome
+    }
+
+    /// Whether the ledger ended before it answered a command that had been sent.
+    private static func isEnd(_ error: any Error) -> Bool {
+        switch error as? ClientError {
+        case .connectionLost: true
+        case .some: false
+        case nil: true  // a port in this process has no other reason
+        }
     }
 
     /// Sends, on a new connection if the old one is known to be gone: only where nothing was sent, never where the
@@ -210,4 +273,18 @@ package struct REPL: Sendable {
             }
         }
     }
+}
+
+/// Ctrl-C while a command is under way. The editor takes the key itself; between lines it is a signal, which would end the
+/// process.
+private enum Interrupts {
+    private static let flag = Atomic<Bool>(false)
+
+    static func watch() {
+        clear()  // made here, for nothing may be made inside of the handler
+        signal(SIGINT) { _ in Interrupts.flag.store(true, ordering: .relaxed) }
+    }
+
+    static func clear() { flag.store(false, ordering: .relaxed) }
+    static var seen: Bool { flag.load(ordering: .relaxed) }
 }

@@ -3,9 +3,10 @@ package import RESP
 /// Draws answers: tables for people, tab-separated lines for programs.
 ///
 /// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the
-/// right. A table wider than the terminal has its text columns cut; numbers and secrets never are, and when too little
-/// would be left the rows are drawn one below the other. Fields that hold tables or text of several lines follow the
-/// table.
+/// right. Where the table is wider than the terminal, columns with nothing in them are left out, times are shortened, only
+/// the fields that matter most are shown, text is cut, in this order and no more of it than helps; what is not shown is
+/// named below. Numbers and secrets are never cut; when that does not help either, the rows are drawn one below the other, each
+/// whole. Fields that hold tables or text of several lines follow the table.
 package struct Rendering: Sendable {
     package enum Layout: Sendable, Hashable {
         /// For people; `width` in columns, nil for as wide as it takes.
@@ -19,12 +20,19 @@ package struct Rendering: Sendable {
     package var usesColour: Bool
     /// Box drawing characters; without, `|`, `-` and `+`.
     package var usesUnicode: Bool
+    /// The fields of a list that matter most; empty: all the same.
+    package var brief: [String] = []
+    /// Times of this year are shown without it where room is short.
+    package var thisYear: Int?
 
     package init(layout: Layout, usesColour: Bool = false, usesUnicode: Bool = true) {
         self.layout = layout
         self.usesColour = usesColour
         self.usesUnicode = usesUnicode
     }
+
+    /// The terminal's, where there is one.
+    var width: Int? { if case .tables(let width) = layout { width } else { nil } }
 
     /// The answer as lines, each with its line end. Errors are drawn too; where they belong is the caller's business.
     package func text(of value: RESPValue) -> String {
@@ -45,9 +53,9 @@ package struct Rendering: Sendable {
         case .map(let pairs): return pairs.isEmpty ? Self.nothing : record(pairs, width: width)
         case .array(let items), .set(let items), .push(let items):
             guard !items.isEmpty else { return Self.nothing }
-            if let rows = rows(of: items) { return grid(rows, width: width) + count(items.count) }
+            if let rows = rows(of: items) { return list(rows, width: width) }
             if let page = page(of: items) {
-                let table = page.rows.isEmpty ? Self.nothing : grid(page.rows, width: width) + count(page.rows.count)
+                let table = page.rows.isEmpty ? Self.nothing : list(page.rows, width: width)
                 return table + (page.more.map { "(more: CURSOR \($0))\n" } ?? "")
             }
             return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
@@ -65,7 +73,13 @@ package struct Rendering: Sendable {
             ? "\u{1b}[31m\(message)\u{1b}[0m\n" : "\u{1b}[1;31m\(code)\u{1b}[0m \(message)\n"
     }
 
-    private func count(_ rows: Int) -> String { rows == 1 ? "(1 row)\n" : "(\(rows) rows)\n" }
+    /// A table, and how many rows it has.
+    private func list(_ rows: [[RESPPair]], width: Int?) -> String {
+        let (table, hidden) = grid(rows, width: width)
+        let count = "(" + (rows.count == 1 ? "1 row" : "\(rows.count) rows")
+        let note = hidden.isEmpty ? "" : "; not shown: " + hidden.joined(separator: ", ")
+        return table + DisplayText.wrapped(count + note + ")", to: width, indent: 1) + "\n"
+    }
 
     /// Two columns, then what does not fit into a cell, under its name.
     private func record(_ pairs: [RESPPair], width: Int?) -> String {
@@ -82,11 +96,20 @@ package struct Rendering: Sendable {
         let names = fields.map { DisplayText.width(of: $0.name) }.max() ?? 0
         var text = ""
         for field in fields {
-            var value = field.cell
-            if let width, !value.isProtected { value.text = DisplayText.cut(value.text, to: max(width - names - 3, 8)) }
-            text += styled(padded(field.name, to: names), "1") + bar + coloured(value) + "\n"
+            var name = styled(padded(field.name, to: names), "1")
+            // Nothing is cut here: there is all the room below.
+            let room = width.map { max($0 - names - 3, 8) }
+            let lines = field.cell.isProtected ? [field.cell.text] : wrapped(field.cell.text, to: room)
+            for line in lines {
+                text += name + bar + coloured(Cell(text: line, kind: field.cell.kind)) + "\n"
+                name = String(repeating: " ", count: names)
+            }
         }
         return text + sections
+    }
+
+    private func wrapped(_ text: String, to width: Int?) -> [String] {
+        width.map { DisplayText.wrapped(text, to: $0) } ?? [text]
     }
 
     /// Text of a value that deserves lines of its own: tables within tables, and text of several lines.
@@ -96,7 +119,7 @@ package struct Rendering: Sendable {
             return indented(record(pairs, width: width.map { $0 - 2 }))
         case .array(let items), .set(let items):
             guard let rows = rows(of: items) else { return nil }
-            return indented(grid(rows, width: width.map { $0 - 2 }))
+            return indented(grid(rows, width: width.map { $0 - 2 }).text)
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }
             return indented(ended(DisplayText.sanitized(bytes, multiline: true)))
@@ -148,48 +171,129 @@ package struct Rendering: Sendable {
         return (names, cells)
     }
 
-    private func grid(_ rows: [[RESPPair]], width: Int?) -> String {
-        let (names, cells) = columns(of: rows)
-        guard !names.isEmpty else { return Self.nothing }
-        var widths = names.map(DisplayText.width(of:))
-        var isNumeric = [Bool](repeating: false, count: names.count)
-        var least = widths
-        for column in names.indices {
-            let kinds = cells.map { $0[column].kind }
-            isNumeric[column] = kinds.contains(.number) && !kinds.contains(.text)
-            for row in cells {
-                let cell = row[column]
-                widths[column] = max(widths[column], DisplayText.width(of: cell.text))
-                if cell.isProtected { least[column] = max(least[column], DisplayText.width(of: cell.text)) }
+    /// The table, and the names of the fields that it leaves out.
+    private func grid(_ rows: [[RESPPair]], width: Int?) -> (text: String, hidden: [String]) {
+        var grid = Grid(columns(of: rows))
+        guard !grid.names.isEmpty else { return (Self.nothing, []) }
+        guard let width else { return (text(of: grid), []) }
+        if grid.width > width { grid.keep { _, column in column.contains { $0.kind != .null && $0.kind != .nothing } } }
+        if grid.width > width { grid.shortenTimes(thisYear: thisYear) }
+        if grid.leastWidth > width, !brief.isEmpty {
+            // And of the others, those for which there is room all the same.
+            var wanted = Set(brief)
+            for other in grid.names where !wanted.contains(other) {
+                var wider = grid
+                wider.keep { name, _ in name == other || wanted.contains(name) }
+                if wider.width <= width { wanted.insert(other) }
             }
-            least[column] = min(max(least[column], Self.leastTextWidth), widths[column])
+            grid.keep { name, _ in wanted.contains(name) }
         }
-        if let width {
-            let gaps = 3 * (names.count - 1)
-            guard least.reduce(gaps, +) <= width else { return stacked(rows, width: width) }
-            var excess = widths.reduce(gaps, +) - width
+        guard grid.leastWidth <= width else { return (stacked(rows, width: width), []) }
+        grid.narrow(to: width)
+        return (text(of: grid), grid.hidden)
+    }
+
+    /// A table about to be drawn: what it shows, and how wide its columns are.
+    private struct Grid {
+        var names: [String]
+        /// Row by row.
+        var cells: [[Cell]]
+        /// Columns that were taken out.
+        var hidden: [String] = []
+        var isNumeric: [Bool] = []
+        var widths: [Int] = []
+        /// How narrow each column may become.
+        var least: [Int] = []
+
+        init(_ columns: (names: [String], cells: [[Cell]])) {
+            (names, cells) = columns
+            measure()
+        }
+
+        var width: Int { widths.reduce(3 * (names.count - 1), +) }
+        var leastWidth: Int { least.reduce(3 * (names.count - 1), +) }
+
+        private mutating func measure() {
+            widths = names.map(DisplayText.width(of:))
+            least = widths
+            isNumeric = [Bool](repeating: false, count: names.count)
+            for column in names.indices {
+                let kinds = cells.map { $0[column].kind }
+                isNumeric[column] = kinds.contains(.number) && !kinds.contains(.text)
+                for row in cells {
+                    let cell = row[column]
+                    widths[column] = max(widths[column], DisplayText.width(of: cell.text))
+                    if cell.isProtected { least[column] = max(least[column], DisplayText.width(of: cell.text)) }
+                }
+                least[column] = min(max(least[column], Rendering.leastTextWidth), widths[column])
+            }
+        }
+
+        /// Takes out the columns that are not wanted; never all of them.
+        mutating func keep(_ isWanted: (_ name: String, _ column: [Cell]) -> Bool) {
+            let kept = names.indices.filter { column in isWanted(names[column], cells.map { $0[column] }) }
+            guard !kept.isEmpty, kept.count < names.count else { return }
+            hidden = names.indices.filter { !kept.contains($0) }.map { names[$0] } + hidden
+            names = kept.map { names[$0] }
+            cells = cells.map { row in kept.map { row[$0] } }
+            measure()
+        }
+
+        /// `2026-11-27T07:33:15.123456789Z` as `2026-11-27 07:33:15`, and without the year where all of a column are of this
+        /// one: in columns that hold times and nothing else.
+        mutating func shortenTimes(thisYear: Int?) {
+            for column in names.indices {
+                let texts = cells.map { $0[column] }.filter { $0.kind == .text }.map(\.text)
+                guard !texts.isEmpty, texts.allSatisfy(Rendering.isTime) else { continue }
+                let year = thisYear.map { "\($0)-" }
+                let isThisYear = year.map { year in texts.allSatisfy { $0.hasPrefix(year) } } ?? false
+                for row in cells.indices where cells[row][column].kind == .text {
+                    let text = cells[row][column].text
+                    let day = text.prefix(10).dropFirst(isThisYear ? 5 : 0)
+                    cells[row][column].text = "\(day) \(text.dropFirst(11).prefix(8))"
+                    cells[row][column].isTime = true
+                }
+            }
+            measure()
+        }
+
+        /// Takes from the widest column that may give, until all fit.
+        mutating func narrow(to limit: Int) {
+            var excess = width - limit
             while excess > 0 {
                 let widest = names.indices.filter { widths[$0] > least[$0] }.max { widths[$0] < widths[$1] }!
                 widths[widest] -= 1
                 excess -= 1
             }
         }
+    }
 
+    /// As the ledger writes times: RFC 3339 in UTC.
+    private static func isTime(_ text: String) -> Bool {
+        let pattern = Array("0000-00-00T00:00:00".utf8)
+        let bytes = Array(text.utf8)
+        guard bytes.count > pattern.count, bytes.last == UInt8(ascii: "Z") else { return false }
+        func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+        return zip(pattern, bytes).allSatisfy { isDigit($0) ? isDigit($1) : $0 == $1 }
+            && bytes[pattern.count..<(bytes.count - 1)].allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
+    }
+
+    private func text(of grid: Grid) -> String {
         func line(_ cells: [Cell], bold: Bool = false) -> String {
             var parts: [String] = []
-            for column in names.indices {
-                let text = DisplayText.cut(cells[column].text, to: widths[column])
-                let isLast = column == names.count - 1 && !isNumeric[column]
-                let space = String(repeating: " ", count: widths[column] - DisplayText.width(of: text))
+            for column in grid.names.indices {
+                let text = DisplayText.cut(cells[column].text, to: grid.widths[column])
+                let isLast = column == grid.names.count - 1 && !grid.isNumeric[column]
+                let space = String(repeating: " ", count: grid.widths[column] - DisplayText.width(of: text))
                 let shown = bold ? styled(text, "1") : coloured(Cell(text: text, kind: cells[column].kind))
-                parts.append(isNumeric[column] ? space + shown : shown + (isLast ? "" : space))
+                parts.append(grid.isNumeric[column] ? space + shown : shown + (isLast ? "" : space))
             }
             return parts.joined(separator: bar) + "\n"
         }
-        let rule = widths.map { String(repeating: usesUnicode ? "─" : "-", count: $0) }
+        let rule = grid.widths.map { String(repeating: usesUnicode ? "─" : "-", count: $0) }
             .joined(separator: usesUnicode ? "─┼─" : "-+-")
-        return line(names.map { Cell(text: $0, kind: .text) }, bold: true) + rule + "\n"
-            + cells.map { line($0) }.joined()
+        return line(grid.names.map { Cell(text: $0, kind: .text) }, bold: true) + rule + "\n"
+            + grid.cells.map { line($0) }.joined()
     }
 
     /// Rows as records, for tables that would have to be cut too much.
@@ -236,9 +340,11 @@ package struct Rendering: Sendable {
         enum Kind { case text, number, null, error, nothing }
         var text: String
         var kind: Kind
+        /// A time that was shortened already.
+        var isTime = false
 
         /// What must not be cut: a number that lost digits is another number, and a secret is shown once.
-        var isProtected: Bool { kind == .number || text.hasPrefix("fl_") }
+        var isProtected: Bool { kind == .number || isTime || text.hasPrefix("fl_") }
     }
 
     private func cell(_ value: RESPValue) -> Cell {

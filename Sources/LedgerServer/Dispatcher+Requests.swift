@@ -294,12 +294,12 @@ extension Dispatcher {
             client.answer { encoder.hello(reply, to: &$0) }
         case .quit:
             client.isClosing = true
-            client.isInRefusedTransaction = false
             client.answer { $0.ok() }
         case .reset:
             if case .passport = client.standing { client.standing = .stranger }
             client.version = .v2
             client.name = ShortText()
+            client.isInRefusedTransaction = false
             client.answer { $0.simple("RESET") }
         case .setName(let name):
             client.name = name
@@ -326,12 +326,12 @@ extension Dispatcher {
     /// A failed attempt leaves the connection as it was.
     private func authenticate(_ client: Client, _ secret: Secret) -> CommandError? {
         let result = secret.text.withBytes { engine.reads.proof(of: $0) }.map {
-            client.isInRefusedTransaction = false
             engine.reads.authenticate($0, at: engine.now())
         }
         switch result {
         case .valid(let verified):
             client.standing = .passport(verified.passport.ordinal)
+            client.isInRefusedTransaction = false
             return nil
         case .rejected(let rejection):
             failedAuthentication(client, secret)
@@ -373,19 +373,39 @@ extension Dispatcher {
         case .slowlogReset:
             engine.slowLog.reset()
             client.answer { $0.ok() }
-        case .snapshot:
+        case .snapshot: snapshot(parsed, for: client)
+        case .wait(let lsn, let timeout): wait(parsed, lsn, timeout, for: client)
+        case .shutdown:
+            logger.notice("stopping: SHUTDOWN", metadata: ["client": "\(client.address)"])
+            client.isClosing = true
+            requestStop()
+        }
+    }
+
+    /// A server goes on while a snapshot is made; an engine that a prompt has open may be closed the moment it is answered,
+    /// so its owner is answered when the snapshot is there.
+    private func snapshot(_ parsed: ParsedCommand, for client: Client) {
+        guard case .owner = client.standing else {
             engine.snapshot { [logger] result in
                 switch result {
                 case .success(let lsn): logger.info("snapshot", metadata: ["lsn": "\(lsn.value)"])
                 case .failure(let error): logger.error("no snapshot", metadata: ["error": "\(error)"])
                 }
             }
-            client.answer { $0.simple("Background snapshot started") }
-        case .wait(let lsn, let timeout): wait(parsed, lsn, timeout, for: client)
-        case .shutdown:
-            logger.notice("stopping: SHUTDOWN", metadata: ["client": "\(client.address)"])
-            client.isClosing = true
-            requestStop()
+            return client.answer { $0.simple("Background snapshot started") }
+        }
+        let slot = begin(parsed, for: client)
+        let bound = NIOLoopBound((dispatcher: self, client: client), eventLoop: eventLoop)
+        engine.snapshot { [eventLoop] result in
+            eventLoop.execute {
+                let (dispatcher, client) = bound.value
+                guard !client.isClosed else { return }
+                switch result {
+                case .success(let lsn): client.answer(slot) { $0.simple("Snapshot at LSN \(lsn.value)") }
+                case .failure(let error): dispatcher.refuse(client, slot, CommandError.invalid("no snapshot: \(error)"))
+                }
+                dispatcher.settleLater(client)
+            }
         }
     }
 

@@ -239,6 +239,12 @@ final class Dispatcher {
         if !accepted { refuse(client, slot, .busy("too many reads of the journal are waiting; try again")) }
     }
 
+    /// Hands on what a client was answered on behalf of another thread.
+    func settleLater(_ client: Client) {
+        touch(client)
+        settleAll()
+    }
+
     /// Runs on this loop what another thread found out for a client.
     func later(_ client: Client, _ body: @escaping (Dispatcher, Client) -> Void) -> @Sendable () -> Void {
         let bound = NIOLoopBound((dispatcher: self, client: client, body: body), eventLoop: eventLoop)

@@ -26,6 +26,7 @@ struct Florin: AsyncParsableCommand {
         // A client that hangs up is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         do {
+            try checkSubcommand(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(nil)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -37,6 +38,25 @@ struct Florin: AsyncParsableCommand {
             Glibc.exit(failure.code)
         } catch {
             exit(withError: error)
+        }
+    }
+}
+
+extension Florin {
+    /// A word where a subcommand should be is a mistake, also where `--help` follows: the help of everything else answers
+    /// nothing that was asked.
+    private static func checkSubcommand(_ arguments: [String]) throws {
+        var command: any ParsableCommand.Type = Florin.self
+        var path = "florin"
+        for word in arguments {
+            let known = command.configuration.subcommands
+            guard !known.isEmpty, !word.hasPrefix("-") else { return }
+            if word == "help" { continue }
+            guard let next = known.first(where: { $0._commandName == word }) else {
+                throw Failure("there is no subcommand '\(word)'; \(path) --help lists them", code: 64)
+            }
+            command = next
+            path += " " + word
         }
     }
 }

@@ -5,14 +5,16 @@ internal import LedgerEngine
 internal import LedgerServer
 internal import Logging
 internal import RESP
+internal import Synchronization
 
-/// `HOST:PORT`; an IPv6 address in brackets.
+/// `HOST:PORT`, or `HOST` for the port that a server has unless told; an IPv6 address in brackets.
 struct Address: ExpressibleByArgument {
     var host: String
     var port: Int
 
     init?(argument: String) {
-        let text = argument.hasPrefix(":") ? "127.0.0.1" + argument : argument
+        var text = argument.hasPrefix(":") ? "127.0.0.1" + argument : argument
+        if text.hasSuffix("]") || !text.contains(":") { text += ":7411" }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), 1...65535 ~= port
         else { return nil }
         var host = text[..<colon]
@@ -90,6 +92,8 @@ struct Place: ParsableArguments {
 /// A port that is open, and how it is closed.
 struct OpenPort {
     let port: any CommandPort
+    /// A second way to the same ledger.
+    let another: @Sendable () async throws -> any CommandPort
     let close: @Sendable () async -> Void
 
     /// Connects with the passport in `FLORIN_PASSPORT`.
@@ -97,7 +101,8 @@ struct OpenPort {
         do throws(ClientError) {
             let ledger = try await RemoteLedger.connect(
                 host: address.host, port: address.port, passport: passport)
-            return OpenPort(port: ledger, close: { await ledger.close() })
+            return OpenPort(
+                port: ledger, another: { try await OpenPort.remote(address).port }, close: { await ledger.close() })
         } catch {
             if case .passportRefused = error, passport == nil {
                 throw Failure("\(address.text) wants a passport: set FLORIN_PASSPORT")
@@ -122,12 +127,17 @@ struct OpenPort {
         let engine = opened.engine
         do {
             if let data, let secret = opened.adminSecret { try AdminPassport.present(secret, of: data) }
-            let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
+            let ports = Mutex<[EmbeddedPort]>([])
+            let open: @Sendable () async throws -> any CommandPort = {
+                let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
+                ports.withLock { $0.append(port) }
+                return port
+            }
             return OpenPort(
-                port: port,
+                port: try await open(), another: open,
                 close: {
                     engine.stop()
-                    await port.close()
+                    for port in ports.withLock({ $0 }) { await port.close() }
                 })
         } catch {
             engine.stop()

@@ -29,7 +29,8 @@ struct Prompt: AsyncParsableCommand {
         var options = REPL.Options(
             title: title, script: script.isEmpty ? nil : script, history: REPL.Options.userHistory)
         if tables { options.layout = .tables(width: nil) }
-        if let address = place.connect { options.reconnect = { try await OpenPort.remote(address).port } }
+        options.reconnect = opened.another
+        options.isEmbedded = place.connect == nil
         var prompt = REPL(port: opened.port, catalogue: .ledger, options: options)
         let code = await prompt.run()
         await opened.close()

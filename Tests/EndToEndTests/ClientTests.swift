@@ -108,12 +108,48 @@ extension EndToEnd {
             run = try await workspace.florin("repl", "--connect", address, "-e", "PING", environment: environment)
             #expect(run.end == .exit(1))
             #expect(run.errors.contains("cannot connect"))
+            run = try await workspace.florin("repl", "--connect", "127.0.0.1", "-e", "PING")
+            #expect(run.end == .exit(1) && run.errors.contains("127.0.0.1:7411"), "\(run.errors)")
+            run = try await workspace.florin(
+                "repl", "--data", workspace.data, "-e", "SNAPSHOT", "-e", "SHUTDOWN", "-e", "NEVER")
+            #expect(run.end == .exit(0) && run.output.hasPrefix("Snapshot at LSN "), "\(run.errors)")
+            #expect(run.output.hasSuffix("\nstopped\n"))
             run = try await workspace.florin("repl", "--data", workspace.data, "-e", "CREDIT BALANCE u_ada")
             #expect(run.output.contains("available\t5.00"), "\(run.errors)")
             run = try await workspace.florin(
                 "repl", "-e", "USER CREATE m@example.com ID u_m", "-e", "CREDIT BALANCE u_m")
             #expect(run.output.contains("available\t5.00"), "\(run.errors)")
             try await workspace.expectSound()
+        }
+
+        @Test func `at a terminal Ctrl-C ends the waiting, not the prompt, and SHUTDOWN ends it with 0`() async throws {
+            try #require(Workspace.has("script") && Workspace.has("timeout"))
+            let shown = "\(workspace.path)/typescript"
+            // What is typed when the terminal shows what it answers to.
+            let typing = """
+                shows() { until grep -q "$1" \(shown) 2>/dev/null; do sleep 0.1; done; }
+                shows 'Florin at memory'; sleep 0.5; echo 'WAIT 99999'; sleep 1; printf '\\003'
+                shows 'no longer waiting'; echo 'ECHO still-here'; shows '^still-here'; echo SHUTDOWN; shows '^stopped'
+                """
+            let run = try await workspace.run(
+                "timeout",
+                [
+                    "60", "sh", "-c",
+                    "{ \(typing)\n} | HOME=\(workspace.path) script -qfec 'exec \(Workspace.binary) repl' \(shown)",
+                ])
+            #expect(run.end == .exit(0), "\(readFile(shown) ?? "")")
+        }
+
+        @Test func `a subcommand that is none is a mistake, whatever follows it`() async throws {
+            for arguments in [["load"], ["load", "--help"], ["help", "load"], ["import", "csv", "--help"]] {
+                let run = try await workspace.run(Workspace.binary, arguments)
+                #expect(run.end == .exit(64), "\(arguments)")
+                #expect(run.errors.hasPrefix("florin: there is no subcommand '"), "\(run.errors)")
+                #expect(run.output == "")
+            }
+            for arguments in [["--help"], ["import", "swf", "--help"], ["help", "serve"], ["--version"]] {
+                #expect(try await workspace.run(Workspace.binary, arguments).end == .exit(0), "\(arguments)")
+            }
         }
 
         private func cli(_ server: ServerProcess, _ arguments: [String]) async throws -> Workspace.Finished {

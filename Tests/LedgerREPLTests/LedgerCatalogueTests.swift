@@ -21,6 +21,20 @@ import Testing
         #expect(shown.sorted() == CommandTable.specs.map(\.usage).sorted())
     }
 
+    @Test func `help is broken at words, never in them`() throws {
+        for spec in CommandTable.specs {
+            let whole = try #require(Help.text(for: spec.words, in: .ledger))
+            let text = try #require(Help.text(for: spec.words, in: .ledger, width: 80))
+            func words(_ text: String) -> [Substring] { text.split { $0 == " " || $0 == "\n" } }
+            #expect(words(text) == words(whole), "\(spec.name)")
+            for line in text.split(separator: "\n") where !line.hasPrefix("  > ") {
+                #expect(DisplayText.width(of: String(line)) <= 80, "\(line)")
+            }
+        }
+        let overview = try #require(Help.text(for: [], in: .ledger, width: 80))
+        for line in overview.split(separator: "\n") { #expect(DisplayText.width(of: String(line)) <= 80, "\(line)") }
+    }
+
     @Test func `every example is a line one can type`() {
         for spec in CommandTable.specs {
             for example in spec.examples { #expect(InlineWords.split(example) != nil, "\(example)") }

@@ -45,6 +45,24 @@ private func prompt(_ port: any CommandPort = echo) -> REPL {
         #expect(await repl.evaluate("say \"open", tables).failed)
     }
 
+    @Test func `SHUTDOWN needs no answer, and ends the prompt of a ledger in this process`() async {
+        struct Closed: Error {}
+        for isEmbedded in [true, false] {
+            var repl = prompt(
+                FakePort { _ in
+                    if isEmbedded { throw Closed() }
+                    throw ClientError.connectionLost(peer: "here:1", answered: [], unanswered: 1, reason: "it closed")
+                })
+            repl.options.isEmbedded = isEmbedded
+            #expect(
+                await repl.evaluate("shutdown", tables) == REPL.Outcome(output: "stopped\n", quits: isEmbedded))
+            repl.options.script = ["SHUTDOWN"]
+            #expect(await repl.run() == 0)
+        }
+        var refused = prompt(FakePort { _ in .error(RESPError(code: "NOPERM", message: "no")) })
+        #expect(await refused.evaluate("SHUTDOWN", tables) == REPL.Outcome(errors: "NOPERM no\n", failed: true))
+    }
+
     @Test(arguments: ["quit", "QUIT", "exit"])
     func `quit leaves`(line: String) async {
         var repl = prompt()

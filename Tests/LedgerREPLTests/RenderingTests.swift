@@ -105,13 +105,16 @@ private let history = RESPValue.array([
             table(rows, width: 30) == """
                 ── 1 ─────────────────────────
                 id          │ c_1
-                description │ a very long des…
-                time        │ 2026-11-23T12:0…
+                description │ a very long
+                            │ description
+                time        │ 2026-11-23T12:00
+                            │ :00Z
                 amount      │ 1.00
                 ── 2 ─────────────────────────
                 id          │ c_2
                 description │ short
-                time        │ 2026-11-23T12:0…
+                time        │ 2026-11-23T12:00
+                            │ :01Z
                 amount      │ 22.00
                 (2 rows)
 
@@ -123,8 +126,63 @@ private let history = RESPValue.array([
         let text = table(
             map(["passport": "p_1", "secret": secret, "name": String(repeating: "n", count: 60)]), width: 40)
         #expect(text.contains(secret + "\n"))
-        #expect(text.contains("name     │ " + String(repeating: "n", count: 28) + "…\n"))
+        #expect(text.contains("name     │ " + String(repeating: "n", count: 29) + "\n         │ nnn"))
         #expect(table(.array([map(["secret": secret])]), width: 40).contains(secret))
+    }
+
+    private static let long = RESPValue.array([
+        map([
+            "id": "c_12", "time": "2026-11-27T07:33:15.123456789Z", "from": "2026-11-27T06:33:15Z", "amount": "0.0375",
+            "source": "session_runtime", "session": "s_9", "storage": nil,
+        ]),
+        map([
+            "id": "c_3", "time": "2026-11-27T07:33:14.5Z", "from": nil, "amount": "120.00", "source": "api",
+            "session": nil, "storage": nil,
+        ]),
+    ])
+
+    private func drawn(_ width: Int, brief: [String] = []) -> String {
+        var rendering = Rendering(layout: .tables(width: width))
+        rendering.thisYear = 2026
+        rendering.brief = brief
+        return rendering.text(of: Self.long)
+    }
+
+    @Test func `what fits is shown whole`() {
+        let text = drawn(140)
+        #expect(
+            text.contains("2026-11-27T07:33:15.123456789Z") && text.contains("storage") && text.hasSuffix("(2 rows)\n"))
+    }
+
+    @Test func `where room is short, empty columns go, then times become shorter`() {
+        #expect(drawn(105).contains("2026-11-27T07:33:15.123456789Z"))
+        #expect(drawn(105).hasSuffix("(2 rows; not shown: storage)\n"))
+        #expect(
+            drawn(80) == """
+                id   │ time           │ from           │ amount │ source          │ session
+                ─────┼────────────────┼────────────────┼────────┼─────────────────┼────────
+                c_12 │ 11-27 07:33:15 │ 11-27 06:33:15 │ 0.0375 │ session_runtime │ s_9
+                c_3  │ 11-27 07:33:14 │ (null)         │ 120.00 │ api             │ (null)
+                (2 rows; not shown: storage)
+
+                """)
+        var rendering = Rendering(layout: .tables(width: 90))
+        rendering.thisYear = 2027
+        #expect(rendering.text(of: Self.long).contains("2026-11-27 07:33:15"))
+    }
+
+    @Test func `where it is shorter still, the fields that matter most are left, and the others named`() {
+        #expect(
+            drawn(50, brief: ["id", "time", "amount", "session"]) == """
+                id   │ time           │ amount │ session
+                ─────┼────────────────┼────────┼────────
+                c_12 │ 11-27 07:33:15 │ 0.0375 │ s_9
+                c_3  │ 11-27 07:33:14 │ 120.00 │ (null)
+                (2 rows; not shown: from, source, storage)
+
+                """)
+        // Nothing is left out of rows that are drawn one by one.
+        #expect(drawn(30, brief: ["id", "time", "amount", "session"]).contains("storage │ (null)"))
     }
 
     @Test func `tables within a map follow it under their names`() {
@@ -243,6 +301,15 @@ private let history = RESPValue.array([
 @Suite struct `Display width` {
     @Test(arguments: [("", 0), ("abc", 3), ("é", 1), ("e\u{301}", 1), ("日本", 4), ("🙂", 2), ("…", 1), ("a\u{200b}b", 2)])
     func `columns, not characters`(text: String, width: Int) { #expect(DisplayText.width(of: text) == width) }
+
+    @Test(arguments: [
+        ("one two three", 8, ["one two", "three"]), ("one two three", 7, ["one two", "three"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]), ("a bcdefgh", 4, ["a", "bcde", "fgh"]), ("", 3, [""]), ("ab", 2, ["ab"]),
+        ("日本語", 4, ["日本", "語"]), ("a b c", 1, ["a", "b", "c"]),
+    ])
+    func `wrapping loses nothing but blanks at the breaks`(text: String, limit: Int, lines: [String]) {
+        #expect(DisplayText.wrapped(text, to: limit) == lines)
+    }
 
     @Test(arguments: [
         ("abcdef", 6, "abcdef"), ("abcdef", 5, "abcd…"), ("abcdef", 1, "…"), ("abcdef", 0, ""), ("日本語", 5, "日本…"),

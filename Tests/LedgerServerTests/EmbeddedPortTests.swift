@@ -58,6 +58,19 @@ import Testing
         await port.close()
     }
 
+    @Test func `a snapshot is answered when it is there, or why there is none`() async throws {
+        let (engine, port) = try await open()
+        _ = try await port.send([words("USER CREATE a@b.example ID u_a")])
+        let answer = try await port.call("SNAPSHOT")
+        #expect(
+            answer.string?.hasPrefix("Snapshot at LSN ") == true
+                || answer.error?.text.hasPrefix("ERR no snapshot: ") == true)
+        #expect(try await port.call("PING").string == "PONG")
+        engine.stop()
+        #expect(try await port.call("SNAPSHOT").error?.text.hasPrefix("ERR no snapshot: ") == true)
+        await port.close()
+    }
+
     @Test func `two ledgers in one process do not know of each other`() async throws {
         let (first, one) = try await open()
         let (second, two) = try await open()
