@@ -45,7 +45,9 @@ package struct EngineConfiguration: Sendable {
     package var historyCapacity = 4096
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
-    package var keyCapacity: UInt64 = 20_000_000
+    package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey
+    /// What the keys may take unless something else is said, in bytes.
+    package static let keyMemory: UInt64 = 1280 << 20
     package var checkpoints = Checkpoints.inProcess
     /// A checkpoint starts when replaying the tail would take longer than this.
     package var replayTarget = TimeSpan.seconds(2)

@@ -38,8 +38,11 @@ struct Serve: AsyncParsableCommand {
     var keyRetention = Span(.hours(24))
 
     @Option(
-        help: "Memory for idempotency keys (64 bytes each); when it is full, commands with KEY are refused with BUSY.")
-    var keyMemory = ByteCount(1280 << 20)
+        help: """
+            Memory for idempotency keys (\(CommandHistory.bytesPerKey) bytes each); when it is full, commands with KEY \
+            are refused with BUSY.
+            """)
+    var keyMemory = ByteCount(EngineConfiguration.keyMemory)
 
     @Option(help: "Size of the journal's segments, from 4MiB up; two of them are kept filled with zeros.")
     var segmentSize = ByteCount(64 << 20)
@@ -104,7 +107,7 @@ struct Serve: AsyncParsableCommand {
         configuration.pepperFile = pepper
         configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
         configuration.keyRetention = keyRetention.value
-        configuration.keyCapacity = max(1, keyMemory.value / 64)
+        configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)
         configuration.segmentBytes = Int(segmentSize.value)
         configuration.checkpoints = .child(["/proc/self/exe", "checkpoint", data, "--through"])
         configuration.onFatal = { error in
