@@ -186,7 +186,7 @@ struct Opening {
         let configuration = configuration
         let logger = logger
         let clock = configuration.clock
-        let gate = Gate()
+        let gate = Gate(logger: logger)
         let mailbox = Mailbox(capacity: configuration.mailboxCapacity)
         let executor = PinnedExecutor()
         let pokeWriter: @Sendable () -> Void = { [weak executor] in executor?.poke() }

@@ -91,7 +91,8 @@ final class Upkeep: @unchecked Sendable {
         let words = status.refusal ?? status.warning
         if (words == nil) != (warned.clock == nil) {
             if let words {
-                logger.warning("the clock is off", metadata: ["clock": "\(words)"])
+                // What makes the ledger read-only is the gate's to say.
+                if status.refusal == nil { logger.warning("the clock is off", metadata: ["clock": "\(words)"]) }
             } else {
                 logger.info("the clock is good again")
             }

@@ -1,16 +1,28 @@
 internal import LedgerStorage
+internal import Logging
 internal import Synchronization
 
-/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk.
+/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk. Says so in the log when
+/// the ledger becomes read-only, when another reason takes over, and when it is writable again.
 final class Gate: Sendable {
+    private enum Kind {
+        case clock, room, snapshot
+    }
     private struct Reasons {
         var clock: String?
         var room: String?
         var snapshot: String?
         var first: String? { clock ?? room ?? snapshot }
+        /// Which one that is. Its text may change every second (it names the time); the kind does not.
+        var kind: Kind? {
+            clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
+        }
     }
     private let reasons = Lock(Reasons())
     private let closed = Atomic<Bool>(false)
+    private let logger: Logger
+
+    init(logger: Logger) { self.logger = logger }
 
     /// nil: decide. Costs one load while that is so.
     var refusal: String? { closed.load(ordering: .acquiring) ? reasons.withLock { $0.first } : nil }
@@ -23,10 +35,18 @@ final class Gate: Sendable {
     func setSnapshot(_ text: String?) -> Bool { set { $0.snapshot = text } }
 
     private func set(_ change: (inout Reasons) -> Void) -> Bool {
+        // Logged under the lock: two threads' lines must not change places.
         reasons.withLock { reasons in
-            let before = reasons.first
+            let (before, kind) = (reasons.first, reasons.kind)
             change(&reasons)
             closed.store(reasons.first != nil, ordering: .releasing)
+            if reasons.kind != kind {
+                if let refusal = reasons.first {
+                    logger.warning("read-only: \(refusal)")
+                } else {
+                    logger.notice("writable again")
+                }
+            }
             return before != reasons.first
         }
     }
