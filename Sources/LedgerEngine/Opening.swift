@@ -58,10 +58,15 @@ struct Opening {
             views: views, pepper: pepper, keys: keys, passportUse: PassportUse(disk, directory: configuration.path))
         publish(state, in: views, at: clock.now())
         let rules = ruleBook(state)
+        let snapshotBytes = journal.snapshots.first { $0.lsn == report.snapshotLSN }?.fileBytes ?? 0
+        let pace =
+            isNew
+            ? RecoveryPace()
+            : RecoveryPace(
+                measured: Double(MonotonicTime.now - began) / 1e9, events: report.replayedEvents,
+                snapshotBytes: snapshotBytes)
         let parts = assemble(
-            state, rules.loaded, journal, keys, pepper, reads,
-            nanosecondsPerEvent: report.replayedEvents > 10_000 ? seconds * 1e9 / Double(report.replayedEvents) : 2000,
-            tailEvents: report.replayedEvents)
+            state, rules.loaded, journal, keys, pepper, reads, pace: pace, tailEvents: report.replayedEvents)
         parts.upkeep.goRound()
         let overdue = state.overdue(at: clock.now())
         let notices = notices(report, seconds, isNew: isNew, overdue, clock.now())
@@ -180,8 +185,7 @@ struct Opening {
 
     private func assemble(
         _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore,
-        _ pepper: Pepper,
-        _ reads: ReadPath, nanosecondsPerEvent: Double, tailEvents: Int
+        _ pepper: Pepper, _ reads: ReadPath, pace: RecoveryPace, tailEvents: Int
     ) -> EngineParts {
         let configuration = configuration
         let logger = logger
@@ -215,7 +219,7 @@ struct Opening {
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,
-            logger: logger, meters: committer.meters, gate: gate, nanosecondsPerEvent: nanosecondsPerEvent,
+            logger: logger, meters: committer.meters, gate: gate, pace: pace,
             tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
             journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse,

@@ -17,8 +17,7 @@ final class Checkpoints: @unchecked Sendable {
     private let meters: Committer.Meters
     private let gate: Gate
     private let pokeWriter: @Sendable () -> Void
-    /// What replaying an event costs, as the last start measured it.
-    private let nanosecondsPerEvent: Double
+    private let pace: RecoveryPace
     private let state: Lock<State>
 
     private struct State {
@@ -41,8 +40,7 @@ final class Checkpoints: @unchecked Sendable {
 
     init(
         journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock,
-        logger: Logger,
-        meters: Committer.Meters, gate: Gate, nanosecondsPerEvent: Double, tailBytes: Int64,
+        logger: Logger, meters: Committer.Meters, gate: Gate, pace: RecoveryPace, tailBytes: Int64,
         pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
@@ -52,7 +50,7 @@ final class Checkpoints: @unchecked Sendable {
         self.logger = logger
         self.meters = meters
         self.gate = gate
-        self.nanosecondsPerEvent = nanosecondsPerEvent
+        self.pace = pace
         self.pokeWriter = pokeWriter
         state = Lock(State(bytesThen: -tailBytes))
     }
@@ -63,7 +61,7 @@ final class Checkpoints: @unchecked Sendable {
 
     /// How long a start would take now: loading the snapshot at 100 MB/s, replaying the tail.
     var recoverySeconds: Double {
-        Double(tailEvents) * nanosecondsPerEvent / 1e9 + Double(journal.snapshots.last?.fileBytes ?? 0) / 100e6
+        pace.seconds(events: tailEvents, snapshotBytes: journal.snapshots.last?.fileBytes ?? 0)
     }
 
     /// SNAPSHOT: a checkpoint through at least `lsn`, which is durable.
@@ -92,7 +90,7 @@ final class Checkpoints: @unchecked Sendable {
         state.withLock { state in
             guard !state.isRunning, !state.isStopping, MonotonicTime.now >= state.notBefore else { return }
             let isDue =
-                Double(tail) * nanosecondsPerEvent > Double(replayTarget.nanoseconds)
+                Double(tail) * pace.secondsPerEvent * 1e9 > Double(replayTarget.nanoseconds)
                 || bytes - state.bytesThen > max(size, Self.smallestTail)
             guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
