@@ -2,7 +2,10 @@
 #include "CIntrinsics.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #if defined(__aarch64__)
 #include <arm_acle.h>
@@ -94,3 +97,9 @@ uint32_t florin_crc32c(uint32_t crc, const void *bytes, size_t count) {
 int florin_crc32c_is_hardware(void) { return hardware; }
 
 int florin_o_direct(void) { return O_DIRECT; }
+
+int florin_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+int florin_spawn_closing_from(void *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

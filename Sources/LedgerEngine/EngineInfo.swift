@@ -38,6 +38,8 @@ package struct EngineInfo: Sendable {
     package var lastSnapshotLSN = LSN.none
     package var lastSnapshotTime = Timestamp.distantPast
     package var snapshotInProgress = false
+    /// `ok`, or why the last attempt brought none.
+    package var lastSnapshotStatus = "ok"
     package var recoverySeconds = 0.0
     /// The largest overdraft that running sessions can make, by LIMIT LIST's bound.
     package var overdraft = Money.zero

@@ -252,6 +252,7 @@ struct Opening {
                 info.lastSnapshotTime = last?.time ?? .distantPast
                 info.snapshots = journal.snapshots.count
                 info.snapshotInProgress = checkpoints.isRunning
+                info.lastSnapshotStatus = checkpoints.lastStatus
                 info.recoverySeconds = checkpoints.recoverySeconds
             },
             needRoom: { [weak upkeep] in upkeep?.poke() })

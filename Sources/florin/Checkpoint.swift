@@ -17,23 +17,29 @@ struct Checkpoint: ParsableCommand {
             "Beside the server that has it open: through this event, the last of a batch.", valueName: "lsn"))
     var through: UInt64?
 
+    /// The server that waits for it; without it nobody needs the snapshot.
+    @Option(help: .hidden)
+    var parent: Int32?
+
     func run() throws {
-        if let through {
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-            do throws(EngineError) {
-                try Engine.fold(directory, through: LSN(through))
-            } catch {
-                throw Failure(error)
-            }
-            return
-        }
+        if let through { return try runBesideServer(through) }
         do throws(StorageError) {
             guard let snapshot = try Checkpointer.run(directory, on: PosixDisk(), as: StateMachine.self) else {
                 return writeLine("nothing to snapshot")
             }
             writeLine("snapshot through LSN \(snapshot.lsn.value)")
         } catch {
-            throw Failure(error)
+            throw failure(EngineError(error))
         }
+    }
+
+    private func runBesideServer(_ through: UInt64) throws(Failure) {
+        if let parent, !CheckpointProcess.follow(parent) { throw Failure("the server is gone") }
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+        do throws(EngineError) { try Engine.fold(directory, through: LSN(through)) } catch { throw failure(error) }
+    }
+
+    private func failure(_ error: EngineError) -> Failure {
+        Failure("\(error)", code: error.fault?.isOutOfSpace == true ? CheckpointProcess.outOfRoom : 1)
     }
 }

@@ -109,7 +109,8 @@ struct Serve: AsyncParsableCommand {
         configuration.keyRetention = keyRetention.value
         configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)
         configuration.segmentBytes = Int(segmentSize.value)
-        configuration.checkpoints = .child(["/proc/self/exe", "checkpoint", data, "--through"])
+        configuration.checkpoints = .child(
+            ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--through"])
         configuration.onFatal = { error in
             // Recovery decides what became of what nobody was told about: there is nothing left to do here.
             writeLine("florin: \(error)", to: STDERR_FILENO)

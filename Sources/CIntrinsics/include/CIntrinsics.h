@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What Swift cannot say itself: three instructions and a flag. Everything here is pure and thread-safe. */
+/* What Swift cannot say itself: three instructions, a flag, and two calls that Glibc's module hides. Everything here is
+   thread-safe, and pure but for those calls. */
 
 /* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
    start with 0; crc32c(crc32c(0, a), b) is the checksum of a followed by b. Uses the processor's own instruction where
@@ -19,6 +20,14 @@ int florin_crc32c_is_hardware(void);
 
 /* The open flag O_DIRECT, whose value differs between processors and which Glibc's module hides. */
 int florin_o_direct(void);
+
+/* From now on the kernel kills this process when the thread that started it ends: prctl(PR_SET_PDEATHSIG, SIGKILL).
+   0, or -1 and errno. A parent that was gone before is not noticed: ask getppid(2) afterwards. */
+int florin_die_with_parent(void);
+
+/* posix_spawn_file_actions_addclosefrom_np: the process to be started gets no descriptor from `first` up. `actions` is a
+   posix_spawn_file_actions_t. 0, or an errno. */
+int florin_spawn_closing_from(void *actions, int first);
 
 /* Tells the processor that this is a spin loop. */
 static inline __attribute__((always_inline)) void florin_pause(void) {

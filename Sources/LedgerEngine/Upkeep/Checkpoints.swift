@@ -25,11 +25,13 @@ final class Checkpoints: @unchecked Sendable {
         var isStopping = false
         var child: pid_t?
         var thread: EngineThread?
-        /// Journal bytes written when the last fold began; negative: what was there before this start.
+        /// Journal bytes written when the last fold that succeeded began; negative: what was there before this start.
         var bytesThen: Int64
         var wishes: [(lsn: LSN, completion: @Sendable (Result<LSN, EngineError>) -> Void)] = []
         /// The last one failed for want of room, which made the ledger read-only: try until one comes about.
         var isOwed = false
+        /// How the last fold ended: `ok`, or why there is none.
+        var lastStatus = "ok"
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
     }
@@ -59,15 +61,22 @@ final class Checkpoints: @unchecked Sendable {
 
     private var tailEvents: UInt64 { journal.durableLSN.value - (journal.snapshots.last?.lsn.value ?? 0) }
 
-    /// How long a start would take now: loading the snapshot at 100 MB/s, replaying the tail.
+    /// How long a start would take now: loading the snapshot, replaying the tail.
     var recoverySeconds: Double {
         pace.seconds(events: tailEvents, snapshotBytes: journal.snapshots.last?.fileBytes ?? 0)
     }
 
+    /// How the last fold ended: `ok`, or why there is no newer snapshot.
+    var lastStatus: String { state.withLock { $0.lastStatus } }
+
     /// SNAPSHOT: a checkpoint through at least `lsn`, which is durable.
     func request(through lsn: LSN, _ completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         if let last = journal.snapshots.last, last.lsn >= lsn { return completion(.success(last.lsn)) }
-        guard mayRun else { return completion(.failure(EngineError(.checkpoint, "checkpoints are switched off"))) }
+        guard mayRun else {
+            let error = EngineError(.checkpoint, "checkpoints are switched off")
+            logger.error("no snapshot", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
+            return completion(.failure(error))
+        }
         let isStopping = state.withLock { state in
             if !state.isStopping {
                 state.wishes.append((lsn, completion))
@@ -94,12 +103,11 @@ final class Checkpoints: @unchecked Sendable {
                 || bytes - state.bytesThen > max(size, Self.smallestTail)
             guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
-            state.bytesThen = bytes
             state.thread?.join()  // it ended when `isRunning` went back
             let lsn = journal.head.lastLSN
             let hold = journal.holdFiles()
             state.thread = EngineThread.start("checkpoint", nice: 19) { [self] in
-                finish(lsn, run(lsn))
+                finish(lsn, bytes, run(lsn))
                 withExtendedLifetime(hold) {}
             }
         }
@@ -117,63 +125,55 @@ final class Checkpoints: @unchecked Sendable {
                     journal.directory.path, through: lsn, on: journal.directory.disk, as: StateMachine.self)
             }
             try journal.adoptSnapshot(at: lsn)
-            try journal.thinSnapshots(now: clock.now())
-            return .success(lsn)
         } catch {
             return .failure(EngineError(error))
         }
+        do throws(StorageError) {
+            try journal.thinSnapshots(now: clock.now())
+        } catch {
+            logger.warning("old snapshots could not be thinned out", metadata: ["fault": "\(error)"])
+        }
+        return .success(lsn)
     }
 
     private func runChild(_ arguments: [String]) throws(EngineError) {
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        words.append(nil)
-        defer { for word in words { free(word) } }
-        // A server ignores or blocks the signals that it waits for; its child must end by them.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var pid = pid_t()
-        let code = posix_spawn(&pid, arguments[0], nil, &attributes, words, environ)
-        guard code == 0 else {
-            throw EngineError(.checkpoint, "\(arguments[0]) cannot be started: \(String(cString: strerror(code)))")
-        }
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(pid), 19)
+        let pid = try CheckpointProcess.start(arguments)
         let stops = state.withLock { state in
             state.child = pid
             return state.isStopping
         }
         if stops { kill(pid, SIGTERM) }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        state.withLock { $0.child = nil }
-        guard status == 0 else {
-            let how = status & 0x7F == 0 ? "with exit code \(status >> 8 & 0xFF)" : "by signal \(status & 0x7F)"
-            throw EngineError(.checkpoint, "the checkpoint's process ended \(how)")
+        CheckpointProcess.wait(for: pid)
+        let (failure, isStopping) = state.withLock { state in
+            state.child = nil
+            return (CheckpointProcess.reap(pid, snapshots: journal.directory.snapshots), state.isStopping)
         }
+        guard let failure else { return }
+        throw isStopping ? EngineError(.stopped, "the ledger is being closed") : failure
     }
 
-    private func finish(_ lsn: LSN, _ result: Result<LSN, EngineError>) {
+    private func finish(_ lsn: LSN, _ bytes: Int64, _ result: Result<LSN, EngineError>) {
         var isFull = false
+        var status = "ok"
         switch result {
         case .success:
             logger.info("snapshot", metadata: ["lsn": "\(lsn.value)"])
+        case .failure(let error) where error.reason == .stopped:
+            logger.info("snapshot given up, the ledger is being closed", metadata: ["lsn": "\(lsn.value)"])
         case .failure(let error):
             isFull = error.fault?.isOutOfSpace ?? false
+            status = "\(error)"
             logger.error("no snapshot", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
         }
         if gate.setSnapshot(isFull ? "no room for a snapshot: free some space" : nil) { pokeWriter() }
         let served = state.withLock { state in
             state.isRunning = false
             state.isOwed = isFull
+            state.lastStatus = status
             // A failure answers everybody; a success those whom it covers.
             var served = state.wishes
             if case .success = result {
+                state.bytesThen = bytes
                 served = state.wishes.filter { $0.lsn <= lsn }
                 state.wishes.removeAll { $0.lsn <= lsn }
             } else {

@@ -29,7 +29,7 @@ package enum InfoReply {
             ("loading", "0"), ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),
             ("snapshot_in_progress", info.snapshotInProgress ? "1" : "0"),
             ("last_snapshot_lsn", "\(info.lastSnapshotLSN.value)"), ("last_snapshot_time", text(info.lastSnapshotTime)),
-            ("recovery_seconds", decimal(info.recoverySeconds)),
+            ("last_snapshot_status", info.lastSnapshotStatus), ("recovery_seconds", decimal(info.recoverySeconds)),
             ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
         ]
         let stats: Fields = [
