@@ -29,6 +29,7 @@ extension ClientError: CustomStringConvertible {
             "connection to \(peer) lost: \(reason); outcome unknown for "
                 + (unanswered == 1 ? "1 command" : "\(unanswered) commands")
                 + (answered.isEmpty ? "" : " (\(answered.count) before were answered)")
+                + "; repeating with the same KEY is safe"
         case .cancelled(0): "cancelled; nothing was sent"
         case .cancelled(let unanswered):
             "cancelled; outcome unknown for " + (unanswered == 1 ? "1 command" : "\(unanswered) commands")

@@ -56,7 +56,8 @@ package struct EngineConfiguration: Sendable {
     /// nanoseconds of deciding above which a command goes to SLOWLOG.
     package var slowLogThreshold: UInt64 = 1_000_000
     package var slowLogCapacity = 128
-    /// Called once, after every waiter was told, when the journal failed: the process is expected to exit.
+    /// Called once, on a thread of its own, when the journal failed and whoever waits is being told that the outcome is
+    /// unknown: the process is expected to let those answers leave, and to exit.
     package var onFatal: @Sendable (EngineError) -> Void = { _ in }
 
     package init(_ place: Place) {

@@ -215,7 +215,8 @@ struct Opening {
                 logger.critical("the journal failed: nothing more is recorded", metadata: ["fault": "\(error)"])
                 mailbox.close()
                 pokeWriter()
-                configuration.onFatal(error)
+                // Not here: this may be the writer's thread, and the writer still has to tell those who wait for it.
+                _ = EngineThread.start("fatal") { configuration.onFatal(error) }
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,

@@ -74,6 +74,7 @@ package enum ReferencePage {
         ("BUSY", "too much is waiting; ask again"),
         ("READONLY", "nothing is written now, and why; reads go on"),
         ("EXECABORT", "EXEC after a MULTI that was refused: none of the commands between was run"),
+        ("UNKNOWN", "the journal failed, and this may have been carried out or not; with the same KEY, ask again"),
         ("NOSCRIPT", "no such script (a later version)"),
     ]
 
@@ -81,7 +82,8 @@ package enum ReferencePage {
         """
         ## Errors
 
-        An error is one line, `-CODE text`. Nothing was applied, and the connection goes on.
+        An error is one line, `-CODE text`. Nothing was applied, and the connection goes on; only after `UNKNOWN` both
+        are open, and the server is about to end.
 
         | code | means |
         | --- | --- |

@@ -34,8 +34,9 @@ extension Dispatcher {
         case .info(let info): answer(client, slot, info)
         case .barrier(let lsn): client.answer(slot) { $0.integer(Int64(lsn.value)) }
         case .unknownOutcome:
-            // Whether it is on disk will be known after the restart; "failed" might be a lie. Nothing more is said.
-            client.transport?.abort()
+            // Whether it is on disk will be known after the restart. Nothing more can be asked until then.
+            refuse(client, slot, CommandError.unknownOutcome)
+            client.isClosing = true
         case .none: preconditionFailure("a completed batch lacks a result")
         }
     }

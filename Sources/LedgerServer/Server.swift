@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LedgerCore
 package import LedgerEngine
 package import Logging
@@ -48,7 +49,8 @@ package struct Server: Service {
     }
 
     private static func reason(_ error: IOError) -> String {
-        String(describing: error).split(separator: ":").last.map { $0.trimmingBlanks } ?? "\(error)"
+        let text = String(cString: strerror(error.errnoCode))
+        return text.prefix(1).lowercased() + text.dropFirst()
     }
 
     package func run() async throws {
@@ -70,10 +72,4 @@ package struct Server: Service {
 package struct ServerError: Error, CustomStringConvertible {
     package let description: String
     init(_ description: String) { self.description = description }
-}
-
-extension Substring {
-    fileprivate var trimmingBlanks: String {
-        String(drop { $0 == " " })
-    }
 }

@@ -114,6 +114,9 @@ struct Serve: AsyncParsableCommand {
         configuration.onFatal = { error in
             // Recovery decides what became of what nobody was told about: there is nothing left to do here.
             writeLine("florin: \(error)", to: STDERR_FILENO)
+            // Event loops send out that outcomes are unknown. Whoever does not take it in time learns it from the
+            // connection's end; what became of it all, recovery decides.
+            usleep(50_000)
             _exit(1)
         }
         return configuration

@@ -15,6 +15,8 @@ package enum CommandError: Error, Hashable, Sendable {
     case noProtocol
     /// The ledger is still being recovered.
     case loading
+    /// The journal failed while this was on its way to the disk. Neither a success nor a failure.
+    case unknownOutcome
     case rejected(Rejection)
 
     package var code: String {
@@ -25,6 +27,7 @@ package enum CommandError: Error, Hashable, Sendable {
         case .denied: "NOPERM"
         case .noProtocol: "NOPROTO"
         case .loading: "LOADING"
+        case .unknownOutcome: "UNKNOWN"
         case .rejected(let rejection): rejection.code
         }
     }
@@ -36,6 +39,9 @@ package enum CommandError: Error, Hashable, Sendable {
         case .wrongPassport: "this passport is unknown, revoked or expired"
         case .noProtocol: "unsupported protocol version: HELLO 2 or HELLO 3"
         case .loading: "the ledger is being recovered; try again soon"
+        case .unknownOutcome:
+            "the outcome is unknown: the journal failed, and this may have been carried out or not; once the server is "
+                + "back, repeating it with the same KEY is safe"
         case .rejected(let rejection): rejection.text
         }
     }
