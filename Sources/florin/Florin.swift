@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Synchronization
 
 /// One binary: the server, and everything that goes with it.
 @main
@@ -13,7 +14,7 @@ struct Florin: AsyncParsableCommand {
             Florin keeps accounts in memory and every event in a journal on disk. Any Redis client talks to it.
 
             Exit codes: 0 success, 1 the command failed (one line on standard error says why), 2 `verify` found damage, \
-            64 a mistake in the command line.
+            3 (`checkpoint`) there is no room, 64 a mistake in the command line.
             """,
         version: "florin \(version)",
         subcommands: [
@@ -28,17 +29,31 @@ struct Florin: AsyncParsableCommand {
         do {
             try checkSubcommand(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(nil)
+            // One that only looks and prints ends as any filter does when nobody reads on (`florin journal DIR | head`).
+            if command is JournalCommand || command is Verify { signal(SIGPIPE, SIG_DFL) }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
+            end(with: EXIT_SUCCESS)
         } catch let failure as Failure {
             writeLine("florin: \(failure.description)", to: STDERR_FILENO)
             Glibc.exit(failure.code)
         } catch {
-            exit(withError: error)
+            // Help that was asked for, a mistake in the command line, or an exit code alone.
+            let code = exitCode(for: error)
+            let text = fullMessage(for: error)
+            if !text.isEmpty { writeLine(text, to: code.isSuccess ? STDOUT_FILENO : STDERR_FILENO) }
+            end(with: code.rawValue)
         }
+    }
+
+    /// Success means that whoever reads the output has it.
+    private static func end(with code: Int32) -> Never {
+        guard let reason = Output.fault else { Glibc.exit(code) }
+        writeLine("florin: standard output is incomplete: \(reason)", to: STDERR_FILENO)
+        Glibc.exit(code == EXIT_SUCCESS ? EXIT_FAILURE : code)
     }
 }
 
@@ -76,31 +91,60 @@ struct Failure: Error, CustomStringConvertible {
     }
 }
 
-/// Writes a line to a descriptor, whole; what cannot be written is dropped.
+/// Whether all that was written to standard output arrived there.
+enum Output {
+    private static let code = Atomic<Int32>(0)
+
+    static var isLost: Bool { code.load(ordering: .relaxed) != 0 }
+    /// Why not.
+    static var fault: String? { isLost ? reason(code.load(ordering: .relaxed)) : nil }
+
+    fileprivate static func lose(_ error: Int32) {
+        _ = code.compareExchange(expected: 0, desired: error, ordering: .relaxed)
+    }
+
+    fileprivate static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
+
+/// Writes a line to a descriptor, whole.
 func writeLine(_ text: String, to descriptor: Int32 = STDOUT_FILENO) { writeText(text + "\n", to: descriptor) }
 
+/// Writes to a descriptor, whole. Standard output remembers its first error (``Output``) and takes nothing more after it;
+/// elsewhere what cannot be written is dropped: there is nobody left to tell.
 func writeText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    let isOutput = descriptor == STDOUT_FILENO
+    if isOutput, Output.isLost { return }
+    let code = writeAll(text, to: descriptor)
+    if isOutput, code != 0 { Output.lose(code) }
+}
+
+/// 0, or the errno that kept it from being written whole.
+private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
     var text = text
-    text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
         var rest = UnsafeRawBufferPointer(bytes)
         while !rest.isEmpty {
             let count = write(descriptor, rest.baseAddress, rest.count)
             if count < 0 {
                 if errno == EINTR { continue }
-                return
+                return errno
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
+        return 0
     }
 }
 
 /// Writes a file that only its owner can read, and syncs it.
 func writeFile(_ path: String, _ text: String) throws(Failure) {
+    func failure(_ code: Int32) -> Failure { Failure("\(path): \(Output.reason(code))") }
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-    writeText(text, to: descriptor)
-    fsync(descriptor)
-    close(descriptor)
+    guard descriptor >= 0 else { throw failure(errno) }
+    defer { close(descriptor) }
+    let code = writeAll(text, to: descriptor)
+    guard code == 0 else { throw failure(code) }
+    // A pipe or a terminal has nothing to sync.
+    guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else { throw failure(errno) }
 }
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
