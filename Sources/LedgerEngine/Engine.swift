@@ -161,6 +161,9 @@ package final class Engine: Sendable {
 
     // MARK: - Administration
 
+    /// Where a first start without a terminal leaves the admin passport.
+    package static func adminPassportFile(in path: String) -> String { path + "/admin-passport" }
+
     /// `florin admin DIR`: a new passport that may do everything, for the user `admin`, journaled when this returns.
     package func issueAdminPassport() throws(EngineError) -> PassportSecret {
         let secret = PassportSecret.mint()

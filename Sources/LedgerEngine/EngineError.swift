@@ -7,7 +7,7 @@ package struct EngineError: Error, Sendable, CustomStringConvertible {
         case storage
         /// The first start could not load its rules.
         case rules
-        /// `FLORIN_ADMIN_PASSPORT` is not a well-formed passport.
+        /// `FLORIN_ADMIN_PASSPORT` is not a well-formed passport, or a new one could not be kept for its owner.
         case adminPassport
         /// The state machine refused what it must accept (a mistake of ours).
         case state

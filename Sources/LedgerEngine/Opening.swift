@@ -25,13 +25,14 @@ struct Opening {
         // What a new ledger needs is looked at before there is one.
         let isVacant = try attempt { () throws(StorageError) in try DataDirectory.kind(of: path, on: disk) == .vacant }
         let sources = isVacant ? try ruleSources() : []
-        let wished = try adminSecret()
+        let wished = try adminSecret(isVacant)
         let lock = try attempt { () throws(StorageError) in
             try isVacant
                 ? LockedDirectory.create(
                     path, on: disk, identity: LedgerIdentity(uuid: .random()), segmentBytes: configuration.segmentBytes)
                 : LockedDirectory.open(path, on: disk)
         }
+        let tightened = tightenSecrets(lock.directory)
         let recovered = try recover(lock)
         let journal = recovered.journal
         let report = recovered.report
@@ -48,6 +49,8 @@ struct Opening {
         var secret: PassportSecret?
         if isNew {
             let minted = wished ?? PassportSecret.mint()
+            // Before anything depends on it: a ledger whose only passport nobody knows can not be entered.
+            try configuration.keepAdminSecret(minted)
             try begin(
                 &state, journal, keys, pepper, minted, sources.isEmpty ? try ruleSources() : sources, at: clock.now())
             secret = minted
@@ -69,7 +72,7 @@ struct Opening {
             state, rules.loaded, journal, keys, pepper, reads, pace: pace, tailEvents: report.replayedEvents)
         parts.upkeep.goRound()
         let overdue = state.overdue(at: clock.now())
-        let notices = notices(report, seconds, isNew: isNew, overdue, clock.now())
+        let notices = tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
         let engine = Engine(
             parts, state: state, rules: rules.takeBook(),
             pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
@@ -99,14 +102,23 @@ struct Opening {
         }
     }
 
-    private func adminSecret() throws(EngineError) -> PassportSecret? {
+    private func adminSecret(_ isVacant: Bool) throws(EngineError) -> PassportSecret? {
         guard let text = configuration.adminSecret else { return nil }
         guard let secret = PassportSecret(text) else {
             throw EngineError(
                 .adminPassport,
-                "FLORIN_ADMIN_PASSPORT is not a passport: fl_, ten characters, _, and 49 more with a checksum")
+                "FLORIN_ADMIN_PASSPORT is not a passport: fl_, ten characters, _, and 49 more with a checksum"
+                    + (isVacant
+                        ? "" : "; \(configuration.path) holds a ledger already, which does not need it: unset it"))
         }
         return secret
+    }
+
+    /// What this says goes among the notices. A disk in memory has no modes.
+    private func tightenSecrets(_ directory: DataDirectory) -> [String] {
+        guard disk is PosixDisk else { return [] }
+        let pepper = configuration.pepperFile ?? directory.pepper
+        return [pepper, directory.keys, Engine.adminPassportFile(in: directory.path)].compactMap(OwnerOnly.tighten)
     }
 
     // MARK: A new ledger

@@ -117,7 +117,12 @@ struct OpenPort {
         var configuration = EngineConfiguration(data.map { .directory($0) } ?? .memory)
         configuration.version = Florin.version
         configuration.pepperFile = pepper
-        configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
+        configuration.adminSecret = AdminPassport.wish
+        if let data {
+            configuration.keepAdminSecret = { secret throws(EngineError) in
+                try AdminPassport.keep(secret, in: data)
+            }
+        }
         let opened: Engine.Opened
         do throws(EngineError) {
             opened = try Engine.open(configuration, logger: logger)
@@ -126,7 +131,7 @@ struct OpenPort {
         }
         let engine = opened.engine
         do {
-            if let data, let secret = opened.adminSecret { try AdminPassport.present(secret, of: data) }
+            if data != nil, let secret = opened.adminSecret { AdminPassport.show(secret) }
             let ports = Mutex<[EmbeddedPort]>([])
             let open: @Sendable () async throws -> any CommandPort = {
                 let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)

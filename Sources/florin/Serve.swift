@@ -12,7 +12,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serve a ledger.",
         discussion: """
             The first start creates the ledger and an admin passport: shown once if standard output is a terminal, else \
-            written to DIR/admin-passport. FLORIN_ADMIN_PASSPORT, when set, is taken as that passport.
+            written to DIR/admin-passport, before the ledger begins. FLORIN_ADMIN_PASSPORT, when set, is taken as that \
+            passport.
 
             SIGTERM and SIGINT stop the server: what was asked is answered, the journal is closed, exit code 0.
             """)
@@ -81,7 +82,7 @@ struct Serve: AsyncParsableCommand {
         for notice in opened.notices { logger.notice("\(notice)") }
         var server: Server
         do {
-            if let secret = opened.adminSecret { try AdminPassport.present(secret, of: data) }
+            if let secret = opened.adminSecret { AdminPassport.show(secret) }
             server = try await Server(
                 engine: opened.engine, configuration: serverConfiguration, version: Florin.version, logger: logger)
         } catch {
@@ -105,14 +106,16 @@ struct Serve: AsyncParsableCommand {
         configuration.version = Florin.version
         if let rules { configuration.rules = .directory(rules) }
         configuration.pepperFile = pepper
-        configuration.adminSecret = environment("FLORIN_ADMIN_PASSPORT")
+        configuration.adminSecret = AdminPassport.wish
+        configuration.keepAdminSecret = { [data] secret throws(EngineError) in
+            try AdminPassport.keep(secret, in: data)
+        }
         configuration.keyRetention = keyRetention.value
         configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)
         configuration.segmentBytes = Int(segmentSize.value)
         configuration.checkpoints = .child(
             ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--through"])
         configuration.onFatal = { error in
-            // Recovery decides what became of what nobody was told about: there is nothing left to do here.
             writeLine("florin: \(error)", to: STDERR_FILENO)
             // Event loops send out that outcomes are unknown. Whoever does not take it in time learns it from the
             // connection's end; what became of it all, recovery decides.

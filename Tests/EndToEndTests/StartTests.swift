@@ -1,5 +1,6 @@
 import Glibc
 import LedgerClient
+import LedgerTestKit
 import RESP
 import Testing
 
@@ -135,6 +136,104 @@ extension EndToEnd {
             _ = try? await client.ask("SHUTDOWN")
             #expect(await server.child.end() == .exit(0))
             try await workspace.expectSound()
+        }
+
+        @Test func `a first start that is killed at any moment leaves a ledger that its owner can enter`() async throws
+        {
+            var generator = SeededGenerator(seed: 3)
+            for _ in 0..<12 {
+                let workspace = Workspace()
+                let child = try workspace.start(
+                    Workspace.binary, ["serve", "--data", workspace.data, "--port", "0", "--segment-size", "4MiB"])
+                try await Task.sleep(nanoseconds: UInt64.random(in: 0...160_000_000, using: &generator))
+                child.signal(SIGKILL)
+                _ = await child.end()
+                let server = try await ServerProcess.start(workspace)
+                let client = try await server.connect()
+                #expect(try await client.must("USER GET admin").text("type") == "admin")
+                await client.close()
+                await server.crash()
+            }
+        }
+
+        @Test func `a first start that cannot leave the admin passport says so, and the next one begins`() async throws
+        {
+            // A ledger that was made and has not begun, in whose way lies something that is no file.
+            let creating = try workspace.start(
+                Workspace.binary, ["serve", "--data", workspace.data, "--port", "0", "--segment-size", "4MiB"])
+            while !list(workspace.data).contains("FLORIN"), creating.poll() == nil {}
+            creating.signal(SIGKILL)
+            _ = await creating.end()
+            let journal = try await workspace.florin("journal", workspace.data)
+            // Too late: it had begun. The engine's tests cover the moment itself.
+            guard journal.output.isEmpty else { return }
+            let passport = workspace.data + "/admin-passport"
+            unlink(passport)
+            mkdir(passport, 0o700)
+            let run = try await workspace.florin(
+                "serve", "--data", workspace.data, "--port", "0", "--segment-size", "4MiB")
+            #expect(run.end == .exit(1))
+            #expect(run.errors.contains("the admin passport could not be left"), "\(run.errors)")
+            rmdir(passport)
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            await client.close()
+            await server.stop()
+        }
+
+        @Test func `an empty FLORIN_ADMIN_PASSPORT is none`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            await server.stop()
+            let other = Workspace()
+            let again = try other.start(
+                Workspace.binary, ["serve", "--data", other.data, "--port", "0", "--segment-size", "4MiB"],
+                environment: ["FLORIN_ADMIN_PASSPORT": ""])
+            while !list(other.data).contains("admin-passport"), again.poll() == nil {
+                try await Task.sleep(nanoseconds: 10_000_000)
+            }
+            #expect(readFile("\(other.data)/admin-passport")?.hasPrefix("fl_") == true, "\(again.errors)")
+            again.signal(SIGKILL)
+            _ = await again.end()
+        }
+
+        @Test func `secrets that others can read are taken back at a start, and it says so`() async throws {
+            var server = try await ServerProcess.start(workspace)
+            await server.stop()
+            let secrets = ["pepper", "keys", "admin-passport"].map { "\(workspace.data)/\($0)" }
+            for path in secrets { chmod(path, 0o644) }
+            server = try await ServerProcess.start(workspace)
+            for path in secrets {
+                #expect(mode(path) == 0o600, "\(path)")
+                #expect(server.child.errors.contains("\(path) is a secret that others could read"))
+            }
+            await server.stop()
+        }
+
+        @Test func `a port that is taken is called so`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let other = Workspace()
+            let run = try await other.florin(
+                "serve", "--data", other.data, "--port", "\(server.port)", "--segment-size", "4MiB")
+            #expect(run.errors.contains("cannot listen on 127.0.0.1:\(server.port): address already in use\n"))
+            await server.stop()
+        }
+
+        @Test func `output that does not arrive is a failure`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            await server.stop()
+            for command in ["admin", "journal", "verify", "verify --json", "--help"] {
+                let data = command == "--help" ? "" : workspace.data
+                let run = try await workspace.run(
+                    "sh", ["-c", "exec \(Workspace.binary) \(command) \(data) > /dev/full"])
+                #expect(run.end == .exit(1), "\(command)")
+                #expect(
+                    run.errors == "florin: standard output is incomplete: No space left on device\n",
+                    "\(command): \(run.errors)")
+            }
+            // Nobody reads on: quiet, as any filter.
+            let piped = try await workspace.run(
+                "sh", ["-c", "(sleep 0.2; \(Workspace.binary) journal \(workspace.data); echo $? >&2) | true"])
+            #expect(piped.errors == "141\n")
         }
 
         private func mode(_ path: String) -> UInt32 {

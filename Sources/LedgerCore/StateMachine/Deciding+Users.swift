@@ -45,6 +45,11 @@ extension StateMachine {
         if body.field == .state, store.accounts[slot].state == .closed, body.state != .closed {
             throw .frozen(.closed)
         }
+        if body.field == .state, body.state != .active, isFirstAdmin(user) {
+            throw .invalid(
+                "the first admin can not be \(body.state.text): nobody could open this ledger any more; revoke passports "
+                    + "instead")
+        }
         if body.field == .state, body.state == .closed {
             guard store.accounts[slot].firstSession < 0, store.accounts[slot].firstHold < 0,
                 store.accounts[slot].firstResource < 0
@@ -57,6 +62,12 @@ extension StateMachine {
             }
         }
         return .accepted(primary)
+    }
+
+    /// The user whom a first start makes: the owner's way in, also for `florin admin`.
+    private func isFirstAdmin(_ user: UserOrdinal) -> Bool {
+        guard store.passports.count > 0, store.passports[0].user == user else { return false }
+        return store.accounts[Int32(user.value)].type == .admin
     }
 
     /// Nobody issues more than they hold. The engine itself (`asking.actor` is none) holds everything.

@@ -17,6 +17,7 @@ package final class SystemClock: LedgerClock {
 
     private let boot: @Sendable () -> Int64
     private let wall: @Sendable () -> Int64
+    private let refuses: Bool
     /// 0 sequence lock · 1 boot time of the anchor · 2 ledger time there · 3 rate in parts per billion
     private let line = AtomicRecords(words: 4)
     private let state = Lock(State())
@@ -28,11 +29,13 @@ package final class SystemClock: LedgerClock {
         var refusedAtStart: String?
     }
 
-    /// `boot` and `wall` are nanoseconds; the arguments are for tests.
+    /// `refuses` false: goes on from the ledger's last sign of life where the wall cannot be believed, and asks for no
+    /// CLOCK ACCEPT. `boot` and `wall` are nanoseconds, for tests.
     package init(
         boot: @escaping @Sendable () -> Int64 = { SystemClock.read(CLOCK_BOOTTIME) },
-        wall: @escaping @Sendable () -> Int64 = { SystemClock.read(CLOCK_REALTIME) }
+        wall: @escaping @Sendable () -> Int64 = { SystemClock.read(CLOCK_REALTIME) }, refuses: Bool = true
     ) {
+        self.refuses = refuses
         self.boot = boot
         self.wall = wall
         anchor(boot(), wall(), 0)
@@ -102,6 +105,7 @@ package final class SystemClock: LedgerClock {
             let wanted = deviation.nanoseconds / 10
             let rate = status.refusal == nil ? max(-Self.maximumSlew, min(Self.maximumSlew, wanted)) : 0
             anchor(boot, time.nanoseconds, rate)
+            if !refuses, let refusal = status.refusal { (status.refusal, status.warning) = (nil, refusal) }
             return status
         }
     }
