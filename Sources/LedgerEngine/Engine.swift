@@ -138,14 +138,21 @@ package final class Engine: Sendable {
 
     package var durableLSN: LSN { committer.durableLSN }
 
-    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result
-    /// is the durable LSN then; `.none` when the engine stopped before.
-    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) {
+    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
+    /// durable LSN then; `.none` when the engine stopped before. Whoever no longer cares hands the ticket back: a wait holds
+    /// one of ``EngineConfiguration/waiterCapacity`` places until its event comes, which may be never.
+    @discardableResult
+    package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) -> Waiting {
         committer.wait(for: lsn, completion)
     }
 
-    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
-    /// manifest.
+    /// Takes a wait back. `completion` may still be called if another thread has just begun to.
+    package func cancel(_ ticket: WaitTicket) { committer.cancel(ticket) }
+
+    /// How many wait for an LSN now.
+    package var waiterCount: Int { committer.waiterCount }
+
+    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         checkpoints.request(through: durableLSN, completion)
     }

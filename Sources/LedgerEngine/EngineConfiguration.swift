@@ -46,6 +46,8 @@ package struct EngineConfiguration: Sendable {
     /// Reader threads, and how many reads may wait for them.
     package var historyThreads = 2
     package var historyCapacity = 4096
+    /// Connections that may wait for an event at once (`WAIT`).
+    package var waiterCapacity = 10_000
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey

@@ -221,7 +221,8 @@ struct Opening {
             return result
         }
         let committer = Committer(
-            journal: journal, keys: keys, views: reads.views, onRoom: pokeWriter,
+            journal: journal, keys: keys, views: reads.views, waiterCapacity: configuration.waiterCapacity,
+            onRoom: pokeWriter,
             onRules: { [weak history] in history?.remember($0) },
             onFatal: { error in
                 logger.critical("the journal failed: nothing more is recorded", metadata: ["fault": "\(error)"])

@@ -25,7 +25,7 @@ final class Committer: @unchecked Sendable {
     private var isStopping = false
     private var fault: EngineError?
     private var isAnnounced = false
-    private var waiters: [(lsn: LSN, completion: @Sendable (LSN) -> Void)] = []
+    private var waiters: Waiters
     private let buffer = BatchBuffer()
     private var thread: EngineThread?
 
@@ -50,15 +50,17 @@ final class Committer: @unchecked Sendable {
     /// How many units may wait; the writer stops deciding when there are more.
     private static let depth = 2
 
-    /// `onRoom`: the writer, who asked, may look again. `onRules`: sources that became durable.
+    /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onRules`: sources
+    /// that became durable.
     init(
-        journal: Journal, keys: KeyStore, views: Views, onRoom: @escaping @Sendable () -> Void,
+        journal: Journal, keys: KeyStore, views: Views, waiterCapacity: Int, onRoom: @escaping @Sendable () -> Void,
         onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void,
         onFatal: @escaping @Sendable (EngineError) -> Void
     ) {
         self.journal = journal
         self.keys = keys
         self.views = views
+        waiters = Waiters(capacity: waiterCapacity)
         self.onRoom = onRoom
         self.onRules = onRules
         self.onFatal = onFatal
@@ -77,11 +79,7 @@ final class Committer: @unchecked Sendable {
         }
         thread?.join()
         thread = nil
-        let (unserved, lsn) = monitor.withLock {
-            defer { waiters.removeAll() }
-            return (waiters, LSN.none)
-        }
-        for waiter in unserved { waiter.completion(lsn) }
+        for completion in monitor.withLock({ waiters.takeAll() }) { completion(.none) }
     }
 
     /// The last LSN that is on disk *and* published.
@@ -172,25 +170,27 @@ final class Committer: @unchecked Sendable {
 
     // MARK: Waiting for an LSN
 
-    func wait(for lsn: LSN, _ completion: @escaping @Sendable (LSN) -> Void) {
-        let now = monitor.withLock { () -> LSN? in
-            if lsn <= durableLSN { return durableLSN }
-            if fault != nil || isStopping { return LSN.none }
-            waiters.append((lsn, completion))
-            return nil
+    func wait(for lsn: LSN, _ completion: @escaping @Sendable (LSN) -> Void) -> Waiting {
+        let (waiting, now) = monitor.withLock { () -> (Waiting, LSN) in
+            if lsn <= durableLSN { return (.over, durableLSN) }
+            if fault != nil || isStopping { return (.over, .none) }
+            return (waiters.add(lsn, completion).map { .until($0) } ?? .full, .none)
         }
-        if let now { completion(now) }
+        if case .over = waiting { completion(now) }
+        return waiting
     }
 
+    /// Its completion will not be called any more, unless that has begun already.
+    func cancel(_ ticket: WaitTicket) {
+        // Let go of outside the lock: whatever the closure held may end with it.
+        _ = monitor.withLock { waiters.remove(ticket) }
+    }
+
+    var waiterCount: Int { monitor.withLock { waiters.count } }
+
     private func wakeWaiters() {
-        let (ready, lsn) = monitor.withLock { () -> ([(lsn: LSN, completion: @Sendable (LSN) -> Void)], LSN) in
-            guard !waiters.isEmpty else { return ([], .none) }
-            let lsn = durableLSN
-            let ready = waiters.filter { $0.lsn <= lsn }
-            if !ready.isEmpty { waiters.removeAll { $0.lsn <= lsn } }
-            return (ready, lsn)
-        }
-        for waiter in ready { waiter.completion(lsn) }
+        let lsn = durableLSN
+        for completion in monitor.withLock({ waiters.takeDue(lsn) }) { completion(lsn) }
     }
 
     // MARK: Committing
@@ -242,10 +242,9 @@ final class Committer: @unchecked Sendable {
             () -> ([CommitUnit], [@Sendable (LSN) -> Void], EngineError?) in
             defer {
                 queue.removeAll()
-                waiters.removeAll()
                 isAnnounced = true
             }
-            return (queue, waiters.map(\.completion), isAnnounced ? nil : fault)
+            return (queue, waiters.takeAll(), isAnnounced ? nil : fault)
         }
         for unit in units {
             unit.disown()
