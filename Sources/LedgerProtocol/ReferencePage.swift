@@ -57,7 +57,7 @@ package enum ReferencePage {
     private static let codes: [(String, String)] = [
         ("ERR", "the request is malformed, unknown, or makes no sense in this state"),
         ("NOAUTH", "the connection has shown no passport yet"),
-        ("WRONGPASS", "this passport is unknown, revoked, expired or mistyped"),
+        ("WRONGPASS", "the passport shown is unknown, revoked, expired or mistyped"),
         ("NOPERM", "the passport lacks a permission or the scope"),
         ("NOPROTO", "HELLO asked for a protocol other than 2 and 3"),
         ("LOADING", "the ledger is being recovered"),
@@ -152,6 +152,7 @@ package enum ReferencePage {
         ("bonus", "credit given on top"), ("category", "the space's category"), ("changed", "what was changed"),
         ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"), ("closed", "when the hold ended"),
         ("captured", "what was charged from the hold"), ("cost", "the list price"), ("created", "when it was created"),
+        ("creator", "the user whose passport added it"),
         ("credits", "credit that was bought, debt repaid included"), ("current_balance", "available, now"),
         ("deadline", "when an exhausting session is stopped"), ("debt", "what the user owes"),
         ("description", "free text"), ("effective", "when it may first be spent"),

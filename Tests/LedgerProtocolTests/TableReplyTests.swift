@@ -69,7 +69,8 @@ struct TableReplyTests {
         let space = SpaceRow(
             space: SpaceAdd(
                 id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,
-                cost: Money(usd: "5"), isPublic: true), creator: PassportOrdinal(0), created: Samples.time)
+                cost: Money(usd: "5"),
+                isPublic: true), creator: "ada", created: Samples.time)
         let lot = LotRow(origin: Samples.lot, remaining: Money(usd: "4"), pinned: .zero, order: 1)
         let rule = RuleRow(
             name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true,

@@ -12,7 +12,7 @@ package enum Query: Sendable {
     /// Open sessions, of one user and in one status where given.
     case sessions(user: Hash128?, status: SessionStatus?, Page)
     case resources(user: Hash128, Page)
-    case spaces(Page)
+    case spaces(Page, publicOnly: Bool = false)
     case limits
     case rules
     /// The source of a version, or of the active version when none is named.
@@ -143,7 +143,8 @@ package struct ResourceRow: Sendable {
 
 package struct SpaceRow: Sendable {
     package var space: SpaceAdd
-    package var creator: PassportOrdinal
+    /// The user whose passport added it; empty for what the ledger began with.
+    package var creator: ShortText
     package var created: Timestamp
 }
 

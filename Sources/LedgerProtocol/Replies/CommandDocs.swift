@@ -2,7 +2,70 @@ internal import RESP
 
 /// `COMMAND` and its kin, in the shapes of Redis 7: a noun is a container command, its verbs are subcommands
 /// (`credit|charge`).
-enum CommandDocs {
+///
+/// The table never changes, so its answers are encoded once in a process for each version of the protocol, when somebody
+/// first asks: nine bytes of request must not buy milliseconds of an event loop.
+struct CommandDocs {
+    /// COMMAND, COMMAND DOCS and HELP in whole.
+    let info: [UInt8]
+    let docs: [UInt8]
+    /// Their parts by name in lower case (`credit`, `credit|charge`), and HELP's by topic in capitals.
+    let infoByName: [String: [UInt8]]
+    let docsByName: [String: [UInt8]]
+    let help: [String: [UInt8]]
+
+    private static let v2 = CommandDocs(.v2)
+    private static let v3 = CommandDocs(.v3)
+
+    static func encoded(_ version: RESPVersion) -> CommandDocs { version == .v2 ? v2 : v3 }
+
+    private init(_ version: RESPVersion) {
+        func encode(_ body: (inout RESPWriter) -> Void) -> [UInt8] {
+            var writer = RESPWriter(version: version)
+            body(&writer)
+            return writer.bytes
+        }
+        var (infoByName, docsByName): ([String: [UInt8]], [String: [UInt8]]) = ([:], [:])
+        for name in Self.names {
+            let verbs = CommandTable.commands(of: name)
+            let own = CommandTable.specs.first { $0.name == name.uppercased() }
+            infoByName[name] = encode {
+                Self.info(name: name, arity: own?.arity ?? -2, flags: own?.flags ?? [], verbs: verbs, &$0)
+            }
+            docsByName[name] = encode {
+                $0.bulk(name)
+                if let own { Self.docs(own, verbs: verbs, &$0) } else { Self.docs(container: verbs, &$0) }
+            }
+            for spec in verbs {
+                infoByName[spec.redisName] = encode {
+                    Self.info(name: spec.redisName, arity: spec.arity, flags: spec.flags, verbs: [], &$0)
+                }
+                docsByName[spec.redisName] = encode {
+                    $0.bulk(spec.redisName)
+                    Self.docs(spec, &$0)
+                }
+            }
+        }
+        (self.infoByName, self.docsByName) = (infoByName, docsByName)
+        info = encode { writer in
+            writer.array(Self.names.count)
+            for name in Self.names { writer.bytes += infoByName[name]! }
+        }
+        docs = encode { writer in
+            writer.map(Self.names.count)
+            for name in Self.names { writer.bytes += docsByName[name]! }
+        }
+        var help: [String: [UInt8]] = [:]
+        for topic in [""] + CommandTable.specs.map(\.name) + CommandTable.nouns {
+            let lines = HelpText.lines(topic.isEmpty ? [] : [topic]) ?? []
+            help[topic] = encode { writer in
+                writer.array(lines.count)
+                for line in lines { writer.bulk(line) }
+            }
+        }
+        self.help = help
+    }
+
     /// First words in lower case, in the order of the table.
     static let names: [String] = {
         var seen: [String] = []
@@ -11,22 +74,6 @@ enum CommandDocs {
         }
         return seen
     }()
-
-    /// The command of this one word, and the commands that have it for a noun.
-    static func entry(_ name: String) -> (own: CommandSpec?, verbs: [CommandSpec]) {
-        let upper = name.uppercased()
-        return (CommandTable.specs.first { $0.name == upper }, CommandTable.commands(of: upper))
-    }
-
-    /// `credit|charge` → its spec; nil for anything else.
-    static func subcommand(_ name: String) -> CommandSpec? {
-        let parts = name.split(separator: "|", omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        let wanted = parts.joined(separator: " ").uppercased()
-        return CommandTable.specs.first { $0.name == wanted }
-    }
-
-    static func isKnown(_ name: String) -> Bool { names.contains(name) || subcommand(name) != nil }
 }
 
 extension CommandSpec {
@@ -51,23 +98,42 @@ extension CommandSpec {
 }
 
 extension ReplyEncoder {
-    /// Ten elements a command; null for an unknown name.
+    /// Null for an unknown name.
     func commandInfo(_ names: [String]?, _ writer: inout RESPWriter) {
-        let wanted = names ?? CommandDocs.names
-        writer.array(wanted.count)
-        for name in wanted {
-            if let spec = CommandDocs.subcommand(name) {
-                info(name: spec.redisName, arity: spec.arity, flags: spec.flags, verbs: [], &writer)
-            } else if CommandDocs.names.contains(name) {
-                let (own, verbs) = CommandDocs.entry(name)
-                info(name: name, arity: own?.arity ?? -2, flags: own?.flags ?? [], verbs: verbs, &writer)
-            } else {
-                writer.nullArray()
-            }
+        let encoded = CommandDocs.encoded(writer.version)
+        guard let names else {
+            writer.bytes += encoded.info
+            return
+        }
+        writer.array(names.count)
+        for name in names {
+            if let info = encoded.infoByName[name] { writer.bytes += info } else { writer.nullArray() }
         }
     }
 
-    private func info(name: String, arity: Int, flags: [String], verbs: [CommandSpec], _ writer: inout RESPWriter) {
+    /// Name → documentation; unknown names are left out, as Redis does.
+    func commandDocs(_ names: [String]?, _ writer: inout RESPWriter) {
+        let encoded = CommandDocs.encoded(writer.version)
+        guard let names else {
+            writer.bytes += encoded.docs
+            return
+        }
+        let known = names.compactMap { encoded.docsByName[$0] }
+        writer.map(known.count)
+        for docs in known { writer.bytes += docs }
+    }
+
+    /// Nil when there is no such topic.
+    func help(_ topic: [String], _ version: RESPVersion) -> [UInt8]? {
+        CommandDocs.encoded(version).help[topic.joined(separator: " ")]
+    }
+}
+
+extension CommandDocs {
+    /// Ten elements.
+    private static func info(
+        name: String, arity: Int, flags: [String], verbs: [CommandSpec], _ writer: inout RESPWriter
+    ) {
         writer.array(10)
         writer.bulk(name)
         writer.integer(arity)
@@ -82,22 +148,7 @@ extension ReplyEncoder {
         for verb in verbs { info(name: verb.redisName, arity: verb.arity, flags: verb.flags, verbs: [], &writer) }
     }
 
-    /// Name → documentation; unknown names are left out, as Redis does.
-    func commandDocs(_ names: [String]?, _ writer: inout RESPWriter) {
-        let wanted = (names ?? CommandDocs.names).filter(CommandDocs.isKnown)
-        writer.map(wanted.count)
-        for name in wanted {
-            writer.bulk(name)
-            if let spec = CommandDocs.subcommand(name) {
-                docs(spec, &writer)
-                continue
-            }
-            let (own, verbs) = CommandDocs.entry(name)
-            if let own { docs(own, verbs: verbs, &writer) } else { docs(container: verbs, &writer) }
-        }
-    }
-
-    private func docs(container verbs: [CommandSpec], _ writer: inout RESPWriter) {
+    private static func docs(container verbs: [CommandSpec], _ writer: inout RESPWriter) {
         writer.map(4)
         let list = verbs.map { $0.words[1] }.joined(separator: ", ")
         writer.pair("summary", "A container: \(list).")
@@ -106,7 +157,7 @@ extension ReplyEncoder {
         subcommands(verbs, &writer)
     }
 
-    private func docs(_ spec: CommandSpec, verbs: [CommandSpec] = [], _ writer: inout RESPWriter) {
+    private static func docs(_ spec: CommandSpec, verbs: [CommandSpec] = [], _ writer: inout RESPWriter) {
         writer.map(4 + (spec.fields.isEmpty ? 0 : 1) + (verbs.isEmpty ? 0 : 1))
         writer.pair("summary", spec.summary)
         writer.pair("since", spec.since)
@@ -120,7 +171,7 @@ extension ReplyEncoder {
         if !verbs.isEmpty { subcommands(verbs, &writer) }
     }
 
-    private func subcommands(_ verbs: [CommandSpec], _ writer: inout RESPWriter) {
+    private static func subcommands(_ verbs: [CommandSpec], _ writer: inout RESPWriter) {
         writer.bulk("subcommands")
         writer.map(verbs.count)
         for verb in verbs {
@@ -129,7 +180,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func argument(_ field: Field, _ writer: inout RESPWriter) {
+    private static func argument(_ field: Field, _ writer: inout RESPWriter) {
         let flags = (field.isRequired ? [] : ["optional"]) + (field.kind == .words ? ["multiple"] : [])
         writer.map(3 + (field.token == nil ? 0 : 1) + (flags.isEmpty ? 0 : 1))
         writer.pair("name", field.name)

@@ -32,13 +32,12 @@ extension ReplyEncoder {
     }
 
     private func help(_ topic: [String], _ writer: inout RESPWriter) {
-        guard let lines = HelpText.lines(topic) else {
+        guard let text = help(topic, writer.version) else {
             let text = topic.joined(separator: " ")
             let shown = Array(text.utf8).withUnsafeBytes { Echo.quoted($0) }
             return writer.error("ERR no help for \(shown); HELP lists all commands")
         }
-        writer.array(lines.count)
-        for line in lines { writer.bulk(line) }
+        writer.bytes += text
     }
 
     /// `HELLO`: what Redis says, in its order.

@@ -178,7 +178,7 @@ extension ReplyEncoder {
     }
 
     private func space(_ row: SpaceRow, _ writer: inout RESPWriter) {
-        writer.map(8)
+        writer.map(9)
         writer.pair("space", row.space.id)
         writer.pair("name", row.space.name)
         writer.pair("description", row.space.description.isEmpty ? nil : row.space.description)
@@ -186,6 +186,7 @@ extension ReplyEncoder {
         writer.pair("gb", integer: row.space.gigabytes)
         writer.pair("cost", row.space.cost)
         writer.pair("public", flag: row.space.isPublic)
+        writer.pair("creator", row.creator)
         writer.pair("created", row.created)
     }
 

@@ -86,9 +86,6 @@ extension FieldKind {
         }
     }
 
-    /// Free text about people, which no log repeats.
-    package var isPersonal: Bool { self == .email || self == .personName || self == .text }
-
     private static func oneOf(_ words: [String]) -> String {
         guard words.count > 1 else { return words.joined() }
         return "one of " + words.dropLast().joined(separator: ", ") + " or " + words[words.count - 1]

@@ -69,8 +69,11 @@ extension CommandTable {
             reply: .other("text: # Section, then name:value lines"), examples: ["INFO", "INFO persistence"]),
         CommandSpec(
             .slowlogGet, "SLOWLOG GET", .operations, .adminAll, .operations, [.may("count", .count, "10 unless told")],
-            "The slowest requests of late, newest first; secrets and personal text masked.",
-            reply: .other("a list of [id, unix seconds, microseconds, words, address, name]"),
+            "The commands that kept the writer longest of late, newest first.",
+            notes: [
+                "The words are the command's name and the id of the user it names: no other argument is kept. Redis' last two fields, the client's address and name, are empty: the writer knows no connections."
+            ],
+            reply: .other("a list of [id, unix seconds, microseconds, words, \"\", \"\"]"),
             examples: ["SLOWLOG GET 5"]),
         CommandSpec(
             .slowlogLen, "SLOWLOG LEN", .operations, .adminAll, .operations, [], "How many entries the slow log has.",

@@ -136,7 +136,11 @@ extension CommandTable {
             examples: ["SPACE ADD ml-ready COST 5 SIZE 50 NAME \"ML Ready Environment\" CATEGORY ml"]),
         CommandSpec(
             .spaceList, "SPACE LIST", .space, .read, .table, .page, "The catalogue, newest first.",
-            reply: .page(["space", "name", "description", "category", "gb", "cost", "public", "created"]),
+            notes: [
+                "`creator` is the user whose passport added it; null for what the ledger began with.",
+                "A passport of scope own sees the public ones.",
+            ],
+            reply: .page(["space", "name", "description", "category", "gb", "cost", "public", "creator", "created"]),
             examples: ["SPACE LIST"]),
         CommandSpec(
             .spacePurchase, "SPACE PURCHASE", .space, .writeAll, .write,
