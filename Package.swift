@@ -108,6 +108,8 @@ let package = Package(
             dependencies: [
                 "LedgerServer", "LedgerClient", "LedgerEngine", "LedgerProtocol", "LedgerTestKit", "RESP",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(

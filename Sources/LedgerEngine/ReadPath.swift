@@ -95,7 +95,7 @@ package final class ReadPath: Sendable {
                 debt: account.debt))
     }
 
-    private static let wrong = VerifyResult.rejected(.passportInvalid("this passport is not valid"))
+    private static let wrong = VerifyResult.rejected(.passportInvalid)
 
     package func passport(_ id: PassportID) -> PassportView? { views.passport(id) }
     package func passport(_ passport: PassportOrdinal) -> PassportView? { views.passport(passport) }

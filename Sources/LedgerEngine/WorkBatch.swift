@@ -44,6 +44,8 @@ package enum WorkResult: Sendable {
     case quote(SessionQuote, user: UserRow)
     case ruleCheck(RuleCheck)
     case info(EngineInfo)
+    /// Not looked at: the passport that asked was revoked, or its user banned, before the writer came to it.
+    case refused
     /// The journal failed before this was durable: nobody knows whether it is. Never to be told as a failure.
     case unknownOutcome
 }
@@ -55,6 +57,8 @@ package enum WorkResult: Sendable {
 /// touches it, and the hand-overs are synchronising, which is what makes it safe to pass between threads.
 package final class WorkBatch: @unchecked Sendable {
     package internal(set) var items: [WorkItem] = []
+    /// The passport that asks for the item at the same index; `.none` may ask anything.
+    package internal(set) var actors: [PassportOrdinal] = []
     package internal(set) var results: [WorkResult] = []
     /// Grows with each `recycle`: whoever remembers a batch remembers its generation too.
     package private(set) var generation: UInt64 = 0
@@ -64,22 +68,26 @@ package final class WorkBatch: @unchecked Sendable {
     package init(capacity: Int = 256, complete: @escaping @Sendable (WorkBatch) -> Void) {
         self.complete = complete
         items.reserveCapacity(capacity)
+        actors.reserveCapacity(capacity)
         results.reserveCapacity(capacity)
     }
 
     package var isEmpty: Bool { items.isEmpty }
     package var count: Int { items.count }
 
-    /// Appends an item; its index is where its result will be.
+    /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport is
+    /// good no more by then.
     @discardableResult
-    package func append(_ item: WorkItem) -> Int {
+    package func append(_ item: WorkItem, by actor: PassportOrdinal = .none) -> Int {
         items.append(item)
+        actors.append(actor)
         return items.count - 1
     }
 
     /// Empties it for the next load and keeps its memory.
     package func recycle() {
         items.removeAll(keepingCapacity: true)
+        actors.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
         generation &+= 1
     }

@@ -27,8 +27,6 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     private var readIsWithheld = false
     private var isContinuationScheduled = false
     private var isBroken = false
-    /// The other side has sent all it will (`nc`, `shutdown(2)`): what it asked is still answered.
-    private var inputIsClosed = false
     private var isClosing = false
 
     private var deadlines: RepeatedTask?
@@ -86,7 +84,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
-            inputIsClosed = true
+            dispatcher.closeInput(of: client)
             if !hasBacklog { finish() }
         }
         context.fireUserInboundEventTriggered(event)
@@ -96,6 +94,15 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     private func finish() {
         client.isClosing = true
         dispatcher.settle(client)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            // Below half the soft limit: it reads.
+            slowSince = nil
+            if hasBacklog || readIsWithheld { continueLater() }
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     func read(context: ChannelHandlerContext) {
@@ -113,7 +120,11 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     /// Performs what has arrived, as far as the client may go now and no further than its share of a turn.
     private func takeTurn() {
-        guard !isBroken, !isClosing, !isContinuationScheduled else { return }
+        guard !isBroken, !isClosing else { return }
+        guard !isContinuationScheduled else {
+            hasBacklog = true
+            return
+        }
         var budget = configuration.turnBudget
         var end = End.needsMore
         dispatcher.turn(of: client) {
@@ -131,16 +142,21 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
         switch end {
         case .needsMore:
             partialSince = received.readableBytes == 0 ? nil : partialSince ?? .now()
-            if inputIsClosed { finish() }
+            if client.inputIsClosed { finish() }
         case .stalled: partialSince = nil
         case .budgetSpent:
             partialSince = nil
-            isContinuationScheduled = true
-            let bound = NIOLoopBound(self, eventLoop: dispatcher.eventLoop)
-            dispatcher.eventLoop.execute {
-                bound.value.isContinuationScheduled = false
-                bound.value.resume()
-            }
+            continueLater()
+        }
+    }
+
+    /// Goes on when the others have had their turns.
+    private func continueLater() {
+        guard !isContinuationScheduled, let rounds = dispatcher.rounds else { return }
+        isContinuationScheduled = true
+        rounds.add { [self] in
+            isContinuationScheduled = false
+            resume()
         }
     }
 
@@ -154,13 +170,18 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     private func perform(_ bytes: UnsafeRawBufferPointer, budget: inout Int, _ end: inout End) -> Int {
         let now = dispatcher.engine.now()
+        let endOfTime = NIODeadline.now() + .nanoseconds(configuration.turnNanoseconds)
+        let mostOutput = client.produced + configuration.turnOutput
         var offset = 0
         while true {
             guard dispatcher.accepts(client) else {
                 end = .stalled
                 return client.isClosing ? bytes.count : offset
             }
-            guard budget > 0 else {
+            // The clock is asked every fourth time: it costs as much as a small command.
+            let isOver =
+                budget <= 0 || client.produced >= mostOutput || budget & 3 == 0 && NIODeadline.now() >= endOfTime
+            guard !isOver || budget == configuration.turnBudget else {
                 end = .budgetSpent
                 return offset
             }
@@ -206,8 +227,19 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
         // One large answer must not be remembered for the life of the connection.
         if client.output.bytes.capacity > 1 << 16 { client.output.bytes = [] } else { client.output.removeAll() }
         context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
-        if outgoing.capacity > 1 << 16 { outgoing = ByteBuffer() }
-        limitOutput(context)
+        let isLarge = outgoing.capacity > 1 << 16
+        if isLarge { outgoing = ByteBuffer() }
+        // What is small and goes into a socket that takes it is not worth a look.
+        if isLarge || client.isStranger || client.buffered > 0 || slowSince != nil || !context.channel.isWritable {
+            limitOutput(context)
+        }
+    }
+
+    func measure() {
+        guard let context, let count = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes) else {
+            return
+        }
+        client.buffered = count
     }
 
     func close() {
@@ -222,19 +254,19 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     func abort() {
         isClosing = true
         client.isClosing = true
+        dispatcher.remove(client)
         context?.close(promise: nil)
     }
 
     // MARK: Limits
 
     private func limitOutput(_ context: ChannelHandlerContext) {
-        guard client.isStranger || slowSince != nil || !context.channel.isWritable else { return }
-        guard let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return }
-        if client.isStranger, waiting > configuration.outputLimitBeforeAuth {
+        measure()
+        if client.isStranger, client.buffered > configuration.outputLimitBeforeAuth {
             drop("does not read its answers")
-        } else if waiting > configuration.hardOutputLimit {
-            drop("does not read its answers: \(waiting) bytes are waiting")
-        } else if waiting > configuration.softOutputLimit {
+        } else if client.owed > configuration.hardOutputLimit {
+            drop("does not read its answers: \(client.owed) bytes are waiting")
+        } else if client.buffered > configuration.softOutputLimit {
             slowSince = slowSince ?? .now()
         } else {
             slowSince = nil
@@ -245,9 +277,11 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
         guard let context else { return }
         let now = NIODeadline.now()
         limitOutput(context)
+        // Whoever was to call may have forgotten.
+        if hasBacklog { resume() }
         if isClosing {
             if let slowSince, now - slowSince > .seconds(configuration.softLimitSeconds) { abort() }
-        } else if client.isStranger, now - client.opened > .seconds(configuration.authSeconds) {
+        } else if client.isStranger, now - client.strangerSince > .seconds(configuration.authSeconds) {
             drop("showed no passport", tell: "ERR no passport within \(configuration.authSeconds) s, closing")
         } else if let partialSince, now - partialSince > .seconds(configuration.partialRequestSeconds) {
             drop(
@@ -259,9 +293,9 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     }
 
     /// Closes at once: whatever waits for this client is answered to nobody.
-    private func drop(_ reason: String, tell text: String? = nil) {
+    func drop(_ reason: String, tell text: String? = nil) {
         dispatcher.counters.clientsDropped.add(1, ordering: .relaxed)
-        dispatcher.logger.notice("client dropped", metadata: ["client": "\(client.address)", "reason": "\(reason)"])
+        dispatcher.notices.note("client dropped", client, ["reason": "\(reason)"])
         if let text, client.pipeline.isEmpty, let context {
             outgoing.clear()
             outgoing.writeString("-\(text)\r\n")

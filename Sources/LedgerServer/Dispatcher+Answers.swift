@@ -32,6 +32,7 @@ extension Dispatcher {
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
         case .info(let info): answer(client, slot, info)
+        case .refused: refuse(client, slot, CommandError.noPassport)
         case .barrier(let lsn): client.answer(slot) { $0.integer(Int64(lsn.value)) }
         case .unknownOutcome:
             // Whether it is on disk will be known after the restart. Nothing more can be asked until then.

@@ -20,6 +20,29 @@ extension ParsedCommand {
     }
 }
 
+extension ParsedCommand {
+    /// What of a client's answers under way this one may take: the rows of a page have some 256 bytes. What keeps the
+    /// writer or a reader busy for longer than its answer is long counts for as much as a page.
+    var share: Int {
+        switch ask {
+        case .query(let query):
+            switch query {
+            case .users(let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
+                .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _):
+                min(page.count, 1000) * 256
+            case .ruleSource: 64 << 10
+            case .limits, .rules, .priceBooks, .books: 16 << 10
+            case .user, .passport, .hold, .session, .quote: 0
+            }
+        case .history(let range): range.page.count * 256
+        case .quote, .explain: 16 << 10
+        case .summary, .ruleCheck: 64 << 10
+        case .server(.info): 16 << 10
+        default: 0
+        }
+    }
+}
+
 /// From words to work. The same for sockets and for the port in this process.
 extension Dispatcher {
     /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
@@ -30,18 +53,25 @@ extension Dispatcher {
             let rights = try rights(of: client, for: id, at: now)
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
-            if let rights, rights.scope == .own,
-                let refusal = Authorization.refusal(id, rights, owner: owner(of: parsed.target))
-            {
-                throw refusal
-            }
+            try mayName(parsed, rights)
             if client.pipeline.mustWait(parsed.kind) {
                 client.held = parsed
             } else {
-                run(parsed, for: client)
+                try start(parsed, for: client)
             }
         } catch {
             if CommandTable.transactionWord(words) == .multi { client.isInRefusedTransaction = true }
+            if case .wrongPassport = error { failedAuthentication(client, "(malformed)") }
+            refuse(client, error)
+        }
+    }
+
+    /// Begins a command that had to wait. What it waited for may have been the end of its passport: it is asked again.
+    func goOn(with held: ParsedCommand, for client: Client) {
+        do throws(CommandError) {
+            try mayName(held, try rights(of: client, for: held.id, at: engine.now()))
+            try start(held, for: client)
+        } catch {
             refuse(client, error)
         }
     }
@@ -69,7 +99,7 @@ extension Dispatcher {
 
     // MARK: Who asks
 
-    private func actor(of client: Client) -> PassportOrdinal {
+    func actor(of client: Client) -> PassportOrdinal {
         if case .passport(let ordinal) = client.standing { return ordinal }
         return .none
     }
@@ -98,6 +128,12 @@ extension Dispatcher {
         return rights
     }
 
+    /// A passport of scope `own` reaches its own user only.
+    private func mayName(_ parsed: ParsedCommand, _ rights: Authorization.Rights?) throws(CommandError) {
+        guard let rights, rights.scope == .own else { return }
+        if let refusal = Authorization.refusal(parsed.id, rights, owner: owner(of: parsed.target)) { throw refusal }
+    }
+
     private func owner(of target: ParsedCommand.Target) -> Authorization.Owner {
         switch target {
         case .none: .nobody
@@ -116,20 +152,31 @@ extension Dispatcher {
         return Authorization.Rights(permissions: view.permissions, scope: view.scope, user: view.user)
     }
 
-    // MARK: Beginning a command
-
-    /// Begins a command that may begin now.
-    func run(_ parsed: ParsedCommand, for client: Client) {
-        do throws(CommandError) {
-            try start(parsed, for: client)
-        } catch {
-            refuse(client, error)
+    /// Whether a command may end what the passport of its own connection may do.
+    private func isGate(_ parsed: ParsedCommand, of client: Client) -> Bool {
+        switch parsed.id {
+        case .passportRevoke, .passportRotate, .userSet: break
+        default: return false
+        }
+        guard case .passport(let ordinal) = client.standing, let own = engine.reads.passport(ordinal) else {
+            return false
+        }
+        return switch parsed.target {
+        case .passport(let id): id == own.id
+        case .user(let id): engine.reads.user(id) == own.user
+        default: false
         }
     }
 
+    // MARK: Beginning a command
+
+    /// Begins a command that may begin now.
     private func start(_ parsed: ParsedCommand, for client: Client) throws(CommandError) {
         switch parsed.ask {
         case .mutation(let command): enqueue(parsed, for: client, command)
+        case .query(.spaces(let page, _)):
+            // What is not public is for those who may see everything.
+            enqueue(parsed, for: client, .query(.spaces(page, publicOnly: ownRights(of: client) != nil)))
         case .query(let query): enqueue(parsed, for: client, .query(query))
         case .verify(let secret, let permission): try verify(parsed, secret, permission, for: client)
         case .admit(let secret, let start):
@@ -184,8 +231,8 @@ extension Dispatcher {
             }
         return client.pipeline.append(
             Pipeline.Slot(
-                command: parsed.id, kind: parsed.kind, version: client.version, ownRowsOnly: ownRowsOnly,
-                detail: detail))
+                command: parsed.id, kind: isGate(parsed, of: client) ? .gate : parsed.kind, version: client.version,
+                ownRowsOnly: ownRowsOnly, detail: detail, share: parsed.share))
     }
 
     private func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
@@ -203,7 +250,7 @@ extension Dispatcher {
 
     private func proof(of secret: Secret) throws(CommandError) -> PassportProof {
         guard let proof = secret.text.withBytes({ engine.reads.proof(of: $0) }) else {
-            throw .denied("this passport is not valid")
+            throw .invalidSecret
         }
         return proof
     }
@@ -296,7 +343,7 @@ extension Dispatcher {
             client.isClosing = true
             client.answer { $0.ok() }
         case .reset:
-            if case .passport = client.standing { client.standing = .stranger }
+            forget(client)
             client.version = .v2
             client.name = ShortText()
             client.isInRefusedTransaction = false
@@ -330,22 +377,24 @@ extension Dispatcher {
         }
         switch result {
         case .valid(let verified):
-            client.standing = .passport(verified.passport.ordinal)
+            identify(client, as: verified.passport.ordinal)
             client.isInRefusedTransaction = false
             return nil
         case .rejected(let rejection):
-            failedAuthentication(client, secret)
+            failedAuthentication(client, secret.passport.text)
             return .rejected(rejection)
         case nil:
-            failedAuthentication(client, secret)
+            failedAuthentication(client, secret.passport.text)
             return .wrongPassport
         }
     }
 
-    private func failedAuthentication(_ client: Client, _ secret: Secret) {
+    /// `passport` is the public part of what was shown. After some failures the connection has had its chance.
+    private func failedAuthentication(_ client: Client, _ passport: String) {
         counters.authFailures.add(1, ordering: .relaxed)
-        logger.notice(
-            "authentication failed", metadata: ["client": "\(client.address)", "passport": "\(secret.passport.text)"])
+        client.failures += 1
+        if client.failures >= configuration.authAttempts { client.isClosing = true }
+        notices.note("authentication failed", client, ["passport": "\(passport)"])
     }
 
     private func describe(_ client: Client) -> ClientReply {
@@ -407,13 +456,41 @@ extension Dispatcher {
 
     private func wait(_ parsed: ParsedCommand, _ lsn: LSN, _ timeout: TimeSpan?, for client: Client) {
         let slot = begin(parsed, for: client)
-        let answer = later(client) { dispatcher, client in
-            // Whichever comes second, the timeout or the event, finds the slot answered.
-            guard client.pipeline.waits(for: slot) else { return }
-            let durable = dispatcher.engine.durableLSN
-            client.answer(slot) { $0.integer(Int64(durable.value)) }
+        // By number: whoever waits must not keep alive a client that has gone.
+        let number = client.number
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let waiting = engine.wait(for: lsn) { [eventLoop] _ in
+            eventLoop.execute { bound.value.waitIsOver(of: number, slot) }
         }
-        engine.wait(for: lsn) { _ in answer() }
-        if let timeout { eventLoop.scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { answer() } }
+        switch waiting {
+        case .full: return refuse(client, slot, Rejection.busy("too many connections wait for an event; try again"))
+        case .over: client.wait = Client.Wait(slot: slot)
+        case .until(let ticket):
+            client.wait = Client.Wait(slot: slot, ticket: ticket)
+            if let timeout { limitWait(of: client, to: timeout.nanoseconds) }
+            if client.inputIsClosed { closeInput(of: client) }
+        }
+    }
+
+    /// The WAIT under way is over after `nanoseconds`, or before.
+    func limitWait(of client: Client, to nanoseconds: Int64) {
+        guard let wait = client.wait else { return }
+        let end = NIODeadline.now() + .nanoseconds(nanoseconds)
+        if let timeout = wait.timeout, timeout.end <= end { return }
+        wait.timeout?.task.cancel()
+        let (number, slot) = (client.number, wait.slot)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let task = eventLoop.scheduleTask(deadline: end) { bound.value.waitIsOver(of: number, slot) }
+        client.wait?.timeout = (end, task)
+    }
+
+    /// The event has come, or the time has passed: whichever is second finds no wait.
+    private func waitIsOver(of number: UInt64, _ slot: UInt64) {
+        guard let client = client(number), client.wait?.slot == slot else { return }
+        endWait(of: client)
+        let durable = engine.durableLSN
+        client.answer(slot) { $0.integer(Int64(durable.value)) }
+        touch(client)
+        settleAll()
     }
 }

@@ -27,8 +27,13 @@ final class Dispatcher {
 
     /// What parsing needs to know; the actor is set for each request.
     var context: ParseContext
+    /// Where clients go on whose turn is over; nil in a process without sockets.
+    var rounds: Rounds?
+    /// Log lines that strangers can cause.
+    let notices: RareNotices
 
-    private var clients: [ObjectIdentifier: Client] = [:]
+    private var clients: [UInt64: Client] = [:]
+    private var strangers = Strangers()
     private var current: TicketedBatch?
     private var underWay: [TicketedBatch] = []
     private var spare: [TicketedBatch] = []
@@ -51,27 +56,76 @@ final class Dispatcher {
         self.logger = logger
         self.eventLoop = eventLoop
         self.requestStop = requestStop
+        notices = RareNotices(logger, eventLoop)
         context = ParseContext(names: engine.names, actor: .none, emailHash: { [engine] in engine.emailHash($0) })
     }
 
     // MARK: Clients
 
     func add(_ client: Client) {
-        clients[ObjectIdentifier(client)] = client
+        clients[client.number] = client
+        if client.isStranger { strangers.add(client) }
         counters.clients.add(1, ordering: .relaxed)
         counters.clientsOpened.add(1, ordering: .relaxed)
         if isStopping { client.isClosing = true }
     }
 
     func remove(_ client: Client) {
-        guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
-        client.isClosed = true
-        client.held = nil
+        guard clients.removeValue(forKey: client.number) != nil else { return }
+        if client.isStranger { strangers.remove(client) }
+        endWait(of: client)
+        client.wasClosed()
         counters.clients.subtract(1, ordering: .relaxed)
         if isStopping, clients.isEmpty {
             whenEmpty?()
             whenEmpty = nil
         }
+    }
+
+    func client(_ number: UInt64) -> Client? { clients[number] }
+
+    /// Whether one more connection may come. Where there is no room, whoever has gone longest without showing a passport
+    /// makes some; a client that has shown one never does.
+    func makeRoom() -> Bool {
+        let isFull = counters.clients.load(ordering: .relaxed) >= configuration.maxClients
+        guard isFull || strangers.count >= configuration.strangersPerLoop else { return true }
+        return dropOldestStranger() || !isFull
+    }
+
+    private func dropOldestStranger() -> Bool {
+        guard let number = strangers.takeOldest(), let client = clients[number] else { return false }
+        client.transport?.drop("made room for others", tell: "ERR too many connections without a passport, closing")
+        return true
+    }
+
+    /// Says who speaks from now on.
+    func identify(_ client: Client, as passport: PassportOrdinal) {
+        if client.isStranger { strangers.remove(client) }
+        client.standing = .passport(passport)
+        client.failures = 0
+    }
+
+    /// As before AUTH.
+    func forget(_ client: Client) {
+        guard case .passport = client.standing else { return }
+        if strangers.count >= configuration.strangersPerLoop { _ = dropOldestStranger() }
+        client.standing = .stranger
+        client.strangerSince = .now()
+        strangers.add(client)
+    }
+
+    /// Whoever has sent his last may have gone for good: a WAIT is not waited for much longer.
+    func closeInput(of client: Client) {
+        client.inputIsClosed = true
+        if client.wait != nil { limitWait(of: client, to: configuration.drainSeconds * 1_000_000_000) }
+    }
+
+    /// Nobody waits for this event any more.
+    func endWait(of client: Client) {
+        guard let wait = client.wait else { return }
+        client.wait = nil
+        wait.timeout?.task.cancel()
+        if let ticket = wait.ticket { engine.cancel(ticket) }
     }
 
     func forEachClient(_ body: (Client) -> Void) {
@@ -94,13 +148,24 @@ final class Dispatcher {
 
     /// Whether a client may have its next request performed now.
     func accepts(_ client: Client) -> Bool {
-        guard !client.isClosing, !client.isClosed, client.held == nil else { return false }
-        guard client.pipeline.count < configuration.maxPipeline else { return false }
+        guard !client.isClosing, !client.isClosed, !client.isOverrun, client.held == nil else { return false }
+        guard client.pipeline.count < configuration.maxPipeline, hasRoomForAnswers(client) else { return false }
         if isFull {
             waitingForRoom.append(client)
             return false
         }
         return true
+    }
+
+    /// Whether the client has taken enough of its answers, and what is under way may not bring too many.
+    ///
+    /// When not, what makes room calls ``Transport/resume()``: an answer that comes, or the socket that drains.
+    private func hasRoomForAnswers(_ client: Client) -> Bool {
+        let limit = client.isStranger ? configuration.outputLimitBeforeAuth : configuration.softOutputLimit
+        if client.owed + client.pipeline.reserved <= limit { return true }
+        client.transport?.flush()
+        client.transport?.measure()
+        return client.owed + client.pipeline.reserved <= limit && !client.isClosed
     }
 
     /// Begins and ends a client's turn: between the two it takes requests, after them its answers are flushed.
@@ -115,9 +180,14 @@ final class Dispatcher {
 
     /// Flushes a client, goes on with what it held back, and closes it when it is done.
     func settle(_ client: Client) {
+        guard !client.isClosed else { return }
         while let held = client.held, !client.pipeline.mustWait(held.kind) {
             client.held = nil
-            run(held, for: client)
+            goOn(with: held, for: client)
+        }
+        if client.isOverrun {
+            client.transport?.drop("does not read its answers: \(client.owed) bytes are waiting", tell: nil)
+            return
         }
         if !client.output.bytes.isEmpty { client.transport?.flush() }
         if client.isClosing, client.pipeline.isEmpty, client.held == nil { client.transport?.close() }
@@ -130,7 +200,7 @@ final class Dispatcher {
         unsettled.append(client)
     }
 
-    private func settleAll() {
+    func settleAll() {
         while !unsettled.isEmpty {
             let list = unsettled
             unsettled.removeAll(keepingCapacity: true)
@@ -153,7 +223,7 @@ final class Dispatcher {
     func enqueue(_ item: WorkItem, for client: Client, slot: UInt64) {
         let batch = current ?? takeBatch()
         current = batch
-        batch.append(item, for: client, slot: slot)
+        batch.append(item, by: actor(of: client), for: client, slot: slot)
         if batch.count >= configuration.batchCapacity {
             submit()
         } else if !isTickScheduled {
@@ -245,20 +315,6 @@ final class Dispatcher {
         settleAll()
     }
 
-    /// Runs on this loop what another thread found out for a client.
-    func later(_ client: Client, _ body: @escaping (Dispatcher, Client) -> Void) -> @Sendable () -> Void {
-        let bound = NIOLoopBound((dispatcher: self, client: client, body: body), eventLoop: eventLoop)
-        return { [eventLoop] in
-            eventLoop.execute {
-                let (dispatcher, client, body) = bound.value
-                guard !client.isClosed else { return }
-                body(dispatcher, client)
-                dispatcher.touch(client)
-                dispatcher.settleAll()
-            }
-        }
-    }
-
     // MARK: Refusals
 
     func refuse(_ client: Client, _ error: CommandError) {
@@ -286,8 +342,8 @@ final class Dispatcher {
     /// A user's passport that does not hold (VERIFY, ADMIT) is refused with NOPERM: WRONGPASS is about the connection's
     /// own, and clients like redis-py answer it by connecting anew.
     func reject(_ rejection: Rejection, to writer: inout RESPWriter) {
-        if case .passportInvalid(let text) = rejection {
-            encoder.error(.denied(text), to: &writer)
+        if case .passportInvalid = rejection {
+            encoder.error(.invalidSecret, to: &writer)
         } else {
             encoder.rejection(rejection, to: &writer)
         }

@@ -24,6 +24,8 @@ package final class EmbeddedPort: CommandPort {
         connection = try await loop.submit {
             var configuration = ServerConfiguration()
             configuration.eventLoops = 1
+            // Answers go to the caller at once: nobody is slow here.
+            configuration.softOutputLimit = .max
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(), version: version,
                 logger: logger, eventLoop: loop, requestStop: {})
@@ -135,7 +137,11 @@ private final class EmbeddedConnection: Transport {
         commands.removeAll()
     }
 
+    func measure() {}
+
     func abort() { close() }
+
+    func drop(_ reason: String, tell text: String?) { close() }
 
     private func deliver(_ value: RESPValue) {
         calls[calls.startIndex].answers.append(value)

@@ -34,10 +34,12 @@ final class Listener: Sendable {
         do {
             var dispatchers: [(loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)] = []
             for loop in group.makeIterator() {
+                let rounds = try await Rounds.open(on: loop)
                 let dispatcher = try await loop.submit {
                     let dispatcher = Dispatcher(
                         engine: engine, configuration: configuration, counters: counters, version: version,
                         logger: logger, eventLoop: loop, requestStop: requestStop)
+                    dispatcher.rounds = rounds.value
                     return NIOLoopBound(dispatcher, eventLoop: loop)
                 }.get()
                 dispatchers.append((loop, dispatcher))
@@ -48,6 +50,13 @@ final class Listener: Sendable {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 511)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        // Out of descriptors or memory: the next look at the queue comes a second later.
+                        try channel.pipeline.syncOperations.addHandler(
+                            AcceptBackoffHandler(shouldForwardIOErrorCaught: false))
+                    }
+                }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -78,13 +87,13 @@ final class Listener: Sendable {
         guard let dispatcher = dispatchers[ObjectIdentifier(channel.eventLoop)]?.value else {
             preconditionFailure("an event loop has no dispatcher")
         }
-        guard counters.clients.load(ordering: .relaxed) < configuration.maxClients else {
+        guard dispatcher.makeRoom() else {
             counters.clientsRefused.add(1, ordering: .relaxed)
             return try channel.pipeline.syncOperations.addHandler(RefusingHandler())
         }
         let client = Client(
             number: numbers.next(), address: channel.remoteAddress.map(show) ?? "",
-            localAddress: channel.localAddress.map(show) ?? "")
+            localAddress: channel.localAddress.map(show) ?? "", outputLimit: configuration.hardOutputLimit)
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(client, dispatcher))
     }
 

@@ -14,8 +14,10 @@ struct Pipeline {
         case write
         /// Reads the journal: a write waits for it.
         case history
-        /// Both: everything waits for it.
+        /// Both: a write or a read of the journal waits for it.
         case exclusive
+        /// A write that may end what its own connection may do: everything waits for it, to be asked again then.
+        case gate
     }
 
     enum Detail {
@@ -35,6 +37,9 @@ struct Pipeline {
         let ownRowsOnly: Bool
         /// What the answer needs to know of the request, besides what the result says.
         let detail: Detail
+        /// What the answer may take, in bytes; for what takes time rather than room, an equivalent. See
+        /// ``Pipeline/reserved``.
+        var share = 0
         /// An answer that came before its turn.
         var early: [UInt8]?
     }
@@ -44,28 +49,28 @@ struct Pipeline {
     private(set) var front: UInt64 = 0
     private(set) var writes = 0
     private(set) var histories = 0
+    private var gates = 0
+    /// Bytes of answers that wait for their turn.
+    private(set) var keptBytes = 0
+    /// The sum of the shares of what is under way.
+    private(set) var reserved = 0
 
     var count: Int { slots.count }
     var isEmpty: Bool { slots.isEmpty }
 
     /// Whether a command of this kind has to wait for what is under way.
     func mustWait(_ kind: Kind) -> Bool {
+        if gates > 0 { return true }
         switch kind {
-        case .read: false
-        case .write: histories > 0
-        case .history: writes > 0
-        case .exclusive: writes > 0 || histories > 0
+        case .read: return false
+        case .write, .gate: return histories > 0
+        case .history: return writes > 0
+        case .exclusive: return writes > 0 || histories > 0
         }
     }
 
-    /// Whether this slot has no answer yet.
-    func waits(for number: UInt64) -> Bool {
-        number >= front && number < front + UInt64(slots.count) && self[number].early == nil
-    }
-
     mutating func append(_ slot: Slot) -> UInt64 {
-        if slot.kind == .write || slot.kind == .exclusive { writes += 1 }
-        if slot.kind == .history || slot.kind == .exclusive { histories += 1 }
+        count(slot, 1)
         slots.append(slot)
         return front + UInt64(slots.count - 1)
     }
@@ -78,21 +83,32 @@ struct Pipeline {
     mutating func removeFirst() {
         let slot = slots.removeFirst()
         front += 1
-        if slot.early == nil { finish(slot.kind) }
+        if let early = slot.early { keptBytes -= early.count } else { count(slot, -1) }
     }
 
     /// Keeps an answer until its turn.
     mutating func keep(_ answer: [UInt8], for number: UInt64) {
         let index = slots.index(slots.startIndex, offsetBy: Int(number - front))
-        finish(slots[index].kind)
+        count(slots[index], -1)
         slots[index].early = answer
+        keptBytes += answer.count
     }
 
     /// The answer of the front slot, if it came early.
     var readyAnswer: [UInt8]? { slots.first?.early }
 
-    private mutating func finish(_ kind: Kind) {
-        if kind == .write || kind == .exclusive { writes -= 1 }
-        if kind == .history || kind == .exclusive { histories -= 1 }
+    private mutating func count(_ slot: Slot, _ change: Int) {
+        switch slot.kind {
+        case .read: break
+        case .write: writes += change
+        case .history: histories += change
+        case .exclusive:
+            writes += change
+            histories += change
+        case .gate:
+            writes += change
+            gates += change
+        }
+        reserved += change * slot.share
     }
 }

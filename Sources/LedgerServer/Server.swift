@@ -6,6 +6,10 @@ internal import NIOCore
 internal import ServiceLifecycle
 internal import Synchronization
 
+#if canImport(Glibc)
+internal import Glibc
+#endif
+
 /// The composition root of a serving process: an open engine and a port. Runs until it is told to stop (by its service
 /// group, or by `SHUTDOWN`), then answers what was asked, closes the journal, and returns.
 package struct Server: Service {
@@ -27,6 +31,12 @@ package struct Server: Service {
     package init(
         engine: Engine, configuration: ServerConfiguration, version: String, logger: Logger
     ) async throws(ServerError) {
+        var configuration = configuration
+        if let descriptors = Self.descriptorLimit, configuration.fit(descriptors: descriptors) {
+            logger.notice(
+                "fewer clients than asked for: each takes a file descriptor",
+                metadata: ["max-clients": "\(configuration.maxClients)", "descriptors": "\(descriptors)"])
+        }
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
@@ -46,6 +56,13 @@ package struct Server: Service {
         }
         (host, port) = listener.address
         counters.port.store(port, ordering: .relaxed)
+    }
+
+    /// `ulimit -n`; nil where it cannot be had.
+    private static var descriptorLimit: Int? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        return Int(clamping: limit.rlim_cur)
     }
 
     private static func reason(_ error: IOError) -> String {

@@ -1,3 +1,4 @@
+internal import LedgerCore
 internal import LedgerEngine
 
 /// A batch for the writer, and who waits for each of its results.
@@ -20,10 +21,10 @@ final class TicketedBatch {
 
     var count: Int { tickets.count }
 
-    func append(_ item: WorkItem, for client: Client, slot: UInt64) {
+    func append(_ item: WorkItem, by actor: PassportOrdinal, for client: Client, slot: UInt64) {
         if clients.last !== client { clients.append(client) }
         tickets.append(Ticket(client: clients.count - 1, slot: slot))
-        work.append(item)
+        work.append(item, by: actor)
     }
 
     func recycle() {

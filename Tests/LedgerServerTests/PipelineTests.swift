@@ -57,16 +57,58 @@ import Testing
         #expect(client.pipeline.writes == 0 && client.pipeline.histories == 0)
     }
 
+    @Test func `behind a command that may end the passport everything waits`() {
+        let client = client()
+        let gate = client.pipeline.append(slot(.gate))
+        for kind in [Pipeline.Kind.read, .write, .history, .exclusive, .gate] {
+            #expect(client.pipeline.mustWait(kind), "\(kind)")
+        }
+        client.answer(gate) { $0.ok() }
+        #expect(!client.pipeline.mustWait(.read) && !client.pipeline.mustWait(.history))
+        #expect(client.pipeline.writes == 0)
+    }
+
+    @Test func `answers that wait for their turn count as much as those that wait for the socket`() {
+        let client = Client(number: 1, address: "test", localAddress: "test", standing: .owner, outputLimit: 1000)
+        let first = client.pipeline.append(slot(.read))
+        let text = [UInt8](repeating: 0x78, count: 293)
+        for number in 1...3 {
+            client.answer { $0.bulk(text) }
+            #expect(client.owed == number * 301 && !client.isOverrun)
+        }
+        client.answer { $0.bulk(text) }
+        #expect(client.isOverrun)
+        // It is answered nothing any more, so nothing more is remembered for it.
+        client.answer(first) { $0.bulk(text) }
+        for _ in 0..<100 { client.answer { $0.bulk(text) } }
+        #expect(client.owed == 4 * 301 && client.output.bytes.isEmpty)
+        client.wasClosed()
+        #expect(client.owed == 0)
+    }
+
+    @Test func `what is under way has its share until it is answered`() {
+        let client = client()
+        func page() -> UInt64 {
+            client.pipeline.append(
+                Pipeline.Slot(
+                    command: .userList, kind: .read, version: .v2, ownRowsOnly: false, detail: .none, share: 100))
+        }
+        let slots = [page(), page(), page()]
+        #expect(client.pipeline.reserved == 300)
+        client.answer(slots[1]) { $0.ok() }
+        #expect(client.pipeline.reserved == 200 && client.pipeline.keptBytes == 5)
+        client.answer(slots[0]) { $0.ok() }
+        client.answer(slots[2]) { $0.ok() }
+        #expect(client.pipeline.reserved == 0 && client.pipeline.keptBytes == 0 && client.output.bytes.count == 15)
+    }
+
     @Test func `an early answer counts as given, though it has not left`() {
         let client = client()
         let first = client.pipeline.append(slot(.read))
         let write = client.pipeline.append(slot(.write))
-        #expect(client.pipeline.waits(for: write))
         client.answer(write) { $0.ok() }
         #expect(client.pipeline.writes == 0)
-        #expect(!client.pipeline.waits(for: write))
         client.answer(first) { $0.ok() }
-        #expect(!client.pipeline.waits(for: first))
         #expect(client.pipeline.writes == 0 && client.pipeline.isEmpty)
     }
 }

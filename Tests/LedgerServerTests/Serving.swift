@@ -13,10 +13,14 @@ struct Serving {
 
     /// Runs `body` against a server that is stopped afterwards.
     static func with(
-        _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: (Serving) async throws -> Void
+        logger: Logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() },
+        _ change: (inout ServerConfiguration) -> Void = { _ in },
+        engine changeEngine: (inout EngineConfiguration) -> Void = { _ in },
+        _ body: (Serving) async throws -> Void
     ) async throws {
-        let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
-        let opened = try Engine.open(EngineConfiguration(.memory), logger: logger)
+        var engineConfiguration = EngineConfiguration(.memory)
+        changeEngine(&engineConfiguration)
+        let opened = try Engine.open(engineConfiguration, logger: logger)
         var configuration = ServerConfiguration()
         configuration.port = 0
         configuration.eventLoops = 2

@@ -8,7 +8,8 @@ package enum Rejection: Error, Hashable, Sendable {
     case ruleExists(version: UInt32)
     case keyReused
     case frozen(UserState)
-    case passportInvalid(String)
+    /// Unknown, mistyped, wrong, expired or revoked: one text for all of them, no hints.
+    case passportInvalid
     /// A limit of the user's type, and the value it has.
     case limit(LimitName, Int64)
     case debt(Money)
@@ -72,7 +73,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .ruleExists(let version): "this source was loaded before, as version \(version)"
         case .keyReused: "this KEY was used before with other arguments"
         case .frozen(let state): "the user is \(state.text)"
-        case .passportInvalid(let text): text
+        case .passportInvalid: "this passport is not valid"
         case .limit(let name, let value):
             value == Limits.none ? "limit \(name.text)" : "limit \(name.text) is \(name.show(value))"
         case .debt(let amount): "the user owes \(amount); purchase credit first"

@@ -14,7 +14,7 @@ extension StateMachine {
         if c.admitted != .none {
             let passport = store.passports[Int32(c.admitted.value)]
             guard !passport.revoked, passport.expires > now, passport.user == user else {
-                throw .passportInvalid("the user's passport is revoked or expired")
+                throw .passportInvalid
             }
         }
         guard store.external[names.session(c.session)] == nil else { throw .exists(.session) }

@@ -116,11 +116,11 @@ package struct StateMachine: ~Copyable {
 
     /// Why this passport decides nothing any more, or nil. Whoever let the command in looked at published state: a
     /// revocation that was decided since is in force with its receipt, and so before this command.
-    private func refusal(of actor: PassportOrdinal, at now: Timestamp) -> Rejection? {
+    package func refusal(of actor: PassportOrdinal, at now: Timestamp) -> Rejection? {
         guard actor != .none else { return nil }
         let slot = Int32(actor.value)
         guard !store.passports[slot].revoked, store.passports[slot].expires > now else {
-            return .passportInvalid("this passport is not valid")
+            return .passportInvalid
         }
         let state = store.accounts[Int32(store.passports[slot].user.value)].state
         return state == .banned || state == .closed ? .frozen(state) : nil

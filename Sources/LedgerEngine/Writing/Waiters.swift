@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 
 /// What became of asking to be told of an LSN.
 package enum Waiting: Sendable {

@@ -200,7 +200,7 @@ actor Writer {
             while batch.results.count < batch.items.count {
                 guard items < Self.itemsPerUnit, unit.events.bytes.count < CommitUnit.target else { return }
                 let index = batch.results.count
-                let result = answer(batch.items[index], unit, refusal)
+                let result = answer(batch.items[index], by: batch.actors[index], unit, refusal)
                 unit.endGroup()
                 let ended = MonotonicTime.now
                 note(batch.items[index], result, took: ended &- began, at: unit.time)
@@ -248,7 +248,11 @@ actor Writer {
 
     // MARK: - One item
 
-    private func answer(_ item: WorkItem, _ unit: CommitUnit, _ refusal: String?) -> WorkResult {
+    private func answer(
+        _ item: WorkItem, by actor: PassportOrdinal, _ unit: CommitUnit, _ refusal: String?
+    ) -> WorkResult {
+        // Published state let it in; what was decided since counts for reads as it does for commands.
+        guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
         switch item {
         case .command(let request, _):
             return .outcome(decide(request, unit, refusal))
@@ -559,7 +563,7 @@ actor Writer {
 extension WorkResult {
     var isRejection: Bool {
         switch self {
-        case .outcome(.rejected), .query(.rejected), .verified(.rejected): true
+        case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
         default: false
         }
     }

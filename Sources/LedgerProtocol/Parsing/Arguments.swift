@@ -269,7 +269,7 @@ struct Arguments {
 
     /// What has not the shape of a secret gets the answer of a secret that is not ours.
     func secret(_ field: Int) throws(CommandError) -> Secret {
-        guard let secret = Secret(bytes(field)) else { throw .wrongPassport }
+        guard let secret = Secret(bytes(field)) else { throw .invalidSecret }
         return secret
     }
 

@@ -19,6 +19,10 @@ package enum CommandError: Error, Hashable, Sendable {
     case unknownOutcome
     case rejected(Rejection)
 
+    /// A secret among the arguments (VERIFY, ADMIT) that is none of ours. Not WRONGPASS: that is about the connection's own
+    /// passport, and clients like redis-py answer it by connecting anew.
+    package static let invalidSecret = CommandError.denied(Rejection.passportInvalid.text)
+
     package var code: String {
         switch self {
         case .invalid: "ERR"
@@ -36,7 +40,7 @@ package enum CommandError: Error, Hashable, Sendable {
         switch self {
         case .invalid(let text), .denied(let text): text
         case .noPassport: "Authentication required: AUTH <passport>"
-        case .wrongPassport: "this passport is unknown, revoked or expired"
+        case .wrongPassport: Rejection.passportInvalid.text
         case .noProtocol: "unsupported protocol version: HELLO 2 or HELLO 3"
         case .loading: "the ledger is being recovered; try again soon"
         case .unknownOutcome:

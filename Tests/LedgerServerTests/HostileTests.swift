@@ -1,0 +1,369 @@
+import LedgerClient
+import LedgerEngine
+import LedgerTestKit
+import Logging
+import RESP
+import Synchronization
+import Testing
+
+@testable import LedgerServer
+
+/// Clients that take more than their share. Each of these once did harm.
+@Suite(.serialized) struct HostileTests {
+    private func signIn(_ serving: Serving, receiveBuffer: Int32? = nil) async throws -> RawSocket {
+        let socket = try RawSocket(port: serving.server.port, receiveBuffer: receiveBuffer)
+        socket.send("AUTH \(serving.passport)\r\n")
+        _ = await socket.read(until: "+OK\r\n")
+        return socket
+    }
+
+    private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+        for _ in 0..<500 {
+            if try await condition() { return true }
+            try await Task.sleep(nanoseconds: 10_000_000)
+        }
+        return false
+    }
+
+    private static let never = "9223372036854775807"
+
+    // MARK: WAIT
+
+    @Test func `a WAIT that timed out, or whose client has gone, waits no more`() async throws {
+        try await Serving.with {
+            $0.drainSeconds = 1
+        } _: { serving in
+            let client = try await serving.connect()
+            for _ in 0..<50 { #expect(try await client.call("WAIT", Self.never, "1").integer != nil) }
+            #expect(serving.engine.waiterCount == 0)
+            var sockets: [RawSocket] = []
+            for _ in 0..<10 {
+                let socket = try await signIn(serving)
+                // The second one has not even begun when the client goes.
+                socket.send("WAIT \(Self.never)\r\nWAIT \(Self.never) 1h\r\n")
+                sockets.append(socket)
+            }
+            #expect(try await eventually { serving.engine.waiterCount == 10 })
+            sockets.removeAll()
+            #expect(try await eventually { serving.engine.waiterCount == 0 })
+            // The event comes: another connection's write.
+            let lsn = try await client.call("WAIT", "0").integer!
+            async let waited = client.call("WAIT", "\(lsn + 1)", "10s")
+            let other = try await serving.connect()
+            _ = try await other.call("USER", "CREATE", "a@b.example")
+            #expect(try await waited.integer == lsn + 1)
+            #expect(serving.engine.waiterCount == 0)
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test func `when too many wait, the next is told so`() async throws {
+        try await Serving.with {
+            $0.eventLoops = 1
+        } engine: {
+            $0.waiterCapacity = 2
+        } _: { serving in
+            let sockets = [try await signIn(serving), try await signIn(serving)]
+            for socket in sockets { socket.send("WAIT \(Self.never)\r\n") }
+            #expect(try await eventually { serving.engine.waiterCount == 2 })
+            let client = try await serving.connect()
+            #expect(try await client.call("WAIT", Self.never, "1").error?.code == "BUSY")
+            #expect(try await client.call("PING").string == "PONG")
+            await client.close()
+        }
+    }
+
+    // MARK: Output
+
+    @Test func `answers behind one that does not come are not piled up`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let socket = try await signIn(serving)
+            let before = serving.server.counters.commands.load(ordering: .relaxed)
+            let size = 200_000
+            let echo = Array("*2\r\n$4\r\nECHO\r\n$\(size)\r\n\(String(repeating: "e", count: size))\r\n".utf8)
+            let sending = Task.detached {
+                socket.send("WAIT \(Self.never) 3s\r\n")
+                var sent = 0
+                for _ in 0..<200 where socket.send(echo) { sent += 1 }
+                return sent
+            }
+            try await Task.sleep(nanoseconds: 1_000_000_000)
+            // The soft limit is 1 MiB: some six answers, and the WAIT itself.
+            let begun = serving.server.counters.commands.load(ordering: .relaxed) - before
+            #expect(begun > 2 && begun < 12, "\(begun) commands were begun")
+            // When the WAIT is over, all the rest is answered.
+            var received = 0
+            let all = 200 * (size + "$\(size)\r\n\r\n".utf8.count)
+            while received < all, let chunk = await nextChunk(socket) { received += chunk.count }
+            #expect(await sending.value == 200 && received >= all)
+        }
+    }
+
+    private func nextChunk(_ socket: RawSocket) async -> [UInt8]? {
+        for _ in 0..<2000 {
+            if let chunk = socket.readNow() { return chunk.isEmpty ? nil : chunk }
+            try? await Task.sleep(nanoseconds: 5_000_000)
+        }
+        return nil
+    }
+
+    @Test func `answers that are under way and bring too much end the connection`() async throws {
+        try await Serving.with {
+            $0.hardOutputLimit = 1 << 16
+            $0.softOutputLimit = 1 << 15
+        } _: { serving in
+            let client = try await serving.connect()
+            for batch in 0..<10 {
+                _ = try await client.send((0..<100).map { words("USER CREATE u\(batch)-\($0)@b.example") })
+            }
+            let socket = try await signIn(serving)
+            // One page is more than may wait behind an answer that does not come.
+            socket.send("WAIT \(Self.never)\r\nUSER LIST COUNT 1000\r\n")
+            #expect(await socket.readAll() == "")
+            #expect(serving.server.counters.clientsDropped.load(ordering: .relaxed) == 1)
+            #expect(try await eventually { serving.engine.waiterCount == 0 })
+            await client.close()
+        }
+    }
+
+    // MARK: Turns
+
+    @Test(arguments: ["COMMAND", "COMMAND DOCS", "HELP"])
+    func `few bytes that ask for much do not keep the others waiting`(line: String) async throws {
+        try await Serving.with {
+            $0.eventLoops = 1
+        } _: { serving in
+            let other = try await serving.connect()
+            // Encoded once, by whoever asks first.
+            _ = try await other.call(words(line))
+            let flood = try await signIn(serving)
+            let isReading = Atomic<Bool>(true)
+            let reading = Task.detached {
+                var received = 0
+                while isReading.load(ordering: .relaxed) {
+                    if let chunk = flood.readNow() { received += chunk.count } else { await Task.yield() }
+                }
+                return received
+            }
+            let clock = ContinuousClock()
+            let before = serving.server.counters.commands.load(ordering: .relaxed)
+            flood.send(String(repeating: "\(line)\r\n", count: 1024))
+            var longest = Duration.zero
+            var pings: UInt64 = 0
+            while serving.server.counters.commands.load(ordering: .relaxed) - before - pings < 1024 {
+                let start = clock.now
+                _ = try await other.call("PING")
+                longest = max(longest, clock.now - start)
+                pings += 1
+            }
+            #expect(longest < .milliseconds(400), "a PING took \(longest) of \(pings)")
+            #expect(pings > 5)
+            isReading.store(false, ordering: .relaxed)
+            #expect(await reading.value > 100_000)
+            await other.close()
+        }
+    }
+
+    @Test func `however short a turn, all is answered in order`() async throws {
+        try await Serving.with {
+            $0.turnOutput = 100
+            $0.turnNanoseconds = 1
+        } _: { serving in
+            let client = try await serving.connect()
+            let answers = try await client.send((0..<3000).map { words("ECHO number-\($0)") })
+            #expect(answers.map(\.string) == (0..<3000).map { "number-\($0)" })
+            await client.close()
+        }
+    }
+
+    // MARK: Strangers
+
+    @Test func `after ten passports that are none the connection is closed, and the log stays short`() async throws {
+        let lines = Lines()
+        let logger = Logger(label: "tests") { _ in lines.handler }
+        try await Serving.with(logger: logger) {
+            $0.eventLoops = 1
+        } _: { serving in
+            for _ in 0..<20 {
+                let socket = try RawSocket(port: serving.server.port)
+                let guesses = (0..<500).map { $0 % 2 == 0 ? "AUTH fl_0123456789_\($0)\r\n" : "AUTH nonsense\r\n" }
+                socket.send(guesses.joined())
+                let answers = await socket.readAll().split(separator: "\r\n")
+                // The rest may be cut by the reset that unread requests cause; never is there an eleventh.
+                #expect(answers.count <= 10 && answers.allSatisfy { $0 == "-WRONGPASS this passport is not valid" })
+            }
+            #expect(serving.server.counters.authFailures.load(ordering: .relaxed) == 200)
+            func told() -> (lines: Int, failures: Int) {
+                let mine = lines.all.filter { $0.message == "authentication failed" }
+                return (mine.count, mine.reduce(0) { $0 + (Int($1.metadata["more"]?.description ?? "") ?? 1) })
+            }
+            #expect(try await eventually { told().failures == 200 }, "\(told())")
+            #expect(told().lines <= 5, "\(told())")
+            let client = try await serving.connect()
+            #expect(try await client.call("PING").string == "PONG")
+            await client.close()
+        }
+    }
+
+    @Test func `strangers make room for those who come, the oldest first`() async throws {
+        try await Serving.with {
+            $0.eventLoops = 1
+            $0.maxClients = 8
+        } _: { serving in
+            let known = try await serving.connect()
+            var strangers: [RawSocket] = []
+            for _ in 0..<30 {
+                let stranger = try RawSocket(port: serving.server.port)
+                stranger.send("PING\r\n")
+                #expect(await stranger.read(until: "\r\n") == "+PONG\r\n")
+                strangers.append(stranger)
+            }
+            for stranger in strangers.dropLast(4) {
+                #expect(await stranger.readAll() == "-ERR too many connections without a passport, closing\r\n")
+            }
+            for stranger in strangers.suffix(4) { #expect(stranger.readNow() == nil) }
+            // The admin gets in, and whoever has shown a passport stays.
+            let admin = try await serving.connect()
+            #expect(try await admin.call("USER", "LIST").error == nil)
+            #expect(try await known.call("PING").string == "PONG")
+            #expect(serving.server.counters.clientsRefused.load(ordering: .relaxed) == 0)
+            await admin.close()
+            await known.close()
+        }
+    }
+
+    @Test func `there are no more clients than descriptors`() {
+        var configuration = ServerConfiguration()
+        configuration.eventLoops = 2
+        configuration.maxClients = 10_000
+        #expect(!configuration.fit(descriptors: 1 << 20) && configuration.maxClients == 10_000)
+        #expect(configuration.fit(descriptors: 200) && configuration.maxClients == 120)
+        #expect(configuration.strangersPerLoop == 30)
+        #expect(configuration.fit(descriptors: 10) && configuration.maxClients == 1)
+        #expect(configuration.strangersPerLoop == 1)
+    }
+
+    @Test func `after RESET there is as much time for AUTH as at the beginning`() async throws {
+        try await Serving.with {
+            $0.authSeconds = 2
+        } _: { serving in
+            let socket = try await signIn(serving)
+            try await Task.sleep(nanoseconds: 2_500_000_000)
+            socket.send("RESET\r\n")
+            #expect(await socket.read(until: "\r\n") == "+RESET\r\n")
+            try await Task.sleep(nanoseconds: 1_200_000_000)
+            socket.send("AUTH \(serving.passport)\r\n")
+            #expect(await socket.read(until: "\r\n") == "+OK\r\n")
+            socket.send("RESET\r\n")
+            #expect(await socket.readAll().contains("no passport within 2 s"))
+        }
+    }
+
+    // MARK: The end of one's own passport
+
+    @Test(arguments: ["PASSPORT REVOKE", "PASSPORT ROTATE", "USER SET ops STATE banned"])
+    func `nothing runs behind the end of one's own passport`(end: String) async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let admin = try await serving.connect()
+            let made = try await admin.send([
+                words("USER CREATE ops@b.example ID ops"), words("USER CREATE a@b.example ID u_a"),
+                words("PASSPORT CREATE ops key read,write,billing,admin SCOPE all"),
+            ])
+            let secret = try #require(made[2]["secret"]?.string)
+            let client = try await serving.connect(secret)
+            let last = end.hasPrefix("USER") ? end : "\(end) \(secret.dropFirst(3).prefix(10))"
+            let behind = [
+                "USER LIST", "USER GET u_a", "CREDIT BALANCE u_a", "CREDIT HISTORY u_a", "SESSION QUOTE u_a small 1",
+                "RULE CHECK storage 1", "INFO", "DBSIZE", "PASSPORT LIST u_a", "SNAPSHOT", "SLOWLOG RESET",
+                "PASSPORT VERIFY \(secret)", "CREDIT GRANT u_a 1 REASON x", "PASSPORT CREATE u_a key2 read",
+                "EXPLAIN c_1",
+            ]
+            let answers = try await client.send(["USER GET u_a", last].map(words) + behind.map(words))
+            #expect(answers[0].error == nil && answers[1].error == nil, "\(answers[1])")
+            for (line, answer) in zip(behind, answers.dropFirst(2)) {
+                #expect(answer.error?.code == "NOAUTH", "\(line): \(answer)")
+            }
+            #expect(try await client.call("PING").string == "PONG")
+            // Somebody else's passport is no reason to wait, or to be refused.
+            let other = try await admin.send([
+                words("PASSPORT CREATE u_a key3 read"), words("USER SET u_a STATE banned"), words("USER LIST"),
+            ])
+            #expect(other.allSatisfy { $0.error == nil })
+            await client.close()
+            await admin.close()
+        }
+    }
+
+    @Test func `a secret among the arguments is not the connection's own`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let client = try await serving.connect()
+            for secret in ["nonsense", "fl_0123456789_x", String(serving.passport.dropLast()) + "!"] {
+                for line in ["PASSPORT VERIFY \(secret)", "SESSION ADMIT \(secret) s-1 small"] {
+                    let error = try await client.call(words(line)).error
+                    #expect(error?.text == "NOPERM this passport is not valid", "\(line)")
+                }
+            }
+            await client.close()
+        }
+    }
+
+    @Test func `spaces that are not public are shown to scope all only, with who added them`() async throws {
+        try await Serving.with { _ in
+        } _: { serving in
+            let admin = try await serving.connect()
+            let made = try await admin.send([
+                words("SPACE ADD hidden COST 1 SIZE 1 PUBLIC no"), words("SPACE ADD shown COST 1 SIZE 1"),
+                words("USER CREATE a@b.example ID u_a"), words("PASSPORT CREATE u_a key read"),
+            ])
+            let own = try await serving.connect(try #require(made[3]["secret"]?.string))
+            func spaces(_ client: RemoteLedger, _ line: String) async throws -> [RESPValue] {
+                try await client.call(words(line)).elements?[1].elements ?? []
+            }
+            let all = try await spaces(admin, "SPACE LIST")
+            #expect(all.prefix(2).map { $0["space"]?.string } == ["shown", "hidden"])
+            #expect(all.prefix(2).map { $0["creator"]?.string } == ["admin", "admin"])
+            #expect(all.count == 6 && all.suffix(4).allSatisfy { $0["creator"] == .null })
+            let seen = try await spaces(own, "SPACE LIST")
+            #expect(seen.count == 5 && seen.allSatisfy { $0["public"]?.integer == 1 || $0["public"] == .boolean(true) })
+            // Pages are cut from what may be seen, and the last one is the last.
+            var (paged, cursor): ([String?], String) = ([], "0")
+            repeat {
+                let page = try await own.call(words("SPACE LIST COUNT 2 CURSOR \(cursor)")).elements ?? []
+                paged += (page.last?.elements ?? []).map { $0["space"]?.string }
+                #expect(page.last?.elements?.isEmpty == false)
+                cursor = page.first?.string ?? "0"
+            } while cursor != "0"
+            #expect(paged == seen.map { $0["space"]?.string })
+            await own.close()
+            await admin.close()
+        }
+    }
+}
+
+/// Log lines, kept for a test to look at.
+private final class Lines: Sendable {
+    struct Line: Sendable {
+        let message: String
+        let metadata: Logger.Metadata
+    }
+    private let lines = Mutex<[Line]>([])
+    var all: [Line] { lines.withLock { $0 } }
+    var handler: Handler { Handler(lines: self) }
+
+    struct Handler: LogHandler {
+        let lines: Lines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            lines.lines.withLock { $0.append(Line(message: "\(event.message)", metadata: event.metadata ?? [:])) }
+        }
+    }
+}
