@@ -15,7 +15,7 @@ final class History: Sendable {
     let clock: any LedgerClock
     let logger: Logger
     let shard: UInt16
-    private let queue: ReadQueue
+    private let queue: RequestQueue<HistoryRequest, HistoryResult>
     private let threads: Lock<[EngineThread]>
     /// Asks the writer and waits for the answer; nil when the ledger is being closed.
     private let writer = Lock<(@Sendable (Query) -> QueryResult?)?>(nil)
@@ -32,7 +32,7 @@ final class History: Sendable {
         self.keys = keys
         self.clock = clock
         self.logger = logger
-        queue = ReadQueue(capacity: capacity)
+        queue = RequestQueue(capacity: capacity)
         threads = Lock([])
     }
 
@@ -214,40 +214,5 @@ final class History: Sendable {
             return event.lsn > hold.lsn
         }
         return .hold(result)
-    }
-}
-
-/// What waits for the reader threads.
-private final class ReadQueue: @unchecked Sendable {  // `requests` and `isOpen` are touched under the monitor only
-    typealias Entry = (HistoryRequest, @Sendable (HistoryResult) -> Void)
-    private let capacity: Int
-    private let monitor = Monitor()
-    private var requests: [Entry] = []
-    private var isOpen = true
-
-    init(capacity: Int) { self.capacity = capacity }
-
-    func push(_ request: HistoryRequest, _ completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
-        monitor.withLock {
-            guard isOpen, requests.count < capacity else { return false }
-            requests.append((request, completion))
-            monitor.wake()
-            return true
-        }
-    }
-
-    /// nil: closed and empty.
-    func next() -> Entry? {
-        monitor.withLock {
-            monitor.wait { !isOpen || !requests.isEmpty }
-            return requests.isEmpty ? nil : requests.removeFirst()
-        }
-    }
-
-    func close() {
-        monitor.withLock {
-            isOpen = false
-            monitor.wake()
-        }
     }
 }
