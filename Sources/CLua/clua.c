@@ -3,14 +3,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <lua5.4/lua.h>
 #include <lua5.4/lauxlib.h>
 #include <lua5.4/lualib.h>
 
-// The stack of a state at rest: the function in slot 1, the words above it, then what the last call returned. So a word
-// becomes an argument by copying a stack slot, and results stay alive until the next call.
-enum { FUNCTION_SLOT = 1, RESULTS = 3 };
+// The stack of a state at rest: the source as a function, what it returned (a map only), the words, then what the last
+// call returned. So a word becomes an argument by copying a stack slot, and results stay alive until the next call.
+enum { CHUNK_SLOT = 1, FUNCTION_SLOT = 2, WORD_SLOT = 3, RESULTS = 3 };
+
+// Instructions between two looks at the budget.
+enum { SLICE = 100 };
+
+// So often may a call be short of memory and be saved by a full collection. A rule that lives just below its limit would
+// otherwise have one, of a millisecond, for every table it makes.
+enum { MAXIMUM_SQUEEZES = 2 };
 
 enum refusal { NO_REFUSAL, TOO_LONG, TOO_LARGE, ASKED_TOO_MUCH, KEPT_TOO_MUCH };
 
@@ -22,7 +30,10 @@ struct clua {
     bool dead;
     bool tripped;  // out of instructions
     enum refusal refusal;
-    int work;  // what C functions may still do in this call, in units of roughly an instruction
+    int squeezes;
+    int left;       // instructions
+    int work;       // what C functions may still do in this call, in units of roughly an instruction
+    int64_t began;  // the thread's time at the first look; 0: none yet
     size_t used;
     size_t asked;
     uint64_t allocations;
@@ -59,7 +70,8 @@ static void *allocate(void *context, void *block, size_t old, size_t size) {
             s->refusal = ASKED_TOO_MUCH;
             return NULL;
         }
-        if (s->used + (size - old) > s->limits.memory) {
+        if (s->used + (size - old) > s->limits.memory || s->squeezes > MAXIMUM_SQUEEZES) {
+            s->squeezes += 1;
             s->refusal = KEPT_TOO_MUCH;
             return NULL;
         }
@@ -74,14 +86,40 @@ static void *allocate(void *context, void *block, size_t old, size_t size) {
 
 // ---- Budget ----
 
+static int64_t thread_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static void out_of_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
     s->tripped = true;
     lua_sethook(L, out_of_budget, LUA_MASKCOUNT, 1);  // sticky: whatever runs next stops at once
     lua_getinfo(L, "Sl", where);
-    lua_pushfstring(L, "%s:%d: still running after %d instructions", where->short_src, where->currentline,
-                    s->limits.instructions);
+    if (s->left <= 0)
+        lua_pushfstring(L, "%s:%d: still running after %d instructions", where->short_src, where->currentline,
+                        s->limits.instructions);
+    else
+        lua_pushfstring(L, "%s:%d: still running after %d ms", where->short_src, where->currentline,
+                        (int)(s->limits.nanoseconds / 1000000));
     lua_error(L);
+}
+
+// The time is a second wall. An instruction can cost a thousand others (a float turned into text, a remainder, a copy of
+// four thousand arguments), and no count knows which; whoever stays in the count with plain work never meets the wall.
+static void look_at_budget(lua_State *L, lua_Debug *where) {
+    clua *s = state_of(L);
+    s->left -= s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
+    const int64_t now = thread_time();
+    if (s->began == 0) s->began = now;
+    if (s->left <= 0 || now - s->began >= s->limits.nanoseconds) out_of_budget(L, where);
+}
+
+// Counts from here.
+static void watch(clua *s) {
+    const int slice = s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
+    lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, slice);
 }
 
 // For C functions whose cost grows with their arguments.
@@ -138,6 +176,8 @@ static int plain_tostring(lua_State *L) {
     luaL_checkany(L, 1);
     switch (lua_type(L, 1)) {
     case LUA_TNUMBER:
+        charge(L, lua_isinteger(L, 1) ? 4 : 32);
+        // fall through
     case LUA_TSTRING:
         lua_settop(L, 1);
         lua_tostring(L, 1);
@@ -161,6 +201,7 @@ static int short_tonumber(lua_State *L) {
     }
     size_t length;
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : NULL;
+    charge(L, 8);
     if (text == NULL || length > 64 || lua_stringtonumber(L, text) != length + 1) lua_pushnil(L);
     return 1;
 }
@@ -174,6 +215,69 @@ static int single_byte(lua_State *L) {
     if (position < 0) position += (lua_Integer)length + 1;
     if (position < 1 || position > (lua_Integer)length) return 0;
     lua_pushinteger(L, (unsigned char)text[position - 1]);
+    return 1;
+}
+
+// Text of `length` bytes is read and written.
+static void charge_text(lua_State *L, size_t length) { charge(L, 1 + (lua_Integer)(length / 8)); }
+
+static char lower_case(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static char upper_case(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
+
+static int convert(lua_State *L, char (*convert_byte)(char)) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    charge_text(L, length);
+    luaL_Buffer buffer;
+    char *result = luaL_buffinitsize(L, &buffer, length);
+    for (size_t i = 0; i < length; i++) result[i] = convert_byte(text[i]);
+    luaL_pushresultsize(&buffer, length);
+    return 1;
+}
+
+static int charged_lower(lua_State *L) { return convert(L, lower_case); }
+static int charged_upper(lua_State *L) { return convert(L, upper_case); }
+
+static int charged_reverse(lua_State *L) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    charge_text(L, length);
+    luaL_Buffer buffer;
+    char *result = luaL_buffinitsize(L, &buffer, length);
+    for (size_t i = 0; i < length; i++) result[i] = text[length - 1 - i];
+    luaL_pushresultsize(&buffer, length);
+    return 1;
+}
+
+static int charged_sub(lua_State *L) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    const lua_Integer size = (lua_Integer)length;
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_optinteger(L, 3, -1);
+    if (from < 0) from = from < -size ? 1 : from + size + 1;
+    if (from == 0) from = 1;
+    if (to < 0) to = to < -size ? 0 : to + size + 1;
+    if (to > size) to = size;
+    if (from > to) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    charge_text(L, (size_t)(to - from + 1));
+    lua_pushlstring(L, text + from - 1, (size_t)(to - from + 1));
+    return 1;
+}
+
+static int charged_char(lua_State *L) {
+    const int count = lua_gettop(L);
+    charge_text(L, (size_t)count * 8);
+    luaL_Buffer buffer;
+    char *result = luaL_buffinitsize(L, &buffer, (size_t)count);
+    for (int i = 1; i <= count; i++) {
+        const lua_Unsigned byte = (lua_Unsigned)luaL_checkinteger(L, i);
+        luaL_argcheck(L, byte <= 255, i, "value out of range");
+        result[i - 1] = (char)byte;
+    }
+    luaL_pushresultsize(&buffer, (size_t)count);
     return 1;
 }
 
@@ -421,11 +525,11 @@ static int set_up(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
     lua_settop(L, 0);
 
-    luaL_checkstack(L, arguments->word_count + 2, NULL);
-    lua_pushboolean(L, 0);  // where the function will be
+    luaL_checkstack(L, arguments->word_count + WORD_SLOT, NULL);
+    for (int i = 1; i < WORD_SLOT; i++) lua_pushboolean(L, 0);  // where the two functions will be
     for (int i = 0; i < arguments->word_count; i++) lua_pushstring(L, arguments->words[i]);
     lua_gc(L, LUA_GCCOLLECT);
-    return 1 + arguments->word_count;
+    return WORD_SLOT - 1 + arguments->word_count;
 }
 
 clua *clua_new(clua_limits limits, const char *const *words, int word_count) {
@@ -462,7 +566,10 @@ static void begin(clua *s) {
     lua_settop(s->lua, s->base);
     s->tripped = false;
     s->refusal = NO_REFUSAL;
+    s->squeezes = 0;
+    s->left = s->limits.instructions;
     s->work = s->limits.instructions;
+    s->began = 0;
     s->asked = 0;
     s->error[0] = 0;
 }
@@ -479,8 +586,8 @@ static clua_status explain(clua *s, int code, clua_status otherwise) {
     lua_State *L = s->lua;
     char text[sizeof s->error];
     clua_status status = otherwise;
+    s->dead = true;
     if (code == LUA_ERRMEM) {
-        s->dead = true;
         status = CLUA_MEMORY;
         switch (s->refusal) {
         case TOO_LONG:
@@ -506,33 +613,46 @@ static clua_status explain(clua *s, int code, clua_status otherwise) {
     } else {
         snprintf(text, sizeof text, "%s: error called with a %s instead of text", s->name, luaL_typename(L, -1));
     }
-    if (s->tripped) {
-        s->dead = true;
-        status = CLUA_BUDGET;
-    }
+    if (s->tripped) status = CLUA_BUDGET;
     lua_settop(L, s->base);
     return fail(s, status, text);
 }
 
-clua_status clua_load(clua *s, const char *source, size_t length, const char *name) {
+// Compiles a chunk, or takes one that was compiled, into its slot.
+static clua_status take_chunk(clua *s, const char *bytes, size_t length, const char *name, const char *mode) {
     if (s->dead || s->loaded) return fail(s, CLUA_DEAD, "this state cannot load anything any more");
     lua_State *L = s->lua;
     begin(s);
     snprintf(s->name, sizeof s->name, "%s", name);
     char chunk_name[sizeof s->name + 1];
     snprintf(chunk_name, sizeof chunk_name, "=%s", s->name);
-    int code = luaL_loadbufferx(L, source, length, chunk_name, "t");  // protects itself
+    const int code = luaL_loadbufferx(L, bytes, length, chunk_name, mode);  // protects itself
     if (code != LUA_OK) return explain(s, code, CLUA_SYNTAX);
-    lua_sethook(L, out_of_budget, LUA_MASKCOUNT, s->limits.instructions);
-    code = lua_pcall(L, 0, 2, 0);
+    lua_replace(L, CHUNK_SLOT);
+    return CLUA_OK;
+}
+
+// Whether the chunk returned one Lua function, whose results are in the slots from `first` on.
+static bool returned_function(lua_State *L, int first) {
+    return lua_isfunction(L, first) && !lua_iscfunction(L, first) && lua_isnil(L, first + 1);
+}
+
+clua_status clua_load(clua *s, const char *source, size_t length, const char *name) {
+    const clua_status taken = take_chunk(s, source, length, name, "t");
+    if (taken != CLUA_OK) return taken;
+    lua_State *L = s->lua;
+    watch(s);
+    lua_pushvalue(L, CHUNK_SLOT);
+    const int code = lua_pcall(L, 0, 2, 0);
     if (code != LUA_OK) return explain(s, code, CLUA_RUNTIME);
-    if (!lua_isfunction(L, s->base + 1) || lua_iscfunction(L, s->base + 1) || !lua_isnil(L, s->base + 2)) {
+    if (!returned_function(L, s->base + 1)) {
         char text[sizeof s->error];
         snprintf(text, sizeof text, "%s: the source must end with 'return function(...) ... end'; it returned %s",
                  s->name,
                  lua_isnil(L, s->base + 1) ? "nothing"
                  : !lua_isnil(L, s->base + 2) ? "more than one value"
                                               : luaL_typename(L, s->base + 1));
+        s->dead = true;
         lua_settop(L, s->base);
         return fail(s, CLUA_RUNTIME, text);
     }
@@ -540,6 +660,36 @@ clua_status clua_load(clua *s, const char *source, size_t length, const char *na
     lua_replace(L, FUNCTION_SLOT);
     s->loaded = true;
     return CLUA_OK;
+}
+
+struct code {
+    unsigned char *bytes;
+    size_t capacity;
+    size_t length;
+};
+
+static int append_code(lua_State *L, const void *bytes, size_t count, void *context) {
+    (void)L;
+    struct code *code = context;
+    if (count <= code->capacity - code->length && code->length <= code->capacity)
+        memcpy(code->bytes + code->length, bytes, count);
+    code->length += count;
+    return 0;
+}
+
+size_t clua_code(const clua *s, unsigned char *buffer, size_t capacity) {
+    if (s->dead || !s->loaded) return 0;
+    struct code code = {buffer, capacity, 0};
+    lua_pushvalue(s->lua, CHUNK_SLOT);
+    lua_dump(s->lua, append_code, &code, 0);  // writes only: allocates and raises nothing
+    lua_pop(s->lua, 1);
+    return code.length;
+}
+
+clua_status clua_load_code(clua *s, const unsigned char *code, size_t length, const char *name) {
+    const clua_status taken = take_chunk(s, (const char *)code, length, name, "b");
+    s->loaded = taken == CLUA_OK;
+    return taken;
 }
 
 const char *clua_error(const clua *s) { return s->error; }
@@ -551,21 +701,36 @@ static int make_text(lua_State *L) {
 }
 
 static clua_status run(clua *s, int arguments) {
-    lua_sethook(s->lua, out_of_budget, LUA_MASKCOUNT, s->limits.instructions);  // counts from here
+    watch(s);
     const int code = lua_pcall(s->lua, arguments, RESULTS, 0);
     return code == LUA_OK ? CLUA_OK : explain(s, code, CLUA_RUNTIME);
+}
+
+// Runs the chunk, then calls what it returned with the arguments that follow it.
+static int call_anew(lua_State *L) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 0, 2);
+    if (!returned_function(L, lua_gettop(L) - 1)) return luaL_error(L, "the source did not return a function");
+    lua_pop(L, 1);
+    lua_replace(L, 1);
+    lua_call(L, lua_gettop(L) - 1, RESULTS);
+    return RESULTS;
 }
 
 clua_status clua_call(clua *s, const clua_query *query) {
     if (s->dead || !s->loaded) return fail(s, CLUA_DEAD, "this state cannot be called any more");
     lua_State *L = s->lua;
     begin(s);
-    lua_pushvalue(L, FUNCTION_SLOT);
+    // The chunk's one variable that outlives a run: a source may assign _ENV.
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+    if (lua_setupvalue(L, CHUNK_SLOT, 1) == NULL) lua_pop(L, 1);
+    lua_pushcfunction(L, call_anew);
+    lua_pushvalue(L, CHUNK_SLOT);
     for (int i = 0; i < query->count; i++) {
         const clua_value *argument = &query->arguments[i];
         switch (argument->kind) {
         case CLUA_WORD:
-            lua_pushvalue(L, FUNCTION_SLOT + 1 + (int)argument->integer);
+            lua_pushvalue(L, WORD_SLOT + (int)argument->integer);
             break;
         case CLUA_TEXT: {
             lua_pushcfunction(L, make_text);
@@ -578,7 +743,7 @@ clua_status clua_call(clua *s, const clua_query *query) {
             lua_pushinteger(L, argument->integer);
         }
     }
-    return run(s, query->count);
+    return run(s, 1 + query->count);
 }
 
 struct fields {
@@ -598,14 +763,15 @@ static int make_table(lua_State *L) {
 }
 
 clua_status clua_call_with_fields(clua *s, const int64_t *values, int count) {
-    if (s->dead || !s->loaded) return fail(s, CLUA_DEAD, "this state cannot be called any more");
+    if (s->dead || !s->loaded || !lua_isfunction(s->lua, FUNCTION_SLOT))
+        return fail(s, CLUA_DEAD, "this state cannot be called any more");
     lua_State *L = s->lua;
     begin(s);
     struct fields fields = {values, count};
     lua_pushvalue(L, FUNCTION_SLOT);
     lua_pushcfunction(L, make_table);
     lua_pushlightuserdata(L, &fields);
-    for (int i = 0; i < count; i++) lua_pushvalue(L, FUNCTION_SLOT + 1 + i);
+    for (int i = 0; i < count; i++) lua_pushvalue(L, WORD_SLOT + i);
     const int code = lua_pcall(L, 1 + count, 1, 0);
     if (code != LUA_OK) return explain(s, code, CLUA_RUNTIME);
     return run(s, 1);
@@ -697,7 +863,7 @@ clua_value clua_row_value(const clua *s, int row, int column) {
 
 clua_value clua_field(const clua *s, int word) {
     if (!has_result(s) || !lua_istable(s->lua, s->base + 1)) return (clua_value){0};
-    lua_pushvalue(s->lua, FUNCTION_SLOT + 1 + word);
+    lua_pushvalue(s->lua, WORD_SLOT + word);
     lua_rawget(s->lua, s->base + 1);
     const clua_value value = value_at(s->lua, -1);
     lua_pop(s->lua, 1);
@@ -709,7 +875,7 @@ const char *clua_unknown_field(clua *s, const int *words, int count) {
     if (!has_result(s) || !lua_istable(L, s->base + 1)) return NULL;
     for (lua_pushnil(L); lua_next(L, s->base + 1); lua_pop(L, 1)) {
         bool known = false;
-        for (int i = 0; i < count && !known; i++) known = lua_rawequal(L, -2, FUNCTION_SLOT + 1 + words[i]);
+        for (int i = 0; i < count && !known; i++) known = lua_rawequal(L, -2, WORD_SLOT + words[i]);
         if (known) continue;
         if (lua_type(L, -2) == LUA_TSTRING)
             snprintf(s->field, sizeof s->field, "'%.100s'", lua_tostring(L, -2));

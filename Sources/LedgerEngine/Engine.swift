@@ -34,6 +34,7 @@ package final class Engine: Sendable {
     private let writer: Writer
     private let committer: Committer
     private let history: History
+    private let examiner: RuleExaminer
     private let upkeep: Upkeep
     private let checkpoints: Checkpoints
     private let emails: EmailOpener
@@ -61,6 +62,7 @@ package final class Engine: Sendable {
         executor = parts.writer.executor
         committer = parts.writer.committer
         history = parts.history
+        examiner = parts.examiner
         upkeep = parts.upkeep
         checkpoints = parts.checkpoints
         emails = parts.emails
@@ -70,6 +72,7 @@ package final class Engine: Sendable {
     func start(historyThreads: Int) {
         committer.start()
         history.start(threads: historyThreads)
+        examiner.start()
         executor.start("writer") { [writer] in writer.assumeIsolated { $0.drain() } }
         clock.onJump { [weak executor] in executor?.poke() }
         upkeep.start()
@@ -92,6 +95,7 @@ package final class Engine: Sendable {
         upkeep.stop()
         checkpoints.stop()
         emails.stop()
+        examiner.stop()
         history.stop()
         if !committer.hasFailed { try? journal.close(time: clock.now()) }
         journal.release()
@@ -111,6 +115,12 @@ package final class Engine: Sendable {
     /// full.
     package func read(_ request: HistoryRequest, completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
         history.submit(request, completion)
+    }
+
+    /// Examines a rule on the thread for that, then calls `completion` there (it must not block): what RULE LOAD, CHECK and
+    /// ACTIVATE begin with. False: the queue is full.
+    package func examine(_ request: RuleRequest, completion: @escaping @Sendable (RuleVerdict) -> Void) -> Bool {
+        examiner.submit(request, completion)
     }
 
     /// Why mutations are refused now; nil when they are not.
@@ -193,6 +203,7 @@ struct EngineParts {
     let writer: Writer.Parts
     let pepper: Pepper
     let history: History
+    let examiner: RuleExaminer
     let upkeep: Upkeep
     let checkpoints: Checkpoints
     let emails: EmailOpener

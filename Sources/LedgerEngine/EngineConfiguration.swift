@@ -48,6 +48,8 @@ package struct EngineConfiguration: Sendable {
     package var historyCapacity = 4096
     /// Connections that may wait for an event at once (`WAIT`).
     package var waiterCapacity = 10_000
+    /// Rules that wait to be examined; further ones get BUSY.
+    package var ruleCapacity = 64
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey

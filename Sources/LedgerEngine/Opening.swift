@@ -183,12 +183,14 @@ struct Opening {
         if case .rules(let rows) = state.read(.rules, at: state.lastTime) {
             for row in rows {
                 guard let rule = state.ruleSource(row.identity) else { continue }
-                rules.book.keep(row.name, source: String(decoding: rule.source, as: UTF8.self))
                 rules.loaded.append(CommitUnit.LoadedRule(identity: row.identity, name: row.name, source: rule.source))
             }
         }
         for name in RuleName.allCases {
-            if let identity = state.activeRule(name) { rules.book.activate(name, identity) }
+            guard let identity = state.activeRule(name) else { continue }
+            rules.book.activate(name, identity) {
+                String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
+            }
         }
         return rules
     }
@@ -210,14 +212,17 @@ struct Opening {
             reader: journal.reader, reads: reads, keys: keys, clock: clock, logger: logger, shard: state.shard,
             capacity: configuration.historyCapacity)
         history.remember(rules)
-        history.askWriter { [weak executor] query in
+        let askWriter: @Sendable (WorkItem) -> WorkResult? = { item in
             let done = Latch()
             let batch = WorkBatch(capacity: 1) { _ in done.open() }
-            batch.append(.query(query))
+            batch.append(item)
             guard mailbox.push(batch) else { return nil }
-            executor?.poke()
+            pokeWriter()
             done.wait()
-            guard case .query(let result) = batch.results[0] else { return nil }
+            return batch.results[0]
+        }
+        history.askWriter { query in
+            guard case .query(let result) = askWriter(.query(query)) else { return nil }
             return result
         }
         let committer = Committer(
@@ -271,8 +276,9 @@ struct Opening {
             },
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
-            writer: parts, pepper: pepper, history: history, upkeep: upkeep, checkpoints: checkpoints,
-            emails: EmailOpener(userCount: state.userCount, reads: reads))
+            writer: parts, pepper: pepper, history: history,
+            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
+            checkpoints: checkpoints, emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 
     private func notices(

@@ -1,5 +1,5 @@
 package import LedgerCore
-package import LedgerRules
+internal import LedgerRules
 
 /// What an event loop asks of the writer, in the order in which it is to happen.
 ///
@@ -20,12 +20,18 @@ package enum WorkItem: Sendable {
     case query(Query)
     /// SESSION QUOTE.
     case quote(user: Hash128, tier: Tier, duration: TimeSpan)
-    /// RULE LOAD: compiles, computes the identity, journals the source.
-    case ruleLoad(actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, source: [UInt8])
-    /// RULE CHECK of a source, or (nil) of a version that is loaded. Changes nothing.
-    case ruleCheck(name: RuleName, version: UInt32?, source: [UInt8]?)
-    /// RULE ACTIVATE: checks the version, computes its price book, activates it now or at `at`.
-    case ruleActivate(actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, version: UInt32, at: Timestamp?)
+    /// RULE LOAD: journals a source whose verdict ``RuleRequest/load(_:source:)`` gave.
+    case ruleLoad(
+        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, source: [UInt8], verdict: RuleVerdict)
+    /// RULE ACTIVATE: activates a version whose verdict ``RuleRequest/version(_:_:)`` gave, now or at `at`, with the
+    /// price book of its check.
+    case ruleActivate(
+        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, version: UInt32, at: Timestamp?,
+        verdict: RuleVerdict)
+    /// What the check of a rule needs of the ledger, with the source of a version (nil: the active one).
+    case ruleMaterial(RuleName, version: UInt32?)
+    /// The distinct sizes of what these users store.
+    case storageSizes(of: Range<Int>)
     /// INFO.
     case info
 }
@@ -42,7 +48,8 @@ package enum WorkResult: Sendable {
     case verified(VerifyResult)
     case query(QueryResult)
     case quote(SessionQuote, user: UserRow)
-    case ruleCheck(RuleCheck)
+    case ruleMaterial(RuleMaterial)
+    case storageSizes(Set<StorageSize>)
     case info(EngineInfo)
     /// Not looked at: the passport that asked was revoked, or its user banned, before the writer came to it.
     case refused

@@ -1,25 +1,25 @@
 internal import Crypto
 package import LedgerCore
 
-/// The versions of every rule, and which of them is active: the writer's own, asked once per command that needs a
-/// price.
+/// The active version of every rule, compiled: the writer's own, asked once per command that needs a price.
 ///
-/// It mirrors what the journal says (`RuleLoaded`, `RuleActivated`): whoever applies these events tells it, and after a
-/// restart fills it from the state. Sources compile when they are first needed and again after a version was stopped by
-/// its budget, whose Lua state is thrown away.
+/// It mirrors what the journal says (`RuleActivated`): whoever applies these events tells it, and after a restart fills
+/// it from the state. One Lua state for each active rule, made when it is first asked and thrown away after any error;
+/// making it anew takes microseconds, for nothing is compiled here. Versions that may become active soon wait as
+/// bytecode.
 ///
 /// Unchecked Sendable: it is not copyable and no Lua state ever leaves it, so a thread that holds it is the only user.
 package struct RuleBook: ~Copyable, @unchecked Sendable {
     /// Goes into every identity. Raised when rules get other arguments, other functions or another reading of results.
     package static let interfaceVersion: UInt32 = 1
 
-    private var versions: [Key: Version] = [:]
-    private var active: [Version?]
-    private let sandbox: RuleSandbox
+    private var active: [Active?]
+    /// Compiled and not active: activated later, or active before. The most recent last.
+    private var ready: [CompiledRule] = []
+    private static let maximumReady = 8
 
-    package init(sandbox: RuleSandbox = .rule) {
-        self.sandbox = sandbox
-        active = Array(repeating: nil, count: RuleName.allCases.count)
+    package init() {
+        active = RuleName.allCases.map { _ in nil }
     }
 
     /// SHA-256 over the source and the interface version.
@@ -33,38 +33,30 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
 
     // MARK: - Versions
 
-    /// Compiles a source and keeps it: what `RULE LOAD` does before it is journaled. Nothing is kept when it throws.
-    /// Loading a version again is harmless.
-    @discardableResult
-    package mutating func load(_ name: RuleName, source: String) throws(RuleError) -> RuleIdentity {
-        let vm = try RuleVM(name, source: source, sandbox: sandbox)
-        let identity = keep(name, source: source)
-        versions[Key(name: name, identity: identity)]?.vm = vm
-        return identity
+    /// Keeps a version that may be activated, so that nobody need compile it then. The oldest of several gives way.
+    package mutating func keep(_ rule: CompiledRule) {
+        ready.removeAll { $0.name == rule.name && $0.identity == rule.identity }
+        if ready.count == Self.maximumReady { ready.removeFirst() }
+        ready.append(rule)
     }
 
-    /// Keeps a source that the journal holds already; it compiles when it is first asked.
-    @discardableResult
-    package mutating func keep(_ name: RuleName, source: String) -> RuleIdentity {
-        let identity = Self.identity(of: source)
-        let key = Key(name: name, identity: identity)
-        if versions[key] == nil { versions[key] = Version(name: name, identity: identity, source: source) }
-        return identity
-    }
-
-    package func source(of name: RuleName, _ identity: RuleIdentity) -> String? {
-        versions[Key(name: name, identity: identity)]?.source
-    }
-
-    /// From now on `price` asks this version; nil: none. The version must have been loaded or kept.
-    package mutating func activate(_ name: RuleName, _ identity: RuleIdentity?) {
-        guard let identity else {
-            active[Int(name.rawValue)] = nil
-            return
+    /// From now on `price` asks this version. `source` is called when it was not kept; should it not compile any more,
+    /// every question is answered with that error.
+    package mutating func activate(_ name: RuleName, _ identity: RuleIdentity, source: () -> String) {
+        guard identity != self.active(name) else { return }
+        let compiled: Result<CompiledRule, RuleError>
+        if let index = ready.firstIndex(where: { $0.name == name && $0.identity == identity }) {
+            compiled = .success(ready.remove(at: index))
+        } else {
+            compiled = Result { () throws(RuleError) in try CompiledRule(name, source: source()) }
         }
-        let version = versions[Key(name: name, identity: identity)]
-        precondition(version != nil, "a rule was activated that was never loaded")
-        active[Int(name.rawValue)] = version
+        deactivate(name)
+        active[Int(name.rawValue)] = Active(identity: identity, compiled: compiled)
+    }
+
+    package mutating func deactivate(_ name: RuleName) {
+        if case .success(let before)? = active[Int(name.rawValue)]?.compiled { keep(before) }
+        active[Int(name.rawValue)] = nil
     }
 
     package func active(_ name: RuleName) -> RuleIdentity? { active[Int(name.rawValue)]?.identity }
@@ -74,7 +66,7 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
     /// Asks the active version. Without one: no bonus on a purchase, and an error for everything else.
     package mutating func price(_ query: PriceQuery) throws(RuleError) -> Priced {
         let name = query.rule
-        guard let version = active[Int(name.rawValue)] else {
+        guard active[Int(name.rawValue)] != nil else {
             if name == .purchaseBonus { return Priced(answer: .amount(.zero), rule: .none) }
             throw RuleError(
                 .missing,
@@ -84,40 +76,25 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
                 """
             )
         }
-        return try ask(version, query)
+        return try active[Int(name.rawValue)]!.ask(query)
     }
 
-    private func ask(_ version: Version, _ query: PriceQuery) throws(RuleError) -> Priced {
-        let vm: RuleVM
-        if let ready = version.vm {
-            vm = ready
-        } else {
-            vm = try RuleVM(version.name, source: version.source, sandbox: sandbox)
-            version.vm = vm
-        }
-        do throws(RuleError) {
-            return Priced(answer: try vm.evaluate(query), rule: version.identity)
-        } catch {
-            if vm.isSpent { version.vm = nil }
-            throw error
-        }
-    }
-
-    private struct Key: Hashable {
-        var name: RuleName
-        var identity: RuleIdentity
-    }
-
-    private final class Version {
-        let name: RuleName
+    private struct Active {
         let identity: RuleIdentity
-        let source: String
+        let compiled: Result<CompiledRule, RuleError>
         var vm: RuleVM?
 
-        init(name: RuleName, identity: RuleIdentity, source: String) {
-            self.name = name
-            self.identity = identity
-            self.source = source
+        mutating func ask(_ query: PriceQuery) throws(RuleError) -> Priced {
+            let vm: RuleVM
+            if let ready = self.vm { vm = ready } else { vm = try RuleVM(try compiled.get()) }
+            do throws(RuleError) {
+                let answer = try vm.evaluate(query)
+                self.vm = vm
+                return Priced(answer: answer, rule: identity)
+            } catch {
+                self.vm = nil
+                throw error
+            }
         }
     }
 }

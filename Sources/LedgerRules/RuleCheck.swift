@@ -15,28 +15,47 @@ package struct RuleCheck: Sendable {
     /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there
     /// are more.
     package let findings: [Finding]
-    /// The answers for user type × tier, × kind of storage, × space of the catalogue, or × some purchases.
+    /// The answers for user type × tier, × kind of storage, × space of the catalogue, or × some purchases; for storage
+    /// also those for `sizes`.
     package let book: PriceBook
+    /// What was checked, for who activates it; nil: it does not even load.
+    package let compiled: CompiledRule?
 
     package var passes: Bool { findings.isEmpty }
     package static let maximumFindings = 20
+    /// How many sizes of storage a check asks about.
+    package static let maximumSizes = 1000
+    /// Rows and steps of a price book: it is one event, and stays far below the largest.
+    package static let maximumBook = 8192
 
-    /// Runs the whole check; never throws. Costs some dozens of calls, each within the sandbox's budget.
+    /// Runs the whole check; never throws. Costs some dozens of calls (and two for every size), each within the sandbox's
+    /// budget: nothing for a thread that others wait for. A rule that runs out of its budget is asked nothing more.
     package init(
         _ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
-        sandbox: RuleSandbox = .rule
+        sizes: [StorageSize] = [], sandbox: RuleSandbox = .rule
     ) {
         self.name = name
         identity = RuleBook.identity(of: source)
-        let book = Self.questions(name, catalogue: catalogue)
-        let samples = book + Self.furtherQuestions(name)
+        do throws(RuleError) {
+            let rule = try CompiledRule(name, source: source, sandbox: sandbox)
+            compiled = rule
+            let questions = Self.questions(name, catalogue: catalogue, sizes: sizes)
+            (findings, book) = Self.examine(rule, questions)
+        } catch {
+            compiled = nil
+            findings = [Finding(query: nil, text: error.text)]
+            book = PriceBook()
+        }
+    }
 
-        var first = Interrogation(name, source: source, sandbox: sandbox)
+    private static func examine(_ rule: CompiledRule, _ questions: [PriceQuery]) -> ([Finding], PriceBook) {
+        let samples = questions + furtherQuestions(rule.name)
+        var first = Interrogation(rule)
         let answers = samples.map { first.ask($0) }
         var findings = first.findings
         if findings.isEmpty {
-            // A rule that remembers its calls answers differently in another order.
-            var second = Interrogation(name, source: source, sandbox: sandbox)
+            // No call sees another one; but the order in which Lua keeps a table differs from state to state.
+            var second = Interrogation(rule)
             for (query, answer) in zip(samples, answers).reversed() {
                 let again = second.ask(query)
                 guard again != answer else { continue }
@@ -49,22 +68,33 @@ package struct RuleCheck: Sendable {
                             """))
             }
         }
-        if findings.count > Self.maximumFindings {
-            let more = findings.count - Self.maximumFindings + 1
-            findings = findings.prefix(Self.maximumFindings - 1) + [Finding(query: nil, text: "and \(more) more")]
-        }
-        self.findings = findings
-        self.book = PriceBook(
-            rows: zip(book, answers).compactMap { query, answer in
+        let book = PriceBook(
+            rows: zip(questions, answers).compactMap { query, answer in
                 answer.map { PriceBook.Row(query: query, answer: $0) }
             })
+        let size = book.rows.reduce(0) { $0 + 1 + $1.answer.steps }
+        if size > maximumBook {
+            findings.append(
+                Finding(
+                    query: nil,
+                    text: """
+                        \(rule.name.text): the price book would have \(size) rows and steps, at most \(maximumBook) \
+                        are allowed
+                        """))
+        }
+        if findings.count > maximumFindings {
+            let more = findings.count - maximumFindings + 1
+            findings = findings.prefix(maximumFindings - 1) + [Finding(query: nil, text: "and \(more) more")]
+        }
+        return (findings, book)
     }
 
-    /// The rows of the price book, in a fixed order.
-    package static func questions(_ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces)
-        -> [PriceQuery]
-    {
-        UserType.allCases.flatMap { type -> [PriceQuery] in
+    /// The rows of the price book, in a fixed order: what there always is, then the sizes that are not among it.
+    package static func questions(
+        _ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces, sizes: [StorageSize] = []
+    ) -> [PriceQuery] {
+        precondition(sizes.count <= maximumSizes, "a check asks about so many sizes")
+        let always = UserType.allCases.flatMap { type -> [PriceQuery] in
             switch name {
             case .sessionRuntime:
                 Tier.allCases.map { .sessionRuntime(type: type, tier: $0, secondsThisMonth: 0) }
@@ -78,6 +108,10 @@ package struct RuleCheck: Sendable {
                 }
             }
         }
+        guard name == .storage else { return always }
+        var asked = Set(always)
+        let sizes = sizes.map { PriceQuery.storage(type: $0.type, kind: $0.kind, megabytes: $0.megabytes) }
+        return always + sizes.filter { asked.insert($0).inserted }
     }
 
     /// Other usage in this month, other sizes: their answers are checked, not kept.
@@ -103,41 +137,28 @@ package struct RuleCheck: Sendable {
     }
 }
 
-/// Asks one Lua state after the other (a spent one is replaced) and collects what went wrong.
+/// Asks a rule one question after the other and collects what went wrong. A Lua state that raised an error is replaced;
+/// after a budget or memory error there is no further question, for the next one would most likely cost as much.
 private struct Interrogation {
-    let name: RuleName
-    let source: String
-    let sandbox: RuleSandbox
+    let rule: CompiledRule
     var findings: [RuleCheck.Finding] = []
     private var vm: RuleVM?
     private var isHopeless = false
 
-    init(_ name: RuleName, source: String, sandbox: RuleSandbox) {
-        self.name = name
-        self.source = source
-        self.sandbox = sandbox
-        load()
-    }
-
-    private mutating func load() {
-        do throws(RuleError) {
-            vm = try RuleVM(name, source: source, sandbox: sandbox)
-        } catch {
-            vm = nil
-            isHopeless = true
-            findings.append(RuleCheck.Finding(query: nil, text: error.text))
-        }
-    }
+    init(_ rule: CompiledRule) { self.rule = rule }
 
     mutating func ask(_ query: PriceQuery) -> PriceAnswer? {
-        if vm == nil, !isHopeless { load() }
-        guard let vm else { return nil }
+        guard !isHopeless else { return nil }
         do throws(RuleError) {
+            let vm: RuleVM
+            if let ready = self.vm { vm = ready } else { vm = try RuleVM(rule) }
+            self.vm = vm
             return try vm.evaluate(query)
         } catch {
+            if vm?.isSpent != false { vm = nil }
+            isHopeless = error.kind == .budget || error.kind == .memory
             let text = error.kind == .result ? error.text : "\(query.call): \(error.text)"
             findings.append(RuleCheck.Finding(query: query, text: text))
-            if vm.isSpent { self.vm = nil }
             return nil
         }
     }
@@ -148,6 +169,8 @@ extension PriceAnswer? {
 }
 
 extension PriceAnswer {
+    fileprivate var steps: Int { if case .tariff(let tariff) = self { tariff.steps.count } else { 0 } }
+
     /// `0.05 (list 0.10)`, for people.
     package var described: String {
         switch self {

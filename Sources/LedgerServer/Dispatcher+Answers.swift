@@ -30,7 +30,6 @@ extension Dispatcher {
                 preconditionFailure("a quote answers what asked for none")
             }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
-        case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
         case .info(let info): answer(client, slot, info)
         case .refused: refuse(client, slot, CommandError.noPassport)
         case .barrier(let lsn): client.answer(slot) { $0.integer(Int64(lsn.value)) }
@@ -38,6 +37,7 @@ extension Dispatcher {
             // Whether it is on disk will be known after the restart. Nothing more can be asked until then.
             refuse(client, slot, CommandError.unknownOutcome)
             client.isClosing = true
+        case .ruleMaterial, .storageSizes: preconditionFailure("only the engine itself asks for these")
         case .none: preconditionFailure("a completed batch lacks a result")
         }
     }

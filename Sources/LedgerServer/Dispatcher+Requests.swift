@@ -10,10 +10,10 @@ extension ParsedCommand {
     /// What it has to wait for, and what has to wait for it.
     var kind: Pipeline.Kind {
         switch ask {
-        case .mutation, .passportCreate, .passportRotate, .admit, .ruleLoad, .ruleActivate: .write
-        case .refund: .exclusive
-        case .query, .quote, .verify, .balance, .ruleCheck: .read
-        case .history, .summary, .explain: .history
+        case .mutation, .passportCreate, .passportRotate, .admit: .write
+        case .refund, .ruleLoad, .ruleActivate: .exclusive
+        case .query, .quote, .verify, .balance: .read
+        case .history, .summary, .explain, .ruleCheck: .history
         case .connection, .local: .read
         case .server(let command): if case .wait = command { .exclusive } else { .read }
         }
@@ -187,15 +187,9 @@ extension Dispatcher {
             enqueue(parsed, for: client, .quote(user: user, tier: tier, duration: duration))
         case .passportCreate(let draft): try createPassport(parsed, draft, for: client)
         case .passportRotate(let old, let overlap): try rotatePassport(parsed, old, overlap, for: client)
-        case .ruleLoad(let name, let source):
-            enqueue(
-                parsed, for: client, .ruleLoad(actor: actor(of: client), key: parsed.key, name: name, source: source))
-        case .ruleActivate(let name, let version, let at):
-            enqueue(
-                parsed, for: client,
-                .ruleActivate(actor: actor(of: client), key: parsed.key, name: name, version: version, at: at))
-        case .ruleCheck(let name, let version, let source):
-            enqueue(parsed, for: client, .ruleCheck(name: name, version: version, source: source))
+        case .ruleLoad(let name, let source): loadRule(parsed, name, source, for: client)
+        case .ruleActivate(let name, let version, let at): activateRule(parsed, name, version, at, for: client)
+        case .ruleCheck(let name, let version, let source): checkRule(parsed, name, version, source, for: client)
         case .refund(let draft): refund(parsed, draft, for: client)
         case .history(let range):
             let slot = begin(parsed, for: client)

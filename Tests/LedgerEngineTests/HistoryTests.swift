@@ -45,11 +45,7 @@ import Testing
     private func live(_ t: TestEngine, _ user: String, _ generator: inout SeededGenerator, steps: Int) throws {
         let hash = t.hash(user)
         let bonus = "return function(user_type, amount) return amount // 10 end"
-        if case .outcome(.accepted) = t.work([
-            .ruleLoad(actor: t.adminOrdinal, key: nil, name: .purchaseBonus, source: Array(bonus.utf8))
-        ])[0] {
-            _ = t.work([.ruleActivate(actor: t.adminOrdinal, key: nil, name: .purchaseBonus, version: 1, at: nil)])
-        }
+        if case .accepted = t.load(.purchaseBonus, bonus) { _ = t.activate(.purchaseBonus, 1) }
         try t.accept(t.createUser(user, .free))
         var charges: [ChargeID] = []
         var holds: [HoldID] = []

@@ -1,5 +1,6 @@
 import Glibc
 import LedgerCore
+import LedgerRules
 import LedgerStorage
 import LedgerTestKit
 import Testing
@@ -17,9 +18,11 @@ import Testing
         let accepted = results.count { if case .outcome(.accepted) = $0 { true } else { false } }
         #expect(accepted == count)
         #expect(try t.user("ada").account.paid == Money("8000.00"))
-        let loads = (0..<70).map { number in
-            let source = "-- \(String(repeating: "x", count: 60_000)) \(number)\nreturn function() return 1 end"
-            return WorkItem.ruleLoad(actor: t.adminOrdinal, key: nil, name: .purchaseBonus, source: Array(source.utf8))
+        let loads = (0..<280).map { number in
+            let source = "-- \(String(repeating: "x", count: 15_000)) \(number)\nreturn function() return 1 end"
+            return WorkItem.ruleLoad(
+                actor: t.adminOrdinal, key: nil, name: .purchaseBonus, source: Array(source.utf8),
+                verdict: .loads(RuleBook.identity(of: source)))
         }
         for result in t.work(loads) {
             guard case .outcome(.accepted) = result else { throw Unexpected("\(result)") }

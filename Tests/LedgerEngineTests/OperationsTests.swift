@@ -8,24 +8,6 @@ import Testing
 @testable import LedgerEngine
 
 @Suite(.timeLimit(.minutes(10))) struct OperationsTests {
-    private func loadRule(_ t: TestEngine, _ name: RuleName, _ source: String) -> Outcome {
-        guard
-            case .outcome(let outcome) = t.work([
-                .ruleLoad(actor: t.adminOrdinal, key: nil, name: name, source: Array(source.utf8))
-            ])[0]
-        else { return .rejected(.busy("no answer")) }
-        return outcome
-    }
-
-    private func activate(_ t: TestEngine, _ name: RuleName, _ version: UInt32, at: Timestamp? = nil) -> Outcome {
-        guard
-            case .outcome(let outcome) = t.work([
-                .ruleActivate(actor: t.adminOrdinal, key: nil, name: name, version: version, at: at)
-            ])[0]
-        else { return .rejected(.busy("no answer")) }
-        return outcome
-    }
-
     private func quote(_ t: TestEngine) -> Money? {
         guard case .quote(let quote, _) = t.work([.quote(user: t.hash("ada"), tier: .small, duration: .hours(2))])[0]
         else { return nil }
@@ -42,13 +24,13 @@ import Testing
             let t = try TestEngine(disk: disk)
             try t.accept(t.createUser("ada"))
             #expect(quote(t) == Money("0.05"))
-            guard case .accepted = loadRule(t, .sessionRuntime, Self.flat) else { throw Unexpected("not loaded") }
+            guard case .accepted = t.load(.sessionRuntime, Self.flat) else { throw Unexpected("not loaded") }
             #expect(quote(t) == Money("0.05"))
-            guard case .accepted = activate(t, .sessionRuntime, 2) else { throw Unexpected("not activated") }
+            guard case .accepted = t.activate(.sessionRuntime, 2) else { throw Unexpected("not activated") }
             #expect(quote(t) == Money("2.00"))
             try t.accept(.ruleRollback(RuleRollback(name: .sessionRuntime)))
             #expect(quote(t) == Money("0.05"))
-            guard case .accepted = activate(t, .sessionRuntime, 2, at: t.clock.now() + .hours(1)) else {
+            guard case .accepted = t.activate(.sessionRuntime, 2, at: t.clock.now() + .hours(1)) else {
                 throw Unexpected("not scheduled")
             }
             #expect(quote(t) == Money("0.05"))
@@ -70,25 +52,22 @@ import Testing
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         let before = t.engine.durableLSN
-        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "return function( end") else {
+        guard case .rejected(.rule) = t.load(.sessionRuntime, "return function( end") else {
             throw Unexpected("syntax")
         }
-        guard case .rejected(.rule) = loadRule(t, .sessionRuntime, "while true do end") else {
+        guard case .rejected(.rule) = t.load(.sessionRuntime, "while true do end") else {
             throw Unexpected("endless")
         }
         #expect(t.engine.durableLSN == before)
-        guard case .accepted = loadRule(t, .sessionRuntime, "return function() return 0.5 end") else {
+        guard case .accepted = t.load(.sessionRuntime, "return function() return 0.5 end") else {
             throw Unexpected("load")
         }
-        guard case .rejected(.rule) = activate(t, .sessionRuntime, 2) else { throw Unexpected("a float was activated") }
-        guard case .rejected(.notFound(.rule)) = activate(t, .sessionRuntime, 9) else { throw Unexpected("version 9") }
-        guard case .ruleCheck(let check) = t.work([.ruleCheck(name: .sessionRuntime, version: 2, source: nil)])[0]
-        else {
-            throw Unexpected("no check")
-        }
+        guard case .rejected(.rule) = t.activate(.sessionRuntime, 2) else { throw Unexpected("a float was activated") }
+        guard case .rejected(.notFound(.rule)) = t.activate(.sessionRuntime, 9) else { throw Unexpected("version 9") }
+        guard case .checked(let check) = t.examine(.version(.sessionRuntime, 2)) else { throw Unexpected("no check") }
         #expect(!check.passes)
         #expect(quote(t) == Money("0.05"))
-        guard case .rejected(.exists(.rule)) = loadRule(t, .sessionRuntime, "return function() return 0.5 end") else {
+        guard case .rejected(.exists(.rule)) = t.load(.sessionRuntime, "return function() return 0.5 end") else {
             throw Unexpected("loaded twice")
         }
     }

@@ -73,6 +73,39 @@ final class TestEngine: Sendable {
         return result
     }
 
+    func examine(_ request: RuleRequest) -> RuleVerdict {
+        let done = Latch()
+        let verdict = Box<RuleVerdict?>(nil)
+        let accepted = engine.examine(request) {
+            verdict.set($0)
+            done.open()
+        }
+        guard accepted else { return .refused(.busy("the queue is full")) }
+        done.wait()
+        return verdict.get()!
+    }
+
+    func load(_ name: RuleName, _ source: String, key: IdempotencyKey? = nil) -> Outcome {
+        let source = Array(source.utf8)
+        let verdict = examine(.load(name, source: source))
+        return decide(.ruleLoad(actor: adminOrdinal, key: key, name: name, source: source, verdict: verdict))
+    }
+
+    func activate(
+        _ name: RuleName, _ version: UInt32, at: Timestamp? = nil, key: IdempotencyKey? = nil
+    ) -> Outcome {
+        let verdict = examine(.version(name, version))
+        return decide(
+            .ruleActivate(actor: adminOrdinal, key: key, name: name, version: version, at: at, verdict: verdict))
+    }
+
+    func decide(_ item: WorkItem) -> Outcome {
+        guard case .outcome(let outcome) = work([item])[0] else {
+            return .rejected(.busy("the outcome is unknown"))
+        }
+        return outcome
+    }
+
     func history(_ request: HistoryRequest) -> HistoryResult {
         let done = Latch()
         let result = Box<HistoryResult?>(nil)

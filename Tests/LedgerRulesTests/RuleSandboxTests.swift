@@ -105,23 +105,29 @@ private func listed(_ word: String, in text: String) -> [(library: String, name:
         #expect(error?.text.hasPrefix("session_runtime:2: ") == true, "\(error?.text ?? "")")
     }
 
-    @Test func `nothing is carried from one rule to another`() throws {
-        let tenant = try RuleVM(
-            .sessionRuntime,
-            source: """
-                local seen = 0
-                return function() seen = seen + 1; return seen end
-                """)
+    /// Rules that count their calls, in everything that a rule can reach and that could outlive one.
+    @Test(arguments: [
+        "local n = 0 return function() n = n + 1 return n end",
+        "local t = { n = 0 } return function() t.n = t.n + 1 return t.n end",
+        "local t = {} return function() table.insert(t, 1) return #t end",
+        "local t = { a = 1, b = 1, c = 1 } local next = pairs(t) return function() local n = 0 while next() do n = n + 1 end return n == 3 and 1 or 2 end",
+        "local n = 0 local function count() n = n + 1 return n end return function() return count() end",
+        "local before = _ENV.n _ENV = { n = (before or 0) + 1 } return function() return n end",
+        "local e = _ENV return function() local n = (_ENV.n or 0) + 1 _ENV = { n = n } return n end",
+        "local f f = function() f = function() return 2 end return 1 end return function() return f() end",
+    ])
+    func `nothing is carried from one call to the next`(source: String) throws {
+        let vm = try RuleVM(.sessionRuntime, source: source)
         let query = PriceQuery.sessionRuntime(type: .free, tier: .small, secondsThisMonth: 0)
-        #expect(try tenant.evaluate(query) == .tariff(Tariff(rate: 1, listRate: 1)))
-        #expect(try tenant.evaluate(query) == .tariff(Tariff(rate: 2, listRate: 2)))
-        let other = try RuleVM(
-            .sessionRuntime,
-            source: """
-                local seen = 0
-                return function() seen = seen + 1; return seen end
-                """)
-        #expect(try other.evaluate(query) == .tariff(Tariff(rate: 1, listRate: 1)))
+        for _ in 0..<600 { #expect(try vm.evaluate(query) == .tariff(Tariff(rate: 1, listRate: 1))) }
+    }
+
+    @Test func `a rule that would be free after five hundred calls is never free`() throws {
+        let source = "local n = 0 return function(a, b, c) n = n + 1 if n > 500 then return 0 end return 1000000 end"
+        #expect(RuleCheck(.sessionRuntime, source: source).passes)
+        let vm = try RuleVM(.sessionRuntime, source: source)
+        let query = PriceQuery.sessionRuntime(type: .free, tier: .small, secondsThisMonth: 0)
+        for _ in 0..<2000 { #expect(try vm.evaluate(query) == .tariff(Tariff(rate: 1_000_000, listRate: 1_000_000))) }
     }
 
     @Test func `pairs has one order: integers, floats, text, booleans`() throws {

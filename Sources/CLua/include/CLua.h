@@ -11,12 +11,14 @@
 // Swift frame, so everything that can raise runs below this line, inside lua_pcall; nothing here calls back into Swift.
 //
 // What holds for every state:
-// - Only text is loaded, never bytecode. The environment holds the names of closed_list.h and nothing else; it cannot
-//   be written to, nor can its libraries or the metatable of strings be seen.
-// - Each call (and each load) may run `instructions` Lua instructions, keep `memory` bytes alive, ask for `allocation`
-//   bytes in sum, in strings of at most `string` bytes and other blocks of at most `block`. The last three bound what a
-//   single instruction can cost, since the count hook does not run inside C.
-// - A state that ran out of instructions or memory is dead and answers CLUA_DEAD from then on: free it, make another.
+// - Of what others wrote only text is loaded, never bytecode. The environment holds the names of closed_list.h and
+//   nothing else; it cannot be written to, nor can its libraries or the metatable of strings be seen.
+// - Each call (and each load) may run `instructions` Lua instructions for `nanoseconds` of its thread's time, keep
+//   `memory` bytes alive, ask for `allocation` bytes in sum, in strings of at most `string` bytes and other blocks of at
+//   most `block`. The last three bound what a single instruction can cost, since the count hook does not run inside C.
+// - A state that raised an error of any kind is dead and answers CLUA_DEAD from then on: free it, make another.
+//
+// Compiling is under the memory limits only: nothing can interrupt it. Whoever loads text bounds it beforehand.
 //
 // A state belongs to one thread at a time. Values that point into it live until its next call.
 typedef struct clua clua;
@@ -25,13 +27,14 @@ typedef enum __attribute__((enum_extensibility(closed))) clua_status {
     CLUA_OK = 0,
     CLUA_SYNTAX = 1,   // the source does not compile
     CLUA_RUNTIME = 2,  // the code raised an error, or did not return what it must
-    CLUA_BUDGET = 3,   // out of instructions; the state is dead
-    CLUA_MEMORY = 4,   // out of memory; the state is dead
-    CLUA_DEAD = 5,     // used after one of these two, or before a successful load
+    CLUA_BUDGET = 3,   // out of instructions or time
+    CLUA_MEMORY = 4,   // out of memory
+    CLUA_DEAD = 5,     // used after one of these, or before a successful load
 } clua_status;
 
 typedef struct clua_limits {
     int instructions;
+    int64_t nanoseconds;
     size_t memory;
     size_t allocation;
     size_t string;
@@ -46,6 +49,14 @@ void clua_free(clua *state);
 
 // Compiles and runs a chunk that must return one Lua function. `name` stands before the line number in errors.
 clua_status clua_load(clua *state, const char *source, size_t length, const char *name);
+
+// What a successful clua_load compiled, for clua_load_code in another state: returns its length, and writes it when
+// `capacity` suffices. Bytecode is not checked by Lua when it is loaded: it must never leave the process, nor come from
+// outside.
+size_t clua_code(const clua *state, unsigned char *buffer, size_t capacity);
+
+// Takes what clua_code gave, without running it. Some microseconds, where compiling takes up to milliseconds.
+clua_status clua_load_code(clua *state, const unsigned char *code, size_t length, const char *name);
 
 // Why the last load or call failed, without control characters; "" after a success.
 const char *clua_error(const clua *state);
@@ -98,8 +109,8 @@ static inline void clua_add_text(clua_query *query, const char *text, size_t len
 
 // ---- Calls ----
 
-// Calls the function with scalars. Results are read with clua_result(0…2); further ones are dropped.
-// Words and integers go in, integers come out, without an allocation in C.
+// Runs the chunk anew, then calls the function it returns, with scalars: within one budget, and with nothing left of the
+// calls before. Results are read with clua_result(0…2); further ones are dropped.
 clua_status clua_call(clua *state, const clua_query *query);
 clua_value clua_result(const clua *state, int index);
 
@@ -109,7 +120,8 @@ int clua_rows(const clua *state);
 int clua_row_width(const clua *state, int row);
 clua_value clua_row_value(const clua *state, int row, int column);
 
-// Calls the function with a new table whose fields are the words 0…count-1 with these integers.
+// Calls the function that clua_load got (it may remember its calls) with a new table whose fields are the words
+// 0…count-1 with these integers.
 // The first result's fields are read with clua_field; a field's value is CLUA_NIL when it is absent.
 clua_status clua_call_with_fields(clua *state, const int64_t *values, int count);
 clua_value clua_field(const clua *state, int word);

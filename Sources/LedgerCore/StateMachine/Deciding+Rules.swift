@@ -39,7 +39,7 @@ extension StateMachine {
         if let known = store.rules.first(where: { $0.name == c.name && $0.identity == c.identity }) {
             throw .ruleExists(version: known.version)
         }
-        guard c.source.count <= 64 * 1024 else { throw .invalid("a rule's source is at most 64 KiB") }
+        guard c.source.count <= 16 * 1024 else { throw .invalid("a rule's source is at most 16 KiB") }
         let version = UInt32(store.rules.count { $0.name == c.name }) + 1
         return .accepted(
             commit(

@@ -38,10 +38,10 @@ extension WorkItem {
         case .barrier: 0
         case .admit: 1
         case .verify: 2
-        case .query: 3
+        case .query, .storageSizes: 3
         case .quote: 4
         case .ruleLoad: 5
-        case .ruleCheck: 6
+        case .ruleMaterial: 6
         case .ruleActivate: 7
         case .info: 8
         case .command(let request, _):

@@ -14,8 +14,8 @@ actor Writer {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     nonisolated let drained = Latch()
 
-    private var state: StateMachine
-    private var rules: RuleBook
+    var state: StateMachine
+    var rules: RuleBook
     private let parts: Parts
 
     /// Batches taken from the mailbox; those before `nextTaken` are worked off.
@@ -266,19 +266,21 @@ actor Writer {
             return quote(user, tier, duration, at: unit.time)
         case .barrier:
             return .barrier(state.lastLSN)
-        case .ruleLoad(let actor, let key, let name, let source):
-            return .outcome(load(name, source, actor, key, unit, refusal))
-        case .ruleCheck(let name, let version, let source):
-            return check(name, version, source, at: unit.time)
-        case .ruleActivate(let actor, let key, let name, let version, let at):
-            return .outcome(activate(name, version, at, actor, key, unit, refusal))
+        case .ruleLoad(let actor, let key, let name, let source, let verdict):
+            return .outcome(load(name, source, verdict, actor, key, unit, refusal))
+        case .ruleActivate(let actor, let key, let name, let version, let at, let verdict):
+            return .outcome(activate(name, version, at, verdict, actor, key, unit, refusal))
+        case .ruleMaterial(let name, let version):
+            return .ruleMaterial(material(name, version, at: unit.time))
+        case .storageSizes(let users):
+            return .storageSizes(storageSizes(of: users))
         case .info:
             return .info(info(at: unit.time))
         }
     }
 
     /// prepare → price → decide: the middle of the whole system.
-    private func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
+    func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
         if let refusal {
             if let known = state.remembered(request, at: unit.time) { return known }
             guard case .clockAccept = request.command, refusal == parts.gate.clockRefusal, hasRoom() else {
@@ -359,100 +361,6 @@ actor Writer {
             var request = request
             request.command = .sessionStart(start)
             return decide(request, unit, nil)
-        }
-    }
-
-    // MARK: Rules
-
-    private func quote(_ user: Hash128, _ tier: Tier, _ duration: TimeSpan, at now: Timestamp) -> WorkResult {
-        let result = state.read(.quote(user: user, tier: tier), at: now)
-        guard case .quote(let query, let row) = result else { return .query(result) }
-        do throws(RuleError) {
-            let pricing = Pricing(query: query, priced: try rules.price(query))
-            guard let quote = SessionQuote(pricing: pricing, duration: duration) else {
-                return .query(.rejected(.invalid("the price does not fit in an amount")))
-            }
-            return .quote(quote, user: row)
-        } catch {
-            return .query(.rejected(.rule(error.text)))
-        }
-    }
-
-    private func load(
-        _ name: RuleName, _ source: [UInt8], _ actor: PassportOrdinal, _ key: IdempotencyKey?, _ unit: CommitUnit,
-        _ refusal: String?
-    ) -> Outcome {
-        guard let text = String(validating: source, as: UTF8.self) else {
-            return .rejected(.rule("the source is not UTF-8"))
-        }
-        let identity: RuleIdentity
-        do throws(RuleError) { identity = try rules.load(name, source: text) } catch {
-            return .rejected(.rule(error.text))
-        }
-        let command = Command.ruleLoad(RuleLoad(name: name, identity: identity, source: source))
-        return decide(Request(actor: actor, key: key, command: command), unit, refusal)
-    }
-
-    private func check(_ name: RuleName, _ version: UInt32?, _ source: [UInt8]?, at now: Timestamp) -> WorkResult {
-        var source = source
-        if source == nil {
-            guard let identity = version.map({ state.ruleIdentity(name, version: $0) }) ?? state.activeRule(name) else {
-                return .query(.rejected(.notFound(.rule)))
-            }
-            source = state.ruleSource(identity)?.source
-        }
-        guard let text = source.flatMap({ String(validating: $0, as: UTF8.self) }) else {
-            return .query(.rejected(.rule("the source is not UTF-8")))
-        }
-        return .ruleCheck(RuleCheck(name, source: text, catalogue: catalogue(at: now)))
-    }
-
-    private func activate(
-        _ name: RuleName, _ version: UInt32, _ at: Timestamp?, _ actor: PassportOrdinal, _ key: IdempotencyKey?,
-        _ unit: CommitUnit, _ refusal: String?
-    ) -> Outcome {
-        guard let identity = state.ruleIdentity(name, version: version), let rule = state.ruleSource(identity) else {
-            return .rejected(.notFound(.rule))
-        }
-        let check = RuleCheck(
-            name, source: String(decoding: rule.source, as: UTF8.self), catalogue: catalogue(at: unit.time))
-        if let finding = check.findings.first {
-            let more = check.findings.count > 1 ? " (and \(check.findings.count - 1) more: RULE CHECK lists them)" : ""
-            return .rejected(.rule(finding.text + more))
-        }
-        let command = Command.ruleActivate(RuleActivate(name: name, identity: identity, at: at, book: check.book))
-        return decide(Request(actor: actor, key: key, command: command), unit, refusal)
-    }
-
-    /// The spaces on sale, as rules are asked about them.
-    private func catalogue(at now: Timestamp) -> [DefaultCatalogue.Space] {
-        var spaces: [DefaultCatalogue.Space] = []
-        var page = Page(count: 1000)
-        while case .spaces(let rows, let next) = state.read(.spaces(page), at: now) {
-            for row in rows {
-                spaces.append(
-                    DefaultCatalogue.Space(
-                        id: row.space.id, name: row.space.name.string,
-                        description: String(decoding: row.space.description, as: UTF8.self),
-                        category: row.space.category.string, gigabytes: row.space.gigabytes, cost: row.space.cost))
-            }
-            if next == 0 || spaces.count >= 1000 { break }
-            page.cursor = next
-        }
-        return spaces.reversed()
-    }
-
-    /// Lets the rule book follow what the state says is active.
-    private func followActivations() {
-        for name in RuleName.allCases where rules.active(name) != state.activeRule(name) {
-            guard let identity = state.activeRule(name) else {
-                rules.activate(name, nil)
-                continue
-            }
-            if rules.source(of: name, identity) == nil, let rule = state.ruleSource(identity) {
-                rules.keep(name, source: String(decoding: rule.source, as: UTF8.self))
-            }
-            rules.activate(name, identity)
         }
     }
 

@@ -52,7 +52,7 @@ extension FieldKind {
         case .ruleName: FieldKind.oneOf(RuleName.allCases.map(\.text))
         case .limitName: FieldKind.oneOf(LimitName.allCases.map(\.text))
         case .limitValue: "a value of the limit's kind, or none"
-        case .source: "Lua of 1 to 65536 bytes in UTF-8"
+        case .source: "Lua of 1 to 16384 bytes in UTF-8"
         case .bytes: "any bytes"
         case .words, .flag: ""
         }

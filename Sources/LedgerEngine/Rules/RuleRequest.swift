@@ -1,0 +1,32 @@
+package import LedgerCore
+package import LedgerRules
+
+/// What is to be found out about a rule, by a thread that may take its time, before the writer decides about it.
+package enum RuleRequest: Sendable {
+    /// RULE LOAD's first half: does this source load?
+    case load(RuleName, source: [UInt8])
+    /// RULE CHECK of a source.
+    case check(RuleName, source: [UInt8])
+    /// RULE CHECK of a version (nil: the active one), and RULE ACTIVATE's first half.
+    case version(RuleName, UInt32?)
+}
+
+/// The answer to a ``RuleRequest``. Indirect: it travels in work items, which are many and should stay small.
+package indirect enum RuleVerdict: Sendable {
+    /// To `.load`.
+    case loads(RuleIdentity)
+    /// To the others; the check may have findings.
+    case checked(RuleCheck)
+    /// There is no such version, or its source does not even load; or nobody could be asked.
+    case refused(Rejection)
+}
+
+/// What a check needs to know of the ledger.
+package struct RuleMaterial: Sendable {
+    /// Of the version asked for; nil: there is none.
+    package var source: [UInt8]?
+    /// The spaces on sale, for the rule that prices them.
+    package var catalogue: [DefaultCatalogue.Space]
+    /// How many users there are: storage is asked for in portions of them.
+    package var users: Int
+}

@@ -1,0 +1,109 @@
+internal import LedgerCore
+internal import LedgerRules
+
+/// Rules, as the writer sees them: it asks the active ones, and decides about new ones that ``RuleExaminer`` has looked
+/// at. It compiles nothing but what a timer or a rollback makes active after a restart.
+extension Writer {
+    func quote(_ user: Hash128, _ tier: Tier, _ duration: TimeSpan, at now: Timestamp) -> WorkResult {
+        let result = state.read(.quote(user: user, tier: tier), at: now)
+        guard case .quote(let query, let row) = result else { return .query(result) }
+        do throws(RuleError) {
+            let pricing = Pricing(query: query, priced: try rules.price(query))
+            guard let quote = SessionQuote(pricing: pricing, duration: duration) else {
+                return .query(.rejected(.invalid("the price does not fit in an amount")))
+            }
+            return .quote(quote, user: row)
+        } catch {
+            return .query(.rejected(.rule(error.text)))
+        }
+    }
+
+    /// A command that was carried out under its key before is answered as then, whatever is said of the rule now.
+    func load(
+        _ name: RuleName, _ source: [UInt8], _ verdict: RuleVerdict, _ actor: PassportOrdinal, _ key: IdempotencyKey?,
+        _ unit: CommitUnit, _ refusal: String?
+    ) -> Outcome {
+        var load = RuleLoad(name: name, identity: .none, source: source)
+        if case .loads(let identity) = verdict { load.identity = identity }
+        let request = Request(actor: actor, key: key, command: .ruleLoad(load))
+        if let known = state.remembered(request, at: unit.time) { return known }
+        if let refusal { return .rejected(.readOnly(refusal)) }
+        switch verdict {
+        case .loads: return decide(request, unit, nil)
+        case .refused(let rejection): return .rejected(rejection)
+        case .checked: preconditionFailure("what is loaded was examined as such")
+        }
+    }
+
+    func activate(
+        _ name: RuleName, _ version: UInt32, _ at: Timestamp?, _ verdict: RuleVerdict, _ actor: PassportOrdinal,
+        _ key: IdempotencyKey?, _ unit: CommitUnit, _ refusal: String?
+    ) -> Outcome {
+        var activate = RuleActivate(name: name, identity: .none, at: at, book: PriceBook())
+        if case .checked(let check) = verdict { (activate.identity, activate.book) = (check.identity, check.book) }
+        let request = Request(actor: actor, key: key, command: .ruleActivate(activate))
+        if let known = state.remembered(request, at: unit.time) { return known }
+        if let refusal { return .rejected(.readOnly(refusal)) }
+        switch verdict {
+        case .checked(let check):
+            guard state.ruleIdentity(name, version: version) == check.identity else {
+                return .rejected(.notFound(.rule))
+            }
+            if let finding = check.findings.first {
+                let others = check.findings.count - 1
+                let more = others > 0 ? " (and \(others) more: RULE CHECK lists them)" : ""
+                return .rejected(.rule(finding.text + more))
+            }
+            if let compiled = check.compiled { rules.keep(compiled) }
+            return decide(request, unit, nil)
+        case .refused(let rejection): return .rejected(rejection)
+        case .loads: preconditionFailure("what is activated was checked")
+        }
+    }
+
+    /// Lets the rule book follow what the state says is active.
+    func followActivations() {
+        for name in RuleName.allCases where rules.active(name) != state.activeRule(name) {
+            guard let identity = state.activeRule(name) else {
+                rules.deactivate(name)
+                continue
+            }
+            rules.activate(name, identity) {
+                String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
+            }
+        }
+    }
+
+    // MARK: - What a check needs
+
+    func material(_ name: RuleName, _ version: UInt32?, at now: Timestamp) -> RuleMaterial {
+        let identity = version.map { state.ruleIdentity(name, version: $0) } ?? state.activeRule(name)
+        return RuleMaterial(
+            source: identity.flatMap { state.ruleSource($0)?.source },
+            catalogue: name == .spacePurchase ? catalogue(at: now) : [], users: state.userCount)
+    }
+
+    func storageSizes(of users: Range<Int>) -> Set<StorageSize> {
+        var sizes: Set<StorageSize> = []
+        state.collectStorageSizes(of: users, into: &sizes)
+        return sizes
+    }
+
+    /// The spaces on sale, as rules are asked about them.
+    private func catalogue(at now: Timestamp) -> [DefaultCatalogue.Space] {
+        var spaces: [DefaultCatalogue.Space] = []
+        var page = Page(count: 1000)
+        while case .spaces(let rows, let next) = state.read(.spaces(page), at: now) {
+            for row in rows {
+                spaces.append(
+                    DefaultCatalogue.Space(
+                        id: row.space.id, name: row.space.name.string,
+                        description: String(decoding: row.space.description, as: UTF8.self),
+                        category: row.space.category.string, gigabytes: row.space.gigabytes, cost: row.space.cost))
+            }
+            if next == 0 || spaces.count >= 1000 { break }
+            page.cursor = next
+        }
+        return spaces.reversed()
+    }
+}
