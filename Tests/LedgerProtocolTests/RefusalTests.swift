@@ -237,7 +237,7 @@ struct RefusalTests {
         ("USER CREATE fl_x@b.cc", "ERR email contains fl_, as passports do: a passport must not be recorded"),
         ("RULE CHECK storage 0", "ERR source '0' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage 4294967296", "ERR source '4294967296' is neither Lua nor a version number, 1 or more"),
-        ("RULE CHECK storage \"\"", "ERR source '' is not Lua of 1 to 65536 bytes in UTF-8"),
+        ("RULE CHECK storage \"\"", "ERR source '' is not Lua of 1 to 16384 bytes in UTF-8"),
         ("CLIENT SETINFO LIB-OS linux", "ERR unrecognized option 'LIB-OS': use LIB-NAME or LIB-VER"),
         ("CLIENT SETINFO LIB-VER \"1 2\"", "ERR LIB-VER has at most 64 printable characters and no blanks"),
         ("SHUTDOWN NOW", "ERR SHUTDOWN takes SAVE or NOSAVE, which mean the same here"),
