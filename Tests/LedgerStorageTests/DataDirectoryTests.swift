@@ -47,6 +47,63 @@ import Testing
         }
     }
 
+    @Test func `a newer marker that is whole is called newer, not damaged`() throws {
+        let disk = SimulatedDisk()
+        try ToyLedger(on: disk).close()
+        let marker = String(decoding: disk.bytes(of: "/data/FLORIN")!, as: UTF8.self)
+        var lines = marker.split(separator: "\n").dropLast().map(String.init)
+        lines[lines.firstIndex(of: "format 0")!] = "format 1"
+        lines.append("something that only later versions know")
+        let text = Array((lines.joined(separator: "\n") + "\n").utf8)
+        let check = text.withUnsafeBytes { crc32c($0) }
+        disk.replace("/data/FLORIN", with: text + Array("check \(check)\n".utf8))
+        #expect(reason { () throws(StorageError) in try ToyLedger(on: disk) } == .newerFormat)
+        disk.replace("/data/FLORIN", with: text + Array("check \(check &+ 1)\n".utf8))
+        #expect(reason { () throws(StorageError) in try ToyLedger(on: disk) } == .damagedMarker)
+    }
+
+    @Test(arguments: [
+        ("/x/n/m/led", ["/", "/x", "/x/n", "/x/n/m"]), ("/led", ["/"]), ("led", ["."]), ("a/led/", [".", "a"]),
+    ])
+    func `every directory that is made is durable in the one above it`(path: String, parents: [String]) throws {
+        let disk = SimulatedDisk()
+        _ = try LockedDirectory.create(path, on: disk, identity: ToyLedger.identity, segmentBytes: 16 << 10)
+        let firstFile = disk.log.firstIndex { $0.hasPrefix("create") }!
+        for parent in parents {
+            #expect(disk.log[..<firstFile].contains("sync directory \(parent)"), "\(disk.log[..<firstFile])")
+        }
+        // Whoever made it before may have died before it was durable.
+        let other = SimulatedDisk()
+        try other.makeDirectory(path)
+        _ = try LockedDirectory.create(path, on: other, identity: ToyLedger.identity, segmentBytes: 16 << 10)
+        #expect(other.log.first == "sync directory \(parents.last!)")
+    }
+
+    @Test func `both manifests lost, one lost, a file where a directory should be: each is said with what can be done`()
+        throws
+    {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append()
+        let one = disk.afterProcessDeath()
+        one.replace("/data/manifest.b", with: nil)
+        #expect(try ToyLedger(on: one).report.warnings == ["/data/manifest.b is missing; the other copy is used"])
+        let both = disk.afterProcessDeath()
+        both.replace("/data/manifest.a", with: nil)
+        both.replace("/data/manifest.b", with: [1, 2, 3])
+        do {
+            _ = try ToyLedger(on: both)
+            Issue.record("opened")
+        } catch {
+            #expect(error.reason == .damagedManifest)
+            for words in ["manifest.a is missing", "manifest.b is damaged", "backup", "nothing was changed"] {
+                #expect(error.description.contains(words), "\(error)")
+            }
+        }
+        disk.replace("/file", with: [1])
+        #expect(reason { () throws(StorageError) in try ToyLedger(on: disk, at: "/file") } == .notADirectory)
+    }
+
     @Test func `no byte of the marker can change unnoticed`() throws {
         let disk = SimulatedDisk()
         try ToyLedger(on: disk).close()

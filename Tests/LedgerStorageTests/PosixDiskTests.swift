@@ -92,6 +92,34 @@ final class TemporaryDirectory {
         #expect(try disk.lock(path) != nil)
     }
 
+    @Test func `removing the lock's file lets nobody in`() throws {
+        let path = directory.path + "/LOCK"
+        let first = try disk.lock(path)
+        #expect(first != nil)
+        unlink(path)
+        #expect(try disk.lock(path) == nil)
+        #expect(try !disk.exists(path))
+        // Nor does another file under its name.
+        _ = try disk.open(path, .create)
+        #expect(try disk.lock(path) == nil)
+        first?.release()
+        #expect(try disk.lock(path) != nil)
+    }
+
+    @Test func `a file and a link to nowhere are no directory`() throws {
+        _ = try disk.open(file, .create)
+        #expect(reason { () throws(StorageError) in try disk.makeDirectory(file) } == .notADirectory)
+        #expect(reason { () throws(StorageError) in try ToyLedger(on: disk, at: file) } == .notADirectory)
+        symlink(directory.path + "/nowhere", directory.path + "/link")
+        #expect(
+            reason { () throws(StorageError) in try ToyLedger(on: disk, at: directory.path + "/link") }
+                == .notADirectory)
+        #expect(try !disk.isRegularFile(directory.path + "/link"))
+        #expect(try !disk.isRegularFile(directory.path))
+        #expect(try !disk.isRegularFile(directory.path + "/none"))
+        #expect(try disk.isRegularFile(file))
+    }
+
     @Test func `names are listed in order, renamed and removed`() throws {
         for name in ["b", "a", "c"] { _ = try disk.open(directory.path + "/" + name, .create) }
         #expect(try disk.list(directory.path) == ["a", "b", "c"])

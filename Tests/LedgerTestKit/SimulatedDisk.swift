@@ -208,6 +208,15 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         }
     }
 
+    /// Takes a directory away, with everything in it.
+    package func removeTree(_ path: String) {
+        peek { world in
+            world.directories = world.directories.filter { $0 != path && !$0.hasPrefix(path + "/") }
+            world.entries = world.entries.filter { !$0.key.hasPrefix(path + "/") }
+            world.durableEntries = world.durableEntries.filter { !$0.key.hasPrefix(path + "/") }
+        }
+    }
+
     package func flip(_ path: String, byte: Int, bit: Int) {
         peek { world in
             guard let inode = world.entries[path] else { return }
@@ -241,6 +250,10 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         try perform(path) { $0.entries[path] != nil || $0.directories.contains(path) }
     }
 
+    package func isRegularFile(_ path: String) throws(StorageError) -> Bool {
+        try perform(path) { $0.entries[path] != nil }
+    }
+
     package func rename(_ path: String, to target: String) throws(StorageError) {
         try change("rename", path) { world throws(StorageError) in
             guard world.entries[path] != nil else { throw Self.error("rename", path, ENOENT) }
@@ -258,6 +271,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
 
     package func list(_ directory: String) throws(StorageError) -> [String] {
         try perform(directory) { world throws(StorageError) in
+            if world.entries[directory] != nil { throw Self.error("opendir", directory, ENOTDIR) }
             guard world.directories.contains(directory) else { throw Self.error("opendir", directory, ENOENT) }
             let files = world.entries.keys.filter { Self.parent($0) == directory }
             let folders = world.directories.filter { $0 != directory && Self.parent($0) == directory }

@@ -17,7 +17,8 @@ package import LedgerCore
 //        pepper  pepper.check        the server's secret, and how to recognise it (Pepper)
 //        last-used                   when passports were last used: a hint of the engine, no part of the ledger
 //
-// `*.tmp` is a file that was never finished; opening the directory removes it. Directories are 0700, files 0600.
+// One of these names and `.tmp` is a file that was never finished; opening the directory removes it. What bears another
+// name is somebody else's and is left alone. Directories are 0700, files 0600.
 //
 // The marker is written last when a ledger is created and carries its own checksum. A directory with other contents and
 // no marker is refused. `FLORIN.creating` without `FLORIN` is a creation that was interrupted: nothing in it was ever
@@ -40,6 +41,7 @@ package struct DataDirectory: Sendable {
     package var keys: String { path + "/keys" }
     package var pepper: String { path + "/pepper" }
     package var pepperCheck: String { path + "/pepper.check" }
+    var lastUsed: String { path + "/last-used" }
     var manifests: [String] { [path + "/manifest.a", path + "/manifest.b"] }
 
     package func segment(_ number: UInt64) -> String { "\(journal)/\(Self.padded(number, 10)).segment" }
@@ -75,8 +77,17 @@ extension DataDirectory {
             shard \(identity.shard)
 
             """
-        let checksum = Array(text.utf8).withUnsafeBytes { $0.crc32c }
-        return Array(text.utf8) + Array("check \(checksum)\n".utf8)
+        return Array(text.utf8) + checkLine(Array(text.utf8)[...])
+    }
+
+    private static func checkLine(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        Array("check \(text.withUnsafeBytes { $0.crc32c })\n".utf8)
+    }
+
+    /// Whether the last line is the checksum of those before it, whatever they say.
+    private static func checks(_ marker: [UInt8]) -> Bool {
+        guard let end = marker.dropLast().lastIndex(of: UInt8(ascii: "\n")) else { return false }
+        return Array(marker[(end + 1)...]) == checkLine(marker[...end])
     }
 
     private static func parseMarker(_ bytes: [UInt8], _ path: String) throws(StorageError) -> LedgerIdentity {
@@ -91,7 +102,9 @@ extension DataDirectory {
             throw StorageError(.damagedMarker, path, "it does not begin like a marker")
         }
         // A newer format may word everything below differently; these two lines stay.
-        if let reader = fields["reader"].flatMap({ UInt16($0) }), reader > JournalFormat.version {
+        let needsNewer = fields["reader"].flatMap({ UInt16($0) }).map { $0 > JournalFormat.version } ?? false
+        let isNewer = fields["format"].flatMap({ UInt16($0) }).map { $0 > JournalFormat.version } ?? false
+        if needsNewer || (isNewer && checks(bytes)) {
             throw StorageError(
                 .newerFormat, path,
                 "the directory has format \(fields["format"] ?? "?"), this Florin reads \(JournalFormat.version)")
@@ -102,7 +115,9 @@ extension DataDirectory {
         else { throw StorageError(.damagedMarker, path, "it names no ledger") }
         let identity = LedgerIdentity(uuid: uuid, shard: shard)
         guard bytes == markerText(identity) else {
-            throw StorageError(.damagedMarker, path, "its checksum does not match")
+            throw StorageError(
+                .damagedMarker, path,
+                "its checksum does not match; restore this file from a backup of the directory, nothing was changed")
         }
         return identity
     }
@@ -119,7 +134,11 @@ extension DataDirectory {
         guard try disk.exists(path) else { return .vacant }
         if try disk.exists(marker(in: path)) { return .ledger }
         let names: [String]
-        do throws(StorageError) { names = try disk.list(path) } catch { return .other }
+        do throws(StorageError) {
+            names = try disk.list(path)
+        } catch {
+            throw error.isNoDirectory ? StorageError(.notADirectory, path) : error
+        }
         // What a creation leaves that was interrupted at its very first steps is nobody's.
         let beginnings: Set = ["LOCK", "FLORIN.creating.tmp"]
         return names.allSatisfy(beginnings.contains) || names.contains("FLORIN.creating") ? .vacant : .other
@@ -170,17 +189,14 @@ package final class LockedDirectory: Sendable {
             throw StorageError(.notALedger, path, "a new ledger needs an empty directory")
         }
         do throws(StorageError) {
-            try disk.makeDirectory(path)
-            if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-                try disk.syncDirectory(String(path[..<slash]))
-            }
+            try disk.makeDurableDirectory(path)
             let lock = try takeLock(path, disk)
             // Somebody may have created one between our look and our lock.
             guard try DataDirectory.kind(of: path, on: disk) == .vacant else { throw StorageError(.inUse, path) }
             try disk.replace(
                 DataDirectory.creating(in: path), with: Array("a ledger is being created here\n".utf8), in: path)
-            try disk.makeDirectory(directory.journal)
-            try disk.makeDirectory(directory.snapshots)
+            try disk.makeDurableDirectory(directory.journal)
+            try disk.makeDurableDirectory(directory.snapshots)
             for folder in [directory.journal, directory.snapshots] {
                 for name in try disk.list(folder) { try disk.remove(folder + "/" + name) }
             }

@@ -15,15 +15,19 @@ package protocol Disk: Sendable {
     /// Opens a file. `create` makes it (0600) and refuses one that exists; the others refuse one that does not.
     func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile
     func exists(_ path: String) throws(StorageError) -> Bool
+    /// Whether there is a file there: no directory, no link, nothing else.
+    func isRegularFile(_ path: String) throws(StorageError) -> Bool
     func rename(_ path: String, to target: String) throws(StorageError)
     func remove(_ path: String) throws(StorageError)
     /// The names in a directory, sorted, without `.` and `..`.
     func list(_ directory: String) throws(StorageError) -> [String]
-    /// Makes a directory (0700) and, where they are missing, its parents; one that exists is left alone.
+    /// Makes a directory (0700) and, where they are missing, its parents; one that exists is left alone. Nothing of it is
+    /// durable yet (`makeDurableDirectory` is).
     func makeDirectory(_ path: String) throws(StorageError)
     func syncDirectory(_ path: String) throws(StorageError)
-    /// Takes an exclusive lock on a file, creating it if needed; nil when somebody else holds it. Held until released
-    /// or until the process ends, however it ends.
+    /// Takes an exclusive lock on a file, creating it if needed, and on the directory it lies in, so that removing the file
+    /// lets nobody in; nil when somebody else holds either. Held until released or until the process ends, however it
+    /// ends.
     func lock(_ path: String) throws(StorageError) -> (any DiskLock)?
     /// Bytes that an ordinary user may still write in this directory's filesystem.
     func freeSpace(_ directory: String) throws(StorageError) -> Int
@@ -86,6 +90,35 @@ extension DiskFile {
 }
 
 extension Disk {
+    /// For disks on which nobody else makes anything.
+    package func isRegularFile(_ path: String) throws(StorageError) -> Bool { try exists(path) }
+
+    /// Makes a directory and its missing parents, each durable in the one above it before the next is made. The last one's
+    /// entry is synced even if it was there: an earlier attempt may have died between the two.
+    func makeDurableDirectory(_ path: String) throws(StorageError) {
+        var missing: [String] = []
+        var place = path
+        while place != "/", place != ".", try !exists(place) {
+            missing.append(place)
+            place = parentDirectory(of: place)
+        }
+        for place in missing.reversed() {
+            try makeDirectory(place)
+            try syncDirectory(parentDirectory(of: place))
+        }
+        if missing.isEmpty { try syncDirectory(parentDirectory(of: path)) }
+    }
+
+    /// The names in a directory; nil where there is none.
+    func names(in directory: String) throws(StorageError) -> [String]? {
+        do throws(StorageError) {
+            return try list(directory)
+        } catch {
+            if error.isNoSuchFile { return nil }
+            throw error
+        }
+    }
+
     /// The whole of a small file; nil where there is none.
     package func contents(of path: String, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
         let file: any DiskFile
@@ -117,4 +150,16 @@ extension Disk {
     func removeIfPresent(_ path: String) throws(StorageError) {
         if try exists(path) { try remove(path) }
     }
+}
+
+/// The directory in which a path's last name is an entry: `.` for a bare name, `/` for one in the root.
+func parentDirectory(of path: String) -> String {
+    func trimmed(_ path: Substring) -> Substring {
+        var path = path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
+    }
+    let path = trimmed(path[...])
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(trimmed(path[..<slash]))
 }

@@ -23,6 +23,13 @@ package struct PosixDisk: Disk {
         throw .system("stat", path, errno)
     }
 
+    package func isRegularFile(_ path: String) throws(StorageError) -> Bool {
+        var status = stat()
+        if lstat(path, &status) == 0 { return status.st_mode & S_IFMT == S_IFREG }
+        if errno == ENOENT || errno == ENOTDIR { return false }
+        throw .system("lstat", path, errno)
+    }
+
     package func rename(_ path: String, to target: String) throws(StorageError) {
         if Glibc.rename(path, target) != 0 { throw .system("rename to \(target)", path, errno) }
     }
@@ -51,7 +58,12 @@ package struct PosixDisk: Disk {
     package func makeDirectory(_ path: String) throws(StorageError) {
         if mkdir(path, 0o700) == 0 { return }
         switch errno {
-        case EEXIST: return
+        case EEXIST:
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                throw StorageError(.notADirectory, path, "it is a symbolic link that leads nowhere")
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw StorageError(.notADirectory, path) }
         case ENOENT:
             guard let slash = path.dropLast().lastIndex(of: "/"), slash > path.startIndex else {
                 throw .system("mkdir", path, ENOENT)
@@ -69,22 +81,34 @@ package struct PosixDisk: Disk {
     }
 
     package func lock(_ path: String) throws(StorageError) -> (any DiskLock)? {
-        let descriptor: Int32
+        // The directory first: its lock stays where it is when somebody removes the file.
+        let folder = parentDirectory(of: path)
+        let lock = PosixLock(try openDescriptor(folder, O_RDONLY | O_DIRECTORY))
         do throws(StorageError) {
-            descriptor = try openDescriptor(path, O_RDWR | O_CREAT)
+            guard try lock.takeLast(folder) else { return nil }
         } catch {
-            // A directory that only lets us read can still be verified, and still wants to be left alone meanwhile.
-            guard error.isReadOnly, let readable = try? openDescriptor(path, O_RDONLY) else { throw error }
-            descriptor = readable
+            // NFS locks only what is open for writing; there the file alone has to do.
+            guard case .system(_, let code) = error.reason, code == EBADF || code == EINVAL || code == EOPNOTSUPP else {
+                throw error
+            }
         }
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            let code = errno
-            if code == EINTR { continue }
-            close(descriptor)
-            if code == EWOULDBLOCK { return nil }
-            throw .system("flock", path, code)
+        while true {
+            do throws(StorageError) {
+                lock.add(try openDescriptor(path, O_RDWR | O_CREAT))
+            } catch {
+                // A directory that only lets us read can still be verified, and still wants to be left alone meanwhile.
+                guard error.isReadOnly else { throw error }
+                guard let readable = try? openDescriptor(path, O_RDONLY) else {
+                    if try exists(path) { throw error }
+                    return lock
+                }
+                lock.add(readable)
+            }
+            guard try lock.takeLast(path) else { return nil }
+            // Between our open and our lock the file may have been removed, or another put in its place.
+            if lock.lastIsNamed(path) { return lock }
+            lock.dropLast()
         }
-        return PosixLock(descriptor: descriptor)
     }
 
     package func freeSpace(_ directory: String) throws(StorageError) -> Int {
@@ -103,15 +127,38 @@ package struct PosixDisk: Disk {
     }
 }
 
+/// Locked descriptors; closing one is what gives its lock up.
 private final class PosixLock: DiskLock {
-    private let descriptor: Lock<Int32?>
-    init(descriptor: Int32) { self.descriptor = Lock(descriptor) }
+    private let descriptors: Lock<[Int32]>
+    init(_ descriptor: Int32) { descriptors = Lock([descriptor]) }
     deinit { release() }
 
+    func add(_ descriptor: Int32) { descriptors.withLock { $0.append(descriptor) } }
+
+    func dropLast() { descriptors.withLock { _ = close($0.removeLast()) } }
+
+    /// Locks the descriptor that was added last; false when somebody else has.
+    func takeLast(_ path: String) throws(StorageError) -> Bool {
+        let descriptor = descriptors.withLock { $0.last! }
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            if code == EWOULDBLOCK { return false }
+            if code != EINTR { throw .system("flock", path, code) }
+        }
+        return true
+    }
+
+    /// Whether the descriptor that was added last is what lies at the path.
+    func lastIsNamed(_ path: String) -> Bool {
+        var (held, named) = (stat(), stat())
+        guard fstat(descriptors.withLock { $0.last! }, &held) == 0, stat(path, &named) == 0 else { return false }
+        return held.st_dev == named.st_dev && held.st_ino == named.st_ino
+    }
+
     func release() {
-        descriptor.withLock { held in
-            if let held { close(held) }
-            held = nil
+        descriptors.withLock { held in
+            for descriptor in held { close(descriptor) }
+            held = []
         }
     }
 }

@@ -16,6 +16,8 @@ package struct StorageError: Error, Sendable, Equatable {
 
         // The directory as a whole
         case absent
+        case notADirectory
+        case noSuchFolder
         case notALedger
         case newerFormat
         case inUse
@@ -45,6 +47,8 @@ package struct StorageError: Error, Sendable, Equatable {
         case missingPepper
         case differentPepper
         case damagedPepper
+        case missingKeyFile
+        case damagedKeyFile
         case damagedKey
         case missingKey
         case destroyedKey
@@ -79,6 +83,17 @@ package struct StorageError: Error, Sendable, Equatable {
         return false
     }
 
+    var isNoDirectory: Bool {
+        if case .system(_, ENOTDIR) = reason { return true }
+        return false
+    }
+
+    /// The system did not let us look, or failed while we did: says nothing about what the bytes are.
+    var isOfTheSystem: Bool {
+        if case .system = reason { return true }
+        return false
+    }
+
     var isReadOnly: Bool {
         if case .system(_, let code) = reason { return code == EROFS || code == EACCES || code == EPERM }
         return false
@@ -100,6 +115,8 @@ extension StorageError.Reason {
         case .latched: "the journal stopped after a failed write or sync; restart to recover"
         case .noRoom: "no zero-filled room for another batch"
         case .absent: "there is no ledger here"
+        case .notADirectory: "this is not a directory; a ledger needs one of its own, empty or not there yet"
+        case .noSuchFolder: "there is no such folder"
         case .notALedger: "this directory holds other files and is not a Florin data directory"
         case .newerFormat: "written by a newer Florin than this one; use that version to open it"
         case .inUse: "another process has this data directory open"
@@ -120,9 +137,13 @@ extension StorageError.Reason {
         case .damagedMarker: "the directory's marker is damaged"
         case .damagedSnapshot: "the snapshot is damaged"
         case .missingSnapshot: "a snapshot is missing"
-        case .missingPepper: "the pepper file is missing; without it no passport can be checked"
+        case .missingPepper:
+            "the pepper file is missing; without it no passport can be checked: restore it, or say where it lies (--pepper)"
         case .differentPepper: "this pepper does not belong to this ledger"
         case .damagedPepper: "the pepper file is damaged"
+        case .missingKeyFile:
+            "the key file is missing; without it no name can be read: restore it from a backup, nothing was changed"
+        case .damagedKeyFile: "the key file is damaged: restore it from a backup, nothing was changed"
         case .damagedKey: "a user's key is damaged"
         case .missingKey: "a user's key is missing"
         case .destroyedKey: "the user's key was destroyed with the user"

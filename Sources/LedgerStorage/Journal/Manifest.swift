@@ -193,12 +193,10 @@ extension Manifest {
         from directory: DataDirectory
     ) throws(StorageError) -> (manifest: Manifest, warnings: [String]) {
         var best: Manifest?
-        var warnings: [String] = []
-        var trouble: StorageError?
+        var troubles: [(path: String, what: String)] = []
         for path in directory.manifests {
             guard let contents = try directory.disk.contents(of: path) else {
-                warnings.append("\(path) is missing; the other copy is used")
-                trouble = trouble ?? StorageError(.damagedManifest, path, "it is missing")
+                troubles.append((path, "is missing"))
                 continue
             }
             switch contents.withUnsafeBytes({ decode($0) }) {
@@ -212,12 +210,16 @@ extension Manifest {
             case .newer(let reader):
                 throw StorageError(.newerFormat, path, "needs a reader of format \(reader)")
             case .damaged(let why):
-                warnings.append("\(path) is damaged (\(why)); the other copy is used")
-                trouble = StorageError(.damagedManifest, path, why)
+                troubles.append((path, "is damaged (\(why))"))
             }
         }
-        guard let best else { throw trouble! }
-        return (best, warnings)
+        guard let best else {
+            throw StorageError(
+                .damagedManifest, directory.path,
+                "neither copy can be used: " + troubles.map { "\($0.path) \($0.what)" }.joined(separator: ", ")
+                    + "; restore the whole directory from a backup, nothing was changed")
+        }
+        return (best, troubles.map { "\($0.path) \($0.what); the other copy is used" })
     }
 
     /// Writes both copies under the next generation. When this returns, no crash brings back an older manifest.
