@@ -129,6 +129,24 @@ import Testing
         }
     }
 
+    @Test func `a live file whose segment was sealed is reused in the end, whichever step failed in between`() throws {
+        for operation in 1...40 {
+            let disk = SimulatedDisk()
+            let ledger = try ToyLedger(on: disk, seed: 8, segmentBytes: 24 << 10)
+            try ledger.journal.maintain()
+            while ledger.journal.segmentCount < 2 { try ledger.append() }
+            try ledger.journal.prepareSpare()
+            let events = try ledger.allEvents()
+            disk.fail(operation: operation, with: ENOSPC)
+            do throws(StorageError) { while try ledger.journal.sealNext() {} } catch {}
+            #expect(try ledger.allEvents() == events, "operation \(operation)")
+            try ledger.journal.maintain()
+            #expect(try ledger.allEvents() == events, "operation \(operation)")
+            #expect(!disk.paths.contains(ledger.directory.segment(1)), "operation \(operation)")
+            #expect(!ledger.journal.needsMaintenance, "operation \(operation)")
+        }
+    }
+
     @Test func `sealing that does not read back as it was written changes nothing`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 24 << 10)

@@ -147,19 +147,20 @@ package final class Journal: Sendable {
             guard let record = candidate else { return false }
             let fileBytes = try Sealing(directory: directory, record: record).run()
             try upkeep.withLock { (upkeep: inout Upkeep) throws(StorageError) in
-                // Readers may go over at once: the sealed file is complete and durable.
-                let liveBytes = catalog.contents.withLock { contents in
-                    let index = Int(record.number) - 1
-                    let liveBytes = contents.segments[index].record.fileBytes
-                    contents.segments[index].record.state = .sealed
-                    contents.segments[index].record.fileBytes = fileBytes
+                let index = Int(record.number) - 1
+                var sealed = record
+                sealed.state = .sealed
+                sealed.fileBytes = fileBytes
+                // The manifest first: if it cannot be saved, the segment stays live, and is sealed again later.
+                upkeep.manifest = catalog.contents.withLock { $0.manifest(after: upkeep.manifest) }
+                upkeep.manifest.segments[index] = sealed
+                try upkeep.manifest.save(to: directory)
+                catalog.contents.withLock { contents in
+                    contents.segments[index].record = sealed
                     contents.segments[index].file = nil
                     contents.segments[index].batches = []
-                    return liveBytes
+                    contents.retained.append((record.number, record.fileBytes))
                 }
-                upkeep.manifest = catalog.contents.withLock { $0.manifest(after: upkeep.manifest) }
-                try upkeep.manifest.save(to: directory)
-                catalog.contents.withLock { $0.retained.append((record.number, liveBytes)) }
             }
             try recycle()
             return true
@@ -169,11 +170,10 @@ package final class Journal: Sendable {
     /// Turns live files that nobody needs any more into spares, or removes them where there are enough.
     private func recycle() throws(StorageError) {
         try upkeep.withLock { (upkeep: inout Upkeep) throws(StorageError) in
+            // A sealed segment is pinned by nobody anew, and a checkpointer that starts now finds it sealed.
             let free = catalog.contents.withLock { contents -> [(number: UInt64, bytes: Int)] in
                 guard contents.holds == 0 else { return [] }
-                let free = contents.retained.filter { contents.segments[Int($0.number) - 1].pins == 0 }
-                contents.retained.removeAll { one in free.contains { $0.number == one.number } }
-                return free
+                return contents.retained.filter { contents.segments[Int($0.number) - 1].pins == 0 }
             }
             guard !free.isEmpty else { return }
             for (number, bytes) in free {
@@ -185,6 +185,8 @@ package final class Journal: Sendable {
                 } else {
                     try directory.disk.remove(path)
                 }
+                // Only now is it off the list: what failed is tried again.
+                catalog.contents.withLock { $0.retained.removeAll { $0.number == number } }
             }
             try directory.disk.syncDirectory(directory.journal)
         }
