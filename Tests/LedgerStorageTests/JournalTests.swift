@@ -269,6 +269,39 @@ import Testing
         #expect(count == 2)
     }
 
+    @Test func `a listing goes on while segments are sealed and their files reused under it`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        for _ in 0..<2 {
+            try ledger.journal.prepareSpare()
+            while ledger.journal.canAccept() { try ledger.append(events: 1) }
+        }
+        let first = ledger.lastLSN.value
+        var seen: [UInt64] = []
+        try JournalListing.forEach(ToyLedger.path, on: disk) { event in
+            seen.append(event.lsn.value)
+            // The server is far ahead by now, and has gone round through its files.
+            if event.lsn.value % 7 == 1, event.lsn.value <= first {
+                do throws(StorageError) { try ledger.fill(sealedSegments: ledger.journal.sealedCount + 2) } catch {
+                    Issue.record("\(error)")
+                }
+            }
+            return true
+        }
+        #expect(seen == Array(1...UInt64(seen.count)))
+        #expect(seen.count > Int(first))
+    }
+
+    @Test func `a listing of a stopped journal does not try for ever`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        try ledger.fill(sealedSegments: 2)
+        disk.replace(ledger.directory.sealed(2), with: nil)
+        #expect(
+            reason { () throws(StorageError) in try JournalListing.forEach(ToyLedger.path, on: disk) { _ in true } }
+                == .missingSegment)
+    }
+
     @Test func `readers keep a live file from being reused, and so does a hold for a checkpointer`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)

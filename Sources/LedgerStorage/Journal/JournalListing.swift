@@ -15,21 +15,36 @@ package enum JournalListing {
         var attempts = 0
         while true {
             let before = next
+            let manifest = try Manifest.load(from: directory).manifest
             do throws(StorageError) {
-                return try walk(directory, &next, last, body)
-            } catch  where error.reason == .damagedBatch && attempts < 3 {
-                // A batch that was half written when it was read, and had a successor a moment later, looks like
-                // damage. Damage is still there at the next look.
+                return try walk(directory, manifest, &next, last, body)
+            } catch {
+                guard mayPass(error) else { throw error }
                 attempts = next > before ? 0 : attempts + 1
+                let hasMoved = try Manifest.load(from: directory).manifest.generation != manifest.generation
+                guard attempts <= (hasMoved ? 100 : 3) else { throw error }
             }
         }
     }
 
+    /// Whether a fault may be a running server's doing. A batch that was half written when it was read, and had a successor
+    /// a moment later, looks like damage. A segment that was sealed since the manifest was read has lost its live file, or
+    /// that file holds a later segment by now; the manifest that says so was there before. Damage is still there at the
+    /// next look, with the same manifest.
+    private static func mayPass(_ error: StorageError) -> Bool {
+        switch error.reason {
+        case .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,
+            .lostAcknowledged:
+            true
+        default: error.isNoSuchFile
+        }
+    }
+
     private static func walk(
-        _ directory: DataDirectory, _ next: inout LSN, _ last: LSN?, _ body: (JournaledEvent) -> Bool
+        _ directory: DataDirectory, _ manifest: Manifest, _ next: inout LSN, _ last: LSN?,
+        _ body: (JournaledEvent) -> Bool
     ) throws(StorageError) {
-        let inspection = try JournalInspection(
-            directory, try Manifest.load(from: directory).manifest, pastCache: false)
+        let inspection = try JournalInspection(directory, manifest, pastCache: false)
         let begun = inspection.segments[...inspection.currentIndex]
         let first = next
         let start = begun.lastIndex(where: { $0.record.firstLSN <= first }) ?? 0
