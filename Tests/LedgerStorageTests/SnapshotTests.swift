@@ -56,6 +56,42 @@ import Testing
         #expect(again.report.rejectedSnapshots.first?.reason == .damagedSnapshot)
     }
 
+    @Test func `two snapshots under each other's names are not believed`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        for _ in 0..<3 {
+            try ledger.append(events: 3)
+            try ledger.snapshot()
+        }
+        try ledger.append(events: 1)
+        let dead = disk.afterProcessDeath()
+        let (second, third) = (ledger.directory.snapshot(LSN(6)), ledger.directory.snapshot(LSN(9)))
+        let bytes = dead.bytes(of: third)!
+        dead.replace(third, with: dead.bytes(of: second)!)
+        dead.replace(second, with: bytes)
+        let again = try ToyLedger(on: dead)
+        #expect(again.digest == ledger.digest)
+        #expect(again.report.snapshotLSN == LSN(3))
+        #expect(again.report.rejectedSnapshots.map(\.path) == [third, second])
+        #expect(again.report.rejectedSnapshots.allSatisfy { $0.detail.contains("under another's name") })
+    }
+
+    @Test func `a missing folder of snapshots is made again, and said`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        try ledger.snapshot()
+        try ledger.append(events: 1)
+        let dead = disk.afterProcessDeath()
+        dead.removeTree(ledger.directory.snapshots)
+        let again = try ToyLedger(on: dead)
+        #expect(again.digest == ledger.digest)
+        #expect(again.report.warnings.contains { $0.contains("/data/snapshots was missing") })
+        #expect(again.report.rejectedSnapshots.map(\.reason) == [.missingSnapshot])
+        try again.snapshot()
+        #expect(try ToyLedger(on: dead.afterProcessDeath()).report.snapshotLSN == LSN(4))
+    }
+
     @Test func `a missing snapshot is reported and replaced by an older one`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)

@@ -57,7 +57,8 @@ package import LedgerCore
 // What was cut is filled with zeroes and synced before the room is used again.
 //
 // Left open, and stated: on one machine, the loss of the newest batches together with every witness of them (a whole
-// directory restored from yesterday) cannot be seen from inside.
+// directory restored from yesterday) cannot be seen from inside. Nor can the loss of the last batch's first sector be told
+// from a batch that was never finished: it is cut, and `TailRemains` finds what the rest of it leaves, so that it is said.
 //
 // Segment header, one block of 4 KiB
 //
@@ -112,6 +113,7 @@ package struct BatchHeader: Equatable, Sendable {
     package var payloadChecksum: UInt32 = 0
     package var booksSum: Int128 = 0
     package var previousChain: Digest256
+    /// No batch has one yet; nobody compares it.
     package var stateDigest: Digest256 = .zero
 
     package init(

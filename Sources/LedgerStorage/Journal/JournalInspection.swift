@@ -71,7 +71,7 @@ struct JournalInspection {
         _ record: Manifest.Segment, _ directory: DataDirectory
     ) throws(StorageError) -> Segment {
         let path = directory.sealed(record.number)
-        guard try directory.disk.exists(path) else { throw StorageError(.missingSegment, path) }
+        guard try directory.disk.exists(path) else { throw try missing(path, record.number, directory) }
         // Synced and read back from the disk before it was listed: the page cache may be believed.
         let sealed = try SealedSegment.open(path, expecting: record.number, of: directory.identity, on: directory.disk)
         guard
@@ -83,11 +83,32 @@ struct JournalInspection {
         return Segment(record: record, sealed: sealed)
     }
 
+    /// A missing segment, with the name under which it lies there all the same, if it does.
+    private static func missing(
+        _ path: String, _ number: UInt64, _ directory: DataDirectory
+    ) throws(StorageError) -> StorageError {
+        for name in try directory.disk.names(in: directory.journal) ?? [] {
+            let other = directory.journal + "/" + name
+            guard path.hasSuffix(".sealed") == name.hasSuffix(".sealed"), try directory.disk.isRegularFile(other)
+            else { continue }
+            let holding =
+                try name.hasSuffix(".sealed")
+                ? Holding.ofSealed(other, directory) : Holding.ofLive(other, directory)
+            if holding == .segment(number, directory.identity) {
+                return StorageError(
+                    .missingSegment, path,
+                    "\(other) holds segment \(number) of this ledger; give it its name back. Nothing was changed")
+            }
+        }
+        return StorageError(
+            .missingSegment, path, "put it back, or restore the whole directory from a backup. Nothing was changed")
+    }
+
     private static func inspectLive(
         _ record: Manifest.Segment, _ directory: DataDirectory, _ pastCache: Bool
     ) throws(StorageError) -> Segment {
         let path = directory.segment(record.number)
-        guard try directory.disk.exists(path) else { throw StorageError(.missingSegment, path) }
+        guard try directory.disk.exists(path) else { throw try missing(path, record.number, directory) }
         let file = try directory.disk.open(path, .read)
         let size = try file.size()
         guard size >= record.fileBytes, let block = try file.readBytes(count: JournalFormat.block, pastCache: pastCache)
@@ -208,6 +229,8 @@ extension JournalInspection {
         if ending.stopped { return ending }
         if index == currentIndex {
             try refuseDamagedTail(ending, head)
+            var ending = ending
+            if ending.objection == nil, !ending.isBlank { ending.remains = try remains(behind: ending.offset, file) }
             return ending
         }
         let next = segments[index + 1].start!

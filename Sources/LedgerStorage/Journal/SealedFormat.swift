@@ -39,6 +39,17 @@ enum SealedFormat {
     static let frameTarget = 128 << 10
     /// No frame is larger: an event is at most one payload.
     static let frameLimit = frameTarget + JournalFormat.maximumPayload + JournalFormat.headerBytes
+
+    /// What a header says of its file, if it can be believed.
+    static func holding(_ header: UnsafeRawBufferPointer) -> Holding {
+        guard header.count == headerBytes, header.number(at: 0) == headerMagic,
+            header.slice(0, 124).crc32c == header.number(at: 124)
+        else { return .nothing }
+        let reader: UInt16 = header.number(at: 6)
+        guard reader <= JournalFormat.version else { return .newer(minimumReader: reader) }
+        return .segment(
+            header.number(at: 24), LedgerIdentity(uuid: header.uuid(at: 8), shard: header.number(at: 80)))
+    }
 }
 
 /// One frame of a sealed segment, as its index describes it.

@@ -36,10 +36,9 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 ///
 /// The steps, and why in this order:
 ///   1. lock, marker, manifest: is it ours, is it alone, can we read it
-///   2. tidy: files that nobody lists are remains of an interrupted step
-///   3. inspect: every listed segment is there, whole, in its place
-///   4. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
-///      cache
+///   2. inspect: every listed segment is there, whole, in its place; what lies beside them is not needed (`Leftovers`)
+///   3. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page cache
+///   4. tidy: remains of an interrupted step go. Nothing was changed before this.
 ///   5. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
 ///   6. the manifest, with the new watermark
@@ -84,8 +83,9 @@ package enum Recovery {
         var report = RecoveryReport()
         let (manifest, warnings) = try Manifest.load(from: directory)
         report.warnings = warnings
-        let leftovers = try Leftovers.tidy(directory, manifest, segmentBytes: options.segmentBytes, &report.warnings)
         let inspection = try JournalInspection(directory, manifest, pastCache: true)
+        let leftovers = try Leftovers.find(inspection, segmentBytes: options.segmentBytes)
+        report.warnings += leftovers.warnings
 
         let replay = try Replay<State>.run(inspection, to: .end, everyLiveSegment: true)
         report.snapshotLSN = replay.snapshot?.head.lastLSN
@@ -96,12 +96,21 @@ package enum Recovery {
         report.lastAlive = replay.head.time
         report.wasClosed = replay.isClosed
 
+        try leftovers.tidy(directory)
+        if try !directory.disk.exists(directory.snapshots) {
+            try directory.disk.makeDurableDirectory(directory.snapshots)
+            report.warnings.append("\(directory.snapshots) was missing: made again, without snapshots")
+        }
         let tail = replay.tail!
         let current = inspection.segments[inspection.currentIndex]
         let file = try directory.disk.open(directory.segment(current.record.number), .readWrite)
         try settle(file, tail, capacity: current.header!.capacity)
         if let why = tail.objection {
             report.tornTail = StorageError(.damagedBatch, file.path, at: tail.offset, "torn tail, cut: \(why)")
+        } else if let remains = tail.remains {
+            report.warnings.append(
+                "\(file.path): what lay behind byte \(tail.offset) was not empty (from byte \(remains)): cut. A batch that was "
+                    + "never finished leaves this, and one whose beginning the disk has lost")
         }
 
         let catalog = SegmentCatalog(
@@ -178,61 +187,5 @@ package enum Recovery {
             snapshots.sort { $0.lsn < $1.lsn }
         }
         return snapshots
-    }
-}
-
-/// Files beside the listed ones: what an interrupted step left.
-struct Leftovers {
-    /// Numbers of unused files of the right size.
-    var spares: [UInt64] = []
-    /// Live files of segments that are sealed already.
-    var retained: [(number: UInt64, bytes: Int)] = []
-
-    /// Removes what was never finished, finds what can be used again, refuses what nobody can explain.
-    static func tidy(
-        _ directory: DataDirectory, _ manifest: Manifest, segmentBytes: Int, _ warnings: inout [String]
-    ) throws(StorageError) -> Leftovers {
-        let disk = directory.disk
-        for folder in [directory.path, directory.journal, directory.snapshots] {
-            for name in try disk.list(folder) where name.hasSuffix(".tmp") { try disk.remove(folder + "/" + name) }
-        }
-        try disk.removeIfPresent(DataDirectory.creating(in: directory.path))
-
-        var leftovers = Leftovers()
-        let states = Dictionary(manifest.segments.map { ($0.number, $0.state) }, uniquingKeysWith: { $1 })
-        for name in try disk.list(directory.journal) {
-            let path = directory.journal + "/" + name
-            if let number = DataDirectory.number(in: name, suffix: ".segment", prefix: "spare-") {
-                if try disk.open(path, .read).size() == segmentBytes {
-                    leftovers.spares.append(number)
-                } else {
-                    try disk.remove(path)
-                }
-            } else if let number = DataDirectory.number(in: name, suffix: ".segment") {
-                switch states[number] {
-                case .raw, .prepared: break
-                case .sealed: leftovers.retained.append((number, try disk.open(path, .read).size()))
-                case nil:
-                    // Named but not listed yet, so nothing can have been written into it. Unless a manifest was lost.
-                    let block = try disk.open(path, .read).readBytes(count: JournalFormat.block) ?? []
-                    if case .header(let header) = block.withUnsafeBytes({ SegmentHeader.decode($0) }),
-                        header.identity == directory.identity, header.number == number
-                    {
-                        throw StorageError(.unlistedSegment, path)
-                    }
-                    try disk.remove(path)
-                }
-            } else if let number = DataDirectory.number(in: name, suffix: ".sealed") {
-                switch states[number] {
-                case .sealed: break
-                case .raw: try disk.remove(path)  // complete, but the live file still counts; it will be sealed again
-                case .prepared, nil: throw StorageError(.unlistedSegment, path)
-                }
-            } else {
-                warnings.append("\(path) is none of ours")
-            }
-        }
-        try disk.syncDirectory(directory.journal)
-        return leftovers
     }
 }

@@ -47,7 +47,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
         for lsn in useSnapshots ? try candidates(inspection, target) : [] {
             do throws(StorageError) {
                 var state = State()
-                let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, into: &state)
+                let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, of: lsn, into: &state)
                 guard target.allows(snapshot) else { continue }
                 return try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
             } catch {
@@ -64,7 +64,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     private static func candidates(
         _ inspection: JournalInspection, _ target: Target
     ) throws(StorageError) -> [LSN] {
-        let names = try inspection.directory.disk.list(inspection.directory.snapshots)
+        let names = try inspection.directory.disk.names(in: inspection.directory.snapshots) ?? []
         let present = names.compactMap { DataDirectory.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
         let listed = inspection.manifest.snapshots.map(\.lsn)
         return Set(present + listed).filter(target.allows).sorted(by: >)

@@ -1,4 +1,4 @@
-internal import LedgerCore
+package import LedgerCore
 
 /// Reads snapshot files, believing nothing that no checksum covers. Errors name the file and the offset.
 package enum SnapshotReader {
@@ -18,11 +18,16 @@ package enum SnapshotReader {
         return file.description
     }
 
-    /// Loads a snapshot into an empty state. When it throws, the state is to be thrown away.
+    /// Loads a snapshot into an empty state; with `lsn`, only if it is the one of that LSN. When it throws, the state is to
+    /// be thrown away.
     package static func load<State: JournaledState & ~Copyable>(
-        _ path: String, _ directory: DataDirectory, into state: inout State
+        _ path: String, _ directory: DataDirectory, of lsn: LSN? = nil, into state: inout State
     ) throws(StorageError) -> SnapshotDescription {
         let file = try SnapshotFile(path, directory, pastCache: false)
+        let found = file.description.head.lastLSN
+        if let lsn, found != lsn {
+            throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
+        }
         try file.read { section, rows, bytes throws(StorageError) in
             do throws(StateError) {
                 try state.restore(section: section, rows: rows, bytes: bytes)
