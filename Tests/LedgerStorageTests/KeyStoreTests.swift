@@ -13,7 +13,7 @@ import Testing
         let directory = try Self.directory()
         let store = try KeyStore(directory, ledgerIsNew: true)
         let text = Array("Ada Lovelace <ada@example.org>".utf8)
-        for ordinal in [0, 1, 7, 5000] { try store.ensureKey(UserOrdinal(UInt32(ordinal))) }
+        for ordinal in [0, 1, 7, 5000] { try store.ensureKey(UserOrdinal(UInt32(ordinal)), isNewUser: true) }
         try store.sync()
         let sealed = try store.seal(text, UserOrdinal(7))
         #expect(sealed.count == text.count + KeyStore.overhead)
@@ -29,8 +29,8 @@ import Testing
 
     @Test func `one user's text cannot be passed off as another's, nor changed`() throws {
         let store = try KeyStore(Self.directory(), ledgerIsNew: true)
-        try store.ensureKey(UserOrdinal(1))
-        try store.ensureKey(UserOrdinal(2))
+        try store.ensureKey(UserOrdinal(1), isNewUser: true)
+        try store.ensureKey(UserOrdinal(2), isNewUser: true)
         var sealed = try store.seal([1, 2, 3], UserOrdinal(1))
         #expect(reason { () throws(StorageError) in try store.open(sealed, UserOrdinal(2)) } == .notAuthentic)
         #expect(reason { () throws(StorageError) in try store.open([], UserOrdinal(1)) } == .notAuthentic)
@@ -45,7 +45,7 @@ import Testing
         let disk = SimulatedDisk()
         let directory = try Self.directory(on: disk)
         let store = try KeyStore(directory, ledgerIsNew: true)
-        try store.ensureKey(UserOrdinal(3))
+        try store.ensureKey(UserOrdinal(3), isNewUser: true)
         let sealed = try store.seal([1, 2, 3], UserOrdinal(3))
         let key = Array(disk.bytes(of: directory.keys)![(4096 + 3 * 64 + 8)..<(4096 + 3 * 64 + 40)])
         try store.destroy(UserOrdinal(3))
@@ -59,10 +59,11 @@ import Testing
     @Test func `a missing key, file or slot is an error`() throws {
         let disk = SimulatedDisk()
         let directory = try Self.directory(on: disk)
-        #expect(reason { () throws(StorageError) in try KeyStore(directory, ledgerIsNew: false) } == .missingKey)
+        #expect(reason { () throws(StorageError) in try KeyStore(directory, ledgerIsNew: false) } == .missingKeyFile)
+        #expect(reason { () throws(StorageError) in try KeyStore(reading: directory) } == .missingKeyFile)
         let store = try KeyStore(directory, ledgerIsNew: true)
         #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(0)) } == .missingKey)
-        try store.ensureKey(UserOrdinal(0))
+        try store.ensureKey(UserOrdinal(0), isNewUser: true)
         #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(1)) } == .missingKey)
     }
 
@@ -70,14 +71,61 @@ import Testing
         let disk = SimulatedDisk()
         let directory = try Self.directory(on: disk)
         let store = try KeyStore(directory, ledgerIsNew: true)
-        try store.ensureKey(UserOrdinal(1))
-        #expect(try store.damagedSlots().isEmpty)
+        try store.ensureKey(UserOrdinal(1), isNewUser: true)
+        let users = PeopledToy(users: 2, sealed: [1])
+        #expect(try store.findings(users).users == 0)
         for bit in 0..<512 {
             disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
             #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(1)) } == .damagedKey)
-            #expect(try store.damagedSlots().count == 1)
+            #expect(try store.findings(users).first.map(\.reason) == [.damagedKey])
             disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
         }
+    }
+
+    @Test func `a lost key is not replaced by a new one`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        for user in 0..<3 { try store.ensureKey(UserOrdinal(UInt32(user)), isNewUser: true) }
+        try store.sync()
+        let sealed = try store.seal([1, 2, 3], UserOrdinal(1))
+        let whole = disk.bytes(of: directory.keys)!
+        let users = PeopledToy(users: 4, sealed: [0, 1, 2])
+        #expect(try store.findings(users).users == 0)
+
+        var holed = whole
+        holed.replaceSubrange(4160..<4224, with: [UInt8](repeating: 0, count: 64))
+        for (bytes, lost) in [(holed, 1), (Array(whole[..<4096]), 3), (Array(whole[..<4200]), 2)] {
+            disk.replace(directory.keys, with: bytes)
+            let start = try KeyStore(directory, ledgerIsNew: false)
+            let findings = try start.findings(users)
+            #expect(findings.users == lost)
+            #expect(findings.first.map(\.reason) == [StorageError.Reason](repeating: .missingKey, count: lost))
+            #expect(findings.first.first?.offset == (lost == 3 ? 4096 : 4160))
+            do throws(StorageError) {
+                try start.ensureKey(UserOrdinal(1), hasSealedText: true)
+                Issue.record("a new key")
+            } catch {
+                #expect(error.reason == .missingKey && error.offset == 4160 && error.path == directory.keys)
+            }
+            // Others are served: who has none yet, and who is new.
+            try start.ensureKey(UserOrdinal(3), hasSealedText: false)
+            try start.ensureKey(UserOrdinal(9), isNewUser: true)
+            #expect(try start.findings(users).users == lost)
+        }
+        disk.replace(directory.keys, with: whole)
+        #expect(try KeyStore(directory, ledgerIsNew: false).open(sealed, UserOrdinal(1)) == [1, 2, 3])
+    }
+
+    @Test func `a damaged slot of nobody is no loss`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        for user in 0..<3 { try store.ensureKey(UserOrdinal(UInt32(user)), isNewUser: true) }
+        disk.flip(directory.keys, byte: 4096 + 2 * 64 + 9, bit: 0)
+        let findings = try store.findings(PeopledToy(users: 2, sealed: [0, 1]))
+        #expect(findings.users == 0)
+        #expect(findings.strays == 1)
     }
 
     @Test func `a synced key survives any power cut; a torn one of nobody is replaced`() throws {
@@ -85,10 +133,10 @@ import Testing
             let disk = SimulatedDisk()
             let directory = try Self.directory(on: disk)
             let store = try KeyStore(directory, ledgerIsNew: true)
-            try store.ensureKey(UserOrdinal(0))
+            try store.ensureKey(UserOrdinal(0), isNewUser: true)
             try store.sync()
             let sealed = try store.seal([4, 5], UserOrdinal(0))
-            try store.ensureKey(UserOrdinal(1))
+            try store.ensureKey(UserOrdinal(1), isNewUser: true)
             let after = DataDirectory(
                 disk: disk.afterPowerCut(seed: UInt64(seed)), path: "/data", identity: directory.identity)
             let again = try KeyStore(after, ledgerIsNew: false)
@@ -101,7 +149,7 @@ import Testing
     @Test func `a failed sync is final`() throws {
         let disk = SimulatedDisk()
         let store = try KeyStore(Self.directory(on: disk), ledgerIsNew: true)
-        try store.ensureKey(UserOrdinal(0))
+        try store.ensureKey(UserOrdinal(0), isNewUser: true)
         disk.fail(operation: 1, with: EIO)
         #expect(throws: StorageError.self) { try store.sync() }
         #expect(throws: StorageError.self) { try store.sync() }
@@ -111,10 +159,10 @@ import Testing
     @Test func `syncing nothing new costs nothing`() throws {
         let disk = SimulatedDisk()
         let store = try KeyStore(Self.directory(on: disk), ledgerIsNew: true)
-        try store.ensureKey(UserOrdinal(0))
+        try store.ensureKey(UserOrdinal(0), isNewUser: true)
         try store.sync()
         let operations = disk.operations
-        try store.ensureKey(UserOrdinal(0))
+        try store.ensureKey(UserOrdinal(0), isNewUser: true)
         try store.sync()
         #expect(disk.operations == operations)
     }
@@ -134,6 +182,17 @@ import Testing
         #expect(pepper.digest(Array("fl_secreT".utf8)) != digest)
         // Interrupted between its own steps, it still is the one.
         #expect(try Pepper.open(directory, ledgerIsNew: true).digest(Array("fl_secret".utf8)) == digest)
+    }
+
+    @Test func `a folder that is not there is named`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        do throws(StorageError) {
+            _ = try Pepper.open(directory, at: "/nowhere/pepper", ledgerIsNew: true)
+            Issue.record("opened")
+        } catch {
+            #expect(error.reason == .noSuchFolder && error.path == "/nowhere")
+        }
     }
 
     @Test func `it may lie elsewhere`() throws {

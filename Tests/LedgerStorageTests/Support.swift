@@ -50,3 +50,33 @@ extension Journal {
     var sealedCount: Int { catalog.contents.withLock { $0.segments.count(where: { $0.record.state == .sealed }) } }
     var segmentCount: Int { catalog.contents.withLock { $0.currentIndex + 1 } }
 }
+
+/// A toy with users, some of whom have text under a key.
+struct PeopledToy: JournaledState, ~Copyable {
+    private var toy = ToyState()
+    private let users: Int
+    private let sealed: Set<UInt32>
+
+    init() { self.init(users: 3, sealed: [0, 2]) }
+
+    init(users: Int, sealed: Set<UInt32>) {
+        self.users = users
+        self.sealed = sealed
+    }
+
+    var userCount: Int { users }
+    func hasSealedText(_ user: UserOrdinal) -> Bool { sealed.contains(user.value) }
+
+    var lastLSN: LSN { toy.lastLSN }
+    var lastTime: Timestamp { toy.lastTime }
+    var booksSum: Int128 { toy.booksSum }
+    mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) { try toy.replay(bytes) }
+    func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure) {
+        try toy.writeSnapshot(to: &sink)
+    }
+    mutating func restore(section: UInt16, rows: Int, bytes: UnsafeRawBufferPointer) throws(StateError) {
+        try toy.restore(section: section, rows: rows, bytes: bytes)
+    }
+    mutating func finishRestoring() throws(StateError) { try toy.finishRestoring() }
+    func violations() -> [String] { toy.violations() }
+}

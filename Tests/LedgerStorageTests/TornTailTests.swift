@@ -120,6 +120,54 @@ import Testing
         return bytes
     }
 
+    @Test(arguments: [false, true], [1, 3])
+    func `the last batch without its first sectors is cut, and said`(overOldBytes: Bool, sectors: Int) throws {
+        let scene = try Scene(overOldBytes: overOldBytes, events: 60, ballast: 500)
+        for blank in [false, true] {
+            // The disk never wrote them (what was there before stays), or lost them (zeroes).
+            var bytes = scene.after
+            let lost = scene.batch.lowerBound..<(scene.batch.lowerBound + 512 * sectors)
+            bytes.replaceSubrange(
+                lost, with: blank ? [UInt8](repeating: 0, count: lost.count)[...] : scene.before[lost])
+            let disk = scene.disk.afterProcessDeath()
+            disk.replace(scene.path, with: bytes)
+            let verified = try Verification<ToyState>.run(ToyLedger.path, on: disk.afterProcessDeath())
+            #expect(verified.isSound)
+            #expect(
+                verified.findings.contains {
+                    $0.kind == .note && $0.text.contains("byte \(scene.batch.lowerBound) is not empty")
+                })
+            let ledger = try ToyLedger(on: disk, segmentBytes: 64 << 10)
+            #expect(ledger.lastLSN == scene.lastLSN)
+            #expect(
+                ledger.report.warnings.contains { $0.contains("behind byte \(scene.batch.lowerBound) was not empty") },
+                "\(ledger.report)")
+            // Said once: it is gone now.
+            #expect(try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 64 << 10).report.warnings.isEmpty)
+        }
+    }
+
+    @Test func `what an older life left behind the tail is not worth a word`() throws {
+        // Batches of all sizes, so that tails fall into the middle of old batches, through many lives and starts.
+        for seed in 0..<12 {
+            let disk = SimulatedDisk()
+            var ledger = try ToyLedger(on: disk, seed: UInt64(seed), segmentBytes: 64 << 10)
+            try ledger.fill(sealedSegments: 4)
+            for step in 0..<40 {
+                try ledger.append(events: 1 + step % 5, ballast: [10, 3000, 300, 9000][(step + seed) % 4])
+                try ledger.journal.maintain()
+                if step % 9 == 3 { try ledger.writeClosing() }
+                let dead = disk.afterProcessDeath()
+                #expect(try Verification<ToyState>.run(ToyLedger.path, on: dead).findings.isEmpty, "\(seed), \(step)")
+                if step % 10 == 7 {
+                    ledger.journal.release()
+                    ledger = try ToyLedger(on: disk, seed: UInt64(seed), segmentBytes: 64 << 10)
+                    #expect(ledger.report.warnings.isEmpty, "\(seed), \(step)")
+                }
+            }
+        }
+    }
+
     @Test func `a file that ends inside the last batch is refused, for segments never shrink`() throws {
         let scene = try Scene(overOldBytes: false, events: 30, ballast: 120)
         let disk = scene.disk.afterProcessDeath()

@@ -146,11 +146,6 @@ import Testing
         #expect(report.findings.contains { $0.text.contains("recorded before") })
     }
 
-    @Test func `a state digest that does not match is found`() throws {
-        let report = try Self.verify(Self.plant { $0.stateDigest = Digest256([UInt8](repeating: 4, count: 32)) })
-        #expect(report.findings.contains { $0.text.contains("another digest") })
-    }
-
     @Test func `a claim of durability for what comes later is found`() throws {
         let report = try Self.verify(Self.plant { $0.durableThrough = LSN(9) })
         #expect(report.findings.contains { $0.text.contains("calls LSNs durable") })
@@ -171,5 +166,110 @@ import Testing
         try ledger.journal.writer.append(batch, firstLSN: LSN(2), baseTime: time, booksSum: 0)
         let report = try Self.verify(disk.afterProcessDeath())
         #expect(report.findings.contains { $0.error?.reason == .refusedByState && $0.error?.offset == 8192 })
+    }
+
+    // MARK: What else a start needs
+
+    /// A stopped ledger of three users, two of them with text, and the pepper in the directory.
+    private static func peopled() throws -> (SimulatedDisk, DataDirectory) {
+        let (disk, ledger) = try Self.ledger()
+        let keys = try KeyStore(ledger.directory, ledgerIsNew: true)
+        for user in [0, 2] { try keys.ensureKey(UserOrdinal(UInt32(user)), isNewUser: true) }
+        try keys.sync()
+        _ = try Pepper.open(ledger.directory, ledgerIsNew: true)
+        try ledger.close()
+        return (disk, ledger.directory)
+    }
+
+    private static func findings(
+        _ disk: SimulatedDisk, pepper: String? = nil
+    ) throws(StorageError) -> [VerificationReport.Finding] {
+        let report = try Verification<PeopledToy>.run(ToyLedger.path, on: disk.afterProcessDeath(), pepper: pepper)
+        #expect(report.isComplete)
+        return report.findings
+    }
+
+    @Test func `a directory that is whole is sound, also where nothing can be written`() throws {
+        let (disk, _) = try Self.peopled()
+        #expect(try Self.findings(disk).isEmpty)
+        disk.isReadOnly = true
+        #expect(try Verification<PeopledToy>.run(ToyLedger.path, on: disk).findings.isEmpty)
+    }
+
+    @Test func `lost and damaged keys are found`() throws {
+        let (disk, directory) = try Self.peopled()
+        let whole = disk.bytes(of: directory.keys)!
+        let hole = whole[..<4224] + [UInt8](repeating: 0, count: 64) + whole[4288...]
+        for (bytes, reasons) in [
+            (nil, [.missingKeyFile]), (Array(whole[..<4096]), [.missingKey, .missingKey]), (Array(hole), [.missingKey]),
+        ] as [([UInt8]?, [StorageError.Reason])] {
+            disk.replace(directory.keys, with: bytes)
+            #expect(try Self.findings(disk).map(\.error?.reason) == reasons)
+        }
+        disk.replace(directory.keys, with: whole)
+        disk.flip(directory.keys, byte: 4096 + 20, bit: 0)
+        #expect(try Self.findings(disk).map(\.error?.reason) == [.damagedKey])
+        // Destroyed is not lost.
+        disk.replace(directory.keys, with: whole)
+        let dead = disk.afterProcessDeath()
+        try KeyStore(DataDirectory(disk: dead, path: "/data", identity: directory.identity), ledgerIsNew: false)
+            .destroy(UserOrdinal(2))
+        #expect(try Self.findings(dead).isEmpty)
+    }
+
+    @Test func `a start says how many keys are lost, and where the first was`() throws {
+        let (disk, directory) = try Self.peopled()
+        #expect(
+            try Recovery.open(ToyLedger.path, on: disk.afterProcessDeath(), as: PeopledToy.self).report.warnings.isEmpty
+        )
+        disk.replace(directory.keys, with: Array(disk.bytes(of: directory.keys)![..<4096]))
+        let report = try Recovery.open(ToyLedger.path, on: disk, as: PeopledToy.self).report
+        #expect(report.warnings.count == 1)
+        #expect(report.warnings.first?.contains("2 users have lost the key") == true, "\(report.warnings)")
+        #expect(report.warnings.first?.contains("at byte 4096") == true)
+    }
+
+    @Test func `a lost, changed or foreign pepper is found; one that lies elsewhere is asked for`() throws {
+        let (disk, directory) = try Self.peopled()
+        let (pepper, check) = (disk.bytes(of: directory.pepper)!, disk.bytes(of: directory.pepperCheck)!)
+        disk.replace(directory.pepperCheck, with: nil)
+        #expect(try Self.findings(disk).map(\.error?.reason) == [.damagedPepper])
+        disk.replace(directory.pepperCheck, with: check)
+
+        var different = pepper
+        different[20] = different[20] == 0x61 ? 0x62 : 0x61
+        disk.replace(directory.pepper, with: different)
+        #expect(try Self.findings(disk).map(\.error?.reason) == [.differentPepper])
+
+        disk.replace(directory.pepper, with: nil)
+        let notes = try Self.findings(disk)
+        #expect(notes.count == 1 && notes[0].kind == .note && notes[0].text.contains("the pepper was not checked"))
+        try disk.makeDirectory("/secrets")
+        #expect(try Self.findings(disk, pepper: "/secrets/florin").map(\.error?.reason) == [.missingPepper])
+        disk.replace("/secrets/florin", with: pepper)
+        #expect(try Self.findings(disk, pepper: "/secrets/florin").isEmpty)
+    }
+
+    @Test func `files that a start would refuse are found, those that it would tidy away are not touched`() throws {
+        let (disk, directory) = try Self.peopled()
+        disk.replace("/data/manifest.a.tmp", with: [1])
+        #expect(try Self.findings(disk).isEmpty)
+        disk.replace(directory.sealed(9), with: disk.bytes(of: directory.sealed(1))!)
+        #expect(try Self.findings(disk).map(\.error?.reason) == [.misplacedSegment])
+        let report = try Verification<PeopledToy>.run(ToyLedger.path, on: disk)
+        #expect(!report.isSound)
+        #expect(disk.paths.contains("/data/manifest.a.tmp"))
+    }
+
+    @Test func `damage says how far the journal could be followed`() throws {
+        let (disk, ledger) = try Self.ledger()
+        try ledger.close()
+        disk.flip(ledger.directory.sealed(2), byte: 200, bit: 0)
+        let report = try Self.verify(disk.afterProcessDeath())
+        #expect(!report.isComplete)
+        #expect(report.lastLSN > .none && report.lastLSN < ledger.lastLSN)
+        for copy in ["/data/manifest.a", "/data/manifest.b"] { disk.replace(copy, with: nil) }
+        let early = try Self.verify(disk)
+        #expect(!early.isComplete && early.lastLSN == .none && !early.isSound)
     }
 }

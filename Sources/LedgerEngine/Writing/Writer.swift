@@ -410,7 +410,7 @@ actor Writer {
     /// Without a user the command will be refused anyway: the text goes nowhere.
     private func seal(_ text: SealedText, _ user: UserOrdinal?) throws(StorageError) -> SealedText {
         guard !text.isEmpty, let user else { return [] }
-        try parts.keys.ensureKey(user)
+        try parts.keys.ensureKey(user, hasSealedText: state.hasSealedText(user))
         return try parts.keys.seal(text, user)
     }
 
@@ -427,7 +427,7 @@ actor Writer {
     private func whyUnsealed(_ error: StorageError) -> Rejection {
         parts.logger.error("a text cannot be sealed", metadata: ["fault": "\(error)"])
         return error.reason == .destroyedKey
-            ? .invalid("the user's key was destroyed") : .readOnly("the key file cannot be written: \(error)")
+            ? .invalid("the user's key was destroyed") : .readOnly("the text cannot be sealed: \(error)")
     }
 
     // MARK: Notes

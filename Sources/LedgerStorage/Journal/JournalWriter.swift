@@ -48,7 +48,7 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     /// Returns the last LSN, now durable.
     @discardableResult
     package func append(
-        _ batch: BatchBuffer, firstLSN: LSN, baseTime: Timestamp, booksSum: Int128, stateDigest: Digest256 = .zero
+        _ batch: BatchBuffer, firstLSN: LSN, baseTime: Timestamp, booksSum: Int128
     ) throws(StorageError) -> LSN {
         precondition(!batch.isEmpty, "a batch without events was to be appended")
         precondition(firstLSN == head.nextLSN, "a batch does not go on with the next LSN")
@@ -56,7 +56,6 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
             baseTime > head.time || (isClosed && baseTime >= head.time), "a batch is recorded before the last one")
         precondition(booksSum == 0, "the books of a batch do not sum to zero")
         var header = nextHeader(count: batch.count, payloadBytes: batch.payloadBytes, baseTime)
-        header.stateDigest = stateDigest
         // One block stays free behind every batch, so that a closing batch always finds room.
         try write(batch, &header, reserve: JournalFormat.block)
         isClosed = false

@@ -53,14 +53,9 @@ package final class KeyStore: Sendable {
     private static let growth = 64 << 10
 
     /// Opens the key file. A ledger that has no event yet gets a new one; for any other a missing file is an error.
-    package init(_ directory: DataDirectory, ledgerIsNew: Bool) throws(StorageError) {
-        self.directory = directory
+    package convenience init(_ directory: DataDirectory, ledgerIsNew: Bool) throws(StorageError) {
         let disk = directory.disk
-        if try !disk.exists(directory.keys) {
-            guard ledgerIsNew else {
-                throw StorageError(
-                    .missingKey, directory.keys, "the key file is missing; without it no name can be read")
-            }
+        if ledgerIsNew, try !disk.exists(directory.keys) {
             let header = [UInt8](record: Self.slotsStart) { bytes in
                 bytes.store(Self.magic, at: 0)
                 bytes.store(JournalFormat.version, at: 4)
@@ -70,13 +65,24 @@ package final class KeyStore: Sendable {
             }
             try disk.replace(directory.keys, with: header, in: directory.path)
         }
-        file = try disk.open(directory.keys, .readWrite)
+        try self.init(directory, .readWrite)
+    }
+
+    /// Opens the key file to look at it: no key can be made.
+    package convenience init(reading directory: DataDirectory) throws(StorageError) { try self.init(directory, .read) }
+
+    private init(_ directory: DataDirectory, _ mode: OpenMode) throws(StorageError) {
+        self.directory = directory
+        guard try directory.disk.exists(directory.keys) else {
+            throw StorageError(.missingKeyFile, directory.keys)
+        }
+        file = try directory.disk.open(directory.keys, mode)
         let header = try file.readBytes(count: 128) ?? []
         let trouble = header.withUnsafeBytes { bytes -> StorageError? in
             guard
                 bytes.count == 128, bytes.number(at: 0) == Self.magic,
                 bytes.slice(0, 124).crc32c == bytes.number(at: 124)
-            else { return StorageError(.damagedKey, directory.keys, at: 0, "the file's header is damaged") }
+            else { return StorageError(.damagedKeyFile, directory.keys, at: 0) }
             guard bytes.number(at: 6, as: UInt16.self) <= JournalFormat.version else {
                 return StorageError(.newerFormat, directory.keys)
             }
@@ -93,22 +99,26 @@ package final class KeyStore: Sendable {
 
     /// Makes a key for a user who has none. Written, not yet synced.
     ///
-    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a
-    /// key that nobody used, and is replaced; for anybody else it is an error.
-    package func ensureKey(_ ordinal: UserOrdinal, isNewUser: Bool = false) throws(StorageError) {
+    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a key
+    /// that nobody used, and is replaced; for anybody else it is an error.
+    ///
+    /// A user with sealed text had a key, so an empty slot of theirs has lost it. It stays empty: a new key in its place would
+    /// make the loss final, and a restored key file useless.
+    package func ensureKey(
+        _ ordinal: UserOrdinal, isNewUser: Bool = false, hasSealedText: Bool = true
+    ) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
             let offset = Self.offset(ordinal)
-            if offset + Self.slotBytes <= state.fileBytes {
-                do throws(StorageError) {
-                    switch try slot(ordinal) {
-                    case .key: return
-                    case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: offset)
-                    case .empty: break
-                    }
-                } catch  where error.reason == .damagedKey && isNewUser {
+            do throws(StorageError) {
+                switch try slot(ordinal) {
+                case .key: return
+                case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: offset)
+                case .empty: if !isNewUser && hasSealedText { throw missing(ordinal) }
                 }
-            } else {
+            } catch  where error.reason == .damagedKey && isNewUser {
+            }
+            if offset + Self.slotBytes > state.fileBytes {
                 // Zeroes first: a full disk is met here, before anything depends on it.
                 let size = (offset + Self.slotBytes).rounded(upTo: Self.growth)
                 try file.zeroFill(from: state.fileBytes, count: size - state.fileBytes)
@@ -159,14 +169,74 @@ package final class KeyStore: Sendable {
         }
     }
 
-    /// Checks every slot; an error for each that is damaged. For `florin verify`.
-    package func damagedSlots() throws(StorageError) -> [StorageError] {
-        var damaged: [StorageError] = []
-        let slots = (try file.size() - Self.slotsStart) / Self.slotBytes
-        for ordinal in 0..<max(0, slots) {
-            do throws(StorageError) { _ = try slot(UserOrdinal(UInt32(ordinal))) } catch { damaged.append(error) }
+    // MARK: Looking for loss
+
+    /// What a look at every slot has found.
+    package struct Findings: Sendable {
+        /// Users whose key is damaged, or gone although there is text under it.
+        package var users = 0
+        /// The first of them.
+        package var first: [StorageError] = []
+        /// Damaged slots of no user: what a crash left of a key that nobody used.
+        package var strays = 0
+        package static let listed = 20
+    }
+
+    /// Compares every slot with what the ledger says of its users. Cost: a pass over the file.
+    package func findings<State: JournaledState & ~Copyable>(_ ledger: borrowing State) throws(StorageError) -> Findings
+    {
+        var findings = Findings()
+        let users = ledger.userCount
+        let slots = max(users, (try file.size() - Self.slotsStart) / Self.slotBytes)
+        let portion = Self.growth / Self.slotBytes
+        let buffer = AlignedBuffer(count: Self.growth)
+        for first in stride(from: 0, to: slots, by: portion) {
+            let count = try file.read(into: buffer.bytes, at: Self.offset(UserOrdinal(UInt32(first))))
+            for number in first..<min(first + portion, slots) {
+                let ordinal = UserOrdinal(UInt32(number))
+                let place = (number - first) * Self.slotBytes
+                var trouble: StorageError?
+                do throws(StorageError) {
+                    let isThere = place + Self.slotBytes <= count
+                    let slot = isThere ? try decode(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty
+                    if case .empty = slot, number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
+                } catch {
+                    trouble = error
+                }
+                guard let trouble else { continue }
+                guard number < users else {
+                    findings.strays += 1
+                    continue
+                }
+                findings.users += 1
+                if findings.first.count < Findings.listed { findings.first.append(trouble) }
+            }
         }
-        return damaged
+        return findings
+    }
+
+    /// What a start has to say about the keys of the ledger that it found; nothing when all are there.
+    static func warnings<State: JournaledState & ~Copyable>(
+        _ directory: DataDirectory, _ ledger: borrowing State
+    ) -> [String] {
+        guard ledger.userCount > 0 else { return [] }
+        do throws(StorageError) {
+            let findings = try KeyStore(reading: directory).findings(ledger)
+            guard let first = findings.first.first else { return [] }
+            let users = findings.users == 1 ? "1 user has" : "\(findings.users) users have"
+            return [
+                "\(directory.keys): \(users) lost the key to name, address and texts, the first at byte \(first.offset ?? 0); "
+                    + "nothing new can be sealed for them. Restore the key file from a backup"
+            ]
+        } catch {
+            return ["\(error)"]
+        }
+    }
+
+    private func missing(_ ordinal: UserOrdinal) -> StorageError {
+        StorageError(
+            .missingKey, directory.keys, at: Self.offset(ordinal),
+            "user \(ordinal.value) has text under it; restore the key file from a backup")
     }
 
     // MARK: Text
@@ -219,18 +289,19 @@ package final class KeyStore: Sendable {
         let offset = Self.offset(ordinal)
         guard let bytes = try file.readBytes(at: offset, count: Self.slotBytes) else { return .empty }
         return try bytes.withUnsafeBytes { slot in
-            Result { () throws(StorageError) -> Slot in
-                if slot.isZero { return .empty }
-                guard slot.slice(0, 60).crc32c == slot.number(at: 60), slot.number(at: 4) == ordinal.value else {
-                    throw StorageError(.damagedKey, directory.keys, at: offset, "user \(ordinal.value)")
-                }
-                switch slot[0] {
-                case 1: return .key([UInt8](slot.slice(8, 32)))
-                case 2: return .destroyed
-                default: throw StorageError(.damagedKey, directory.keys, at: offset, "user \(ordinal.value)")
-                }
-            }
+            Result { () throws(StorageError) -> Slot in try decode(slot, ordinal) }
         }.get()
+    }
+
+    private func decode(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+        if slot.isZero { return .empty }
+        let isWhole = slot.slice(0, 60).crc32c == slot.number(at: 60) && slot.number(at: 4) == ordinal.value
+        switch slot[0] {
+        case 1 where isWhole: return .key([UInt8](slot.slice(8, 32)))
+        case 2 where isWhole: return .destroyed
+        default:
+            throw StorageError(.damagedKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
+        }
     }
 
     private static func encode(

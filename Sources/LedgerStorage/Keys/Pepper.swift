@@ -57,20 +57,46 @@ package struct Pepper: Sendable {
         } else {
             var generator = SystemRandomNumberGenerator()
             pepper = Pepper((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
-            let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-            try disk.replace(path, with: format(pepper.secret), in: folder.isEmpty ? "/" : folder)
+            let folder = parentDirectory(of: path)
+            guard try disk.exists(folder) else {
+                throw StorageError(
+                    .noSuchFolder, folder, "the pepper is to lie there; make it, or name another (--pepper)")
+            }
+            try disk.replace(path, with: format(pepper.secret), in: folder)
         }
 
         let check = pepper.check(directory.identity)
-        if let stored = try disk.contents(of: directory.pepperCheck) {
-            guard let value = parse(stored) else { throw StorageError(.damagedPepper, directory.pepperCheck) }
-            if Digest256(value).equalsInConstantTime(check) { return pepper }
-            guard ledgerIsNew else { throw StorageError(.differentPepper, path) }
-        } else if !ledgerIsNew {
-            throw StorageError(.damagedPepper, directory.pepperCheck, "the file is missing")
+        if !ledgerIsNew {
+            guard try storedCheck(directory).equalsInConstantTime(check) else {
+                throw StorageError(.differentPepper, path)
+            }
+            return pepper
         }
         try disk.replace(directory.pepperCheck, with: format(check.bytes), in: directory.path)
         return pepper
+    }
+
+    /// Looks whether a start would accept the pepper, and changes nothing. False: it lies elsewhere, nobody said where, and
+    /// only the check could be looked at.
+    package static func verify(_ directory: DataDirectory, at path: String? = nil) throws(StorageError) -> Bool {
+        let stored = try storedCheck(directory)
+        guard let found = try directory.disk.contents(of: path ?? directory.pepper) else {
+            if let path { throw StorageError(.missingPepper, path) }
+            return false
+        }
+        guard let secret = parse(found) else { throw StorageError(.damagedPepper, path ?? directory.pepper) }
+        guard stored.equalsInConstantTime(Pepper(secret).check(directory.identity)) else {
+            throw StorageError(.differentPepper, path ?? directory.pepper)
+        }
+        return true
+    }
+
+    private static func storedCheck(_ directory: DataDirectory) throws(StorageError) -> Digest256 {
+        guard let stored = try directory.disk.contents(of: directory.pepperCheck) else {
+            throw StorageError(.damagedPepper, directory.pepperCheck, "it is missing; restore it from a backup")
+        }
+        guard let value = parse(stored) else { throw StorageError(.damagedPepper, directory.pepperCheck) }
+        return Digest256(value)
     }
 
     private func check(_ identity: LedgerIdentity) -> Digest256 {

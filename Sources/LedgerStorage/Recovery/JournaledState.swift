@@ -16,9 +16,25 @@ package protocol JournaledState: ~Copyable {
     mutating func finishRestoring() throws(StateError)
     /// A sentence for each invariant that does not hold.
     func violations() -> [String]
+    /// Users have ordinals from 0.
+    var userCount: Int { get }
+    /// Whether the state holds text that was sealed under this user's key: then there was one. False for an ordinal that
+    /// nobody has yet.
+    func hasSealedText(_ user: UserOrdinal) -> Bool
 }
 
-extension StateMachine: JournaledState {}
+extension JournaledState where Self: ~Copyable {
+    package var userCount: Int { 0 }
+    package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
+}
+
+extension StateMachine: JournaledState {
+    package func hasSealedText(_ user: UserOrdinal) -> Bool {
+        guard user.value < UInt32(userCount) else { return false }
+        let row = userRow(user, at: lastTime)
+        return !row.email.isEmpty || !row.name.isEmpty
+    }
+}
 
 extension JournaledState where Self: ~Copyable {
     /// Applies the events of a batch that come after `lastLSN`, while `wanted` says so; true when none was refused by

@@ -96,6 +96,8 @@ package enum Recovery {
         report.lastAlive = replay.head.time
         report.wasClosed = replay.isClosed
 
+        report.warnings += KeyStore.warnings(directory, replay.state)
+
         try leftovers.tidy(directory)
         if try !directory.disk.exists(directory.snapshots) {
             try directory.disk.makeDurableDirectory(directory.snapshots)

@@ -4,7 +4,7 @@ package import LedgerCore
 package struct VerificationReport: Sendable {
     package struct Finding: Sendable {
         package enum Kind: Sendable {
-            /// Worth knowing, and all right: a torn tail that the next start will cut.
+            /// Worth knowing, and all right: a torn tail that the next start will cut, a pepper that lies elsewhere.
             case note
             /// Bytes, chain, sums, states or invariants are not what they must be.
             case damage
@@ -24,6 +24,9 @@ package struct VerificationReport: Sendable {
     package var snapshots = 0
     package var lastLSN: LSN = .none
     package var lastTime: Timestamp = .distantPast
+    /// The journal was followed from the first event to its end. If not, `lastLSN` is as far as it was, and `digest` and
+    /// `chain` mean nothing.
+    package var isComplete = false
     /// The state after the last event, replayed from the first.
     package var digest: Digest256 = .zero
     package var chain: Digest256 = .zero
@@ -32,10 +35,12 @@ package struct VerificationReport: Sendable {
     package var isSound: Bool { !findings.contains { $0.kind == .damage } }
 }
 
-/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last,
-/// LSNs without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for
-/// each snapshot that restoring it and replaying what follows leads to the same state as replaying from the first
-/// event.
+/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last, LSNs
+/// without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for each
+/// snapshot that restoring it and replaying what follows leads to the same state as replaying from the first event. Then
+/// what else a start needs: no file that nobody lists, a key for every user with sealed text, the pepper.
+///
+/// What cannot be read is an error, thrown, and no finding: it says nothing about the ledger.
 ///
 /// Takes the directory's lock (a running server would move files under it) and changes nothing. Cost: one pass over the
 /// whole journal, a second one over what lies behind the oldest snapshot, two over each snapshot; memory for one state.
@@ -46,30 +51,37 @@ package struct VerificationReport: Sendable {
 /// applied more than twice, however many snapshots there are.
 package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     private let directory: DataDirectory
+    private let pepper: String?
     private var report = VerificationReport()
 
-    package static func run(_ path: String, on disk: any Disk) throws(StorageError) -> VerificationReport {
+    /// `pepper` says where the pepper lies, if not in the directory.
+    package static func run(
+        _ path: String, on disk: any Disk, pepper: String? = nil
+    ) throws(StorageError) -> VerificationReport {
         let lock = try LockedDirectory.open(path, on: disk)
         defer { lock.release() }
-        var verification = Verification(directory: lock.directory)
-        return verification.run()
+        var verification = Verification(directory: lock.directory, pepper: pepper)
+        return try verification.run()
     }
 
-    private init(directory: DataDirectory) { self.directory = directory }
+    private init(directory: DataDirectory, pepper: String?) {
+        self.directory = directory
+        self.pepper = pepper
+    }
 
-    private mutating func run() -> VerificationReport {
+    private mutating func run() throws(StorageError) -> VerificationReport {
         do throws(StorageError) {
             let (manifest, warnings) = try Manifest.load(from: directory)
             for warning in warnings { damage(warning) }
-            let good = checkSnapshotFiles(manifest)
+            let good = try checkSnapshotFiles(manifest)
+            report.snapshots = good.count
             let inspection = try JournalInspection(directory, manifest, pastCache: false)
             report.segments = inspection.currentIndex + 1
             report.sealedSegments = inspection.segments.count(where: { $0.sealed != nil })
-            if let digests = replayFromGenesis(inspection, good) { replaySnapshots(inspection, good, digests) }
-            report.snapshots = good.count
-            try checkKeys()
+            try checkLeftovers(inspection)
+            if let digests = try replayFromGenesis(inspection, good) { try replaySnapshots(inspection, good, digests) }
         } catch {
-            damage(error)
+            try damage(error)
         }
         return report
     }
@@ -77,7 +89,8 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     private mutating func damage(_ text: String) {
         report.findings.append(.init(kind: .damage, text: text, error: nil))
     }
-    private mutating func damage(_ error: StorageError) {
+    private mutating func damage(_ error: StorageError) throws(StorageError) {
+        if error.isOfTheSystem { throw error }
         report.findings.append(.init(kind: .damage, text: error.description, error: error))
     }
     private mutating func note(_ text: String) { report.findings.append(.init(kind: .note, text: text, error: nil)) }
@@ -85,8 +98,11 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     // MARK: Snapshots by themselves
 
     /// Every byte of every snapshot file; returns the good ones, ascending.
-    private mutating func checkSnapshotFiles(_ manifest: Manifest) -> [SnapshotDescription] {
+    private mutating func checkSnapshotFiles(_ manifest: Manifest) throws(StorageError) -> [SnapshotDescription] {
         var good: [SnapshotDescription] = []
+        if try !directory.disk.exists(directory.snapshots) {
+            note("\(directory.snapshots) is missing; the next start makes it again, without snapshots")
+        }
         for listed in manifest.snapshots {
             do throws(StorageError) {
                 let description = try SnapshotReader.verify(directory.snapshot(listed.lsn), directory)
@@ -99,15 +115,48 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                 }
                 good.append(description)
             } catch {
-                damage(error)
+                try damage(error)
             }
         }
         return good
     }
 
-    private mutating func checkKeys() throws(StorageError) {
-        guard try directory.disk.exists(directory.keys) else { return }
-        for error in try KeyStore(directory, ledgerIsNew: false).damagedSlots() { damage(error) }
+    // MARK: What else a start needs
+
+    private mutating func checkLeftovers(_ inspection: JournalInspection) throws(StorageError) {
+        do throws(StorageError) {
+            let leftovers = try Leftovers.find(inspection, segmentBytes: JournalFormat.defaultSegmentBytes)
+            for warning in leftovers.warnings { note(warning) }
+        } catch {
+            try damage(error)
+        }
+    }
+
+    private mutating func checkKeys(_ state: borrowing State) throws(StorageError) {
+        do throws(StorageError) {
+            let findings = try KeyStore(reading: directory).findings(state)
+            for error in findings.first { try damage(error) }
+            if findings.users > findings.first.count {
+                damage("\(directory.keys): \(findings.users - findings.first.count) more users have lost their key")
+            }
+            if findings.strays > 0 {
+                note(
+                    "\(directory.keys): slots of no user are damaged (\(findings.strays)); they are written anew when needed"
+                )
+            }
+        } catch {
+            try damage(error)
+        }
+    }
+
+    private mutating func checkPepper() throws(StorageError) {
+        do throws(StorageError) {
+            guard try Pepper.verify(directory, at: pepper) else {
+                return note("the pepper was not checked: it is not in the directory (--pepper FILE says where it is)")
+            }
+        } catch {
+            try damage(error)
+        }
     }
 
     // MARK: The journal from its first event
@@ -116,7 +165,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     /// damaged.
     private mutating func replayFromGenesis(
         _ inspection: JournalInspection, _ snapshots: [SnapshotDescription]
-    ) -> [LSN: Digest256]? {
+    ) throws(StorageError) -> [LSN: Digest256]? {
         var walk = GenesisWalk(waiting: snapshots[...])
         var head = JournalHead.genesis
         for index in 0...inspection.currentIndex {
@@ -127,17 +176,20 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                     try examine(batch, &walk)
                     return .onward
                 }
-                if let ending, index == inspection.currentIndex, let why = ending.objection {
-                    note(
-                        "\(inspection.path(index)) at byte \(ending.offset): a torn tail (\(why)); the next start cuts it"
-                    )
-                }
+                if let ending, index == inspection.currentIndex { noteTail(ending, inspection.path(index)) }
             } catch {
-                damage(error)
+                try damage(error)
                 walk.isWhole = false
             }
         }
-        guard walk.isWhole else { return nil }
+        guard walk.isWhole else {
+            report.lastLSN = walk.state.lastLSN
+            return nil
+        }
+        if walk.state.userCount > 0 {  // a ledger without any was never begun: its first start makes all of it
+            try checkKeys(walk.state)
+            try checkPepper()
+        }
         meetSnapshot(at: head.nextSequence, head.chain, &walk)
         for snapshot in walk.waiting {
             damage("\(directory.snapshot(snapshot.head.lastLSN)) stands at no place of the journal")
@@ -147,8 +199,19 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         report.lastTime = head.time
         report.chain = head.chain
         report.digest = StateDigest.of(walk.state)
+        report.isComplete = true
         walk.digests[head.lastLSN] = report.digest
         return walk.waiting.isEmpty ? walk.digests : nil
+    }
+
+    private mutating func noteTail(_ ending: RawEnding, _ path: String) {
+        if let why = ending.objection {
+            note("\(path) at byte \(ending.offset): a torn tail (\(why)); the next start cuts it")
+        } else if let remains = ending.remains {
+            note(
+                "\(path): what lies behind byte \(ending.offset) is not empty (from byte \(remains)); the next start cuts it. A "
+                    + "batch that was never finished leaves this, and one whose beginning the disk has lost")
+        }
     }
 
     private struct GenesisWalk: ~Copyable {
@@ -180,9 +243,6 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         guard walk.isWhole else { return }
         meetSnapshot(at: header.sequence, header.previousChain, &walk)
         _ = try walk.state.apply(batch)
-        if header.stateDigest != .zero, StateDigest.of(walk.state) != header.stateDigest {
-            damage("\(place): the state after it has another digest")
-        }
     }
 
     /// Compares the next waiting snapshot with the replayed state, where the two meet.
@@ -202,7 +262,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
 
     private mutating func replaySnapshots(
         _ inspection: JournalInspection, _ snapshots: [SnapshotDescription], _ digests: [LSN: Digest256]
-    ) {
+    ) throws(StorageError) {
         for (index, snapshot) in snapshots.enumerated() {
             let path = directory.snapshot(snapshot.head.lastLSN)
             let goal = index + 1 < snapshots.count ? snapshots[index + 1].head.lastLSN : report.lastLSN
@@ -222,7 +282,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                 }
                 for violation in state.violations() { damage("\(path), replayed to LSN \(goal.value): \(violation)") }
             } catch {
-                damage(error)
+                try damage(error)
             }
         }
     }
