@@ -285,14 +285,15 @@ struct Opening {
         _ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ overdue: Overdue, _ now: Timestamp
     ) -> [String] {
         guard !isNew else { return ["a new ledger in \(configuration.path)"] }
-        var notices = report.warnings
+        for warning in report.warnings { logger.warning("\(warning)") }
+        var notices: [String] = []
         let hundredths = Int(seconds * 100)
         let snapshot = report.snapshotLSN.map { "snapshot at LSN \($0.value)" } ?? "the first event"
         notices.append(
             "recovered from \(snapshot) and \(report.replayedEvents) events through LSN \(report.lastLSN.value) in "
                 + "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s")
         if let torn = report.tornTail { notices.append("\(torn)") }
-        for rejected in report.rejectedSnapshots { notices.append("a snapshot could not be used: \(rejected)") }
+        for rejected in report.rejectedSnapshots { logger.warning("a snapshot could not be used: \(rejected)") }
         let away = now - report.lastAlive
         if away > .seconds(60), report.lastAlive > .distantPast {
             notices.append(

@@ -24,6 +24,161 @@ extension EndToEnd {
             await again.stop()
         }
 
+        @Test func `removing the lock's file lets no second server in`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            unlink(workspace.data + "/LOCK")
+            await expectRefusal("another process has this data directory open")
+            writeFile(workspace.data + "/LOCK", "")
+            await expectRefusal("another process has this data directory open")
+            let client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada")
+            await client.close()
+            await server.stop()
+            try await workspace.expectSound()
+        }
+
+        @Test(arguments: ["0000000009.segment", "spare-8.segment"])
+        func `a live segment under another name is refused by name and stays`(name: String) async throws {
+            let segment = try await makeLedger(crash: true)
+            let other = workspace.data + "/journal/" + name
+            let bytes = readBytes(segment)
+            rename(segment, other)
+            await expectRefusal("\(other) holds segment 1 of this ledger")
+            await expectRefusal("holds segment 1 of this ledger", "--segment-size", "8MiB")
+            let verify = try await workspace.florin("verify", workspace.data)
+            #expect(verify.end == .exit(2))
+            #expect(verify.output.contains("not one event could be followed"), "\(verify.output)")
+            #expect(!verify.output.contains("0000000000000000000000"))
+            #expect(readBytes(other) == bytes)
+            rename(other, segment)
+            try await workspace.expectSound()
+        }
+
+        @Test func `a lost key is found, said, and not replaced`() async throws {
+            try await makeLedger()
+            let keys = workspace.data + "/keys"
+            let whole = readBytes(keys)!
+            for bytes in [whole[..<4096] + [UInt8](repeating: 0, count: 128) + whole[4224...], whole[..<4096]] {
+                writeFile(keys, Array(bytes))
+                let verify = try await workspace.florin("verify", workspace.data)
+                #expect(verify.end == .exit(2))
+                #expect(verify.output.contains("\(keys) at byte 4160: a user's key is missing"), "\(verify.output)")
+                let server = try await ServerProcess.start(workspace)
+                #expect(server.child.errors.contains("users have lost the key"), "\(server.child.errors)")
+                #expect(server.child.errors.contains("WARNING"))
+                let client = try await server.connect()
+                #expect(try await client.refusal(of: "CREDIT CHARGE u_ada 1 api DESCRIPTION text") == "READONLY")
+                try await client.must("CREDIT CHARGE u_ada 1 api")
+                try await client.must("USER CREATE bob\(bytes.count)@example.com")
+                await client.close()
+                await server.stop()
+                #expect(readBytes(keys)![4096..<4224].allSatisfy { $0 == 0 })
+            }
+            unlink(keys)
+            await expectRefusal("the key file is missing")
+            let verify = try await workspace.florin("verify", workspace.data)
+            #expect(verify.end == .exit(2))
+            #expect(verify.output.contains("the key file is missing"))
+        }
+
+        @Test func `verify looks at the pepper, wherever it is`() async throws {
+            try await makeLedger()
+            let (pepper, check) = (workspace.data + "/pepper", workspace.data + "/pepper.check")
+            rename(check, workspace.path + "/check")
+            #expect(try await workspace.florin("verify", workspace.data).end == .exit(2))
+            rename(workspace.path + "/check", check)
+            rename(pepper, workspace.path + "/pepper")
+            let blind = try await workspace.florin("verify", workspace.data)
+            #expect(blind.end == .exit(0))
+            #expect(blind.output.contains("note: the pepper was not checked"), "\(blind.output)")
+            let seeing = try await workspace.florin("verify", workspace.data, "--pepper", workspace.path + "/pepper")
+            #expect(seeing.end == .exit(0))
+            #expect(!seeing.output.contains("note"))
+            let other = Workspace()
+            await (try await ServerProcess.start(other)).stop()
+            let foreign = try await workspace.florin("verify", workspace.data, "--pepper", other.data + "/pepper")
+            #expect(foreign.end == .exit(2))
+            #expect(foreign.output.contains("does not belong to this ledger"))
+        }
+
+        @Test func `the last batch without its first sector is cut, and said`() async throws {
+            let segment = try await makeLedger(crash: true, text: String(repeating: "long ", count: 100))
+            var bytes = readBytes(segment)!
+            var block = lastByte(bytes) / 4096
+            if bytes[block * 4096 + 72..<block * 4096 + 76].allSatisfy({ $0 == 0 }) {  // a closing batch
+                bytes.replaceSubrange(block * 4096..<block * 4096 + 4096, with: [UInt8](repeating: 0, count: 4096))
+                block -= 1
+            }
+            bytes.replaceSubrange(block * 4096..<block * 4096 + 512, with: [UInt8](repeating: 0, count: 512))
+            writeFile(segment, bytes)
+            let verify = try await workspace.florin("verify", workspace.data)
+            #expect(verify.end == .exit(0))
+            #expect(verify.output.contains("byte \(block * 4096) is not empty"), "\(verify.output)")
+            let server = try await ServerProcess.start(workspace)
+            #expect(server.child.errors.contains("behind byte \(block * 4096) was not empty"), "\(server.child.errors)")
+            await server.stop()
+        }
+
+        @Test func `the journal is printed beside a busy server, run after run`() async throws {
+            let server = try await ServerProcess.start(workspace)
+            let client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
+            let text = String(repeating: "long ", count: 150)
+            let commands = (0..<500).map { _ in
+                ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
+            }
+            let writing = Task {
+                while !Task.isCancelled { _ = try await client.send(commands) }
+            }
+            for round in 0..<12 {
+                let run = try await workspace.florin("journal", workspace.data, "--brief")
+                #expect(run.end == .exit(0), "\(round): \(run.errors)")
+            }
+            writing.cancel()
+            _ = try? await writing.value
+            await client.close()
+            await server.stop()
+        }
+
+        @Test func `what is wrong with a path is said with what can be done`() async throws {
+            writeFile(workspace.data, "mine")
+            await expectRefusal("this is not a directory")
+            unlink(workspace.data)
+            symlink(workspace.path + "/nowhere", workspace.data)
+            await expectRefusal("a symbolic link that leads nowhere")
+            unlink(workspace.data)
+            await expectRefusal("there is no such folder", "--pepper", workspace.path + "/absent/pepper")
+            // The ledger was begun, and is begun again.
+            try await makeLedger()
+            try await workspace.expectSound()
+
+            rename(workspace.data + "/manifest.b", workspace.path + "/manifest.b")
+            let server = try await ServerProcess.start(workspace)
+            #expect(server.child.errors.contains("WARNING"))
+            #expect(server.child.errors.contains("manifest.b is missing; the other copy is used"))
+            await server.stop()
+            unlink(workspace.data + "/manifest.a")
+            unlink(workspace.data + "/manifest.b")
+            await expectRefusal("restore the whole directory from a backup, nothing was changed")
+            let verify = try await workspace.florin("verify", workspace.data, "--json")
+            #expect(verify.end == .exit(2))
+            #expect(verify.output.hasPrefix("{\"sound\":false,\"complete\":false"), "\(verify.output)")
+            #expect(!verify.output.contains("\"state\""))
+        }
+
+        @Test(.enabled(if: Mounts.arePermitted, "needs mounts of its own"))
+        func `a healthy ledger is sound where nothing can be written`() async throws {
+            try await makeLedger()
+            let run = try await workspace.run(
+                "unshare",
+                [
+                    "-m", "sh", "-c",
+                    "mount --bind \(workspace.data) \(workspace.data) && mount -o remount,ro,bind \(workspace.data) && exec \(Workspace.binary) verify \(workspace.data)",
+                ])
+            #expect(run.end == .exit(0), "\(run.output)\(run.errors)")
+        }
+
         @Test func `a taken port is said in one line`() async throws {
             let server = try await ServerProcess.start(workspace)
             let other = Workspace()
@@ -196,19 +351,22 @@ extension EndToEnd {
 
         /// A stopped ledger with a user and some events; returns the path of its first segment.
         @discardableResult
-        private func makeLedger(crash: Bool = false) async throws -> String {
+        private func makeLedger(crash: Bool = false, text: String = "") async throws -> String {
             let server = try await ServerProcess.start(workspace)
             let client = try await server.connect()
             try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
             try await client.must("CREDIT PURCHASE u_ada 25 stripe")
-            try await client.must("CREDIT CHARGE u_ada 1 api")
+            try await client.must("CREDIT CHARGE u_ada 1 api" + (text.isEmpty ? "" : " DESCRIPTION '\(text)'"))
             await client.close()
             if crash { await server.crash() } else { await server.stop() }
             return workspace.data + "/journal/0000000001.segment"
         }
 
-        private func expectRefusal(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) async {
-            let run = try? await workspace.florin("serve", "--data", workspace.data, "--port", "0")
+        private func expectRefusal(
+            _ text: String, _ options: String..., sourceLocation: SourceLocation = #_sourceLocation
+        ) async {
+            let run = try? await workspace.run(
+                Workspace.binary, ["serve", "--data", workspace.data, "--port", "0"] + options)
             #expect(run?.end == .exit(1), sourceLocation: sourceLocation)
             #expect(run?.errors.contains(text) == true, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
             #expect(
