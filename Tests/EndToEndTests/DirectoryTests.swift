@@ -365,8 +365,9 @@ extension EndToEnd {
         private func expectRefusal(
             _ text: String, _ options: String..., sourceLocation: SourceLocation = #_sourceLocation
         ) async {
+            // A server that is not refused would run for ever.
             let run = try? await workspace.run(
-                Workspace.binary, ["serve", "--data", workspace.data, "--port", "0"] + options)
+                "timeout", ["60", Workspace.binary, "serve", "--data", workspace.data, "--port", "0"] + options)
             #expect(run?.end == .exit(1), sourceLocation: sourceLocation)
             #expect(run?.errors.contains(text) == true, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
             #expect(
