@@ -106,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "LedgerServerTests",
             dependencies: [
-                "LedgerServer", "LedgerClient", "LedgerEngine", "LedgerProtocol", "LedgerTestKit", "RESP",
+                "LedgerServer", "LedgerClient", "LedgerCore", "LedgerEngine", "LedgerProtocol", "LedgerTestKit", "RESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -117,8 +117,8 @@ package final class Engine: Sendable {
         history.submit(request, completion)
     }
 
-    /// Examines a rule on the thread for that, then calls `completion` there (it must not block): what RULE LOAD, CHECK and
-    /// ACTIVATE begin with. False: the queue is full.
+    /// Examines a rule on the thread for that, then calls `completion` there (it must not block): what RULE LOAD, CHECK
+    /// and ACTIVATE begin with. False: the queue is full.
     package func examine(_ request: RuleRequest, completion: @escaping @Sendable (RuleVerdict) -> Void) -> Bool {
         examiner.submit(request, completion)
     }
@@ -148,9 +148,9 @@ package final class Engine: Sendable {
 
     package var durableLSN: LSN { committer.durableLSN }
 
-    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result is the
-    /// durable LSN then; `.none` when the engine stopped before. Whoever no longer cares hands the ticket back: a wait holds
-    /// one of ``EngineConfiguration/waiterCapacity`` places until its event comes, which may be never.
+    /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result
+    /// is the durable LSN then; `.none` when the engine stopped before. Whoever no longer cares hands the ticket back:
+    /// a wait holds one of ``EngineConfiguration/waiterCapacity`` places until its event comes, which may be never.
     @discardableResult
     package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) -> Waiting {
         committer.wait(for: lsn, completion)
@@ -162,7 +162,8 @@ package final class Engine: Sendable {
     /// How many wait for an LSN now.
     package var waiterCount: Int { committer.waiterCount }
 
-    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the manifest.
+    /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
+    /// manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         checkpoints.request(through: durableLSN, completion)
     }

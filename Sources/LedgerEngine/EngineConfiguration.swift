@@ -38,8 +38,8 @@ package struct EngineConfiguration: Sendable {
     package var pepperFile: String?
     /// `FLORIN_ADMIN_PASSPORT`: the secret of the first start's admin passport; nil mints one.
     package var adminSecret: String?
-    /// Called by a first start with the admin passport, before the ledger begins with it: leave it where its owner finds
-    /// it. A crash in between begins again, with another one. What it throws ends the start.
+    /// Called by a first start with the admin passport, before the ledger begins with it: leave it where its owner
+    /// finds it. A crash in between begins again, with another one. What it throws ends the start.
     package var keepAdminSecret: @Sendable (PassportSecret) throws(EngineError) -> Void = { _ in }
     /// Batches that may wait for the writer; one more and `submit` says no.
     package var mailboxCapacity = 1024

@@ -5,8 +5,8 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// A start, from a path to a running engine: recover, check the clock, begin a new ledger if there is none, fill the read
-/// views, put the parts together.
+/// A start, from a path to a running engine: recover, check the clock, begin a new ledger if there is none, fill the
+/// read views, put the parts together.
 struct Opening {
     private let configuration: EngineConfiguration
     private let logger: Logger

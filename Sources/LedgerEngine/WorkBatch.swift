@@ -82,8 +82,8 @@ package final class WorkBatch: @unchecked Sendable {
     package var isEmpty: Bool { items.isEmpty }
     package var count: Int { items.count }
 
-    /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport is
-    /// good no more by then.
+    /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport
+    /// is good no more by then.
     @discardableResult
     package func append(_ item: WorkItem, by actor: PassportOrdinal = .none) -> Int {
         items.append(item)

@@ -24,8 +24,8 @@ package struct ImportError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 }
 
-/// Text from a log, a map or a ledger in a message: control characters and what turns the writing direction become escapes.
-/// Nothing in a file can steer the terminal of whoever imports it.
+/// Text from a log, a map or a ledger in a message: control characters and what turns the writing direction become
+/// escapes. Nothing in a file can steer the terminal of whoever imports it.
 func cleaned(_ raw: String) -> String {
     var text = ""
     for scalar in raw.unicodeScalars {

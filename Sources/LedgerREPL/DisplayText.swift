@@ -31,7 +31,8 @@ package enum DisplayText {
         return result + "…"
     }
 
-    /// Lines of at most `limit` columns, broken at blanks where there are any; nothing is lost but the blanks at the breaks.
+    /// Lines of at most `limit` columns, broken at blanks where there are any; nothing is lost but the blanks at the
+    /// breaks.
     package static func wrapped(_ text: String, to limit: Int) -> [String] {
         guard limit > 0, width(of: text) > limit else { return [text] }
         var lines: [String] = []

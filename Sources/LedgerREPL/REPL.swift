@@ -14,8 +14,8 @@ package struct REPL: Sendable {
         package var layout: Rendering.Layout?
         /// Nil keeps no history.
         package var history: HistoryFile?
-        /// Opens a new connection when the old one turns out to be gone before a command was sent, and when somebody does
-        /// not want to wait for an answer any longer.
+        /// Opens a new connection when the old one turns out to be gone before a command was sent, and when somebody
+        /// does not want to wait for an answer any longer.
         package var reconnect: (@Sendable () async throws -> any CommandPort)?
         /// The ledger lives in this process: SHUTDOWN ends the prompt with it.
         package var isEmbedded = false
@@ -124,8 +124,8 @@ package struct REPL: Sendable {
         return hasFailed ? 1 : 0
     }
 
-    /// Runs one line, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes over a new
-    /// connection, for answers come in the order of the commands.
+    /// Runs one line, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes over a
+    /// new connection, for answers come in the order of the commands.
     private mutating func interruptible(_ line: String, _ rendering: Rendering) async -> Outcome {
         let (endings, ending) = AsyncStream.makeStream(of: (port: any CommandPort, outcome: Outcome)?.self)
         let copy = self
@@ -275,8 +275,8 @@ package struct REPL: Sendable {
     }
 }
 
-/// Ctrl-C while a command is under way. The editor takes the key itself; between lines it is a signal, which would end the
-/// process.
+/// Ctrl-C while a command is under way. The editor takes the key itself; between lines it is a signal, which would end
+/// the process.
 private enum Interrupts {
     private static let flag = Atomic<Bool>(false)
 

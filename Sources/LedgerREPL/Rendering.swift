@@ -2,11 +2,11 @@ package import RESP
 
 /// Draws answers: tables for people, tab-separated lines for programs.
 ///
-/// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the
-/// right. Where the table is wider than the terminal, columns with nothing in them are left out, times are shortened, only
-/// the fields that matter most are shown, text is cut, in this order and no more of it than helps; what is not shown is
-/// named below. Numbers and secrets are never cut; when that does not help either, the rows are drawn one below the other, each
-/// whole. Fields that hold tables or text of several lines follow the table.
+/// For people a map is a table of two columns, an array of maps a table with a column per field, numbers at the right.
+/// Where the table is wider than the terminal, columns with nothing in them are left out, times are shortened, only the
+/// fields that matter most are shown, text is cut, in this order and no more of it than helps; what is not shown is
+/// named below. Numbers and secrets are never cut; when that does not help either, the rows are drawn one below the
+/// other, each whole. Fields that hold tables or text of several lines follow the table.
 package struct Rendering: Sendable {
     package enum Layout: Sendable, Hashable {
         /// For people; `width` in columns, nil for as wide as it takes.
@@ -239,8 +239,8 @@ package struct Rendering: Sendable {
             measure()
         }
 
-        /// `2026-11-27T07:33:15.123456789Z` as `2026-11-27 07:33:15`, and without the year where all of a column are of this
-        /// one: in columns that hold times and nothing else.
+        /// `2026-11-27T07:33:15.123456789Z` as `2026-11-27 07:33:15`, and without the year where all of a column are of
+        /// this one: in columns that hold times and nothing else.
         mutating func shortenTimes(thisYear: Int?) {
             for column in names.indices {
                 let texts = cells.map { $0[column] }.filter { $0.kind == .text }.map(\.text)

@@ -1,5 +1,5 @@
-/// What compiling a source can cost at most, counted without compiling it: exact for what Lua reads, from above for what
-/// it does.
+/// What compiling a source can cost at most, counted without compiling it: exact for what Lua reads, from above for
+/// what it does.
 ///
 /// Lua's compiler runs under no instruction budget, and nothing can interrupt it. Two of its loops grow with the square
 /// of the source: it looks a name up among the locals and upvalues of every function around it, at most 200 and 255 in

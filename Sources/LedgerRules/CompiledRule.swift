@@ -3,8 +3,8 @@ package import LedgerCore
 
 /// A rule's source, compiled and run once: proof that it loads, and what a ``RuleVM`` is made from in microseconds.
 ///
-/// Compiling takes up to some milliseconds (``CompileCost``), in a Lua state that is thrown away afterwards. It is a value:
-/// a thread that may take its time makes it, the writer uses it.
+/// Compiling takes up to some milliseconds (``CompileCost``), in a Lua state that is thrown away afterwards. It is a
+/// value: a thread that may take its time makes it, the writer uses it.
 package struct CompiledRule: Sendable {
     package let name: RuleName
     package let identity: RuleIdentity

@@ -28,8 +28,9 @@ package struct RuleCheck: Sendable {
     /// Rows and steps of a price book: it is one event, and stays far below the largest.
     package static let maximumBook = 8192
 
-    /// Runs the whole check; never throws. Costs some dozens of calls (and two for every size), each within the sandbox's
-    /// budget: nothing for a thread that others wait for. A rule that runs out of its budget is asked nothing more.
+    /// Runs the whole check; never throws. Costs some dozens of calls (and two for every size), each within the
+    /// sandbox's budget: nothing for a thread that others wait for. A rule that runs out of its budget is asked nothing
+    /// more.
     package init(
         _ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
         sizes: [StorageSize] = [], sandbox: RuleSandbox = .rule

@@ -3,9 +3,9 @@ package import LedgerCore
 
 /// What rules may use: names from the closed list (`Sources/CLua/closed_list.h`) and so much work and memory per call.
 ///
-/// The budgets bound what a rule can cost the writer: 10 ms for the worst that we know of. Lua's own count hook does not
-/// run inside C functions, so three byte limits bound what one instruction can do, functions of the closed list charge
-/// for the bytes they go through, and time is a second wall around the count.
+/// The budgets bound what a rule can cost the writer: 10 ms for the worst that we know of. Lua's own count hook does
+/// not run inside C functions, so three byte limits bound what one instruction can do, functions of the closed list
+/// charge for the bytes they go through, and time is a second wall around the count.
 package struct RuleSandbox: Hashable, Sendable {
     /// Lua instructions per load and per call.
     package var instructions: Int

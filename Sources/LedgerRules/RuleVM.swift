@@ -4,8 +4,8 @@ package import LedgerCore
 /// One version of one rule, ready to be asked: a sandboxed Lua state and the compiled source in it.
 ///
 /// Pure by construction: every call runs the source anew and asks the function that it returns, so no call sees what
-/// another one left behind. The default rule for sessions costs about 1.5 µs a call. Used by one thread at a time. After
-/// an error of any kind the state is dead: throw it away and make another, in some microseconds.
+/// another one left behind. The default rule for sessions costs about 1.5 µs a call. Used by one thread at a time.
+/// After an error of any kind the state is dead: throw it away and make another, in some microseconds.
 package final class RuleVM {
     package let name: RuleName
     private let state: OpaquePointer

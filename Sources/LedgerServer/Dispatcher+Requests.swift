@@ -76,8 +76,9 @@ extension Dispatcher {
         }
     }
 
-    /// A client that was refused MULTI sends the commands of its transaction all the same, often in the same packet, and
-    /// takes the error for word that nothing was done: so none of them is run until it ends. False: to be performed.
+    /// A client that was refused MULTI sends the commands of its transaction all the same, often in the same packet,
+    /// and takes the error for word that nothing was done: so none of them is run until it ends. False: to be
+    /// performed.
     private func passOver(_ words: Words, for client: Client) -> Bool {
         switch CommandTable.transactionWord(words) {
         case .exec:
@@ -425,8 +426,8 @@ extension Dispatcher {
         }
     }
 
-    /// A server goes on while a snapshot is made; an engine that a prompt has open may be closed the moment it is answered,
-    /// so its owner is answered when the snapshot is there.
+    /// A server goes on while a snapshot is made; an engine that a prompt has open may be closed the moment it is
+    /// answered, so its owner is answered when the snapshot is there.
     private func snapshot(_ parsed: ParsedCommand, for client: Client) {
         guard case .owner = client.standing else {
             // The engine logs what comes of it, and INFO shows it.

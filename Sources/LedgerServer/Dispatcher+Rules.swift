@@ -4,8 +4,8 @@ internal import LedgerProtocol
 internal import NIOCore
 internal import RESP
 
-/// RULE LOAD, CHECK and ACTIVATE: the engine examines the rule on a thread of its own; then the writer decides, if there
-/// is something to decide.
+/// RULE LOAD, CHECK and ACTIVATE: the engine examines the rule on a thread of its own; then the writer decides, if
+/// there is something to decide.
 extension Dispatcher {
     func loadRule(_ parsed: ParsedCommand, _ name: RuleName, _ source: [UInt8], for client: Client) {
         let actor = actor(of: client)

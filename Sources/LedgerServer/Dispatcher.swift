@@ -84,8 +84,8 @@ final class Dispatcher {
 
     func client(_ number: UInt64) -> Client? { clients[number] }
 
-    /// Whether one more connection may come. Where there is no room, whoever has gone longest without showing a passport
-    /// makes some; a client that has shown one never does.
+    /// Whether one more connection may come. Where there is no room, whoever has gone longest without showing a
+    /// passport makes some; a client that has shown one never does.
     func makeRoom() -> Bool {
         let isFull = counters.clients.load(ordering: .relaxed) >= configuration.maxClients
         guard isFull || strangers.count >= configuration.strangersPerLoop else { return true }

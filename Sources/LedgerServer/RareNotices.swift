@@ -1,9 +1,9 @@
 internal import Logging
 internal import NIOCore
 
-/// Log lines that anybody can cause who can connect. Of each kind there is at most one a second for an address, and after
-/// ``mostAddresses`` of them one for all others together; what is left out is counted and told a second later. So nobody
-/// fills the disk through the log, and no attempt goes unmentioned.
+/// Log lines that anybody can cause who can connect. Of each kind there is at most one a second for an address, and
+/// after ``mostAddresses`` of them one for all others together; what is left out is counted and told a second later. So
+/// nobody fills the disk through the log, and no attempt goes unmentioned.
 ///
 /// Belongs to its event loop.
 final class RareNotices {

@@ -7,8 +7,8 @@ internal import Glibc
 
 /// Goes on with clients whose turn was over before their requests were.
 ///
-/// NIO runs whatever is submitted to an event loop before it looks at its sockets again: a client that continued itself by
-/// `execute` would keep all others waiting until it had nothing left to do. So a round begins with an event of the
+/// NIO runs whatever is submitted to an event loop before it looks at its sockets again: a client that continued itself
+/// by `execute` would keep all others waiting until it had nothing left to do. So a round begins with an event of the
 /// selector, a byte through a pipe, as the requests of everybody else do; and it ends after ``longest``, whoever still
 /// waits.
 ///

@@ -24,8 +24,9 @@ struct Admin: ParsableCommand {
             configuration.version = Florin.version
             configuration.pepperFile = pepper
             configuration.checkpoints = .never
-            // A wall clock that cannot be believed must not keep the owner out: CLOCK ACCEPT needs a passport. The event gets
-            // the time after the last one, and says nothing about the clock: the next start asks as it would have without it.
+            // A wall clock that cannot be believed must not keep the owner out: CLOCK ACCEPT needs a passport. The
+            // event gets the time after the last one, and says nothing about the clock: the next start asks as it would
+            // have without it.
             configuration.clock = SystemClock(refuses: false)
             let engine = try Engine.open(configuration, logger: LogLines.logger(.error)).engine
             defer { engine.stop() }

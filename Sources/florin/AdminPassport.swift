@@ -2,8 +2,8 @@ internal import Glibc
 internal import LedgerEngine
 internal import LedgerStorage
 
-/// The first passport of a new ledger, and how its owner gets to see it: at the terminal once, or without a terminal in a
-/// file that only he can read. Never in a log.
+/// The first passport of a new ledger, and how its owner gets to see it: at the terminal once, or without a terminal in
+/// a file that only he can read. Never in a log.
 enum AdminPassport {
     /// What the owner wants it to be. Set to nothing is as good as not set.
     static var wish: String? {
@@ -13,8 +13,8 @@ enum AdminPassport {
 
     private static var hasTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Before the ledger begins with it: leaves the file, durably. A start that is cut short afterwards has left a passport
-    /// that never was; the one that begins again replaces it.
+    /// Before the ledger begins with it: leaves the file, durably. A start that is cut short afterwards has left a
+    /// passport that never was; the one that begins again replaces it.
     static func keep(_ secret: PassportSecret, in data: String) throws(EngineError) {
         let path = Engine.adminPassportFile(in: data)
         guard unlink(path) == 0 || errno == ENOENT else {

@@ -29,7 +29,8 @@ struct Florin: AsyncParsableCommand {
         do {
             try checkSubcommand(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(nil)
-            // One that only looks and prints ends as any filter does when nobody reads on (`florin journal DIR | head`).
+            // One that only looks and prints ends as any filter does when nobody reads on (`florin journal DIR |
+            // head`).
             if command is JournalCommand || command is Verify { signal(SIGPIPE, SIG_DFL) }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -58,8 +59,8 @@ struct Florin: AsyncParsableCommand {
 }
 
 extension Florin {
-    /// A word where a subcommand should be is a mistake, also where `--help` follows: the help of everything else answers
-    /// nothing that was asked.
+    /// A word where a subcommand should be is a mistake, also where `--help` follows: the help of everything else
+    /// answers nothing that was asked.
     private static func checkSubcommand(_ arguments: [String]) throws {
         var command: any ParsableCommand.Type = Florin.self
         var path = "florin"
@@ -109,8 +110,8 @@ enum Output {
 /// Writes a line to a descriptor, whole.
 func writeLine(_ text: String, to descriptor: Int32 = STDOUT_FILENO) { writeText(text + "\n", to: descriptor) }
 
-/// Writes to a descriptor, whole. Standard output remembers its first error (``Output``) and takes nothing more after it;
-/// elsewhere what cannot be written is dropped: there is nobody left to tell.
+/// Writes to a descriptor, whole. Standard output remembers its first error (``Output``) and takes nothing more after
+/// it; elsewhere what cannot be written is dropped: there is nobody left to tell.
 func writeText(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
     let isOutput = descriptor == STDOUT_FILENO
     if isOutput, Output.isLost { return }

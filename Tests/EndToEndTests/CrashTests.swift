@@ -102,7 +102,7 @@ extension EndToEnd {
             while true {
                 let stats = try await client.ask("INFO stats").string ?? ""
                 if let line = stats.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix("events:") }),
-                    let events = Int(line.dropFirst(7)), events > trace.sessions / 3
+                    let events = Int(line.dropFirst(7)), events > trace.sessions / 10
                 {
                     break
                 }

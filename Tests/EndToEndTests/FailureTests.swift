@@ -5,7 +5,8 @@ import RESP
 import Testing
 
 extension EndToEnd {
-    /// What the world does to a server that is at work: kills in the middle of a snapshot, a disk that fails or is full.
+    /// What the world does to a server that is at work: kills in the middle of a snapshot, a disk that fails or is
+    /// full.
     @Suite struct Failures {
         let workspace = Workspace()
 

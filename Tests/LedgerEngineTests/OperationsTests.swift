@@ -67,7 +67,7 @@ import Testing
         guard case .checked(let check) = t.examine(.version(.sessionRuntime, 2)) else { throw Unexpected("no check") }
         #expect(!check.passes)
         #expect(quote(t) == Money("0.05"))
-        guard case .rejected(.exists(.rule)) = t.load(.sessionRuntime, "return function() return 0.5 end") else {
+        guard case .rejected(.ruleExists) = t.load(.sessionRuntime, "return function() return 0.5 end") else {
             throw Unexpected("loaded twice")
         }
     }

@@ -64,7 +64,7 @@ import Testing
             actor: t.adminOrdinal, key: key, name: .purchaseBonus, source: Array(source.utf8),
             verdict: .refused(.busy("too many")))
         guard case .replayed(event.lsn) = t.decide(busy) else { throw Unexpected("replay of a busy one") }
-        guard case .rejected(.exists(.rule)) = t.load(.purchaseBonus, source) else { throw Unexpected("twice") }
+        guard case .rejected(.ruleExists) = t.load(.purchaseBonus, source) else { throw Unexpected("twice") }
         let verdict = t.examine(.version(.purchaseBonus, 1))
         let other = WorkItem.ruleActivate(
             actor: t.adminOrdinal, key: nil, name: .purchaseBonus, version: 2, at: nil, verdict: verdict)

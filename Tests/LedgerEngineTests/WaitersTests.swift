@@ -80,7 +80,7 @@ import Testing
         // One batch: what is published when it is submitted knows nothing of the revocation.
         let items: [WorkItem] = [
             .query(.books), .info, .quote(user: t.hash("ada"), tier: .small, duration: .hours(1)),
-            .ruleCheck(name: .storage, version: 1, source: nil), .verify(reads.proof(of: secret)),
+            .ruleMaterial(.storage, version: 1), .verify(reads.proof(of: secret)),
         ]
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }

@@ -274,7 +274,7 @@ import Testing
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
         for _ in 0..<2 {
             try ledger.journal.prepareSpare()
-            while ledger.journal.canAccept() { try ledger.append(events: 1) }
+            while ledger.journal.batchesOfRoom > 0 { try ledger.append(events: 1) }
         }
         let first = ledger.lastLSN.value
         var seen: [UInt64] = []

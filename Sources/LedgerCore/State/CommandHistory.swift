@@ -4,9 +4,9 @@
 /// events are applied and depends on recorded time alone, so it is a fold like everything else. It never forgets early:
 /// when the table is full, keyed commands are refused.
 package struct CommandHistory: ~Copyable {
-    /// What a remembered key takes in memory: 48 bytes of its entry and 24 of the index's, both with the room that growing
-    /// tables have to spare. Measured as resident memory over a quarter of a million to four million keys: 92 to 129, on
-    /// average 109.
+    /// What a remembered key takes in memory: 48 bytes of its entry and 24 of the index's, both with the room that
+    /// growing tables have to spare. Measured as resident memory over a quarter of a million to four million keys: 92
+    /// to 129, on average 109.
     package static let bytesPerKey: UInt64 = 120
 
     struct Entry: Recordable {

@@ -1,9 +1,9 @@
 /// The ledger: one deterministic state machine over values.
 ///
 /// A command passes three steps. `prepare` says which price it needs; the caller asks the rule. `decide` looks at the
-/// state and says no, or commits a group of events: each is numbered, applied, imaged and encoded at once. `apply` is the
-/// only code that changes state, and it is the same code that replays a journal. There is no clock, no chance, no I/O
-/// in here: the time, the prices and every random id arrive as arguments.
+/// state and says no, or commits a group of events: each is numbered, applied, imaged and encoded at once. `apply` is
+/// the only code that changes state, and it is the same code that replays a journal. There is no clock, no chance, no
+/// I/O in here: the time, the prices and every random id arrive as arguments.
 package struct StateMachine: ~Copyable {
     var store = Store()
 
@@ -44,8 +44,8 @@ package struct StateMachine: ~Copyable {
         commit(.ledgerCreated(genesis), at: now, into: &batch)
     }
 
-    /// Decides a command and applies what was decided. Recorded times are `now`, or one nanosecond after the last event.
-    /// A rejection moves no money; some are recorded (see ``Refused``).
+    /// Decides a command and applies what was decided. Recorded times are `now`, or one nanosecond after the last
+    /// event. A rejection moves no money; some are recorded (see ``Refused``).
     package mutating func decide(
         _ request: Request, price: PriceInput, at now: Timestamp, into batch: inout EventBatch
     ) -> Outcome {
@@ -93,8 +93,8 @@ package struct StateMachine: ~Copyable {
         return entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
     }
 
-    /// So many admissions that were turned away are recorded a second; more are only counted, by the engine. Else a crowd
-    /// without credit could fill the disk.
+    /// So many admissions that were turned away are recorded a second; more are only counted, by the engine. Else a
+    /// crowd without credit could fill the disk.
     package static let refusedAdmissionsPerSecond: UInt64 = 16
 
     private mutating func record(

@@ -24,8 +24,8 @@ package struct StorageSize: Hashable, Comparable, Sendable {
     }
 }
 
-/// Which sizes of storage there are: what the rule for storage is asked about when it is activated, so that a price book
-/// knows the volume prices of everything that is stored now.
+/// Which sizes of storage there are: what the rule for storage is asked about when it is activated, so that a price
+/// book knows the volume prices of everything that is stored now.
 extension StateMachine {
     /// The distinct sizes of open resources, thinned to `limit`. Cost: a pass over users and resources.
     package func storageSizes(limit: Int) -> [StorageSize] {

@@ -5,7 +5,8 @@ extension StateMachine {
     /// When the next timer is due; nil when there is none. A stale entry may make it too early, never too late.
     package var nextTimer: Timestamp? { store.timers.first?.due }
 
-    /// Fires at most `limit` timers that are due, in due order. Returns how many; fewer than `limit` means none is left.
+    /// Fires at most `limit` timers that are due, in due order. Returns how many; fewer than `limit` means none is
+    /// left.
     package mutating func fireTimers(at now: Timestamp, limit: Int, into batch: inout EventBatch) -> Int {
         let now = max(now, lastTime)
         var fired = 0
@@ -18,8 +19,8 @@ extension StateMachine {
     }
 
     /// Throws out the entries of rows that are gone, once they are most of the queue: a hold that is captured within a
-    /// second would otherwise be remembered until it would have expired. What is kept is at most twice the open rows, so
-    /// each sweep halves the queue and costs a constant for every entry that was ever pushed.
+    /// second would otherwise be remembered until it would have expired. What is kept is at most twice the open rows,
+    /// so each sweep halves the queue and costs a constant for every entry that was ever pushed.
     mutating func sweepTimers() {
         let open =
             store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
@@ -96,9 +97,9 @@ extension StateMachine {
         return true
     }
 
-    /// A lot may pay for everything that was used while it was good: before its rest expires, what nothing was posted or held
-    /// for is posted up to that instant, as long as the lot has credit. A monitored session is not: nobody knows yet whether
-    /// it still ran.
+    /// A lot may pay for everything that was used while it was good: before its rest expires, what nothing was posted
+    /// or held for is posted up to that instant, as long as the lot has credit. A monitored session is not: nobody
+    /// knows yet whether it still ran.
     private mutating func settleUsage(
         before expiry: TimerEntry, of user: UserOrdinal, at now: Timestamp, into batch: inout EventBatch
     ) {
@@ -156,6 +157,7 @@ extension StateMachine {
 }
 
 extension Timestamp {
-    /// What is due at an instant is settled with the credit that was good until then: a lot that expires there still pays.
+    /// What is due at an instant is settled with the credit that was good until then: a lot that expires there still
+    /// pays.
     var instantBefore: Timestamp { self - TimeSpan(nanoseconds: 1) }
 }

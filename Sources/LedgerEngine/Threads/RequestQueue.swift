@@ -1,4 +1,5 @@
-/// What waits for threads that answer requests, each with the closure that gets its answer. Bounded: a full one says no.
+/// What waits for threads that answer requests, each with the closure that gets its answer. Bounded: a full one says
+/// no.
 final class RequestQueue<Request: Sendable, Answer: Sendable>: @unchecked Sendable {
     // `entries` and `isOpen` are touched under the monitor only.
     typealias Entry = (request: Request, completion: @Sendable (Answer) -> Void)

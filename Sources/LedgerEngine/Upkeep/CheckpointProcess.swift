@@ -4,11 +4,12 @@ internal import LedgerStorage
 
 /// The process that makes a snapshot beside a server, as both sides see it.
 ///
-/// It gets standard input, output and error and nothing else that the server has open: with a copy of the listening socket
-/// it would hold the port of a server that was killed. And it does not outlive its parent: nobody would list its snapshot,
-/// and the next server makes its own.
+/// It gets standard input, output and error and nothing else that the server has open: with a copy of the listening
+/// socket it would hold the port of a server that was killed. And it does not outlive its parent: nobody would list its
+/// snapshot, and the next server makes its own.
 package enum CheckpointProcess {
-    /// The child's exit code when there is no room for the snapshot, which makes the ledger read-only; 1 is any other fault.
+    /// The child's exit code when there is no room for the snapshot, which makes the ledger read-only; 1 is any other
+    /// fault.
     package static let outOfRoom: Int32 = 3
 
     /// The child's first step. False: the parent has gone already.

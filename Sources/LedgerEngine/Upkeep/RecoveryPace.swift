@@ -10,9 +10,9 @@ struct RecoveryPace: Sendable {
     /// A guess, until a start was measured.
     init() {}
 
-    /// As a start has just shown it, from the first look at the directory to filled views. It tells one time for snapshot
-    /// and events together, so both are scaled alike; where there was little of either, it was something else that took
-    /// the time.
+    /// As a start has just shown it, from the first look at the directory to filled views. It tells one time for
+    /// snapshot and events together, so both are scaled alike; where there was little of either, it was something else
+    /// that took the time.
     init(measured seconds: Double, events: Int, snapshotBytes: Int) {
         let expected = self.seconds(events: UInt64(events), snapshotBytes: snapshotBytes)
         guard expected >= Self.worthMeasuring else {

@@ -50,8 +50,8 @@ final class Committer: @unchecked Sendable {
     /// How many units may wait; the writer stops deciding when there are more.
     private static let depth = 2
 
-    /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onRules`: sources
-    /// that became durable.
+    /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onRules`:
+    /// sources that became durable.
     init(
         journal: Journal, keys: KeyStore, views: Views, waiterCapacity: Int, onRoom: @escaping @Sendable () -> Void,
         onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void,

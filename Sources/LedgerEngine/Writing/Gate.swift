@@ -2,8 +2,8 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk. Says so in the log when
-/// the ledger becomes read-only, when another reason takes over, and when it is writable again.
+/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk. Says so in the log
+/// when the ledger becomes read-only, when another reason takes over, and when it is writable again.
 final class Gate: Sendable {
     private enum Kind {
         case clock, room, snapshot

@@ -15,8 +15,8 @@ package struct WaitTicket: Hashable, Sendable {
     fileprivate let number: UInt64
 }
 
-/// Who waits for which LSN: the latest in front, those who are due first at the end, so that a commit looks at nobody but
-/// those it serves. Adding and cancelling cost a binary search and a move.
+/// Who waits for which LSN: the latest in front, those who are due first at the end, so that a commit looks at nobody
+/// but those it serves. Adding and cancelling cost a binary search and a move.
 struct Waiters {
     typealias Completion = @Sendable (LSN) -> Void
     private var list: [(ticket: WaitTicket, completion: Completion)] = []

@@ -19,8 +19,8 @@ package enum CommandError: Error, Hashable, Sendable {
     case unknownOutcome
     case rejected(Rejection)
 
-    /// A secret among the arguments (VERIFY, ADMIT) that is none of ours. Not WRONGPASS: that is about the connection's own
-    /// passport, and clients like redis-py answer it by connecting anew.
+    /// A secret among the arguments (VERIFY, ADMIT) that is none of ours. Not WRONGPASS: that is about the connection's
+    /// own passport, and clients like redis-py answer it by connecting anew.
     package static let invalidSecret = CommandError.denied(Rejection.passportInvalid.text)
 
     package var code: String {

@@ -34,8 +34,8 @@ package enum Echo {
         return false
     }
 
-    /// A whole secret anywhere: `fl_`, ten digits of base 62, `_`, and as many as a secret has (49). Free text may name the
-    /// public part of a passport, or just `fl_`; what opens a ledger it must not hold.
+    /// A whole secret anywhere: `fl_`, ten digits of base 62, `_`, and as many as a secret has (49). Free text may name
+    /// the public part of a passport, or just `fl_`; what opens a ledger it must not hold.
     static func holdsSecret(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 63 else { return false }
         for start in 0...(bytes.count - 63)

@@ -3,8 +3,8 @@ internal import RESP
 /// `COMMAND` and its kin, in the shapes of Redis 7: a noun is a container command, its verbs are subcommands
 /// (`credit|charge`).
 ///
-/// The table never changes, so its answers are encoded once in a process for each version of the protocol, when somebody
-/// first asks: nine bytes of request must not buy milliseconds of an event loop.
+/// The table never changes, so its answers are encoded once in a process for each version of the protocol, when
+/// somebody first asks: nine bytes of request must not buy milliseconds of an event loop.
 struct CommandDocs {
     /// COMMAND, COMMAND DOCS and HELP in whole.
     let info: [UInt8]

@@ -138,8 +138,8 @@ extension CommandTable {
     private static let transaction =
         "transactions are not available in this version; with redis-py use pipeline(transaction=False)"
 
-    /// The words that frame a transaction. There are none in this version, but a client that was refused `MULTI` goes on to
-    /// send the commands and `EXEC`, and expects that nothing of it is done.
+    /// The words that frame a transaction. There are none in this version, but a client that was refused `MULTI` goes
+    /// on to send the commands and `EXEC`, and expects that nothing of it is done.
     package enum TransactionWord: String, Sendable { case multi = "MULTI", exec = "EXEC", discard = "DISCARD" }
 
     package static func transactionWord(_ words: Words) -> TransactionWord? {

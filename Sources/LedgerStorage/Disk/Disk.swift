@@ -21,13 +21,13 @@ package protocol Disk: Sendable {
     func remove(_ path: String) throws(StorageError)
     /// The names in a directory, sorted, without `.` and `..`.
     func list(_ directory: String) throws(StorageError) -> [String]
-    /// Makes a directory (0700) and, where they are missing, its parents; one that exists is left alone. Nothing of it is
-    /// durable yet (`makeDurableDirectory` is).
+    /// Makes a directory (0700) and, where they are missing, its parents; one that exists is left alone. Nothing of it
+    /// is durable yet (`makeDurableDirectory` is).
     func makeDirectory(_ path: String) throws(StorageError)
     func syncDirectory(_ path: String) throws(StorageError)
-    /// Takes an exclusive lock on a file, creating it if needed, and on the directory it lies in, so that removing the file
-    /// lets nobody in; nil when somebody else holds either. Held until released or until the process ends, however it
-    /// ends.
+    /// Takes an exclusive lock on a file, creating it if needed, and on the directory it lies in, so that removing the
+    /// file lets nobody in; nil when somebody else holds either. Held until released or until the process ends, however
+    /// it ends.
     func lock(_ path: String) throws(StorageError) -> (any DiskLock)?
     /// Bytes that an ordinary user may still write in this directory's filesystem.
     func freeSpace(_ directory: String) throws(StorageError) -> Int
@@ -93,8 +93,8 @@ extension Disk {
     /// For disks on which nobody else makes anything.
     package func isRegularFile(_ path: String) throws(StorageError) -> Bool { try exists(path) }
 
-    /// Makes a directory and its missing parents, each durable in the one above it before the next is made. The last one's
-    /// entry is synced even if it was there: an earlier attempt may have died between the two.
+    /// Makes a directory and its missing parents, each durable in the one above it before the next is made. The last
+    /// one's entry is synced even if it was there: an earlier attempt may have died between the two.
     func makeDurableDirectory(_ path: String) throws(StorageError) {
         var missing: [String] = []
         var place = path

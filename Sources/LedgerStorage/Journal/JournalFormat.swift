@@ -57,8 +57,9 @@ package import LedgerCore
 // What was cut is filled with zeroes and synced before the room is used again.
 //
 // Left open, and stated: on one machine, the loss of the newest batches together with every witness of them (a whole
-// directory restored from yesterday) cannot be seen from inside. Nor can the loss of the last batch's first sector be told
-// from a batch that was never finished: it is cut, and `TailRemains` finds what the rest of it leaves, so that it is said.
+// directory restored from yesterday) cannot be seen from inside. Nor can the loss of the last batch's first sector be
+// told from a batch that was never finished: it is cut, and `TailRemains` finds what the rest of it leaves, so that it
+// is said.
 //
 // Segment header, one block of 4 KiB
 //

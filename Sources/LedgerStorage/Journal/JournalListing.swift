@@ -27,10 +27,10 @@ package enum JournalListing {
         }
     }
 
-    /// Whether a fault may be a running server's doing. A batch that was half written when it was read, and had a successor
-    /// a moment later, looks like damage. A segment that was sealed since the manifest was read has lost its live file, or
-    /// that file holds a later segment by now; the manifest that says so was there before. Damage is still there at the
-    /// next look, with the same manifest.
+    /// Whether a fault may be a running server's doing. A batch that was half written when it was read, and had a
+    /// successor a moment later, looks like damage. A segment that was sealed since the manifest was read has lost its
+    /// live file, or that file holds a later segment by now; the manifest that says so was there before. Damage is
+    /// still there at the next look, with the same manifest.
     private static func mayPass(_ error: StorageError) -> Bool {
         switch error.reason {
         case .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,

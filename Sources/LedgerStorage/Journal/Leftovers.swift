@@ -3,10 +3,11 @@ internal import LedgerCore
 // Files beside the listed ones
 // ============================
 //
-// A crash between two steps leaves files that no manifest lists: a segment that was named and not yet listed, the live file
-// of a segment that is sealed, a spare, a temporary. They are told from lost data by what is in them, never by their names:
-// a file goes, or is used again, only if it holds nothing, or what it holds is sealed in this ledger. Everything else that
-// looks like a segment stops the start, named, untouched: a file that somebody renamed may be the only copy there is.
+// A crash between two steps leaves files that no manifest lists: a segment that was named and not yet listed, the live
+// file of a segment that is sealed, a spare, a temporary. They are told from lost data by what is in them, never by
+// their names: a file goes, or is used again, only if it holds nothing, or what it holds is sealed in this ledger.
+// Everything else that looks like a segment stops the start, named, untouched: a file that somebody renamed may be the
+// only copy there is.
 
 /// What lies beside the listed files. Finding it changes nothing; `tidy` does.
 struct Leftovers {
@@ -175,8 +176,8 @@ enum Holding: Equatable {
 }
 
 extension DataDirectory {
-    /// Whether a path is one that this directory's files have: the right folder, the whole name, the number written as we
-    /// write it.
+    /// Whether a path is one that this directory's files have: the right folder, the whole name, the number written as
+    /// we write it.
     func names(_ path: String) -> Bool {
         let name = path.split(separator: "/").last.map(String.init) ?? ""
         if let number = Self.number(in: name, suffix: ".segment", prefix: "spare-") { return path == spare(number) }

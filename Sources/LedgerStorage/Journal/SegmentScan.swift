@@ -31,8 +31,8 @@ struct RawEnding {
     var follower: Int?
     /// Everything from `offset` on is zero (recycled files are not).
     var isBlank = true
-    /// The first place behind `offset`, as far as a batch might reach, that holds neither zeroes nor what an older life of
-    /// the file left there, although nothing at `offset` looks as if it had been meant to be a batch.
+    /// The first place behind `offset`, as far as a batch might reach, that holds neither zeroes nor what an older life
+    /// of the file left there, although nothing at `offset` looks as if it had been meant to be a batch.
     var remains: Int?
     /// The durable-through of a torn batch whose header survived.
     var durableThrough = LSN.none

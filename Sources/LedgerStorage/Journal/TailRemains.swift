@@ -11,9 +11,9 @@ internal import LedgerCore
 //      ├── batch ──┼── batch ───┤ … rest of an old batch … ┼── old batch ──┼── old batch ──┼ …
 //                               └─ no header: whose is it? ┘ its header says which batch came before it
 //
-// A recycled file has the rest of an old batch behind the tail nearly always, and its header is overwritten. The next old
-// header names the life and the batch before it, and that life is sealed: so those blocks are compared with what the
-// sealed segment says stood there, byte for byte.
+// A recycled file has the rest of an old batch behind the tail nearly always, and its header is overwritten. The next
+// old header names the life and the batch before it, and that life is sealed: so those blocks are compared with what
+// the sealed segment says stood there, byte for byte.
 
 extension JournalInspection {
     /// The first unexplained block behind the tail of the current segment, within reach of one batch.
@@ -54,8 +54,8 @@ extension JournalInspection {
         return unexplained.first
     }
 
-    /// The batch before one of an older life, as it stood in its live file; nil when that life is not sealed here, or the
-    /// batch was its first.
+    /// The batch before one of an older life, as it stood in its live file; nil when that life is not sealed here, or
+    /// the batch was its first.
     private func batch(before old: BatchHeader) throws(StorageError) -> [UInt8]? {
         let index = Int(clamping: old.segment) - 1
         guard segments.indices.contains(index), let sealed = segments[index].sealed else { return nil }

@@ -99,11 +99,11 @@ package final class KeyStore: Sendable {
 
     /// Makes a key for a user who has none. Written, not yet synced.
     ///
-    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a key
-    /// that nobody used, and is replaced; for anybody else it is an error.
+    /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a
+    /// key that nobody used, and is replaced; for anybody else it is an error.
     ///
-    /// A user with sealed text had a key, so an empty slot of theirs has lost it. It stays empty: a new key in its place would
-    /// make the loss final, and a restored key file useless.
+    /// A user with sealed text had a key, so an empty slot of theirs has lost it. It stays empty: a new key in its
+    /// place would make the loss final, and a restored key file useless.
     package func ensureKey(
         _ ordinal: UserOrdinal, isNewUser: Bool = false, hasSealedText: Bool = true
     ) throws(StorageError) {

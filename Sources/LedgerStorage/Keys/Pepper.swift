@@ -76,8 +76,8 @@ package struct Pepper: Sendable {
         return pepper
     }
 
-    /// Looks whether a start would accept the pepper, and changes nothing. False: it lies elsewhere, nobody said where, and
-    /// only the check could be looked at.
+    /// Looks whether a start would accept the pepper, and changes nothing. False: it lies elsewhere, nobody said where,
+    /// and only the check could be looked at.
     package static func verify(_ directory: DataDirectory, at path: String? = nil) throws(StorageError) -> Bool {
         let stored = try storedCheck(directory)
         guard let found = try directory.disk.contents(of: path ?? directory.pepper) else {

@@ -18,8 +18,8 @@ package protocol JournaledState: ~Copyable {
     func violations() -> [String]
     /// Users have ordinals from 0.
     var userCount: Int { get }
-    /// Whether the state holds text that was sealed under this user's key: then there was one. False for an ordinal that
-    /// nobody has yet.
+    /// Whether the state holds text that was sealed under this user's key: then there was one. False for an ordinal
+    /// that nobody has yet.
     func hasSealedText(_ user: UserOrdinal) -> Bool
 }
 

@@ -37,7 +37,8 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 /// The steps, and why in this order:
 ///   1. lock, marker, manifest: is it ours, is it alone, can we read it
 ///   2. inspect: every listed segment is there, whole, in its place; what lies beside them is not needed (`Leftovers`)
-///   3. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page cache
+///   3. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
+///      cache
 ///   4. tidy: remains of an interrupted step go. Nothing was changed before this.
 ///   5. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.

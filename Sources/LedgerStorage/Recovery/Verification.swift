@@ -24,8 +24,8 @@ package struct VerificationReport: Sendable {
     package var snapshots = 0
     package var lastLSN: LSN = .none
     package var lastTime: Timestamp = .distantPast
-    /// The journal was followed from the first event to its end. If not, `lastLSN` is as far as it was, and `digest` and
-    /// `chain` mean nothing.
+    /// The journal was followed from the first event to its end. If not, `lastLSN` is as far as it was, and `digest`
+    /// and `chain` mean nothing.
     package var isComplete = false
     /// The state after the last event, replayed from the first.
     package var digest: Digest256 = .zero
@@ -35,10 +35,10 @@ package struct VerificationReport: Sendable {
     package var isSound: Bool { !findings.contains { $0.kind == .damage } }
 }
 
-/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last, LSNs
-/// without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for each
-/// snapshot that restoring it and replaying what follows leads to the same state as replaying from the first event. Then
-/// what else a start needs: no file that nobody lists, a key for every user with sealed text, the pepper.
+/// Reads everything and believes nothing: every checksum of every file, the chain from the first batch to the last,
+/// LSNs without a gap, times that rise, books that sum to zero after every batch, every invariant of the state, and for
+/// each snapshot that restoring it and replaying what follows leads to the same state as replaying from the first
+/// event. Then what else a start needs: no file that nobody lists, a key for every user with sealed text, the pepper.
 ///
 /// What cannot be read is an error, thrown, and no finding: it says nothing about the ledger.
 ///

@@ -18,8 +18,8 @@ package enum SnapshotReader {
         return file.description
     }
 
-    /// Loads a snapshot into an empty state; with `lsn`, only if it is the one of that LSN. When it throws, the state is to
-    /// be thrown away.
+    /// Loads a snapshot into an empty state; with `lsn`, only if it is the one of that LSN. When it throws, the state
+    /// is to be thrown away.
     package static func load<State: JournaledState & ~Copyable>(
         _ path: String, _ directory: DataDirectory, of lsn: LSN? = nil, into state: inout State
     ) throws(StorageError) -> SnapshotDescription {
