@@ -49,7 +49,7 @@ struct Opening {
         var secret: PassportSecret?
         if isNew {
             let minted = wished ?? PassportSecret.mint()
-            // Before anything depends on it: a ledger whose only passport nobody knows can not be entered.
+            // Before anything depends on it: a ledger whose only passport nobody knows cannot be entered.
             try configuration.keepAdminSecret(minted)
             try begin(
                 &state, journal, keys, pepper, minted, sources.isEmpty ? try ruleSources() : sources, at: clock.now())

@@ -232,7 +232,7 @@ extension StateMachine {
         (account.id, account.email, account.name, account.emailHash) = (e.id, e.email, e.name, e.emailHash)
         (account.type, account.created, account.createdBy) = (e.type, event.time, event.lsn)
         let slot = store.accounts.insert(account)
-        precondition(UInt32(slot) == event.user.value, "users are numbered in order")
+        precondition(UInt32(slot) == event.user.value, "a user got another number than the event says")
         store.userIndex.set(names.user(e.id), UInt64(slot))
         store.external.set(emailName(e.emailHash), event.lsn.value)
         store.books.post(.promoCost, -e.bonus)
@@ -287,7 +287,7 @@ extension StateMachine {
 
     private mutating func endHold(_ slot: Int32) {
         let hold = store.holds[slot]
-        _ = release(hold.user, hold.pins)
+        release(hold.user, hold.pins)
         store.holds.unlink(slot, head: &store.accounts[Int32(hold.user.value)].firstHold)
         store.accounts[Int32(hold.user.value)].holdCount -= 1
         store.holdIndex.remove(hold.id.value)
@@ -367,7 +367,7 @@ extension StateMachine {
         pay(event.user, e.payment)
         store.books.post(.sessionRuntime, e.usage.amount)
         _ = store.sessions[slot].pins.take(e.payment.held.total)
-        _ = release(event.user, store.sessions[slot].pins)
+        release(event.user, store.sessions[slot].pins)
         store.external.set(names.session(e.external), event.lsn.value)
         if e.reason != .cancelled { countSessionTime(event.user, e.usage) }
         if store.sessions[slot].status == .exhausting { store.accounts[user].exhaustingCount -= 1 }

@@ -47,7 +47,7 @@ extension StateMachine {
         }
         if body.field == .state, body.state != .active, isFirstAdmin(user) {
             throw .invalid(
-                "the first admin can not be \(body.state.text): nobody could open this ledger any more; revoke passports "
+                "the first admin cannot be \(body.state.text): nobody could open this ledger any more; revoke passports "
                     + "instead")
         }
         if body.field == .state, body.state == .closed {

@@ -2,8 +2,8 @@
 ///
 /// A command passes three steps. `prepare` says which price it needs; the caller asks the rule. `decide` looks at the
 /// state and says no, or commits a group of events: each is numbered, applied, imaged and encoded at once. `apply` is
-/// the only code that changes state, and it is the same code that replays a journal. There is no clock, no chance, no
-/// I/O in here: the time, the prices and every random id arrive as arguments.
+/// the only code that changes state, and it is the same code that replays a journal. There is no clock, no randomness,
+/// no I/O in here: the time, the prices and every random id arrive as arguments.
 package struct StateMachine: ~Copyable {
     var store = Store()
 
@@ -39,7 +39,7 @@ package struct StateMachine: ~Copyable {
 
     /// Begins a new ledger: decides and applies `LedgerCreated`. Only on an empty one.
     package mutating func create(_ genesis: LedgerCreated, at now: Timestamp, into batch: inout EventBatch) {
-        precondition(lastLSN.isNone, "a ledger begins once")
+        precondition(lastLSN.isNone, "a ledger began that has begun already")
         asking = Asking()
         commit(.ledgerCreated(genesis), at: now, into: &batch)
     }
