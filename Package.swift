@@ -113,7 +113,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(
-            name: "LedgerImportTests", dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "RESP", "CZlib"]),
+            name: "LedgerImportTests",
+            dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
         .testTarget(
             name: "EndToEndTests",

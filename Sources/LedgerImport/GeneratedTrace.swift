@@ -94,13 +94,3 @@ package struct GeneratedTrace: Hashable, Sendable {
         mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
     }
 }
-
-/// Where the real log is, if anywhere.
-package enum RealTrace {
-    /// `FLORIN_TRACE`, else the copy beside the project; nil when neither is there.
-    package static func path(beside project: String) -> String? {
-        if let named = getenv("FLORIN_TRACE") { return String(cString: named) }
-        let path = "\(project)/../shared/data/nasa-ipsc-1993.swf.gz"
-        return access(path, R_OK) == 0 ? path : nil
-    }
-}

@@ -1,6 +1,7 @@
 import LedgerCore
 import LedgerImport
 import LedgerRules
+import LedgerTestKit
 import RESP
 import Synchronization
 import Testing

@@ -2,6 +2,7 @@ import Glibc
 import LedgerClient
 import LedgerCore
 import LedgerImport
+import LedgerTestKit
 import RESP
 import Testing
 
