@@ -234,7 +234,7 @@ struct Opening {
                 mailbox.close()
                 pokeWriter()
                 // Not here: this may be the writer's thread, and the writer still has to tell those who wait for it.
-                _ = EngineThread.start("fatal") { configuration.onFatal(error) }
+                EngineThread.start("fatal") { configuration.onFatal(error) }.detach()
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,

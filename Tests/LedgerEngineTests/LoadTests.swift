@@ -88,12 +88,18 @@ import Testing
             let recovered: Recovered<StateMachine> = try Recovery.open("/ledger", on: disk.afterPowerCut(seed: 1))
             return recovered.report.wasClosed
         }
-        for _ in 0..<10_000 where try !saysSo() { usleep(1000) }
+        for _ in 0..<10_000 {
+            if try saysSo() { break }
+            usleep(1000)
+        }
         #expect(try saysSo())
         // A command ends that, and the next idle moment says it anew.
         let before = writes()
         try t.accept(t.purchase("ada", "10.00"))
-        for _ in 0..<10_000 where writes() < before + 2 { usleep(1000) }
+        for _ in 0..<10_000 {
+            if writes() >= before + 2 { break }
+            usleep(1000)
+        }
         // Whatever wakes the writer without anything to record does not.
         for _ in 0..<100 { _ = try t.user("ada") }
         #expect(writes() == before + 2)

@@ -19,7 +19,7 @@ import Testing
     }
 
     private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<500 {
+        for _ in 0..<6000 {
             if try await condition() { return true }
             try await Task.sleep(nanoseconds: 10_000_000)
         }

@@ -74,7 +74,11 @@ struct EngineThread: Sendable {
         return EngineThread(handle: handle)
     }
 
+    /// Waits for its end. Once, and not after `detach`.
     func join() { pthread_join(handle, nil) }
+
+    /// Nobody will wait for it.
+    func detach() { pthread_detach(handle) }
 
     fileprivate final class Body: Sendable {
         let name: String
