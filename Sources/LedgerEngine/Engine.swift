@@ -37,6 +37,7 @@ package final class Engine: Sendable {
     private let examiner: RuleExaminer
     private let upkeep: Upkeep
     private let checkpoints: Checkpoints
+    private let historyCheck: BackgroundHistoryCheck
     private let emails: EmailOpener
     private let isStopped = Lock(false)
 
@@ -65,6 +66,7 @@ package final class Engine: Sendable {
         examiner = parts.examiner
         upkeep = parts.upkeep
         checkpoints = parts.checkpoints
+        historyCheck = parts.historyCheck
         emails = parts.emails
         writer = Writer(state: state, rules: rules, parts: parts.writer, pausedSince: pausedSince)
     }
@@ -77,6 +79,7 @@ package final class Engine: Sendable {
         clock.onJump { [weak executor] in executor?.poke() }
         upkeep.start()
         emails.start()
+        historyCheck.start()
     }
 
     /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent.
@@ -95,6 +98,7 @@ package final class Engine: Sendable {
         upkeep.stop()
         checkpoints.stop()
         emails.stop()
+        historyCheck.stop()
         examiner.stop()
         history.stop()
         if !committer.hasFailed { try? journal.close(time: clock.now()) }
@@ -207,6 +211,7 @@ struct EngineParts {
     let examiner: RuleExaminer
     let upkeep: Upkeep
     let checkpoints: Checkpoints
+    let historyCheck: BackgroundHistoryCheck
     let emails: EmailOpener
 }
 

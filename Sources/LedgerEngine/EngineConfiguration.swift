@@ -55,6 +55,9 @@ package struct EngineConfiguration: Sendable {
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey
     /// What the keys may take unless something else is said, in bytes.
     package static let keyMemory: UInt64 = 1280 << 20
+    /// Whether a start waits until the history that a snapshot stands for has been held against its checksums, and
+    /// refuses a damaged one; else that is done behind it, and INFO tells.
+    package var checksHistoryFirst = true
     package var checkpoints = Checkpoints.inProcess
     /// A checkpoint starts when replaying the tail would take longer than this.
     package var replayTarget = TimeSpan.seconds(2)

@@ -41,6 +41,8 @@ package struct EngineInfo: Sendable {
     /// `ok`, or why the last attempt brought none.
     package var lastSnapshotStatus = "ok"
     package var recoverySeconds = 0.0
+    /// `ok`, `running`, or what in the sealed history is damaged.
+    package var historyCheck = "ok"
     /// The largest overdraft that running sessions can make, by LIMIT LIST's bound.
     package var overdraft = Money.zero
 

@@ -69,7 +69,8 @@ struct Opening {
                 measured: Double(MonotonicTime.now - began) / 1e9, events: report.replayedEvents,
                 snapshotBytes: snapshotBytes)
         let parts = assemble(
-            state, rules.loaded, journal, keys, pepper, reads, pace: pace, tailEvents: report.replayedEvents)
+            state, rules.loaded, journal, keys, pepper, reads, pace: pace, tailEvents: report.replayedEvents,
+            unread: report.unread)
         parts.upkeep.goRound()
         let overdue = state.overdue(at: clock.now())
         let notices = tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
@@ -87,7 +88,9 @@ struct Opening {
     private func recover(_ lock: LockedDirectory) throws(EngineError) -> Recovered<StateMachine> {
         try attempt { () throws(StorageError) in
             try Recovery.open(
-                lock, as: StateMachine.self, options: Recovery.Options(segmentBytes: configuration.segmentBytes))
+                lock, as: StateMachine.self,
+                options: Recovery.Options(
+                    segmentBytes: configuration.segmentBytes, checksHistory: configuration.checksHistoryFirst))
         }
     }
 
@@ -199,7 +202,7 @@ struct Opening {
 
     private func assemble(
         _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore,
-        _ pepper: Pepper, _ reads: ReadPath, pace: RecoveryPace, tailEvents: Int
+        _ pepper: Pepper, _ reads: ReadPath, pace: RecoveryPace, tailEvents: Int, unread: HistoryCheck?
     ) -> EngineParts {
         let configuration = configuration
         let logger = logger
@@ -244,6 +247,7 @@ struct Opening {
             journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse,
             logger: logger,
             hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
+        let historyCheck = BackgroundHistoryCheck(unread, logger: logger)
         let started = clock.now()
         let identity = journal.directory.identity
         let parts = Writer.Parts(
@@ -273,12 +277,13 @@ struct Opening {
                 info.snapshotInProgress = checkpoints.isRunning
                 info.lastSnapshotStatus = checkpoints.lastStatus
                 info.recoverySeconds = checkpoints.recoverySeconds
+                info.historyCheck = historyCheck.status
             },
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
             writer: parts, pepper: pepper, history: history,
             examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
-            checkpoints: checkpoints, emails: EmailOpener(userCount: state.userCount, reads: reads))
+            checkpoints: checkpoints, historyCheck: historyCheck, emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 
     private func notices(

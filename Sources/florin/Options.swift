@@ -59,6 +59,11 @@ struct ByteCount: ExpressibleByArgument {
     var defaultValueDescription: String { "\(value >> 20)MiB" }
 }
 
+/// When the history that a snapshot stands for is checked for damage.
+enum HistoryCheckTime: String, ExpressibleByArgument, CaseIterable {
+    case start, background
+}
+
 /// How much the server says.
 enum LogLevel: String, ExpressibleByArgument, CaseIterable {
     case trace, debug, info, notice, warning, error, critical

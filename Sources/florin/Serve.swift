@@ -48,6 +48,13 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Size of the journal's segments, from 4MiB up; two of them are kept filled with zeros.")
     var segmentSize = ByteCount(64 << 20)
 
+    @Option(
+        help: """
+            When to look for damage in the history that a snapshot stands for: at the start, which refuses to serve if \
+            there is some, or in the background (INFO's history_check tells) for a history too long to wait for.
+            """)
+    var checkHistory = HistoryCheckTime.start
+
     @Option(help: "Most connections at once.")
     var maxClients = 10_000
 
@@ -113,6 +120,7 @@ struct Serve: AsyncParsableCommand {
         configuration.keyRetention = keyRetention.value
         configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)
         configuration.segmentBytes = Int(segmentSize.value)
+        configuration.checksHistoryFirst = checkHistory == .start
         configuration.checkpoints = .child(
             ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--through"])
         configuration.onFatal = { error in

@@ -278,6 +278,52 @@ extension EndToEnd {
             try await workspace.expectSound()
         }
 
+        @Test func `damage in history that a snapshot stands for stops the start, unless it is looked for behind it`()
+            async throws
+        {
+            var server = try await ServerProcess.start(workspace)
+            var client = try await server.connect()
+            try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
+            try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
+            let text = String(repeating: "long ", count: 200)
+            let commands = (0..<500).map { _ in
+                ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
+            }
+            let sealed = workspace.data + "/journal/0000000001.sealed"
+            for _ in 0..<200 where readBytes(sealed) == nil { _ = try await client.send(commands) }
+            try await client.must("SNAPSHOT")
+            for _ in 0..<600 where list(workspace.data + "/snapshots").filter({ $0.hasSuffix(".snapshot") }).isEmpty {
+                try await Task.sleep(nanoseconds: 50_000_000)
+            }
+            let available = try await client.must("CREDIT BALANCE u_ada").text("available")
+            #expect(try await client.must("INFO persistence").string?.contains("\r\nhistory_check:ok\r\n") == true)
+            await client.close()
+            await server.stop()
+
+            let whole = readBytes(sealed)!
+            var bytes = whole
+            bytes[200] ^= 4
+            writeFile(sealed, bytes)
+            await expectRefusal("\(sealed) at byte 128: a compressed frame of the journal is damaged")
+            await expectRefusal("put a good copy of this file back", "--check-history", "start")
+            server = try await ServerProcess.start(workspace, "--check-history", "background")
+            client = try await server.connect()
+            #expect(try await client.must("CREDIT BALANCE u_ada").text("available") == available)
+            try await client.must("CREDIT CHARGE u_ada 1 api")
+            var told = ""
+            for _ in 0..<600 where !told.contains("history_check:\(sealed) at byte 128") {
+                told = try await client.must("INFO persistence").string ?? ""
+                try await Task.sleep(nanoseconds: 50_000_000)
+            }
+            #expect(told.contains("history_check:\(sealed) at byte 128: a compressed frame"), "\(told)")
+            await client.close()
+            await server.stop()
+            #expect(server.child.errors.contains("CRITICAL") && server.child.errors.contains("\(sealed) at byte 128"))
+            writeFile(sealed, whole)
+            try await workspace.expectSound()
+            await (try await ServerProcess.start(workspace)).stop()
+        }
+
         @Test func `a missing segment stops the start and is named`() async throws {
             let segment = try await makeLedger()
             rename(segment, workspace.path + "/away")

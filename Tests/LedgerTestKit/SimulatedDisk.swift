@@ -53,6 +53,10 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
         var log: [String] = []
     }
 
+    /// Open files now, and the most there have been at once.
+    fileprivate let openFiles = Lock((now: 0, most: 0))
+    package var mostOpenFiles: Int { openFiles.withLock { $0.most } }
+
     private let lock = Lock<Void>(())
     /// Touched, with all its inodes, only while `lock` is held.
     private var unlocked: World
@@ -471,7 +475,13 @@ private final class SimulatedFile: DiskFile, @unchecked Sendable {
         self.disk = disk
         self.path = path
         self.inode = inode
+        disk.openFiles.withLock { files in
+            files.now += 1
+            files.most = max(files.most, files.now)
+        }
     }
+
+    deinit { disk.openFiles.withLock { $0.now -= 1 } }
 
     func size() throws(StorageError) -> Int { try disk.size(inode, path) }
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {

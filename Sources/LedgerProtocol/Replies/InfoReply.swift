@@ -30,7 +30,7 @@ package enum InfoReply {
             ("snapshot_in_progress", info.snapshotInProgress ? "1" : "0"),
             ("last_snapshot_lsn", "\(info.lastSnapshotLSN.value)"), ("last_snapshot_time", text(info.lastSnapshotTime)),
             ("last_snapshot_status", info.lastSnapshotStatus), ("recovery_seconds", decimal(info.recoverySeconds)),
-            ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
+            ("history_check", info.historyCheck), ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
         ]
         let stats: Fields = [
             ("total_commands_processed", "\(info.commands.reduce(0) { $0 + $1.calls })"),

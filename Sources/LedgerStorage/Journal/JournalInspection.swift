@@ -1,7 +1,8 @@
 internal import LedgerCore
 
 /// What the journal's files say, held against what the manifest says: the first look at every start, by `verify`, and
-/// by a checkpointer beside a running server. Reads headers, footers and sizes only; changes nothing.
+/// by a checkpointer beside a running server. Reads headers, footers and sizes only; changes nothing, and keeps no file
+/// open, for a history may have more of them than a process may.
 ///
 /// Each way in which a segment can be wrong is an error of its own, naming the file: missing, truncated, another
 /// segment's, another ledger's, headless.
@@ -11,12 +12,12 @@ struct JournalInspection {
         var record: Manifest.Segment
         /// Of a live segment that was begun.
         var header: SegmentHeader?
-        /// Of a sealed segment.
-        var sealed: SealedSegment?
+
+        var isSealed: Bool { record.state == .sealed }
 
         /// Where it begins; nil for one that was prepared and never begun.
         var start: JournalHead? {
-            guard sealed != nil || header != nil else { return nil }
+            guard isSealed || header != nil else { return nil }
             return JournalHead(
                 nextLSN: record.firstLSN, nextSequence: record.firstSequence, chain: record.previousChain,
                 time: .distantPast)
@@ -61,8 +62,24 @@ struct JournalInspection {
     }
 
     func path(_ index: Int) -> String {
-        let segment = segments[index]
-        return segment.sealed?.file.path ?? directory.segment(segment.record.number)
+        Self.path(segments[index].record, directory)
+    }
+
+    private static func path(_ record: Manifest.Segment, _ directory: DataDirectory) -> String {
+        record.state == .sealed ? directory.sealed(record.number) : directory.segment(record.number)
+    }
+
+    /// Opens a sealed segment to read in it.
+    func openSealed(_ index: Int) throws(StorageError) -> SealedSegment {
+        try Self.openSealed(segments[index].record, directory)
+    }
+
+    private static func openSealed(
+        _ record: Manifest.Segment, _ directory: DataDirectory
+    ) throws(StorageError) -> SealedSegment {
+        // Synced and read back from the disk before it was listed: the page cache may be believed.
+        try SealedSegment.open(
+            directory.sealed(record.number), expecting: record.number, of: directory.identity, on: directory.disk)
     }
 
     // MARK: One segment
@@ -72,15 +89,14 @@ struct JournalInspection {
     ) throws(StorageError) -> Segment {
         let path = directory.sealed(record.number)
         guard try directory.disk.exists(path) else { throw try missing(path, record.number, directory) }
-        // Synced and read back from the disk before it was listed: the page cache may be believed.
-        let sealed = try SealedSegment.open(path, expecting: record.number, of: directory.identity, on: directory.disk)
+        let sealed = try openSealed(record, directory)
         guard
             sealed.fileBytes == record.fileBytes, sealed.start.nextLSN == record.firstLSN,
             sealed.start.nextSequence == record.firstSequence, sealed.start.chain == record.previousChain,
             sealed.end.nextLSN == record.nextLSN, sealed.end.nextSequence == record.nextSequence,
             sealed.end.chain == record.endChain
         else { throw StorageError(.misplacedSegment, path, "its header or footer is not what the manifest lists") }
-        return Segment(record: record, sealed: sealed)
+        return Segment(record: record)
     }
 
     /// A missing segment, with the name under which it lies there all the same, if it does.
@@ -169,7 +185,7 @@ struct JournalInspection {
         _ segment: Segment, follows previous: Segment, _ directory: DataDirectory
     ) throws(StorageError) {
         guard let start = segment.start else { return }
-        let path = segment.sealed?.file.path ?? directory.segment(segment.record.number)
+        let path = path(segment.record, directory)
         guard previous.start != nil else {
             throw StorageError(.damagedSegmentHeader, directory.segment(previous.record.number), at: 0)
         }
@@ -218,8 +234,9 @@ extension JournalInspection {
         _ visit: (ScannedBatch) throws(StorageError) -> ScanStep
     ) throws(StorageError) -> RawEnding? {
         let segment = segments[index]
-        if let sealed = segment.sealed {
-            let isWhole = try SealedSegmentScan(segment: sealed, pastCache: false).run(head: &head, limit: limit, visit)
+        if segment.isSealed {
+            let isWhole = try SealedSegmentScan(segment: openSealed(index), pastCache: false)
+                .run(head: &head, limit: limit, visit)
             return isWhole ? nil : RawEnding(offset: 0, stopped: true)
         }
         let file = try directory.disk.open(path(index), .read)

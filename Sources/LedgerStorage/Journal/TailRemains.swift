@@ -54,19 +54,25 @@ extension JournalInspection {
         return unexplained.first
     }
 
-    /// The batch before one of an older life, as it stood in its live file; nil when that life is not sealed here, or
-    /// the batch was its first.
+    /// The batch before one of an older life, as it stood in its live file; nil when that life is not sealed here, the
+    /// batch was its first, or its sealed copy is damaged (which is for others to say: here it only explains nothing).
     private func batch(before old: BatchHeader) throws(StorageError) -> [UInt8]? {
         let index = Int(clamping: old.segment) - 1
-        guard segments.indices.contains(index), let sealed = segments[index].sealed else { return nil }
+        guard segments.indices.contains(index), segments[index].isSealed else { return nil }
+        let sealed = try openSealed(index)
         var found: [UInt8]?
         var head = sealed.start
-        _ = try SealedSegmentScan(segment: sealed, pastCache: false).run(head: &head) { batch throws(StorageError) in
-            guard batch.header.sequence + 1 == old.sequence else { return .onward }
-            var bytes = Array(batch.headerBytes) + Array(batch.payload)
-            bytes += [UInt8](repeating: 0, count: batch.header.paddedBytes - bytes.count)
-            found = bytes
-            return .stop
+        do throws(StorageError) {
+            _ = try SealedSegmentScan(segment: sealed, pastCache: false).run(head: &head) {
+                batch throws(StorageError) in
+                guard batch.header.sequence + 1 == old.sequence else { return .onward }
+                var bytes = Array(batch.headerBytes) + Array(batch.payload)
+                bytes += [UInt8](repeating: 0, count: batch.header.paddedBytes - bytes.count)
+                found = bytes
+                return .stop
+            }
+        } catch where !error.isOfTheSystem {
+            return nil
         }
         return found
     }

@@ -16,6 +16,8 @@ package struct RecoveryReport: Sendable {
     package var tornTail: StorageError?
     /// Newer snapshots that could not be used.
     package var rejectedSnapshots: [StorageError] = []
+    /// What was left to be checked, when the start was told not to.
+    package var unread: HistoryCheck?
     /// For the log: a damaged manifest copy, files that were tidied away.
     package var warnings: [String] = []
 }
@@ -39,10 +41,11 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 ///   2. inspect: every listed segment is there, whole, in its place; what lies beside them is not needed (`Leftovers`)
 ///   3. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
 ///      cache
-///   4. tidy: remains of an interrupted step go. Nothing was changed before this.
-///   5. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
+///   4. check: every sealed segment that the fold did not read, against its checksums (`HistoryCheck`)
+///   5. tidy: remains of an interrupted step go. Nothing was changed before this.
+///   6. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
-///   6. the manifest, with the new watermark
+///   7. the manifest, with the new watermark
 package enum Recovery {
     package struct Options: Sendable {
         /// Size of segments made from now on.
@@ -50,13 +53,18 @@ package enum Recovery {
         /// Memory for events unpacked for readers.
         package var cacheBytes: Int
         package var epoch: UInt64
+        /// Whether damage in the history that a snapshot stands for stops the start. If not, looking for it is left to
+        /// the caller: `RecoveryReport.unread`.
+        package var checksHistory: Bool
 
         package init(
-            segmentBytes: Int = JournalFormat.defaultSegmentBytes, cacheBytes: Int = 16 << 20, epoch: UInt64 = 0
+            segmentBytes: Int = JournalFormat.defaultSegmentBytes, cacheBytes: Int = 16 << 20, epoch: UInt64 = 0,
+            checksHistory: Bool = true
         ) {
             self.segmentBytes = segmentBytes
             self.cacheBytes = cacheBytes
             self.epoch = epoch
+            self.checksHistory = checksHistory
         }
     }
 
@@ -96,6 +104,9 @@ package enum Recovery {
         report.lastLSN = replay.head.lastLSN
         report.lastAlive = replay.head.time
         report.wasClosed = replay.isClosed
+
+        let unread = HistoryCheck(directory, segments: 1..<replay.firstSegment)
+        if options.checksHistory { _ = try unread.run() } else { report.unread = unread }
 
         report.warnings += KeyStore.warnings(directory, replay.state)
 
@@ -153,7 +164,7 @@ package enum Recovery {
         contents.retained = leftovers.retained
         for (index, segment) in inspection.segments.enumerated() {
             var entry = SegmentCatalog.Segment(record: segment.record)
-            if segment.sealed == nil {
+            if !segment.isSealed {
                 entry.file =
                     index == inspection.currentIndex
                     ? currentFile : try directory.disk.open(directory.segment(segment.record.number), .readWrite)

@@ -24,6 +24,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     package var batches = 0
     /// The last batch was a closing one.
     package var isClosed = false
+    /// The number of the first segment that was read.
+    var firstSegment: UInt64 = 1
     /// Where the batches of unsealed segments lie, by segment number.
     var places: [UInt64: [BatchPlace]] = [:]
     /// Bytes used in unsealed segments, by segment number.
@@ -76,7 +78,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     ) throws(StorageError) {
         var state = start
         var first = snapshot.map { inspection.index(holding: $0.head) } ?? 0
-        if everyLiveSegment, let live = inspection.segments.firstIndex(where: { $0.sealed == nil }) {
+        if everyLiveSegment, let live = inspection.segments.firstIndex(where: { !$0.isSealed }) {
             first = min(first, live)
         }
         var events = 0
@@ -139,6 +141,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
         self.events = events
         self.batches = batches
         self.isClosed = isClosed
+        firstSegment = inspection.segments[first].record.number
         self.places = places
         self.usedBytes = usedBytes
     }

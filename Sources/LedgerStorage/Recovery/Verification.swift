@@ -77,7 +77,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             report.snapshots = good.count
             let inspection = try JournalInspection(directory, manifest, pastCache: false)
             report.segments = inspection.currentIndex + 1
-            report.sealedSegments = inspection.segments.count(where: { $0.sealed != nil })
+            report.sealedSegments = inspection.segments.count(where: \.isSealed)
             try checkLeftovers(inspection)
             if let digests = try replayFromGenesis(inspection, good) { try replaySnapshots(inspection, good, digests) }
         } catch {
