@@ -16,8 +16,8 @@ enum { CHUNK_SLOT = 1, FUNCTION_SLOT = 2, WORD_SLOT = 3, RESULTS = 3 };
 // Instructions between two looks at the budget.
 enum { SLICE = 100 };
 
-// So often may a call be short of memory and be saved by a full collection. A rule that lives just below its limit would
-// otherwise have one, of a millisecond, for every table it makes.
+// So often may a call be short of memory and be saved by a full collection. A rule that lives just below its limit
+// would otherwise have one, of a millisecond, for every table it makes.
 enum { MAXIMUM_SQUEEZES = 2 };
 
 enum refusal { NO_REFUSAL, TOO_LONG, TOO_LARGE, ASKED_TOO_MUCH, KEPT_TOO_MUCH };
@@ -106,8 +106,9 @@ static void out_of_budget(lua_State *L, lua_Debug *where) {
     lua_error(L);
 }
 
-// The time is a second wall. An instruction can cost a thousand others (a float turned into text, a remainder, a copy of
-// four thousand arguments), and no count knows which; whoever stays in the count with plain work never meets the wall.
+// The time is a second wall. An instruction can cost a thousand others (a float turned into text, a remainder, a copy
+// of four thousand arguments), and no count knows which; whoever stays in the count with plain work never meets the
+// wall.
 static void look_at_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
     s->left -= s->limits.instructions < SLICE ? s->limits.instructions : SLICE;

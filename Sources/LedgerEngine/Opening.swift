@@ -283,7 +283,8 @@ struct Opening {
         return EngineParts(
             writer: parts, pepper: pepper, history: history,
             examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
-            checkpoints: checkpoints, historyCheck: historyCheck, emails: EmailOpener(userCount: state.userCount, reads: reads))
+            checkpoints: checkpoints, historyCheck: historyCheck,
+            emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 
     private func notices(

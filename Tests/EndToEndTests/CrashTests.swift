@@ -97,7 +97,7 @@ extension EndToEnd {
             let passport = server.passport
             let first = try workspace.start(
                 Workspace.binary, trace.importArguments(server), environment: ["FLORIN_PASSPORT": passport])
-            // Somewhere in the middle of the billing: the importer is let run by the millisecond, and looked at in between.
+            // Somewhere in the middle of the billing: the importer runs by the millisecond and is looked at in between.
             let client = try await server.connect()
             while first.poll() == nil {
                 first.signal(SIGSTOP)

@@ -17,7 +17,8 @@ import Testing
         return ledger
     }
 
-    private static func start(_ disk: SimulatedDisk, checksHistory: Bool = true) throws(StorageError) -> RecoveryReport {
+    private static func start(_ disk: SimulatedDisk, checksHistory: Bool = true) throws(StorageError) -> RecoveryReport
+    {
         let recovered = try Recovery.open(
             ToyLedger.path, on: disk, as: ToyState.self,
             options: Recovery.Options(segmentBytes: segmentBytes, checksHistory: checksHistory))

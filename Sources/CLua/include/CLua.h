@@ -14,8 +14,8 @@
 // - Of what others wrote only text is loaded, never bytecode. The environment holds the names of closed_list.h and
 //   nothing else; it cannot be written to, nor can its libraries or the metatable of strings be seen.
 // - Each call (and each load) may run `instructions` Lua instructions for `nanoseconds` of its thread's time, keep
-//   `memory` bytes alive, ask for `allocation` bytes in sum, in strings of at most `string` bytes and other blocks of at
-//   most `block`. The last three bound what a single instruction can cost, since the count hook does not run inside C.
+//   `memory` bytes alive, ask for `allocation` bytes in sum, in strings of at most `string` bytes and other blocks of
+//   at most `block`. The last three bound what a single instruction can cost: the count hook does not run inside C.
 // - A state that raised an error of any kind is dead and answers CLUA_DEAD from then on: free it, make another.
 //
 // Compiling is under the memory limits only: nothing can interrupt it. Whoever loads text bounds it beforehand.
@@ -109,8 +109,8 @@ static inline void clua_add_text(clua_query *query, const char *text, size_t len
 
 // ---- Calls ----
 
-// Runs the chunk anew, then calls the function it returns, with scalars: within one budget, and with nothing left of the
-// calls before. Results are read with clua_result(0…2); further ones are dropped.
+// Runs the chunk anew, then calls the function it returns, with scalars: within one budget, and with nothing left of
+// the calls before. Results are read with clua_result(0…2); further ones are dropped.
 clua_status clua_call(clua *state, const clua_query *query);
 clua_value clua_result(const clua *state, int index);
 

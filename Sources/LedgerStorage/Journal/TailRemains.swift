@@ -71,7 +71,7 @@ extension JournalInspection {
                 found = bytes
                 return .stop
             }
-        } catch where !error.isOfTheSystem {
+        } catch  where !error.isOfTheSystem {
             return nil
         }
         return found

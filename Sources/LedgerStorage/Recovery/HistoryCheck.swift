@@ -1,8 +1,8 @@
-/// The part of the journal that a start does not replay, because a snapshot stands for it: sealed segments, held against
-/// their checksums frame by frame. Nobody's balance hangs on these bytes, and everybody's history does.
+/// The part of the journal that a start does not replay, because a snapshot stands for it: sealed segments, held
+/// against their checksums frame by frame. Nobody's balance hangs on these bytes, and everybody's history does.
 ///
-/// Cost: one pass over the compressed files, nothing is unpacked, memory of a few megabytes. That every frame also holds
-/// what the chain says is for `Verification`, which unpacks and replays.
+/// Cost: one pass over the compressed files, nothing is unpacked, memory of a few megabytes. That every frame also
+/// holds what the chain says is for `Verification`, which unpacks and replays.
 package struct HistoryCheck: Sendable {
     private let directory: DataDirectory
     private let segments: Range<UInt64>
