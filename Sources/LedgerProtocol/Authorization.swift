@@ -59,18 +59,6 @@ package enum Authorization {
         refusal(id, rights, owner: .undetermined)
     }
 
-    /// Nobody issues a permission or a scope that they do not hold.
-    package static func refusal(toIssue permissions: Permissions, _ scope: Scope, by rights: Rights) -> CommandError? {
-        guard permissions.isSubset(of: rights.permissions) else {
-            let missing = permissions.subtracting(rights.permissions).text
-            return .denied("this passport can't issue what it does not have: \(missing)")
-        }
-        guard scope == .own || rights.scope == .all else {
-            return .denied("this passport can't issue scope all: it has scope own")
-        }
-        return nil
-    }
-
     // Names are fetched for refusals only: a spec is a large value, and this is asked for every request.
 
     @inline(__always)

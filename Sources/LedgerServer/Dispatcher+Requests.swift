@@ -186,8 +186,8 @@ extension Dispatcher {
         case .balance(let user): balance(parsed, of: user, for: client)
         case .quote(let user, let tier, let duration):
             enqueue(parsed, for: client, .quote(user: user, tier: tier, duration: duration))
-        case .passportCreate(let draft): try createPassport(parsed, draft, for: client)
-        case .passportRotate(let old, let overlap): try rotatePassport(parsed, old, overlap, for: client)
+        case .passportCreate(let draft): createPassport(parsed, draft, for: client)
+        case .passportRotate(let old, let overlap): rotatePassport(parsed, old, overlap, for: client)
         case .ruleLoad(let name, let source): loadRule(parsed, name, source, for: client)
         case .ruleActivate(let name, let version, let at): activateRule(parsed, name, version, at, for: client)
         case .ruleCheck(let name, let version, let source): checkRule(parsed, name, version, source, for: client)
@@ -261,10 +261,7 @@ extension Dispatcher {
         client.answer { verified(result, needing: permission, to: &$0) }
     }
 
-    private func createPassport(
-        _ parsed: ParsedCommand, _ draft: PassportDraft, for client: Client
-    ) throws(CommandError) {
-        try mayIssue(draft.permissions, draft.scope, client)
+    private func createPassport(_ parsed: ParsedCommand, _ draft: PassportDraft, for client: Client) {
         var generator = SystemRandomNumberGenerator()
         let secret = PassportSecret.mint(using: &generator)
         let command = PassportCreate(
@@ -276,24 +273,13 @@ extension Dispatcher {
 
     private func rotatePassport(
         _ parsed: ParsedCommand, _ old: PassportID, _ overlap: TimeSpan, for client: Client
-    ) throws(CommandError) {
-        // What does not exist is for the writer to refuse: it may have been created a moment ago.
-        if let view = engine.reads.passport(old) { try mayIssue(view.permissions, view.scope, client) }
+    ) {
         var generator = SystemRandomNumberGenerator()
         let secret = PassportSecret.mint(using: &generator)
         let command = PassportRotate(
             old: old, id: secret.id, digest: engine.reads.proof(of: secret).digest, lastFour: secret.lastFour,
             overlap: overlap)
         enqueue(parsed, for: client, .passportRotate(command), secret: secret)
-    }
-
-    private func mayIssue(
-        _ permissions: Permissions, _ scope: Scope, _ client: Client
-    ) throws(CommandError) {
-        guard case .passport(let ordinal) = client.standing else { return }
-        guard let view = engine.reads.passport(ordinal) else { throw .noPassport }
-        let rights = Authorization.Rights(permissions: view.permissions, scope: view.scope, user: view.user)
-        if let refusal = Authorization.refusal(toIssue: permissions, scope, by: rights) { throw refusal }
     }
 
     // MARK: Reads and two-step commands

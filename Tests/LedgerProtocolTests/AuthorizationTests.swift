@@ -165,17 +165,6 @@ struct AuthorizationTests {
         }
     }
 
-    @Test func `nobody issues more than they hold`() {
-        let some = Authorization.Rights(permissions: [.read, .admin], scope: .all, user: Self.mine)
-        #expect(Authorization.refusal(toIssue: .read, .all, by: some) == nil)
-        #expect(
-            Authorization.refusal(toIssue: [.read, .billing], .own, by: some)?.text
-                == "this passport can't issue what it does not have: billing")
-        let own = Authorization.Rights(permissions: .all, scope: .own, user: Self.mine)
-        #expect(Authorization.refusal(toIssue: .read, .all, by: own)?.code == "NOPERM")
-        #expect(Authorization.refusal(toIssue: .read, .own, by: own) == nil)
-    }
-
     @Test func `refusals say what is missing`() {
         let reader = Authorization.Rights(permissions: .read, scope: .own, user: Self.mine)
         #expect(Authorization.refusal(.creditCharge, nil, owner: .unknown)?.code == "NOAUTH")

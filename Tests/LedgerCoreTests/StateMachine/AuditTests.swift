@@ -356,21 +356,30 @@ import Testing
         #expect(ledger.problems() == [])
     }
 
-    @Test func `a passport issues none that outlives it or may ask more often, and is replaced once`() {
+    @Test func `a passport issues none that may do more, outlives it or may ask more often, and is replaced once`() {
         var ledger = TestLedger()
         ledger.user("ann")
-        func create(_ ledger: inout TestLedger, _ id: UInt64, expires: Timestamp, rate: UInt32, actor: PassportOrdinal)
-            -> Outcome
-        {
+        func create(
+            _ ledger: inout TestLedger, _ id: UInt64, _ permissions: Permissions = [.read, .admin],
+            _ scope: Scope = .all,
+            expires: Timestamp, rate: UInt32, actor: PassportOrdinal
+        ) -> Outcome {
             ledger.command(
                 .passportCreate(
                     PassportCreate(
                         user: ledger.hash("ann"), id: PassportID(value: id), digest: .zero, lastFour: 0, name: [],
-                        permissions: .all, scope: .all, expires: expires, rate: rate)), actor: actor)
+                        permissions: permissions, scope: scope, expires: expires, rate: rate)), actor: actor)
         }
         let soon = ledger.now + .hours(1)
         _ = create(&ledger, 1, expires: soon, rate: 10, actor: .none)
         let actor = PassportOrdinal(0)
+        let more = create(&ledger, 2, [.read, .billing], expires: soon, rate: 5, actor: actor)
+        #expect(more.rejection?.code == "NOPERM")
+        #expect(more.rejection?.text == "a passport cannot issue more than it holds (read,admin, scope all)")
+        #expect(create(&ledger, 8, [.admin], .own, expires: soon, rate: 1, actor: .none).event != nil)
+        let own = PassportOrdinal(1)
+        #expect(create(&ledger, 9, [.admin], .all, expires: soon, rate: 1, actor: own).rejection?.code == "NOPERM")
+        #expect(create(&ledger, 9, [.admin], .own, expires: soon, rate: 1, actor: own).event != nil)
         #expect(create(&ledger, 2, expires: .never, rate: 5, actor: actor).rejection?.code == "NOPERM")
         #expect(create(&ledger, 3, expires: soon, rate: 0, actor: actor).rejection?.code == "NOPERM")
         #expect(create(&ledger, 4, expires: soon, rate: 11, actor: actor).rejection?.code == "NOPERM")
