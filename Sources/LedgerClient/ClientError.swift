@@ -7,6 +7,8 @@ package enum ClientError: Error, Hashable, Sendable {
     case cannotConnect(peer: String, reason: String)
     /// The server wants a passport, or does not accept this one. Nothing else was sent.
     case passportRefused(peer: String, RESPError)
+    /// A ledger that has no room for another client, or is being recovered. Nothing was sent.
+    case turnedAway(peer: String, RESPError)
     /// Somebody listens who does not speak RESP3. Nothing but the greeting was sent.
     case notALedger(peer: String, reason: String)
     /// The connection had ended before: these commands were not sent.
@@ -23,6 +25,7 @@ extension ClientError: CustomStringConvertible {
         switch self {
         case .cannotConnect(let peer, let reason): "cannot connect to \(peer): \(reason)"
         case .passportRefused(let peer, let error): "\(peer) does not accept the passport: \(error.text)"
+        case .turnedAway(let peer, let error): "\(peer) serves nobody else now: \(error.message)"
         case .notALedger(let peer, let reason): "\(peer) does not speak Florin's protocol: \(reason)"
         case .notConnected(let peer, let reason): "not connected to \(peer): \(reason); nothing was sent"
         case .connectionLost(let peer, let answered, let unanswered, let reason):

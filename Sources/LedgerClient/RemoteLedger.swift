@@ -64,15 +64,22 @@ package final class RemoteLedger: CommandPort {
         } catch {
             switch error {
             case .connectionLost(_, _, _, let reason), .notConnected(_, let reason):
-                throw .notALedger(peer: peer, reason: reason)
+                throw refusal(RESPError(parsing: reason))
             default: throw error
             }
         }
         guard let rejection = answer.error else { return }
         channel.close(mode: .all, promise: nil)
-        switch rejection.code {
-        case "WRONGPASS", "NOAUTH", "NOPERM": throw .passportRefused(peer: peer, rejection)
-        default: throw .notALedger(peer: peer, reason: rejection.text)
+        throw refusal(rejection)
+    }
+
+    /// What the greeting was answered with, or what a server said while it hung up.
+    private func refusal(_ error: RESPError) -> ClientError {
+        switch error.code {
+        case "WRONGPASS", "NOAUTH", "NOPERM": .passportRefused(peer: peer, error)
+        case "LOADING": .turnedAway(peer: peer, error)
+        case "ERR" where error.text.contains("max number of clients"): .turnedAway(peer: peer, error)
+        default: .notALedger(peer: peer, reason: error.text)
         }
     }
 

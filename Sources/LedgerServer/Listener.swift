@@ -1,23 +1,28 @@
 internal import LedgerEngine
 internal import LedgerProtocol
 internal import Logging
+internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// The port, and the event loops behind it: one ``Dispatcher`` each.
+/// The port, and the event loops behind it. Bound first, so that a port that cannot be had costs nothing else; until
+/// there is a ledger behind it, whoever connects is told `-LOADING` and let go. Then each event loop has a
+/// ``Dispatcher``.
 final class Listener: Sendable {
+    private typealias Dispatchers = [ObjectIdentifier: (loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)]
+
     private let group: MultiThreadedEventLoopGroup
-    private let dispatchers: [(loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)]
     private let channel: any Channel
+    /// By event loop; empty while the ledger is being opened.
+    private let dispatchers: NIOLockedValueBox<Dispatchers>
 
     private init(
-        group: MultiThreadedEventLoopGroup, dispatchers: [(loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)],
-        channel: any Channel
+        group: MultiThreadedEventLoopGroup, channel: any Channel, dispatchers: NIOLockedValueBox<Dispatchers>
     ) {
         self.group = group
-        self.dispatchers = dispatchers
         self.channel = channel
+        self.dispatchers = dispatchers
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.
@@ -25,28 +30,12 @@ final class Listener: Sendable {
         (channel.localAddress?.ipAddress ?? "", channel.localAddress?.port ?? 0)
     }
 
-    /// Binds and begins to accept.
-    static func open(
-        _ configuration: ServerConfiguration, engine: Engine, counters: ServerCounters, version: String, logger: Logger,
-        requestStop: @escaping @Sendable () -> Void
-    ) async throws -> Listener {
+    /// Binds, and begins to turn away.
+    static func open(_ configuration: ServerConfiguration, counters: ServerCounters) async throws -> Listener {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
+        let dispatchers = NIOLockedValueBox<Dispatchers>([:])
+        let numbers = Numbers()
         do {
-            var dispatchers: [(loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)] = []
-            for loop in group.makeIterator() {
-                let rounds = try await Rounds.open(on: loop)
-                let dispatcher = try await loop.submit {
-                    let dispatcher = Dispatcher(
-                        engine: engine, configuration: configuration, counters: counters, version: version,
-                        logger: logger, eventLoop: loop, requestStop: requestStop)
-                    dispatcher.rounds = rounds.value
-                    return NIOLoopBound(dispatcher, eventLoop: loop)
-                }.get()
-                dispatchers.append((loop, dispatcher))
-            }
-            let byLoop = Dictionary(
-                uniqueKeysWithValues: dispatchers.map { (ObjectIdentifier($0.loop), $0.dispatcher) })
-            let numbers = Numbers()
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 511)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -69,27 +58,46 @@ final class Listener: Sendable {
                 )
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try Self.welcome(channel, byLoop, numbers, configuration, counters)
+                        let place = dispatchers.withLockedValue { $0[ObjectIdentifier(channel.eventLoop)] }
+                        try Self.welcome(channel, place?.dispatcher.value, numbers, configuration, counters)
                     }
                 }
                 .bind(host: configuration.host, port: configuration.port).get()
-            return Listener(group: group, dispatchers: dispatchers, channel: channel)
+            return Listener(group: group, channel: channel, dispatchers: dispatchers)
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
     }
 
+    /// Puts dispatchers behind the port: from here on, clients are answered. Once.
+    func serve(_ make: @escaping @Sendable (any EventLoop) -> Dispatcher) async throws {
+        var made: Dispatchers = [:]
+        for loop in group.makeIterator() {
+            let rounds = try await Rounds.open(on: loop)
+            let dispatcher = try await loop.submit {
+                let dispatcher = make(loop)
+                dispatcher.rounds = rounds.value
+                return NIOLoopBound(dispatcher, eventLoop: loop)
+            }.get()
+            made[ObjectIdentifier(loop)] = (loop, dispatcher)
+        }
+        let all = made
+        dispatchers.withLockedValue { $0 = all }
+    }
+
     private static func welcome(
-        _ channel: any Channel, _ dispatchers: [ObjectIdentifier: NIOLoopBound<Dispatcher>], _ numbers: Numbers,
-        _ configuration: ServerConfiguration, _ counters: ServerCounters
+        _ channel: any Channel, _ dispatcher: Dispatcher?, _ numbers: Numbers, _ configuration: ServerConfiguration,
+        _ counters: ServerCounters
     ) throws {
-        guard let dispatcher = dispatchers[ObjectIdentifier(channel.eventLoop)]?.value else {
-            preconditionFailure("an event loop has no dispatcher")
+        guard let dispatcher else {
+            return try channel.pipeline.syncOperations.addHandler(
+                RefusingHandler(.loading))
         }
         guard dispatcher.makeRoom() else {
             counters.clientsRefused.add(1, ordering: .relaxed)
-            return try channel.pipeline.syncOperations.addHandler(RefusingHandler())
+            return try channel.pipeline.syncOperations.addHandler(
+                RefusingHandler(.invalid("max number of clients reached")))
         }
         let client = Client(
             number: numbers.next(), address: channel.remoteAddress.map(show) ?? "",
@@ -106,7 +114,7 @@ final class Listener: Sendable {
     func stop(within seconds: Int64) async {
         try? await channel.close()
         await withTaskGroup(of: Void.self) { tasks in
-            for (loop, dispatcher) in dispatchers {
+            for (loop, dispatcher) in dispatchers.withLockedValue({ Array($0.values) }) {
                 tasks.addTask {
                     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
                         loop.execute { dispatcher.value.stop(within: seconds) { done.resume() } }
@@ -126,13 +134,17 @@ final class Listener: Sendable {
     }
 }
 
-/// Says that there are too many, and hangs up.
+/// Says why nobody is served, and hangs up.
 private final class RefusingHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private let refusal: CommandError
+
+    init(_ refusal: CommandError) { self.refusal = refusal }
+
     func channelActive(context: ChannelHandlerContext) {
-        let text = context.channel.allocator.buffer(string: "-ERR max number of clients reached\r\n")
+        let text = context.channel.allocator.buffer(string: "-\(refusal.code) \(refusal.text)\r\n")
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(text)).whenComplete { _ in bound.value.close(promise: nil) }
     }

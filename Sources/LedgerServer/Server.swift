@@ -10,11 +10,11 @@ internal import Synchronization
 internal import Glibc
 #endif
 
-/// The composition root of a serving process: an open engine and a port. Runs until it is told to stop (by its service
-/// group, or by `SHUTDOWN`), then answers what was asked, closes the journal, and returns.
+/// The composition root of a serving process: a port, then an open engine behind it. Runs until it is told to stop (by
+/// its service group, or by `SHUTDOWN`), then answers what was asked, closes the journal, and returns.
 package struct Server: Service {
-    private let engine: Engine
     private let listener: Listener
+    private let engine: Engine
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let stopping: AsyncStream<Void>
@@ -27,47 +27,27 @@ package struct Server: Service {
     package let host: String
     package let port: Int
 
-    /// Binds the port; clients are answered from here on. The engine stays the caller's until ``run()`` was called.
-    package init(
-        engine: Engine, configuration: ServerConfiguration, version: String, logger: Logger
-    ) async throws(ServerError) {
-        var configuration = configuration
-        if let descriptors = Self.descriptorLimit, configuration.fit(descriptors: descriptors) {
-            logger.notice(
-                "fewer clients than asked for: each takes a file descriptor",
-                metadata: ["max-clients": "\(configuration.maxClients)", "descriptors": "\(descriptors)"])
-        }
+    /// Puts an engine behind the port; clients are answered from here on. The engine stays the caller's until ``run()``
+    /// was called.
+    package init(_ bound: BoundPort, engine: Engine, version: String, logger: Logger) async throws(ServerError) {
+        listener = bound.listener
+        configuration = bound.configuration
+        counters = bound.counters
+        (host, port) = (bound.host, bound.port)
         self.engine = engine
-        self.configuration = configuration
         self.logger = logger
-        let counters = ServerCounters()
-        self.counters = counters
         let (stopping, requestStop) = AsyncStream<Void>.makeStream()
         self.stopping = stopping
         self.requestStop = requestStop
         do {
-            listener = try await Listener.open(
-                configuration, engine: engine, counters: counters, version: version, logger: logger,
-                requestStop: { requestStop.finish() })
+            try await listener.serve { [configuration, counters] loop in
+                Dispatcher(
+                    engine: engine, configuration: configuration, counters: counters, version: version,
+                    logger: logger, eventLoop: loop, requestStop: { requestStop.finish() })
+            }
         } catch {
-            throw ServerError(
-                "cannot listen on \(configuration.host):\(configuration.port): \((error as? IOError).map(Self.reason) ?? "\(error)")"
-            )
+            throw ServerError("the event loops did not start: \(error)")
         }
-        (host, port) = listener.address
-        counters.port.store(port, ordering: .relaxed)
-    }
-
-    /// `ulimit -n`; nil where it cannot be had.
-    private static var descriptorLimit: Int? {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
-        return Int(clamping: limit.rlim_cur)
-    }
-
-    private static func reason(_ error: IOError) -> String {
-        let text = String(cString: strerror(error.errnoCode))
-        return text.prefix(1).lowercased() + text.dropFirst()
     }
 
     package func run() async throws {
@@ -82,6 +62,53 @@ package struct Server: Service {
         engine.stop()
         await listener.shutDown()
         logger.info("stopped", metadata: ["lsn": "\(engine.durableLSN.value)"])
+    }
+}
+
+/// A port that was bound, before there is a ledger: a taken one is known before anything is made or read, and whoever
+/// connects meanwhile is told that the ledger is loading.
+package struct BoundPort: Sendable {
+    let listener: Listener
+    let configuration: ServerConfiguration
+    let counters = ServerCounters()
+    package let host: String
+    package let port: Int
+
+    package init(_ configuration: ServerConfiguration, logger: Logger) async throws(ServerError) {
+        var configuration = configuration
+        if let descriptors = Self.descriptorLimit, configuration.fit(descriptors: descriptors) {
+            logger.notice(
+                "fewer clients than asked for: each takes a file descriptor",
+                metadata: ["max-clients": "\(configuration.maxClients)", "descriptors": "\(descriptors)"])
+        }
+        self.configuration = configuration
+        do {
+            listener = try await Listener.open(configuration, counters: counters)
+        } catch {
+            throw ServerError(
+                "cannot listen on \(configuration.host):\(configuration.port): \((error as? IOError).map(Self.reason) ?? "\(error)")"
+            )
+        }
+        (host, port) = listener.address
+        counters.port.store(port, ordering: .relaxed)
+    }
+
+    /// Gives the port back when no ledger came to stand behind it.
+    package func release() async {
+        await listener.stop(within: 0)
+        await listener.shutDown()
+    }
+
+    /// `ulimit -n`; nil where it cannot be had.
+    private static var descriptorLimit: Int? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    private static func reason(_ error: IOError) -> String {
+        let text = String(cString: strerror(error.errnoCode))
+        return text.prefix(1).lowercased() + text.dropFirst()
     }
 }
 

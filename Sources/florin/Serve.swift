@@ -80,20 +80,26 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         raiseDescriptorLimit()
         let logger = LogLines.logger(logLevel.level)
+        // The port first: if it cannot be had, no ledger is made or read in vain.
+        let bound: BoundPort
+        do throws(ServerError) { bound = try await BoundPort(serverConfiguration, logger: logger) } catch {
+            throw Failure(error)
+        }
         let opened: Engine.Opened
         do throws(EngineError) {
             opened = try Engine.open(engineConfiguration, logger: logger)
         } catch {
+            await bound.release()
             throw Failure(error)
         }
         for notice in opened.notices { logger.notice("\(notice)") }
+        if let secret = opened.adminSecret { AdminPassport.show(secret) }
         var server: Server
-        do {
-            if let secret = opened.adminSecret { AdminPassport.show(secret) }
-            server = try await Server(
-                engine: opened.engine, configuration: serverConfiguration, version: Florin.version, logger: logger)
+        do throws(ServerError) {
+            server = try await Server(bound, engine: opened.engine, version: Florin.version, logger: logger)
         } catch {
             opened.engine.stop()
+            await bound.release()
             throw Failure(error)
         }
         let (host, port) = (server.host, server.port)

@@ -186,6 +186,7 @@ extension EndToEnd {
                 "serve", "--data", other.data, "--port", "\(server.port)", "--segment-size", "4MiB")
             #expect(run.end == .exit(1))
             #expect(run.errors.contains("cannot listen on 127.0.0.1:\(server.port)"))
+            #expect(!list(other.path).contains("data"), "a ledger was made all the same")
             await server.stop()
         }
 

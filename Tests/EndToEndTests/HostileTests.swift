@@ -98,6 +98,11 @@ extension EndToEnd {
             let second = try await server.connect()
             let third = try RawSocket(port: server.port)
             #expect(await third.readAll() == "-ERR max number of clients reached\r\n")
+            await #expect {
+                _ = try await server.connect()
+            } throws: { error in
+                "\(error)".hasSuffix("serves nobody else now: max number of clients reached")
+            }
             await second.close()
             try await first.must("PING")
             let fourth = try await server.connect()

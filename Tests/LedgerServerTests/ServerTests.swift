@@ -1,7 +1,9 @@
 import LedgerClient
 import LedgerEngine
 import LedgerTestKit
+import Logging
 import RESP
+import ServiceLifecycle
 import Synchronization
 import Testing
 
@@ -219,6 +221,42 @@ import Testing
             #expect(info.contains("tcp_port:\(serving.server.port)\r\n"))
             await client.close()
         }
+    }
+
+    @Test func `before there is a ledger behind the port, whoever comes is told so, and may come again`() async throws {
+        let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+        var configuration = ServerConfiguration()
+        configuration.port = 0
+        let bound = try await BoundPort(configuration, logger: logger)
+        let loading = "the ledger is being recovered; try again soon"
+        let early = try RawSocket(port: bound.port)
+        #expect(await early.readAll() == "-LOADING \(loading)\r\n")
+        await #expect {
+            _ = try await RemoteLedger.connect(host: "127.0.0.1", port: bound.port, passport: "fl_x")
+        } throws: { error in
+            "\(error)" == "127.0.0.1:\(bound.port) serves nobody else now: \(loading)"
+        }
+        await #expect(throws: ServerError.self) {
+            var taken = configuration
+            taken.port = bound.port
+            _ = try await BoundPort(taken, logger: logger)
+        }
+
+        let opened = try Engine.open(EngineConfiguration(.memory), logger: logger)
+        let server = try await Server(bound, engine: opened.engine, version: "test", logger: logger)
+        let group = ServiceGroup(services: [server], logger: logger)
+        let running = Task { try await group.run() }
+        let client = try await RemoteLedger.connect(
+            host: "127.0.0.1", port: bound.port, passport: opened.adminSecret!.text)
+        #expect(try await client.call("PING").string == "PONG")
+        await client.close()
+        await group.triggerGracefulShutdown()
+        try await running.value
+
+        let unused = try await BoundPort(configuration, logger: logger)
+        let port = unused.port
+        await unused.release()
+        #expect(throws: RawSocket.Refused.self) { _ = try RawSocket(port: port) }
     }
 
     @Test func `when the engine has stopped, writes are refused as BUSY and nobody waits`() async throws {

@@ -25,8 +25,8 @@ struct Serving {
         configuration.port = 0
         configuration.eventLoops = 2
         change(&configuration)
-        let server = try await Server(
-            engine: opened.engine, configuration: configuration, version: "test", logger: logger)
+        let bound = try await BoundPort(configuration, logger: logger)
+        let server = try await Server(bound, engine: opened.engine, version: "test", logger: logger)
         let group = ServiceGroup(services: [server], logger: logger)
         let running = Task { try await group.run() }
         let serving = Serving(engine: opened.engine, server: server, passport: opened.adminSecret!.text)
