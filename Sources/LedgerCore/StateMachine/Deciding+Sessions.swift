@@ -18,6 +18,9 @@ extension StateMachine {
             }
         }
         guard store.external[names.session(c.session)] == nil else { throw .exists(.session) }
+        guard c.timeToLive > .zero, c.timeToLive <= StateMachine.maximumTimeToLive else {
+            throw .invalid("a session lasts 30 days at most")
+        }
         try checkMayStart(user)
         guard store.limits.allows(c.tier, for: type) else { throw .limit(.tiers, store.limits[type, .tiers]) }
         guard Int64(store.accounts[slot].sessionCount) < store.limits[type, .sessions] else {

@@ -191,6 +191,7 @@ package struct StateMachine: ~Copyable {
             effectiveFrom: effective?.from ?? time, effectiveTo: effective?.to ?? time,
             key: answers ? asking.key : nil, linked: linked, after: AccountImage(), body: body)
         apply(event)
+        precondition(store.books.sum == 0, "the postings of an event do not sum to zero")
         if user != .none { event.after = image(user, at: time) }
         batch.append(&event)
         if case .passportCreated(let passport) = body {
@@ -210,43 +211,6 @@ package struct StateMachine: ~Copyable {
         image.debt = store.accounts[slot].debt
         image.available = available(user, at: now)
         return image
-    }
-
-    // MARK: Replay
-
-    /// Replays one journaled event: decodes, applies, and checks it against its own after-image.
-    /// The event's LSN must be `lastLSN + 1`.
-    package mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) {
-        let event = try Event(decoding: bytes)
-        guard event.lsn == lastLSN.next else {
-            throw StateError("event \(event.lsn.value) follows event \(lastLSN.value)")
-        }
-        guard event.time > lastTime else {
-            throw StateError("event \(event.lsn.value) is not later than the one before it")
-        }
-        let users = UInt32(store.accounts.count)
-        if event.user != .none {
-            if case .userCreated = event.body {
-                guard event.user.value == users else {
-                    throw StateError("event \(event.lsn.value) creates a user out of order")
-                }
-            } else {
-                guard event.user.value < users else {
-                    throw StateError("event \(event.lsn.value) is about an unknown user")
-                }
-                guard event.previous == store.accounts[Int32(event.user.value)].lastEvent else {
-                    throw StateError("event \(event.lsn.value) does not follow its user's last event")
-                }
-            }
-        }
-        apply(event)
-        if event.user != .none {
-            let image = image(event.user, at: event.time)
-            guard image == event.after else {
-                throw StateError(
-                    "event \(event.lsn.value) left the account at \(image), the journal says \(event.after)")
-            }
-        }
     }
 
     /// The sum over every account of the books; zero at every LSN.
