@@ -43,8 +43,6 @@ package struct EngineInfo: Sendable {
     package var recoverySeconds = 0.0
     /// `ok`, `running`, or what in the sealed history is damaged.
     package var historyCheck = "ok"
-    /// The largest overdraft that running sessions can make, by LIMIT LIST's bound.
-    package var overdraft = Money.zero
 
     package init() {}
 }

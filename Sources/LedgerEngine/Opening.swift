@@ -307,8 +307,8 @@ struct Opening {
             )
             if overdue != Overdue() {
                 notices.append(
-                    "due meanwhile: \(overdue.lots) lots with \(Money(nanos: Int64(clamping: overdue.credit))) of credit expire, "
-                        + "\(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live")
+                    "due meanwhile: \(overdue.lots) lots expire with at most \(Money(nanos: Int64(clamping: overdue.credit))) of credit, "
+                        + "less what was used while they were good; \(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live")
             }
         }
         return notices

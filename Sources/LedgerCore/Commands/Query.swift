@@ -152,8 +152,8 @@ package struct LimitRow: Sendable {
     package var type: UserType
     package var limit: LimitName
     package var value: Int64
-    /// For `exhaustion_grace`: the largest overdraft that sessions of this type can make together, per user, at the
-    /// highest rate of the active price book. nil elsewhere and without an active rule.
+    /// For `exhaustion_grace`: the largest overdraft that the sessions of one user of this type can make together. nil
+    /// elsewhere and without an active rule.
     package var overdraft: Money?
 }
 
@@ -182,7 +182,7 @@ package struct BookRow: Sendable {
 /// What a ledger has to catch up with after it was away.
 package struct Overdue: Hashable, Sendable {
     package var lots = 0
-    /// Free credit of those lots, in nano-USD: it expires now.
+    /// Credit of those lots, in nano-USD: it expires now, but for what is still to be charged for the time they were good.
     package var credit = Int128(0)
     package var holds = 0
     /// Sessions whose time to live has ended.

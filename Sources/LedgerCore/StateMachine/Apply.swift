@@ -18,6 +18,8 @@ extension StateMachine {
             )
             store.rules.append(rule)
         case .ruleScheduled(let e):
+            // One activation of a version waits at a time: a later word replaces an earlier one.
+            store.scheduled.removeAll { $0.name == e.name && $0.identity == e.identity }
             store.scheduled.append(
                 ScheduledRule(lsn: event.lsn, name: e.name, identity: e.identity, at: e.at, book: e.book))
             store.timers.push(TimerEntry(due: e.at, kind: .activation, born: event.lsn.value))
@@ -211,9 +213,12 @@ extension StateMachine {
     private mutating func applyRuleActivated(_ e: RuleActivated, _ event: Event) {
         let index = store.rules.firstIndex { $0.name == e.name && $0.version == e.version }!
         if !e.book.rows.isEmpty { store.rules[index].book = e.book }
+        var settled = e.identity
         if let place = store.active.firstIndex(where: { $0.name == e.name }) {
             if e.rollback {
-                store.active[place].versions.removeLast()
+                // What was rolled back does not come again by an activation that was asked for before.
+                let left = store.active[place].versions.removeLast()
+                settled = store.rules.first { $0.name == e.name && $0.version == left }?.identity ?? settled
             } else if store.active[place].versions.last != e.version {
                 // A scheduled activation may find its version active already: a rollback must not come back to it.
                 store.active[place].versions.append(e.version)
@@ -223,7 +228,7 @@ extension StateMachine {
             store.active.append(ActiveRule(name: e.name, versions: [e.version], since: event.time))
             store.active.sort { $0.name.rawValue < $1.name.rawValue }
         }
-        store.scheduled.removeAll { $0.lsn == e.scheduled }
+        store.scheduled.removeAll { $0.name == e.name && $0.identity == settled }
     }
 
     private mutating func applyUserCreated(_ e: UserCreated, _ event: Event) {
@@ -330,6 +335,8 @@ extension StateMachine {
         if store.sessions[slot].heartbeat > .zero {
             store.sessions[slot].lostAt = event.time + store.sessions[slot].heartbeat
         }
+        // Only what is due sooner needs a timer of its own; else the old one looks again when it comes.
+        if nextDue(session: slot).due < store.sessions[slot].timerDue { schedule(session: slot) }
     }
 
     private mutating func extend(_ slot: Int32, _ pins: LotAmounts) {

@@ -41,9 +41,8 @@ extension StateMachine {
         }
         guard store.accounts[slot].state != .closed else { throw .frozen(.closed) }
         guard c.amount.nanos % Money.cent.nanos == 0 else { throw .invalid("a purchase is in whole cents") }
-        guard c.amount.nanos >= store.limits[type, .purchaseMinimum] else {
-            throw .limit(.purchaseMinimum, store.limits[type, .purchaseMinimum])
-        }
+        let minimum = store.limits[type, .purchaseMinimum]
+        guard minimum == Limits.none || c.amount.nanos >= minimum else { throw .limit(.purchaseMinimum, minimum) }
         guard c.amount.nanos <= store.limits[type, .purchaseMaximum] else {
             throw .limit(.purchaseMaximum, store.limits[type, .purchaseMaximum])
         }
@@ -95,7 +94,7 @@ extension StateMachine {
             effective: effective, expires: c.expires, fundedBy: c.kind == .promo ? "grant" : "compensation")
         let primary = commit(
             .creditGranted(CreditGranted(amount: c.amount, lot: lot, reason: c.reason)), user: user,
-            at: now, into: &batch)
+            effective: effective > now ? (effective, effective) : nil, at: now, into: &batch)
         renewExhausting(user, at: now, into: &batch)
         return .accepted(primary)
     }
@@ -125,8 +124,7 @@ extension StateMachine {
     mutating func adjust(_ c: CreditAdjust, at now: Timestamp, into batch: inout EventBatch) throws(Rejection)
         -> Outcome
     {
-        let user = try find(c.user)
-        guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
+        let user = try find(c.user)  // also a closed one: a correction must always be recordable
         guard !c.amount.isZero else { throw .invalid("an adjustment of zero adjusts nothing") }
         if !c.reference.isEmpty {
             guard store.external[names.hash(.adjustment, c.reference)] == nil else { throw .exists(.reference) }
@@ -157,7 +155,6 @@ extension StateMachine {
             throw .notFound(.charge)
         }
         let user = c.charge.user
-        guard store.accounts[Int32(user.value)].state != .closed else { throw .frozen(.closed) }
         let already = Money(nanos: Int64(store.refunded[c.charge.lsn.value] ?? 0))
         let left = charged - already
         guard left > .zero else { throw .closed(.charge) }
@@ -266,11 +263,14 @@ extension StateMachine {
 
     @discardableResult
     mutating func releaseHold(
-        _ slot: Int32, _ reason: HoldReleased.Reason, at now: Timestamp, into batch: inout EventBatch
+        _ slot: Int32, _ reason: HoldReleased.Reason, due: Timestamp? = nil, at now: Timestamp,
+        into batch: inout EventBatch
     ) -> Event {
         let hold = store.holds[slot]
         let body = HoldReleased(hold: hold.id, reason: reason, released: hold.pins.total, broken: broken(hold.pins))
-        return commit(.holdReleased(body), user: hold.user, linked: hold.id.lsn, at: now, into: &batch)
+        return commit(
+            .holdReleased(body), user: hold.user, linked: hold.id.lsn, effective: due.map { ($0, $0) }, at: now,
+            into: &batch)
     }
 }
 

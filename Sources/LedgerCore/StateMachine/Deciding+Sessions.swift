@@ -171,7 +171,8 @@ extension StateMachine {
         let body = SessionClosed(
             session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason,
             started: row.started,
-            usage: usage, total: row.posted + usage.amount, segments: row.segments + 1, payment: payment,
+            usage: usage, total: row.posted + usage.amount,
+            segments: row.segments + (reason == .cancelled ? 0 : 1), payment: payment,
             released: left.total, broken: broken(left), note: note)
         return commit(
             .sessionClosed(body), user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), at: now,
@@ -218,12 +219,15 @@ extension StateMachine {
                 linked: row.id.lsn, effective: (row.lockEnd, row.lockEnd), at: now, into: &batch)
         }
         // Under a new price the old lease no longer says what is covered: look again at once.
-        if pricing != row.lastPricing { renew(slot, at: now, into: &batch) }
+        if pricing != row.lastPricing { renew(slot, due: due, at: now, into: &batch) }
     }
 
-    /// Holds enough for the next lease, or as much as there is and a deadline. Returns whether the lease is covered.
+    /// Holds enough for the next lease, or as much as there is and a deadline, which counts from when that was `due`, by
+    /// default now. Returns whether the lease is covered.
     @discardableResult
-    mutating func renew(_ slot: Int32, at now: Timestamp, into batch: inout EventBatch) -> Bool {
+    mutating func renew(
+        _ slot: Int32, due: Timestamp? = nil, at now: Timestamp, into batch: inout EventBatch
+    ) -> Bool {
         let row = store.sessions[slot]
         let isFree = row.lastPricing.tariff.highestRate == 0
         // A late renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until
@@ -245,12 +249,12 @@ extension StateMachine {
         let added = max(available, .zero)
         guard row.status == .active || added > .zero else { return false }
         let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
-        let grace = TimeSpan(nanoseconds: min(store.limits[row.type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
+        let grace = self.grace(row.type)
         let body = SessionExhausting(
             session: row.id, added: added, pins: planFree(row.user, added, at: now), emptyAt: emptyAt,
             // Later credit moves the deadline as far as it lasts and no further: or a cent a minute would buy grace for
             // ever.
-            deadline: row.status == .active ? max(emptyAt, now) + grace : max(row.deadline, emptyAt + grace))
+            deadline: row.status == .active ? max(emptyAt, due ?? now) + grace : max(row.deadline, emptyAt + grace))
         commit(.sessionExhausting(body), user: row.user, linked: row.id.lsn, at: now, into: &batch)
         return false
     }

@@ -42,7 +42,7 @@ extension StateMachine {
         store.lots.visit { slot in
             guard !store.lots[slot].expired, store.lots[slot].expires <= now else { return }
             overdue.lots += 1
-            overdue.credit += Int128(store.lots[slot].free.nanos)
+            overdue.credit += Int128(store.lots[slot].remaining.nanos)
         }
         store.holds.visit { slot in if store.holds[slot].expires <= now { overdue.holds += 1 } }
         store.sessions.visit { slot in if store.sessions[slot].ttlEnd <= now { overdue.sessions += 1 } }
@@ -313,25 +313,64 @@ extension StateMachine {
     }
 
     private func limitRows() -> [LimitRow] {
-        UserType.allCases.flatMap { type in
+        let overdrafts = overdrafts()
+        return UserType.allCases.flatMap { type in
             LimitName.allCases.map { limit in
-                LimitRow(type: type, limit: limit, value: store.limits[type, limit], overdraft: overdraft(type, limit))
+                LimitRow(
+                    type: type, limit: limit, value: store.limits[type, limit],
+                    overdraft: limit == .exhaustionGrace ? overdrafts?[Int(type.rawValue)] : nil)
             }
         }
     }
 
-    /// SPEC 5: all allowed sessions at the highest rate through the whole grace, with nothing left.
-    private func overdraft(_ type: UserType, _ limit: LimitName) -> Money? {
-        guard limit == .exhaustionGrace, let index = store.activeVersion(.sessionRuntime) else { return nil }
-        var highest = Int64(0)
+    /// SPEC 5, by user type: the most that sessions of one user can use with nothing left. Those that run do so at their
+    /// own price or the one they will have, through the grace they have or will get; the rest that the limits allow, at
+    /// the highest rate. Nil without an active rule. Cost: the open sessions.
+    private func overdrafts() -> [Money]? {
+        guard let index = store.activeVersion(.sessionRuntime) else { return nil }
+        let types = UserType.allCases.count
+        var rates = [[Int64]](repeating: [Int64](repeating: 0, count: Tier.allCases.count), count: types)
         for row in store.rules[index].book.rows {
-            guard case .sessionRuntime(type, let tier, _) = row.query, store.limits.allows(tier, for: type),
-                case .tariff(let tariff) = row.answer
-            else { continue }
-            highest = max(highest, tariff.highestRate)
+            guard case .sessionRuntime(let type, let tier, _) = row.query, case .tariff(let tariff) = row.answer else {
+                continue
+            }
+            let known = rates[Int(type.rawValue)][Int(tier.rawValue)]
+            rates[Int(type.rawValue)][Int(tier.rawValue)] = max(known, tariff.highestRate)
         }
-        let sessions = Int128(min(store.limits[type, .sessions], 1 << 32))
-        let grace = Int128(min(store.limits[type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
-        return Rational.up(Int128(highest) * sessions * grace, over: Tariff.hour) ?? .max
+        let graces = UserType.allCases.map { grace($0).nanoseconds }
+        // Of each further session, in nano-USD times nanoseconds.
+        let further = UserType.allCases.map { type in
+            let allowed = Tier.allCases.filter { store.limits.allows($0, for: type) }
+            let highest = allowed.map { rates[Int(type.rawValue)][Int($0.rawValue)] }.max() ?? 0
+            return Int128(highest) * Int128(graces[Int(type.rawValue)])
+        }
+        func possible(_ type: UserType, running: Int) -> Int128 {
+            Int128(max(min(store.limits[type, .sessions], 1 << 32) - Int64(running), 0)) * further[Int(type.rawValue)]
+        }
+        var most = UserType.allCases.map { possible($0, running: 0) }
+        store.sessions.visit { head in
+            guard store.sessions[head].links.previous < 0 else { return }  // once for each user
+            let type = store.accounts[Int32(store.sessions[head].user.value)].type
+            var sum = possible(type, running: Int(store.accounts[Int32(store.sessions[head].user.value)].sessionCount))
+            var slot = head
+            while slot >= 0 {
+                let own = Int(store.sessions[slot].type.rawValue)
+                let rate = max(
+                    store.sessions[slot].lastPricing.tariff.highestRate,
+                    rates[own][Int(store.sessions[slot].tier.rawValue)])
+                let grace =
+                    store.sessions[slot].status == .exhausting
+                    ? (store.sessions[slot].deadline - store.sessions[slot].emptyAt).nanoseconds : graces[own]
+                sum += Int128(rate) * Int128(max(grace, 0))
+                slot = store.sessions[slot].links.next
+            }
+            most[Int(type.rawValue)] = max(most[Int(type.rawValue)], sum)
+        }
+        return most.map { Rational.up($0, over: Tariff.hour) ?? .max }
+    }
+
+    /// How long a session of this type outlives its credit.
+    func grace(_ type: UserType) -> TimeSpan {
+        TimeSpan(nanoseconds: min(store.limits[type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
     }
 }

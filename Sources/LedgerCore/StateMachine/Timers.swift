@@ -81,7 +81,7 @@ extension StateMachine {
                 effective: (entry.due, entry.due), at: now, into: &batch)
         case .holdExpiry:
             guard let slot = store.holdIndex[entry.born] else { return false }
-            let event = releaseHold(Int32(slot), .expired, at: now, into: &batch)
+            let event = releaseHold(Int32(slot), .expired, due: entry.due, at: now, into: &batch)
             renewExhausting(event.user, at: now, into: &batch)
         case .accrual:
             guard let slot = store.resourceByID[entry.born].map({ Int32($0) }),
@@ -144,7 +144,7 @@ extension StateMachine {
                 close(slot, .funds, through: row.deadline, due: due, at: now, into: &batch)
             }
         } else if row.status == .active, row.leaseUntil <= due {
-            renew(slot, at: now, into: &batch)
+            renew(slot, due: due, at: now, into: &batch)
         } else {
             schedule(session: slot)
         }

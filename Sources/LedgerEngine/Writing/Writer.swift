@@ -454,9 +454,6 @@ actor Writer {
         info.lastLSN = state.lastLSN
         info.booksSum = state.booksSum
         if case .books(let rows) = state.read(.books, at: now) { info.books = rows }
-        if case .limits(let rows) = state.read(.limits, at: now) {
-            info.overdraft = rows.compactMap(\.overdraft).max() ?? .zero
-        }
         info.counts = state.counts
         info.commands = statistics.table
         info.timersFired = timersFired

@@ -23,7 +23,7 @@ package enum InfoReply {
                 ("durable_lsn", "\(info.durableLSN.value)"), ("books_sum", "\(info.booksSum)"),
                 ("read_only", info.readOnly ?? "no"), ("time", text(info.now)),
                 ("clock_deviation_seconds", decimal(Double(info.clock.deviation.nanoseconds) / 1e9)),
-                ("clock_warning", info.clock.warning ?? "none"), ("largest_overdraft", "\(info.overdraft)"),
+                ("clock_warning", info.clock.warning ?? "none"),
             ] + info.counts.map { ($0.name, "\($0.count)") }
         let persistence: Fields = [
             ("loading", "0"), ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),

@@ -161,6 +161,25 @@ import Testing
         #expect(ledger.problems() == [])
     }
 
+    @Test func `a host that falls silent in its first minutes is lost when its silence says so`() {
+        var ledger = TestLedger()
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        ledger.start("s1", "ann", .large, heartbeat: .seconds(60))
+        ledger.pass(.seconds(30), step: .seconds(10))
+        #expect(beat(&ledger, "s1").event != nil)
+        let heard = ledger.session("s1")!
+        ledger.pass(.seconds(50), step: .seconds(10))
+        #expect(ledger.session("s1") != nil)
+        ledger.pass(.seconds(20), step: .seconds(10))
+        #expect(ledger.session("s1") == nil)
+        #expect(beat(&ledger, "s1").rejection?.code == "CLOSED")
+        let expected = Rational.halfEven(
+            50_000_000 * Int128((heard.lastHeard - heard.started).nanoseconds), over: Tariff.hour)!
+        #expect(ledger.book("revenue:session_runtime") == expected.nanos)
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `a host that was never heard is billed one lease`() {
         var ledger = TestLedger()
         ledger.user("ann")
@@ -197,6 +216,8 @@ import Testing
         ledger.pass(.minutes(2))
         let cancelled = ledger.command(.sessionCancel(session: ledger.machine.names.session("s1"), reason: []))
         #expect(cancelled.event?.after.available == Money("10"))
+        guard case .sessionClosed(let closed) = cancelled.event?.body else { return }
+        #expect(closed.segments == 0)
         ledger.start("s2", "ann", .large)
         ledger.pass(.minutes(6))
         #expect(
