@@ -45,7 +45,7 @@ package final class ReadPath: Sendable {
             let limit = views.requestsPerHour(verified.type)
             let own = verified.passport.rate == 0 ? Limits.none : Int64(verified.passport.rate)
             guard passportRequests.admit(verified.passport.ordinal.value, limit: own, at: now) else {
-                return .rejected(.limit(.requestsPerHour, own))
+                return .rejected(.ownRate(verified.passport.rate))
             }
             guard userRequests.admit(verified.passport.user.value, limit: limit, at: now) else {
                 if own != Limits.none { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }

@@ -45,7 +45,9 @@ package enum Authorization {
             switch owner {
             case .user(let user): return user == rights.user && user != .none ? nil : elsewhere(id)
             case .undetermined: return nil
-            case .nobody, .unknown: return elsewhere(id)
+            case .nobody:
+                return .denied("\(CommandTable.spec(id).name): with scope own, name the passport's user (USER u)")
+            case .unknown: return elsewhere(id)
             }
         case .readAll: return needs(.read, rights, id)
         case .writeAll: return needs(.write, rights, id)

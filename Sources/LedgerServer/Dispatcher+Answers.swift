@@ -15,6 +15,7 @@ extension Dispatcher {
             var secret: [UInt8]?
             if case .command(_, let minted?) = item { secret = minted.bytes }
             receipt(client, slot, event, replayed: false, secret: secret)
+        case .outcome(.rejected(.closed(.hold))): refuseHold(client, slot)
         case .outcome(.rejected(let rejection)): refuse(client, slot, rejection)
         case .outcome(.replayed(let lsn)):
             read(.replayed(lsn), for: client, slot: slot) { $0.answerReplay($1, $2, $3) }
@@ -160,8 +161,22 @@ extension Dispatcher {
 
     /// Answers a command that was carried out before.
     private func answerReplay(_ client: Client, _ slot: UInt64, _ result: HistoryResult) {
+        if case .rejected(.closed(.hold)) = result { return refuseHold(client, slot) }
         guard case .event(let event) = result else { return answer(client, slot, result) }
         receipt(client, slot, event, replayed: true)
+    }
+
+    /// The tables forget a hold with its end, so they call every id of the past closed: the journal knows which of them
+    /// were holds.
+    private func refuseHold(_ client: Client, _ slot: UInt64) {
+        guard case .hold(let hold) = client.pipeline[slot].detail else {
+            preconditionFailure("a hold was refused to a command about none")
+        }
+        read(.event(hold.lsn), for: client, slot: slot) { dispatcher, client, slot, result in
+            guard case .event(let event) = result else { return dispatcher.answer(client, slot, result) }
+            if case .holdPlaced = event.body { return dispatcher.refuse(client, slot, Rejection.closed(.hold)) }
+            dispatcher.refuse(client, slot, Rejection.notFound(.hold))
+        }
     }
 
     // MARK: INFO

@@ -222,6 +222,8 @@ extension Dispatcher {
             switch parsed.ask {
             case .verify(_, let permission): .permission(permission)
             case .server(.info(let sections)): .sections(sections)
+            case .mutation(.holdCapture(let capture)): .hold(capture.hold)
+            case .mutation(.holdVoid(let hold)): .hold(hold)
             default: .none
             }
         return client.pipeline.append(

@@ -26,6 +26,8 @@ struct Pipeline {
         case permission(Permissions)
         /// INFO.
         case sections([String])
+        /// HOLD CAPTURE and VOID.
+        case hold(HoldID)
     }
 
     struct Slot {

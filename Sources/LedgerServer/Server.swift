@@ -82,6 +82,12 @@ package struct BoundPort: Sendable {
                 metadata: ["max-clients": "\(configuration.maxClients)", "descriptors": "\(descriptors)"])
         }
         self.configuration = configuration
+        let needed = configuration.descriptorReserve
+        guard Self.descriptorLimit.map({ $0 > needed }) ?? true else {
+            throw ServerError(
+                "\(configuration.eventLoops) event loops and a ledger need more than \(needed) file descriptors: raise ulimit -n"
+            )
+        }
         do {
             listener = try await Listener.open(configuration, counters: counters)
         } catch {

@@ -48,7 +48,7 @@ package struct ServerConfiguration: Sendable {
     var strangersPerLoop: Int { max(1, min(maxStrangers, maxClients / 2) / max(1, eventLoops)) }
 
     /// Descriptors that are no connections: the journal, snapshots, readers, event loops, a connection that is refused.
-    private var descriptorReserve: Int { 64 + 8 * eventLoops }
+    var descriptorReserve: Int { 64 + 8 * eventLoops }
 
     /// Allows no more clients than there are descriptors for; true when these were fewer than asked for.
     mutating func fit(descriptors: Int) -> Bool {

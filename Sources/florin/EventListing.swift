@@ -41,7 +41,7 @@ final class EventListing {
         if event.key != nil { fields.append(("keyed", .flag(true))) }
         if let body = Mirror(reflecting: event.body).children.first {
             if case .object(let own) = Value(body.value) {
-                fields += own
+                fields += own.filter { $0.0 != "hash_seed" }  // who knows it can make names collide
             } else {
                 fields.append(("subject", Value(body.value)))
             }

@@ -74,12 +74,15 @@ struct Serve: AsyncParsableCommand {
         guard segmentSize.value >= 4 << 20, segmentSize.value <= 1 << 30, segmentSize.value % 4096 == 0 else {
             throw ValidationError("--segment-size is not a multiple of 4KiB between 4MiB and 1GiB")
         }
+        guard eventLoops ?? 1 <= 256 else { throw ValidationError("--event-loops is above 256") }
         guard keyRetention.value > .zero else { throw ValidationError("--key-retention is not above 0") }
     }
 
     func run() async throws {
         raiseDescriptorLimit()
         let logger = LogLines.logger(logLevel.level)
+        // What cannot be written is better known before there is a ledger.
+        let portFile = try portFile.map { try PortFile($0) }
         // The port first: if it cannot be had, no ledger is made or read in vain.
         let bound: BoundPort
         do throws(ServerError) { bound = try await BoundPort(serverConfiguration, logger: logger) } catch {
@@ -103,9 +106,11 @@ struct Serve: AsyncParsableCommand {
             throw Failure(error)
         }
         let (host, port) = (server.host, server.port)
-        server.onServing = { [portFile, data] in
+        server.onServing = { [data] in
             logger.notice("serving", metadata: ["host": "\(host)", "port": "\(port)", "data": "\(data)"])
-            if let portFile { try? writeFile(portFile, "\(port)\n") }
+            do throws(Failure) { try portFile?.announce(port) } catch {
+                logger.error("the port was not announced", metadata: ["fault": "\(error)"])
+            }
         }
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -154,5 +159,27 @@ struct Serve: AsyncParsableCommand {
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
+
+/// Where the port is written, once clients can connect. Whoever waits for the file reads it whole.
+private struct PortFile {
+    private let path: String
+    /// A pipe or a terminal takes the line as it is.
+    private let isReplaced: Bool
+
+    /// Throws where nothing can be written.
+    init(_ path: String) throws(Failure) {
+        self.path = path
+        var status = stat()
+        isReplaced = stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+        if isReplaced { try writeFile(path + ".tmp", "") }
+    }
+
+    func announce(_ port: Int) throws(Failure) {
+        try writeFile(isReplaced ? path + ".tmp" : path, "\(port)\n")
+        guard !isReplaced || rename(path + ".tmp", path) == 0 else {
+            throw Failure("\(path): \(String(cString: strerror(errno)))")
+        }
     }
 }

@@ -187,6 +187,14 @@ extension EndToEnd {
             #expect(run.end == .exit(1))
             #expect(run.errors.contains("cannot listen on 127.0.0.1:\(server.port)"))
             #expect(!list(other.path).contains("data"), "a ledger was made all the same")
+            let nowhere = other.path + "/absent/port"
+            let mute = try await other.florin("serve", "--data", other.data, "--port", "0", "--port-file", nowhere)
+            #expect(mute.end == .exit(1) && mute.errors.contains("\(nowhere).tmp: No such file or directory"))
+            let greedy = try await other.run(
+                "sh",
+                ["-c", "ulimit -n 200; exec \(Workspace.binary) serve --data \(other.data) --port 0 --event-loops 99"])
+            #expect(greedy.end == .exit(1) && greedy.errors.contains("raise ulimit -n"), "\(greedy.errors)")
+            #expect(!list(other.path).contains("data"))
             await server.stop()
         }
 

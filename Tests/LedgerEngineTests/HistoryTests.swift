@@ -130,17 +130,18 @@ import Testing
             worthBefore = worth(account)
             end = t.clock.now()
             let sum = try summary(t, "ada")
-            let plus = sum.purchased + sum.granted + sum.adjusted + sum.refunded
-            #expect((plus - sum.spent - sum.expired).nanos == worth(account))
-            #expect(sum.billing.reduce(Money.zero) { $0 + $1.amount } == sum.spent)
+            let plus = sum.purchased.nanos + sum.granted.nanos + sum.adjusted.nanos + sum.refunded.nanos
+            #expect(plus - sum.spent.nanos - sum.expired.nanos == Int128(worth(account)))
+            #expect(sum.billing.reduce(Int128(0)) { $0 + $1.amount.nanos } == sum.spent.nanos)
+            #expect(sum.entries == all.count)
             // Gross revenue of the only user is what the statement charges.
             let revenue = try books(t).filter { $0.key.hasPrefix("revenue:") }.reduce(Int128(0)) { $0 + $1.value }
-            #expect(revenue == Int128(sum.spent.nanos))
+            #expect(revenue == sum.spent.nanos)
             // Months tile the whole: every entry counts in exactly one.
             let cut = TestEngine.noon + .hours(40)
             let early = try summary(t, "ada", to: cut)
             let late = try summary(t, "ada", from: cut)
-            #expect(early.spent + late.spent == sum.spent)
+            #expect(early.spent.nanos + late.spent.nanos == sum.spent.nanos)
             #expect(early.entries + late.entries == sum.entries)
             t.stop()
         }
@@ -150,7 +151,7 @@ import Testing
         #expect(balance(try rows(t, "ada")) == worthBefore)
     }
 
-    @Test func `a turnover beyond 64 bits stops at their end instead of stopping the process`() throws {
+    @Test func `a turnover beyond 64 bits is exact`() throws {
         let t = try TestEngine()
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
@@ -159,7 +160,7 @@ import Testing
             try t.accept(t.charge("ada", "4000000000"))
         }
         let sum = try summary(t, "ada")
-        #expect(sum.spent == .max && sum.adjusted == .max && sum.entries == 6)
+        #expect("\(sum.spent)" == "12000000000.00" && sum.adjusted == sum.spent && sum.entries == 6)
         #expect(sum.account.available == .zero)
     }
 
@@ -342,8 +343,8 @@ import Testing
         guard case .rejected(.closed(.hold)) = t.read(.hold(id)) else { throw Unexpected("still open") }
         guard case .hold(let story) = t.history(.hold(id)) else { throw Unexpected("no story") }
         #expect(story.status == "voided")
-        #expect(story.captured == Money("1.00"))
-        #expect(story.released == Money("3.00"))
+        #expect("\(story.captured)" == "1.00")
+        #expect("\(story.released)" == "3.00" && "\(story.expired)" == "0.00")
         guard case .rejected(.notFound(.hold)) = t.history(.hold(HoldID(shard: 0, lsn: LSN(2)))) else {
             throw Unexpected("the start is a hold")
         }

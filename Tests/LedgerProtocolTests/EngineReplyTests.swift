@@ -73,18 +73,25 @@ struct EngineReplyTests {
         #expect(it?["description"] == .null && it?["storage"] == .null)
     }
 
+    private func sum(_ text: String) -> MoneySum {
+        let parts = text.split(separator: ".")
+        let whole = Int128(parts[0])! * 1_000_000_000
+        return MoneySum(nanos: parts.count == 1 ? whole : whole + Int128(Money(usd: "0." + parts[1]).nanos))
+    }
+
     @Test func `a summary`() {
         let summary = Summary(
-            user: UserOrdinal(5), from: Samples.start, to: nil, account: account, spent: Money(usd: "3"),
-            billing: [Summary.BillingTotal(source: "api", count: 2, amount: Money(usd: "3"))],
-            sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1_500_000_000, amount: .zero)],
-            purchased: Money(usd: "25"), purchases: 1, granted: .zero, adjusted: Money(usd: "-1"), refunded: .zero,
+            user: UserOrdinal(5), from: Samples.start, to: nil, account: account, spent: sum("3"),
+            billing: [Summary.BillingTotal(source: "api", count: 2, amount: sum("3"))],
+            sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1 << 70, amount: .zero)],
+            purchased: sum("56000000000.5"), purchases: 1, granted: .zero, adjusted: sum("-1"), refunded: .zero,
             expired: .zero, entries: 4)
         let it = value { encoder.summary(summary, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.userSummary))
         #expect(it["current_balance"]?.string == "22.50" && it["total_spent"]?.string == "3.00" && it["to"] == .null)
+        #expect(it["total_purchased"]?.string == "56000000000.50")
         #expect(it["spent_by_source"]?["api"]?["count"] == .integer(2))
-        #expect(it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1.5" && it["total_adjusted"]?.string == "-1.00")
+        #expect(it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1180591620717.411303424" && it["total_adjusted"]?.string == "-1.00")
     }
 
     @Test func `an explanation, with a rule and without one`() {
@@ -127,7 +134,7 @@ struct EngineReplyTests {
     @Test func `a closed hold`() {
         let placed = Samples.receipts.first { $0.0 == .holdPlace }!.1
         let closed = ClosedHold(
-            placed: placed, captured: Money(usd: "1.2"), released: Money(usd: "1.3"), status: "captured",
+            placed: placed, captured: sum("1.2"), released: sum("1.3"), expired: .zero, status: "captured",
             closed: Samples.time)
         let it = value { encoder.closedHold(closed, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.holdGet))

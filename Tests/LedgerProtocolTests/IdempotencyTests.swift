@@ -20,6 +20,32 @@ struct IdempotencyTests {
     }
 
     @Test(arguments: [
+        ("USER CREATE a@b.example KEY k", "TYPE Free"), ("PASSPORT CREATE u n read KEY k", "SCOPE own"),
+        ("PASSPORT ROTATE \(PassportID(value: 7).text) KEY k", "OVERLAP 0m"),
+        ("CREDIT GRANT u 1 REASON r KEY k", "KIND promo"), ("HOLD PLACE u 1 KEY k", "TTL 1d"),
+        ("HOLD PLACE u 1 KEY k", "SOURCE hold"), ("SESSION START s u small KEY k", "TTL 24h"),
+        ("SESSION START s u small KEY k", "RESERVE LEASE"), ("SESSION ADMIT \(secret) s small KEY k", "TTL 1440m"),
+        ("SESSION ADMIT \(secret) s small KEY k", "RESERVE lease"),
+        ("SPACE ADD s COST 1 SIZE 2 KEY k", "PUBLIC yes"), ("SPACE ADD s COST 1 SIZE 2 KEY k", "CATEGORY general"),
+    ])
+    func `an option that says what it is unless told says nothing`(line: String, option: String) throws {
+        let (without, with) = (try parse(line), try parse(line + " " + option))
+        #expect(with.key == without.key)
+        #expect("\(with.ask)" == "\(without.ask)", "the table and the parser disagree about what is unless told")
+        #expect(
+            CommandTable.spec(with.id).options.contains {
+                $0.token! == option.prefix { $0 != " " } && $0.standard != nil
+            })
+    }
+
+    @Test func `every option that is something unless told is tried above`() {
+        let told = CommandTable.specs.flatMap { spec in
+            spec.options.filter { $0.standard != nil && spec.takesKey }.map { "\(spec.name) \($0.token!)" }
+        }
+        #expect(told.count == 12, "\(told)")
+    }
+
+    @Test(arguments: [
         "CREDIT CHARGE v 25 api OVER DESCRIPTION x KEY k", "CREDIT CHARGE u 25.000000001 api OVER DESCRIPTION x KEY k",
         "CREDIT CHARGE u 25 apj OVER DESCRIPTION x KEY k", "CREDIT CHARGE u 25 API OVER DESCRIPTION x KEY k",
         "CREDIT CHARGE u 25 api DESCRIPTION x KEY k", "CREDIT CHARGE u 25 api OVER DESCRIPTION y KEY k",

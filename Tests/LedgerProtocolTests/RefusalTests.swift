@@ -272,7 +272,8 @@ struct RefusalTests {
             "PASSPORT CREATE u \(secret) read", "SESSION RECORD \(secret) u small FROM 1 TO 2",
             "CREDIT CHARGE u 1 api DESCRIPTION \"his key is \(secret).\"", "CREDIT GRANT u 1 REASON \(secret)",
             "USER CREATE a@b.cc NAME \"\(secret)x\"", "USER SET u NAME \(secret)", "SESSION CANCEL s REASON x\(secret)",
-            "SPACE ADD s COST 1 SIZE 1 DESCRIPTION \(secret)",
+            "SPACE ADD s COST 1 SIZE 1 DESCRIPTION \(secret)", "RULE LOAD storage \"x \(secret)\"",
+            "RULE CHECK storage \"-- \(secret)\"",
         ] {
             #expect(
                 failure(line)?.hasSuffix("contains fl_, as passports do: a passport must not be recorded") == true,

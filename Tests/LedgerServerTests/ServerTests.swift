@@ -178,6 +178,16 @@ import Testing
             let closed = try await client.call("HOLD", "GET", hold)
             #expect(closed["original"]?.string == "5.00" && closed["captured"]?.string == "2.00")
             #expect(closed["remaining"]?.string == "0.00" && closed["status"]?.string == "voided")
+            #expect(closed["released"]?.string == "3.00" && closed["expired"]?.string == "0.00")
+            #expect(try await client.call("HOLD", "VOID", hold).error?.text == "CLOSED this hold is closed")
+            for _ in 0..<2 {  // the second answer is the key's
+                for other in ["h_1", "h_5", "h_zzzz"] {
+                    let none = try await client.call("HOLD", "VOID", other, "KEY", other)
+                    #expect(none.error?.text == "NOTFOUND no such hold", "\(other)")
+                    #expect(try await client.call("HOLD", "CAPTURE", other, "1").error?.code == "NOTFOUND")
+                }
+                #expect(try await client.call("HOLD", "VOID", hold, "KEY", "k").error?.code == "CLOSED")
+            }
             #expect(try await client.send([words("USER SET u_a NAME \"Ada L.\"")])[0]["value"]?.string == "Ada L.")
             #expect(try await client.send([words("USER SET u_a NAME \"\"")])[0]["value"] == .null)
             let first = try await client.call("CREDIT", "BALANCE", "u_a")["time"]?.string ?? ""

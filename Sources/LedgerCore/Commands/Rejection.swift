@@ -12,6 +12,8 @@ package enum Rejection: Error, Hashable, Sendable {
     case passportInvalid
     /// A limit of the user's type, and the value it has.
     case limit(LimitName, Int64)
+    /// The passport's own requests in an hour (`RATE`).
+    case ownRate(UInt32)
     case debt(Money)
     case rule(String)
     case insufficient(available: Money, needed: Money)
@@ -52,7 +54,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .keyReused: "KEYREUSED"
         case .frozen: "FROZEN"
         case .passportInvalid: "WRONGPASS"
-        case .limit: "LIMIT"
+        case .limit, .ownRate: "LIMIT"
         case .debt: "DEBT"
         case .rule: "RULE"
         case .insufficient: "INSUFFICIENT"
@@ -76,6 +78,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .passportInvalid: "this passport is not valid"
         case .limit(let name, let value):
             value == Limits.none ? "limit \(name.text)" : "limit \(name.text) is \(name.show(value))"
+        case .ownRate(let rate): "this passport's own rate is \(rate) requests an hour"
         case .debt(let amount): "the user owes \(amount); purchase credit first"
         case .rule(let text): text
         case .insufficient(let available, let needed): "available \(available), needed \(needed)"

@@ -31,6 +31,38 @@ package struct Event: Sendable {
     package func id(shard: UInt16) -> BirthID { BirthID(shard: shard, lsn: lsn) }
 }
 
+extension Event {
+    /// What this event charged, how it was paid and for what; nil when it is no charge.
+    package var chargeParts: (amount: Money, payment: Payment, source: ShortText)? {
+        switch body {
+        case .creditCharged(let e): (e.amount, e.payment, e.source)
+        case .holdCaptured(let e): (e.amount, e.payment, e.source)
+        case .sessionPosted(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
+        case .sessionClosed(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
+        case .sessionRecorded(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
+        case .storagePosted(let e): (e.usage.amount, e.payment, Sources.storageCreation)
+        case .storageResized(let e): (e.posted.usage.amount, e.posted.payment, Sources.storageCreation)
+        case .storageDeleted(let e): (e.posted.usage.amount, e.posted.payment, Sources.storageCreation)
+        case .spacePurchased(let e): (e.amount, e.payment, Sources.spacePurchase)
+        default: nil
+        }
+    }
+
+    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, what was
+    /// refunded to such lots, or a lot's end.
+    package var expired: Money {
+        switch body {
+        case .holdCaptured(let capture): return capture.broken
+        case .holdReleased(let release): return release.broken
+        case .sessionClosed(let closed): return closed.broken
+        case .lotExpired(let lot): return lot.amount
+        case .creditRefunded(let refund):
+            return refund.parts.reduce(.zero) { $1.lot.expires <= time ? $0 + $1.amount : $0 }
+        default: return .zero
+        }
+    }
+}
+
 /// A user's account in numbers.
 package struct AccountImage: Hashable, Sendable {
     package var paid = Money.zero

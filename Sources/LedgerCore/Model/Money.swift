@@ -34,12 +34,25 @@ package struct Money: Hashable, Comparable, Sendable {
         let (difference, overflow) = nanos.subtractingReportingOverflow(other.nanos)
         return overflow ? nil : Money(nanos: difference)
     }
+}
 
-    /// Adds, and stops at the ends of 64 bits: for totals that are shown and decide nothing. A life's turnover may pass
-    /// nine billion where no balance does.
-    package mutating func addClamped(_ other: Money) {
-        let (sum, overflow) = nanos.addingReportingOverflow(other.nanos)
-        nanos = overflow ? (other.nanos < 0 ? .min : .max) : sum
+/// A sum of amounts that no balance bounds: a turnover, an account of the books. Exact, in 128 bits.
+package struct MoneySum: Hashable, Sendable {
+    package var nanos: Int128
+
+    package init(nanos: Int128 = 0) { self.nanos = nanos }
+
+    package static let zero = MoneySum()
+
+    package static func += (sum: inout MoneySum, amount: Money) { sum.nanos += Int128(amount.nanos) }
+}
+
+extension MoneySum: CustomStringConvertible {
+    /// As an amount is written.
+    package var description: String {
+        if let nanos = Int64(exactly: nanos) { return "\(Money(nanos: nanos))" }
+        let (whole, fraction) = nanos.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return (nanos < 0 ? "-" : "") + "\(whole)" + "\(Money(nanos: Int64(fraction)))".dropFirst()
     }
 }
 

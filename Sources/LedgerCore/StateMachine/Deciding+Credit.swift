@@ -2,6 +2,7 @@
 extension StateMachine {
     /// No user's credit or debt may come near the end of 64 bits: four billion dollars each.
     package static let accountCeiling: Int64 = 4_000_000_000 * 1_000_000_000
+    static var ceiling: Money { Money(nanos: accountCeiling) }
 
     /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an
     /// event must fit into a batch of the journal. Refunds may go to twice as many.
@@ -19,13 +20,13 @@ extension StateMachine {
         }
         let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
         guard sum <= Int128(StateMachine.accountCeiling) else {
-            throw .invalid("the account cannot hold so much credit")
+            throw .invalid("an account holds at most \(StateMachine.ceiling) of credit")
         }
     }
 
     func checkDebtRoom(_ user: UserOrdinal, _ amount: Money) throws(Rejection) {
         let sum = Int128(store.accounts[Int32(user.value)].debt.nanos) + Int128(amount.nanos)
-        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("the account cannot owe so much") }
+        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("an account owes at most \(StateMachine.ceiling)") }
     }
 
     mutating func purchase(
@@ -271,23 +272,5 @@ extension StateMachine {
         return commit(
             .holdReleased(body), user: hold.user, linked: hold.id.lsn, effective: due.map { ($0, $0) }, at: now,
             into: &batch)
-    }
-}
-
-extension Event {
-    /// What this event charged, how it was paid and for what; nil when it is no charge.
-    package var chargeParts: (amount: Money, payment: Payment, source: ShortText)? {
-        switch body {
-        case .creditCharged(let e): (e.amount, e.payment, e.source)
-        case .holdCaptured(let e): (e.amount, e.payment, e.source)
-        case .sessionPosted(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
-        case .sessionClosed(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
-        case .sessionRecorded(let e): (e.usage.amount, e.payment, Sources.sessionRuntime)
-        case .storagePosted(let e): (e.usage.amount, e.payment, Sources.storageCreation)
-        case .storageResized(let e): (e.posted.usage.amount, e.posted.payment, Sources.storageCreation)
-        case .storageDeleted(let e): (e.posted.usage.amount, e.posted.payment, Sources.storageCreation)
-        case .spacePurchased(let e): (e.amount, e.payment, Sources.spacePurchase)
-        default: nil
-        }
     }
 }

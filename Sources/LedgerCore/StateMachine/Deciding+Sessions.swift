@@ -141,7 +141,7 @@ extension StateMachine {
             amount: amount, from: c.from, through: c.to, numerator: numerator, denominator: Tariff.hour,
             postedBefore: .zero, pricing: pricing)
         let payment = planUsage(user, amount, pins: LotAmounts(), at: now)
-        guard payment.total == amount else { throw .invalid("the account cannot owe so much") }
+        guard payment.total == amount else { throw .invalid("an account owes at most \(StateMachine.ceiling)") }
         let body = SessionRecorded(
             session: c.session, tier: c.tier, type: store.accounts[Int32(user.value)].type, usage: usage,
             payment: payment, arguments: c.arguments)

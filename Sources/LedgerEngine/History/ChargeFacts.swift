@@ -41,20 +41,6 @@ extension ChargeFacts {
 }
 
 extension Event {
-    /// Credit that went to breakage with this event: what was released of lots that had expired meanwhile, what was
-    /// refunded to such lots, or a lot's end.
-    var expired: Money {
-        switch body {
-        case .holdCaptured(let capture): return capture.broken
-        case .holdReleased(let release): return release.broken
-        case .sessionClosed(let closed): return closed.broken
-        case .lotExpired(let lot): return lot.amount
-        case .creditRefunded(let refund):
-            return refund.parts.reduce(.zero) { $1.lot.expires <= time ? $0 + $1.amount : $0 }
-        default: return .zero
-        }
-    }
-
     /// The lot that this event made, when its id is `id`.
     func bornLot(_ id: LotID) -> LotOrigin? {
         guard id.lsn == lsn else { return nil }

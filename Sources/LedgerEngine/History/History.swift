@@ -198,15 +198,17 @@ final class History: Sendable {
         guard case .holdPlaced = placed.body, let last = reads.views.lastEvent(placed.user) else {
             return .rejected(.notFound(.hold))
         }
-        var result = ClosedHold(placed: placed, captured: .zero, released: .zero, status: "open", closed: .never)
+        var result = ClosedHold(placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
         try walk(from: last) { event in
             switch event.body {
             case .holdCaptured(let capture) where capture.hold == hold:
-                result.captured.addClamped(capture.amount)
-                result.released.addClamped(capture.released)
+                result.captured += capture.amount
+                result.released += capture.released
+                result.expired += capture.broken
                 if capture.final { (result.status, result.closed) = ("captured", event.time) }
             case .holdReleased(let release) where release.hold == hold:
-                result.released.addClamped(release.released)
+                result.released += release.released
+                result.expired += release.broken
                 result.status = release.reason == .voided ? "voided" : "expired"
                 result.closed = event.time
             default: break

@@ -64,31 +64,31 @@ package struct Summary: Sendable {
     /// paid + promo + held − debt, now.
     package var account: AccountImage
     /// Everything charged: the sum over `billing`.
-    package var spent: Money
+    package var spent: MoneySum
     /// Charges by billing type, in the order of their first appearance in time; refunds count in `refunded`.
     package var billing: [BillingTotal]
     package var sessions: [SessionTotal]
-    package var purchased: Money
+    package var purchased: MoneySum
     package var purchases: Int
     /// Granted, bonus, compensation, sign-up.
-    package var granted: Money
-    package var adjusted: Money
-    package var refunded: Money
-    package var expired: Money
-    /// How many entries were counted.
+    package var granted: MoneySum
+    package var adjusted: MoneySum
+    package var refunded: MoneySum
+    package var expired: MoneySum
+    /// How many rows of the history were counted.
     package var entries: Int
 
     package struct BillingTotal: Sendable {
         package var source: ShortText
         package var count: Int
-        package var amount: Money
+        package var amount: MoneySum
     }
     package struct SessionTotal: Sendable {
         package var tier: Tier
         /// Sessions that ended in the interval (or were recorded there).
         package var count: Int
         package var nanoseconds: Int128
-        package var amount: Money
+        package var amount: MoneySum
     }
 }
 
@@ -113,8 +113,10 @@ package struct ChargeExplanation: Sendable {
 
 package struct ClosedHold: Sendable {
     package var placed: Event
-    package var captured: Money
-    package var released: Money
+    package var captured: MoneySum
+    package var released: MoneySum
+    /// Of `released`, what had expired.
+    package var expired: MoneySum
     /// `captured`, `voided`, `expired`, or `open`.
     package var status: String
     package var closed: Timestamp

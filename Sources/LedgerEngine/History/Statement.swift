@@ -134,23 +134,24 @@ extension Summary {
     }
 
     fileprivate mutating func count(_ event: Event) {
+        expired += event.expired
+        if !event.expired.isZero { entries += 1 }
         var counts = true
-        expired.addClamped(event.expired)
         if let charge = event.body.charge {
-            spent.addClamped(charge.amount)
+            spent += charge.amount
             add(charge.amount, to: charge.source)
         } else {
             switch event.body {
             case .userCreated(let user):
-                granted.addClamped(user.bonus)
+                granted += user.bonus
                 counts = !user.bonus.isZero
             case .creditPurchased(let purchase):
-                purchased.addClamped(purchase.amount)
+                purchased += purchase.amount
                 purchases += 1
-            case .creditGranted(let grant): granted.addClamped(grant.amount)
-            case .creditAdjusted(let adjust): adjusted.addClamped(adjust.amount)
-            case .creditRefunded(let refund): refunded.addClamped(refund.amount)
-            default: counts = !event.expired.isZero
+            case .creditGranted(let grant): granted += grant.amount
+            case .creditAdjusted(let adjust): adjusted += adjust.amount
+            case .creditRefunded(let refund): refunded += refund.amount
+            default: counts = false
             }
         }
         if counts { entries += 1 }
@@ -162,10 +163,10 @@ extension Summary {
         if let index = billing.firstIndex(where: { $0.source == source }) {
             var total = billing.remove(at: index)
             total.count += 1
-            total.amount.addClamped(amount)
+            total.amount += amount
             billing.append(total)
         } else {
-            billing.append(BillingTotal(source: source, count: 1, amount: amount))
+            billing.append(BillingTotal(source: source, count: 1, amount: MoneySum(nanos: Int128(amount.nanos))))
         }
     }
 
@@ -186,7 +187,7 @@ extension Summary {
         let index = sessions.firstIndex { $0.tier == tier }!
         sessions[index].count += ended
         sessions[index].nanoseconds += Int128(usage.through.nanoseconds) - Int128(usage.from.nanoseconds)
-        sessions[index].amount.addClamped(usage.amount)
+        sessions[index].amount += usage.amount
     }
 }
 

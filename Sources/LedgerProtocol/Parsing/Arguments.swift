@@ -104,7 +104,7 @@ struct Arguments {
         return .invalid("\(label(field))\(shown) is not \(grammar[field].kind.expected)")
     }
 
-    /// Why a name or text with the beginning of a passport in it is not taken.
+    /// Why a name with the beginning of a passport in it, or a text with a whole one, is not taken.
     func secretRefusal(_ field: Int) -> CommandError {
         .invalid("\(label(field)) contains fl_, as passports do: a passport must not be recorded")
     }
@@ -153,6 +153,7 @@ struct Arguments {
     func source(_ field: Int) throws(CommandError) -> [UInt8] {
         let bytes = bytes(field)
         guard bytes.count > 0, bytes.count <= 64 << 10, Echo.isUTF8(bytes) else { throw refusal(field) }
+        guard !Echo.holdsSecret(bytes) else { throw secretRefusal(field) }
         return [UInt8](bytes)
     }
 

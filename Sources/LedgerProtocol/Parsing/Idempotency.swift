@@ -2,8 +2,8 @@ internal import LedgerCore
 
 extension Arguments {
     /// The identity of a keyed request. Its scope is the passport, the command and the key; its arguments are
-    /// everything else that was asked, by meaning: `25` and `25.00` are one amount, and the order of options says
-    /// nothing.
+    /// everything else that was asked, by meaning: `25` and `25.00` are one amount, the order of options says nothing,
+    /// and neither does an option that says what it is unless told.
     func key(_ context: ParseContext) throws(CommandError) -> IdempotencyKey? {
         guard let field = given("KEY") else { return nil }
         let bytes = bytes(field)
@@ -27,6 +27,12 @@ extension Arguments {
         var hasher = names.hasher(.arguments)
         for field in 0..<grammar.count where has(field) && grammar[field].kind != .key {
             let slot = grammar[field]
+            if let standard = grammar.standard(field),
+                meaning(of: slot.kind, bytes(field), names)
+                    == standard.withUnsafeBytes({ meaning(of: slot.kind, $0, names) })
+            {
+                continue
+            }
             if slot.token == .none {
                 hasher.combine(UInt64(field))
             } else {
@@ -41,6 +47,12 @@ extension Arguments {
                 combine(slot.kind, bytes(field), into: &hasher)
             }
         }
+        return hasher.finish()
+    }
+
+    private func meaning(of kind: FieldKind, _ bytes: UnsafeRawBufferPointer, _ names: Names) -> Hash128 {
+        var hasher = names.hasher(.arguments)
+        combine(kind, bytes, into: &hasher)
         return hasher.finish()
     }
 

@@ -89,7 +89,7 @@ extension ReplyEncoder {
             writer.bulk(total.tier.text)
             writer.map(3)
             writer.pair("count", integer: Int64(total.count))
-            writer.pair("seconds", seconds: TimeSpan(nanoseconds: Int64(clamping: total.nanoseconds)))
+            writer.pair("seconds", seconds: total.nanoseconds)
             writer.pair("amount", total.amount)
         }
     }
@@ -142,7 +142,7 @@ extension ReplyEncoder {
     /// `HOLD GET` of a hold that is closed.
     package func closedHold(_ it: ClosedHold, user: ShortText, to writer: inout RESPWriter) {
         guard case .holdPlaced(let placed) = it.placed.body else { return rejection(.notFound(.hold), to: &writer) }
-        writer.map(12)
+        writer.map(13)
         writer.pair("hold", id: it.placed.id(shard: shard), as: .hold)
         writer.pair("user", user)
         writer.pair("status", it.status)
@@ -152,6 +152,7 @@ extension ReplyEncoder {
         writer.pair("expires", placed.expires)
         writer.pair("captured", it.captured)
         writer.pair("released", it.released)
+        writer.pair("expired", it.expired)
         writer.pair("closed", it.closed)
         writer.pair("original", placed.amount)
         writer.pair("remaining", Money.zero)

@@ -58,6 +58,8 @@ extension FieldWriter {
         if let value { money(value) } else { null() }
     }
 
+    mutating func pair(_ name: StaticString, _ value: MoneySum) { pair(name, value.description) }
+
     /// `never` and `distantPast` are null.
     mutating func pair(_ name: StaticString, _ value: Timestamp) {
         key(name)
@@ -67,6 +69,15 @@ extension FieldWriter {
     mutating func pair(_ name: StaticString, seconds value: TimeSpan) {
         key(name)
         thin(value.nanoseconds, digits: 9)
+    }
+
+    /// A sum of times, which may be longer than a ``TimeSpan``.
+    mutating func pair(_ name: StaticString, seconds nanoseconds: Int128) {
+        if let short = Int64(exactly: nanoseconds) { return pair(name, seconds: TimeSpan(nanoseconds: short)) }
+        var text = MoneySum(nanos: nanoseconds).description
+        while text.last == "0" { text.removeLast() }
+        if text.last == "." { text.removeLast() }
+        pair(name, text)
     }
 
     mutating func pair(_ name: StaticString, gigabytes megabytes: Int64) {

@@ -53,7 +53,7 @@ package enum InfoReply {
             Section("Ledger", ledger),
             Section("Persistence", persistence),
             Section("Stats", stats), Section("Memory", memory),
-            Section("Books", info.books.map { ($0.account, amount($0.balance)) }),
+            Section("Books", info.books.map { ($0.account, "\(MoneySum(nanos: $0.balance))") }),
             Section("Commandstats", commands),
             Section("Keyspace", users == 0 ? [] : [("db0", "keys=\(users),expires=0,avg_ttl=0")]),
         ]
@@ -77,10 +77,6 @@ package enum InfoReply {
 
     private static func text(_ time: Timestamp) -> String {
         time == .distantPast || time == .never ? "never" : time.description
-    }
-
-    private static func amount(_ nanos: Int128) -> String {
-        Int64(exactly: nanos).map { "\(Money(nanos: $0))" } ?? "\(nanos)e-9"
     }
 
     /// Three decimals.

@@ -253,12 +253,13 @@ extension ReplyEncoder {
             writer.pair("owed", it.payment.debt)
             writer.pair("reference", it.reference)
         case .creditRefunded(let it):
-            start.open(7, as: .entry, &writer)
+            start.open(8, as: .entry, &writer)
             writer.pair("user", start.user)
             writer.pair("charge", id: it.charge, as: .charge)
             writer.pair("amount", it.amount)
             writer.pair("source", it.source)
             writer.pair("forgiven", it.forgiven)
+            writer.pair("expired", event.expired)
         default: preconditionFailure("the receipt of credit was asked for another event")
         }
         start.close(&writer)

@@ -121,7 +121,7 @@ extension ReplyEncoder {
 
     /// A hold that is open. `original` is in the event that placed it, which the tables don't keep: null without it.
     private func hold(_ row: HoldRow, original: Money? = nil, _ writer: inout RESPWriter) {
-        writer.map(12)
+        writer.map(13)
         writer.pair("hold", id: row.id, as: .hold)
         writer.pair("user", row.userID)
         writer.pair("status", "open")
@@ -132,6 +132,7 @@ extension ReplyEncoder {
         // A capture that leaves something open takes it from the hold alone, and gives nothing free.
         writer.pair("captured", original.map { $0 - row.amount })
         writer.pair("released", nil as Money?)
+        writer.pair("expired", nil as Money?)
         writer.pair("closed", .never)
         writer.pair("original", original)
         writer.pair("remaining", row.amount)
@@ -214,14 +215,7 @@ extension ReplyEncoder {
         writer.map(rows.count)
         for row in rows {
             writer.bulk(row.account)
-            if let nanos = Int64(exactly: row.balance) {
-                writer.money(Money(nanos: nanos))
-            } else {
-                // Beyond one account's range, so whole dollars and nanos apart.
-                let (dollars, nanos) = row.balance.quotientAndRemainder(dividingBy: 1_000_000_000)
-                let fraction = Money(nanos: Int64(nanos.magnitude)).description.dropFirst(1)
-                writer.bulk("\(dollars)\(fraction)")
-            }
+            writer.bulk("\(MoneySum(nanos: row.balance))")
         }
     }
 }

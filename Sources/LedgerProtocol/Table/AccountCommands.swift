@@ -9,7 +9,7 @@ extension CommandTable {
             [
                 .need("email", .email),
                 .option("ID", "id", .user, "the platform's own id; u_… is made up without it"),
-                .option("NAME", "n", .personName), .option("TYPE", "t", .userType, "free unless told"),
+                .option("NAME", "n", .personName), .option("TYPE", "t", .userType, standard: "free"),
             ],
             key: true, "Create a user.",
             notes: [
@@ -56,7 +56,7 @@ extension CommandTable {
             .passportCreate, "PASSPORT CREATE", .passport, .adminAll, .write,
             [
                 .need("user", .user), .need("name", .label), .need("permissions", .permissions),
-                .option("SCOPE", "s", .scope, "own unless told: reads of its own user only"),
+                .option("SCOPE", "s", .scope, "own: reads of its own user only", standard: "own"),
                 .option("EXPIRES", "t", .time), .option("RATE", "n", .rate, "requests per hour of its own"),
             ],
             key: true, "Issue a passport. Its secret is in this answer and nowhere else.",
@@ -96,7 +96,7 @@ extension CommandTable {
             .passportRotate, "PASSPORT ROTATE", .passport, .adminAll, .write,
             [
                 .need("passport", .passport),
-                .option("OVERLAP", "d", .overlap, "how long the old secret stays good; 0s unless told"),
+                .option("OVERLAP", "d", .overlap, "how long the old secret stays good", standard: "0s"),
             ],
             key: true, "Replace a passport by a new one that may do the same.",
             reply: .receipt(
@@ -122,7 +122,7 @@ extension CommandTable {
         CommandSpec(
             .creditGrant, "CREDIT GRANT", .credit, .billingAll, .write,
             [
-                .need("user", .user), .need("amount", .amount), .option("KIND", "k", .grantKind, "promo unless told"),
+                .need("user", .user), .need("amount", .amount), .option("KIND", "k", .grantKind, standard: "promo"),
                 .option("EFFECTIVE", "t", .time, "when it may first be spent"),
                 .option("EXPIRES", "t", .time, "exclusive"),
                 .must("REASON", "r", .text),
@@ -158,8 +158,8 @@ extension CommandTable {
                 .must("REASON", "r", .text),
             ],
             key: true, "Give a charge back to the lots that paid it.",
-            notes: ["`forgiven` is the part that had become debt."],
-            reply: .receipt(["user", "charge", "amount", "source", "forgiven", "available", "debt"]),
+            notes: ["`forgiven` is the part that had become debt, `expired` what went back to lots that have expired."],
+            reply: .receipt(["user", "charge", "amount", "source", "forgiven", "expired", "available", "debt"]),
             examples: ["CREDIT REFUND c_4q REASON \"did not work\""]),
         CommandSpec(
             .creditBalance, "CREDIT BALANCE", .credit, .readOwn, .view, [.need("user", .user)],
@@ -191,16 +191,16 @@ extension CommandTable {
     ]
 
     private static let holdFields = [
-        "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "closed", "original",
-        "remaining",
+        "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "expired", "closed",
+        "original", "remaining",
     ]
 
     static let holdCommands: [CommandSpec] = [
         CommandSpec(
             .holdPlace, "HOLD PLACE", .hold, .writeAll, .write,
             [
-                .need("user", .user), .need("amount", .amount), .option("TTL", "d", .lifetime, "24h unless told"),
-                .option("SOURCE", "s", .word, "the revenue account of its captures; hold unless told"),
+                .need("user", .user), .need("amount", .amount), .option("TTL", "d", .lifetime, standard: "24h"),
+                .option("SOURCE", "s", .word, "the revenue account of its captures", standard: "hold"),
             ],
             key: true, "Reserve credit; it can't expire or be spent otherwise while it is held.",
             reply: .receipt(["user", "amount", "source", "expires", "available", "debt"]),

@@ -147,7 +147,8 @@ extension CommandTable {
     }
 
     /// What every command answers between a refused MULTI and its end.
-    package static let notInTransaction = CommandError.invalid("not run, because MULTI was refused: \(transaction)")
+    package static let notInTransaction = CommandError.invalid(
+        "not run, because MULTI was refused (DISCARD ends this): \(transaction)")
     /// What ends it: `EXECABORT`, as Redis answers where a command of the transaction was refused.
     package static let transactionAborted = "EXECABORT nothing was run, because MULTI was refused: \(transaction)"
 

@@ -120,6 +120,8 @@ package struct Field: Sendable {
     package let kind: FieldKind
     package let isRequired: Bool
     package let note: String
+    /// What it is unless told, as it would be written; nil where leaving it out means something of its own.
+    package var standard: String?
     /// What stands in the usage line instead of the name.
     package var shown: String?
 
@@ -137,7 +139,10 @@ package struct Field: Sendable {
     package var placeholder: String { shown ?? (kind == .words ? name + " …" : name) }
 
     /// What it must be, then what it means; empty where the usage line says all.
-    package var explanation: String { [kind.expected, note].filter { !$0.isEmpty }.joined(separator: "; ") }
+    package var explanation: String {
+        let unless = standard.map { "\($0) unless told" } ?? ""
+        return [kind.expected, unless, note].filter { !$0.isEmpty }.joined(separator: "; ")
+    }
 
     static func need(_ name: String, _ kind: FieldKind, _ note: String = "", shown: String? = nil) -> Field {
         Field(name: name, token: nil, kind: kind, isRequired: true, note: note, shown: shown)
@@ -149,8 +154,10 @@ package struct Field: Sendable {
     static func must(_ token: String, _ name: String, _ kind: FieldKind, _ note: String = "") -> Field {
         Field(name: name, token: token, kind: kind, isRequired: true, note: note)
     }
-    static func option(_ token: String, _ name: String, _ kind: FieldKind, _ note: String = "") -> Field {
-        Field(name: name, token: token, kind: kind, isRequired: false, note: note)
+    static func option(
+        _ token: String, _ name: String, _ kind: FieldKind, _ note: String = "", standard: String? = nil
+    ) -> Field {
+        Field(name: name, token: token, kind: kind, isRequired: false, note: note, standard: standard)
     }
     static func flag(_ token: String, _ note: String = "") -> Field {
         Field(name: token.lowercased(), token: token, kind: .flag, isRequired: false, note: note)

@@ -21,8 +21,12 @@ struct Grammar {
     let isVariadic: Bool
     let count: Int
     private let slots: UnsafeMutablePointer<Slot>
+    /// What each field is unless told; apart from the slots, which every request looks at.
+    private let standards: UnsafeMutablePointer<[UInt8]?>
 
     subscript(index: Int) -> Slot { slots[index] }
+
+    func standard(_ index: Int) -> [UInt8]? { standards[index] }
 
     static func of(_ id: CommandID) -> Grammar { all[Int(id.rawValue)] }
 
@@ -43,10 +47,12 @@ struct Grammar {
         isVariadic = spec.positional.last?.kind == .words
         count = spec.fields.count
         slots = .allocate(capacity: max(count, 1))
+        standards = .allocate(capacity: max(count, 1))
         for (index, field) in spec.fields.enumerated() {
             let slot = Slot(
                 kind: field.kind, isRequired: field.isRequired, token: field.token.map { Name($0) } ?? .none)
             (slots + index).initialize(to: slot)
+            (standards + index).initialize(to: field.standard.map { Array($0.utf8) })
         }
     }
 }

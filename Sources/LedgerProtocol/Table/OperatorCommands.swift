@@ -99,7 +99,9 @@ extension CommandTable {
             reply: .other("a line"), examples: ["SNAPSHOT"]),
         CommandSpec(
             .clockAccept, "CLOCK ACCEPT", .operations, .adminAll, .write, [], key: true,
-            "Take the wall clock as it is, after a deviation made the ledger read-only.", reply: .receipt([]),
+            "Go on although the wall clock deviates, after that made the ledger read-only.",
+            notes: ["Recorded time stays the ledger's own, which only rises; it follows the wall clock slowly."],
+            reply: .receipt([]),
             examples: ["CLOCK ACCEPT"]),
         CommandSpec(
             .shutdown, "SHUTDOWN", .operations, .adminAll, .operations,

@@ -8,8 +8,9 @@ extension CommandTable {
         "available", "debt",
     ])
     private static let startOptions: [Field] = [
-        .option("TTL", "d", .lifetime, "24h unless told"),
-        .option("RESERVE", "r", .reserve, "lease: ten minutes at a time, the default; full: the whole TTL at once"),
+        .option("TTL", "d", .lifetime, standard: "24h"),
+        .option(
+            "RESERVE", "r", .reserve, "lease: ten minutes at a time; full: the whole TTL at once", standard: "lease"),
         .option("HEARTBEAT", "d", .heartbeat, "silent for longer than this, it closes at its last heartbeat"),
     ]
 
@@ -128,8 +129,8 @@ extension CommandTable {
                 .need("space", .space),
                 .must("COST", "a", .price, "the list price, which the rule space_purchase gets"),
                 .must("SIZE", "gb", .gigabytesWhole), .option("NAME", "n", .label, "the id unless told"),
-                .option("DESCRIPTION", "d", .text), .option("CATEGORY", "c", .category, "general unless told"),
-                .option("PUBLIC", "p", .yesNo, "yes unless told"),
+                .option("DESCRIPTION", "d", .text), .option("CATEGORY", "c", .category, standard: "general"),
+                .option("PUBLIC", "p", .yesNo, standard: "yes"),
             ],
             key: true, "Add a space to the catalogue.",
             reply: .receipt(["space", "name", "category", "gb", "cost", "public"]),

@@ -32,6 +32,15 @@ import Testing
         #expect(Money(nanos: nanos).description == text)
     }
 
+    @Test(arguments: [
+        (Int128(0), "0.00"), (Int128(-1_230_000_000), "-1.23"),
+        (Int128(60_000_000_020_000_000_000), "60000000020.00"),
+        (-Int128(60_000_000_020_000_000_001), "-60000000020.000000001"),
+    ])
+    func `sums print as amounts do, however large`(nanos: Int128, text: String) {
+        #expect(MoneySum(nanos: nanos).description == text)
+    }
+
     @Test func `rounding is half to even`() {
         #expect(Rational.halfEven(5, over: 2)?.nanos == 2)
         #expect(Rational.halfEven(7, over: 2)?.nanos == 4)
