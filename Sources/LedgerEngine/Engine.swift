@@ -30,6 +30,7 @@ package final class Engine: Sendable {
     private let journal: Journal
     private let gate: Gate
     private let mailbox: Mailbox
+    private let aside: Mailbox
     private let executor: PinnedExecutor
     private let writer: Writer
     private let committer: Committer
@@ -60,6 +61,7 @@ package final class Engine: Sendable {
         journal = parts.writer.journal
         gate = parts.writer.gate
         mailbox = parts.writer.mailbox
+        aside = parts.writer.aside
         executor = parts.writer.executor
         committer = parts.writer.committer
         history = parts.history
@@ -91,6 +93,7 @@ package final class Engine: Sendable {
         }
         guard isFirst else { return }
         mailbox.close()
+        aside.close()
         executor.poke()
         writer.drained.wait()
         executor.stop()
@@ -107,6 +110,14 @@ package final class Engine: Sendable {
 
     // MARK: - Work
 
+    /// Hands over a batch of a long read, such as a page of a table: the writer takes one between the loads of
+    /// ``submit(_:)``. Else as that.
+    package func submitAside(_ batch: WorkBatch) -> Bool {
+        guard aside.push(batch) else { return false }
+        executor.poke()
+        return true
+    }
+
     /// Hands a batch to the writer. Never blocks. False: the mailbox is full or the engine has stopped; the batch stays
     /// the caller's, who answers BUSY or stops reading.
     package func submit(_ batch: WorkBatch) -> Bool {
@@ -115,10 +126,12 @@ package final class Engine: Sendable {
         return true
     }
 
-    /// Reads the journal on a reader thread, then calls `completion` there (it must not block). False: the queue is
-    /// full.
-    package func read(_ request: HistoryRequest, completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
-        history.submit(request, completion)
+    /// Reads the journal on a reader thread, then calls `completion` there (it must not block). Who asks takes turns
+    /// with the others. False: the queue is full.
+    package func read(
+        _ request: HistoryRequest, for asker: Asker, completion: @escaping @Sendable (HistoryResult) -> Void
+    ) -> Bool {
+        history.submit(request, for: asker, completion)
     }
 
     /// Examines a rule on the thread for that, then calls `completion` there (it must not block): what RULE LOAD, CHECK

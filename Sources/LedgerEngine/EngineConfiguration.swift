@@ -43,8 +43,10 @@ package struct EngineConfiguration: Sendable {
     package var keepAdminSecret: @Sendable (PassportSecret) throws(EngineError) -> Void = { _ in }
     /// Batches that may wait for the writer; one more and `submit` says no.
     package var mailboxCapacity = 1024
-    /// Reader threads, and how many reads may wait for them.
-    package var historyThreads = 2
+    /// Long reads that may wait for the writer.
+    package var asideCapacity = 4096
+    /// Reader threads, of which one answers short reads only, and how many reads may wait for them.
+    package var historyThreads = 3
     package var historyCapacity = 4096
     /// Connections that may wait for an event at once (`WAIT`).
     package var waiterCapacity = 10_000

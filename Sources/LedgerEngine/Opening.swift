@@ -209,6 +209,7 @@ struct Opening {
         let clock = configuration.clock
         let gate = Gate(logger: logger)
         let mailbox = Mailbox(capacity: configuration.mailboxCapacity)
+        let aside = Mailbox(capacity: configuration.asideCapacity)
         let executor = PinnedExecutor()
         let pokeWriter: @Sendable () -> Void = { [weak executor] in executor?.poke() }
         let history = History(
@@ -235,6 +236,7 @@ struct Opening {
             onFatal: { error in
                 logger.critical("the journal failed: nothing more is recorded", metadata: ["fault": "\(error)"])
                 mailbox.close()
+                aside.close()
                 pokeWriter()
                 // Not here: this may be the writer's thread, and the writer still has to tell those who wait for it.
                 EngineThread.start("fatal") { configuration.onFatal(error) }.detach()
@@ -251,7 +253,7 @@ struct Opening {
         let started = clock.now()
         let identity = journal.directory.identity
         let parts = Writer.Parts(
-            executor: executor, mailbox: mailbox, committer: committer, journal: journal, keys: keys, reads: reads,
+            executor: executor, mailbox: mailbox, aside: aside, committer: committer, journal: journal, keys: keys, reads: reads,
             gate: gate,
             clock: clock,
             slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),

@@ -36,6 +36,8 @@ final class Client {
     let address: String
     let localAddress: String
     let opened = NIODeadline.now()
+    /// As the journal's readers know it.
+    let asker = Asker()
 
     var standing: Standing
     /// Since when it has been a stranger, if it is one: the time to show a passport counts from here.
@@ -108,6 +110,7 @@ final class Client {
     /// Nothing of it is needed any more, though work under way may still hold it.
     func wasClosed() {
         isClosed = true
+        asker.leave()
         held = nil
         output.bytes = []
         pipeline = Pipeline()

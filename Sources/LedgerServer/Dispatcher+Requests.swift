@@ -12,10 +12,29 @@ extension ParsedCommand {
         switch ask {
         case .mutation, .passportCreate, .passportRotate, .admit: .write
         case .refund, .ruleLoad, .ruleActivate: .exclusive
-        case .query, .quote, .verify, .balance: .read
+        case .query(let query): query.isLong ? .history : .read
+        case .quote, .verify, .balance: .read
         case .history, .summary, .explain, .ruleCheck: .history
         case .connection, .local: .read
-        case .server(let command): if case .wait = command { .exclusive } else { .read }
+        case .server(let command):
+            switch command {
+            case .wait: .exclusive
+            case .info, .databaseSize: .history
+            default: .read
+            }
+        }
+    }
+}
+
+extension Query {
+    /// Takes the writer so long that it is asked aside: between the loads of others, one at a time, where its own
+    /// client's writes have come through and later ones wait.
+    var isLong: Bool {
+        switch self {
+        case .users, .passports, .lots, .holds, .sessions, .resources, .spaces, .limits, .rules, .priceBooks, .books,
+            .ruleSource:
+            true
+        case .user, .passport, .hold, .session, .quote: false
         }
     }
 }
@@ -32,7 +51,9 @@ extension ParsedCommand {
                 min(page.count, 1000) * 256
             case .ruleSource: 64 << 10
             case .limits, .rules, .priceBooks, .books: 16 << 10
-            case .user, .passport, .hold, .session, .quote: 0
+            // A closed one is looked for in its user's past.
+            case .hold: 16 << 10
+            case .user, .passport, .session, .quote: 0
             }
         case .history(let range): range.page.count * 256
         case .quote, .explain: 16 << 10
@@ -177,7 +198,8 @@ extension Dispatcher {
         case .mutation(let command): enqueue(parsed, for: client, command)
         case .query(.spaces(let page, _)):
             // What is not public is for those who may see everything.
-            enqueue(parsed, for: client, .query(.spaces(page, publicOnly: ownRights(of: client) != nil)))
+            ask(.query(.spaces(page, publicOnly: ownRights(of: client) != nil)), parsed, for: client)
+        case .query(let query) where query.isLong: ask(.query(query), parsed, for: client)
         case .query(let query): enqueue(parsed, for: client, .query(query))
         case .verify(let secret, let permission): try verify(parsed, secret, permission, for: client)
         case .admit(let secret, let start):
@@ -230,6 +252,11 @@ extension Dispatcher {
             Pipeline.Slot(
                 command: parsed.id, kind: isGate(parsed, of: client) ? .gate : parsed.kind, version: client.version,
                 ownRowsOnly: ownRowsOnly, detail: detail, share: parsed.share))
+    }
+
+    /// Asks the writer aside: what takes it long.
+    func ask(_ item: WorkItem, _ parsed: ParsedCommand, for client: Client) {
+        enqueueAside(item, for: client, slot: begin(parsed, for: client))
     }
 
     private func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
@@ -395,7 +422,7 @@ extension Dispatcher {
         case .time:
             let now = engine.now()
             client.answer { encoder.time(now, to: &$0) }
-        case .info, .databaseSize: enqueue(parsed, for: client, .info)
+        case .info, .databaseSize: ask(.info, parsed, for: client)
         case .slowlogGet(let count):
             let entries = engine.slowLog.entries(count)
             client.answer { encoder.slowlog(entries, to: &$0) }

@@ -36,6 +36,8 @@ final class Dispatcher {
     private var strangers = Strangers()
     private var current: TicketedBatch?
     private var underWay: [TicketedBatch] = []
+    /// Loads of one item each that are under way beside those: what takes the writer long.
+    private var aside: [TicketedBatch] = []
     private var spare: [TicketedBatch] = []
     private var isTickScheduled = false
     /// Clients with new output, outside of their own turns.
@@ -237,6 +239,19 @@ final class Dispatcher {
         }
     }
 
+    /// What takes the writer long: a load of its own, in a queue of its own.
+    func enqueueAside(_ item: WorkItem, for client: Client, slot: UInt64) {
+        let batch = takeBatch()
+        batch.append(item, by: actor(of: client), for: client, slot: slot)
+        aside.append(batch)
+        guard !engine.submitAside(batch.work) else { return }
+        aside.removeLast()
+        refuse(client, slot, Self.tooMuch)
+        release(batch)
+    }
+
+    private static let tooMuch = Rejection.busy("too much is waiting for the ledger; try again")
+
     private func takeBatch() -> TicketedBatch {
         if let batch = spare.popLast() { return batch }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -252,10 +267,9 @@ final class Dispatcher {
         underWay.append(batch)
         guard !engine.submit(batch.work) else { return }
         underWay.removeLast()
-        let busy = Rejection.busy("too much is waiting for the ledger; try again")
         for ticket in batch.tickets {
             let client = batch.clients[ticket.client]
-            refuse(client, ticket.slot, busy)
+            refuse(client, ticket.slot, Self.tooMuch)
             touch(client)
         }
         release(batch)
@@ -265,10 +279,7 @@ final class Dispatcher {
     }
 
     private func completed(_ work: WorkBatch) {
-        guard let index = underWay.firstIndex(where: { $0.work === work }) else {
-            preconditionFailure("a batch came back that was not under way")
-        }
-        let batch = underWay.remove(at: index)
+        let batch = takeBack(work)
         for (index, ticket) in batch.tickets.enumerated() {
             let client = batch.clients[ticket.client]
             guard !client.isClosed else { continue }
@@ -284,6 +295,14 @@ final class Dispatcher {
         for client in waiting { client.transport?.resume() }
     }
 
+    private func takeBack(_ work: WorkBatch) -> TicketedBatch {
+        if let index = underWay.firstIndex(where: { $0.work === work }) { return underWay.remove(at: index) }
+        guard let index = aside.firstIndex(where: { $0.work === work }) else {
+            preconditionFailure("a batch came back that was not under way")
+        }
+        return aside.remove(at: index)
+    }
+
     private func release(_ batch: TicketedBatch) {
         batch.recycle()
         if spare.count < configuration.batchesInFlight { spare.append(batch) }
@@ -297,7 +316,7 @@ final class Dispatcher {
         then: @escaping (Dispatcher, Client, UInt64, HistoryResult) -> Void
     ) {
         let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
-        let accepted = engine.read(request) { [eventLoop] result in
+        let accepted = engine.read(request, for: client.asker) { [eventLoop] result in
             eventLoop.execute {
                 let (dispatcher, client, then) = bound.value
                 guard !client.isClosed else { return }

@@ -26,9 +26,10 @@ package struct RequestLimits: Sendable, Hashable {
         self.maxSkippedLength = maxSkippedLength
     }
 
-    /// For connections that have shown a passport.
+    /// For connections that have shown a passport: twice the longest argument of any command (a rule's source), since
+    /// every connection may stop in the middle of a request and stay. Longer ones are read over, not kept.
     package static let standard = RequestLimits(
-        maxArguments: 1024, maxBulkLength: 1 << 20, maxInlineLength: 64 << 10, maxRequestLength: 4 << 20,
+        maxArguments: 1024, maxBulkLength: 32 << 10, maxInlineLength: 32 << 10, maxRequestLength: 48 << 10,
         maxSkippedLength: 64 << 20)
 
     /// For everybody else: 10 arguments of 1 KiB, 16 KiB in all, and no second chance.

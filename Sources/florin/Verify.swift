@@ -8,7 +8,7 @@ struct Verify: ParsableCommand {
         discussion: """
             Every checksum of every file, the hash chain, the sum of the books after every batch, every invariant, and for \
             each snapshot that it and the journal after it lead to the same state as the journal from its first event; a \
-            key for everybody who has sealed text, and the pepper. Changes nothing. Exit code 2 when anything is damaged, \
+            key for everybody who has sealed text, which opens it, and the pepper. Changes nothing. Exit code 2 when anything is damaged, \
             1 when something could not be read.
             """)
 

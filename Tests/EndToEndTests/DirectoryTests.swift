@@ -81,6 +81,42 @@ extension EndToEnd {
             #expect(verify.output.contains("the key file is missing"))
         }
 
+        @Test func `verify sees keys of another fork, snapshots that nobody lists, and a damaged marker`() async throws
+        {
+            try await makeLedger()
+            let (keys, fork) = (workspace.data + "/keys", workspace.path + "/fork")
+            copyTree(workspace.data, to: fork)
+            for (data, name) in [(workspace.data, "alpha"), (fork, "beta")] {
+                let run = try await workspace.florin(
+                    "repl", "--data", data, "-e", "USER CREATE \(name)@example.com ID new NAME \(name)")
+                #expect(run.end == .exit(0), "\(run.errors)")
+            }
+            try await workspace.expectSound()
+            let own = readBytes(keys)!
+            writeFile(keys, readBytes(fork + "/keys")!)
+            let foreign = try await workspace.florin("verify", workspace.data)
+            #expect(foreign.end == .exit(2) && foreign.output.contains("key is another one's"), "\(foreign.output)")
+            writeFile(keys, own)
+            try await workspace.expectSound()
+
+            #expect(try await workspace.florin("checkpoint", workspace.data).end == .exit(0))
+            let folder = workspace.data + "/snapshots/"
+            let snapshot = folder + (list(folder).first ?? "")
+            writeFile(folder + "00000000000000099999.snapshot", readBytes(snapshot)!)
+            let strange = try await workspace.florin("verify", workspace.data)
+            #expect(strange.end == .exit(0) && strange.output.contains("99999.snapshot: the snapshot is damaged"))
+            unlink(folder + "00000000000000099999.snapshot")
+
+            let marker = readBytes(workspace.data + "/FLORIN")!
+            for damaged in [[], Array(marker.dropLast(9)), marker.map { $0 == 0x72 ? 0x73 : $0 }] {
+                writeFile(workspace.data + "/FLORIN", damaged)
+                let verify = try await workspace.florin("verify", workspace.data, "--json")
+                #expect(verify.end == .exit(2) && verify.output.hasPrefix("{\"sound\":false"), "\(verify.output)")
+            }
+            writeFile(workspace.data + "/FLORIN", marker)
+            try await workspace.expectSound()
+        }
+
         @Test func `verify looks at the pepper, wherever it is`() async throws {
             try await makeLedger()
             let (pepper, check) = (workspace.data + "/pepper", workspace.data + "/pepper.check")

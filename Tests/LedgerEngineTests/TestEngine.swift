@@ -111,7 +111,7 @@ final class TestEngine: Sendable {
         let result = Box<HistoryResult?>(nil)
         guard
             engine.read(
-                request,
+                request, for: Asker(),
                 completion: {
                     result.set($0)
                     done.open()

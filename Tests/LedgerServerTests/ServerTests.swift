@@ -101,9 +101,9 @@ import Testing
             let socket = try RawSocket(port: serving.server.port, receiveBuffer: 4096)
             socket.send("AUTH \(serving.passport)\r\n")
             _ = await socket.read(until: "+OK\r\n")
-            let line = "ECHO " + String(repeating: "z", count: 50_000) + "\r\n"
+            let line = "ECHO " + String(repeating: "z", count: 30_000) + "\r\n"
             // More than the kernel's buffers hold: some of it has to wait in the server.
-            _ = await Task.detached { socket.send(String(repeating: line, count: 400)) }.value
+            _ = await Task.detached { socket.send(String(repeating: line, count: 700)) }.value
             while serving.server.counters.clientsDropped.load(ordering: .relaxed) == 0 {
                 try await Task.sleep(nanoseconds: 20_000_000)
             }

@@ -76,6 +76,25 @@ import Testing
         #expect(again.digest == digest)
     }
 
+    @Test func `a disk without a byte to spare keeps no start out`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        for _ in 0..<5 { try ledger.append(events: 2) }
+        try ledger.snapshot()
+        let digest = ledger.digest
+        let dead = disk.afterProcessDeath()
+        dead.capacity = dead.bytesUsed
+        let again = try ToyLedger(on: dead, segmentBytes: 32 << 10)
+        #expect(again.digest == digest && again.report.warnings.contains { $0.contains("the disk is full") })
+        #expect(!dead.paths.contains { $0.hasSuffix(".tmp") })
+        // What room the live segment has is still written to, and the start after that finds it.
+        try again.append(events: 1)
+        let later = try ToyLedger(on: dead.afterProcessDeath(), segmentBytes: 32 << 10)
+        #expect(later.digest == again.digest)
+        dead.capacity = nil
+        #expect(try ToyLedger(on: dead.afterProcessDeath(), segmentBytes: 32 << 10).report.warnings.isEmpty)
+    }
+
     @Test func `a full disk is met while preparing, never in the middle of a batch`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)

@@ -222,8 +222,8 @@ extension StateMachine {
         if pricing != row.lastPricing { renew(slot, due: due, at: now, into: &batch) }
     }
 
-    /// Holds enough for the next lease, or as much as there is and a deadline, which counts from when that was `due`, by
-    /// default now. Returns whether the lease is covered.
+    /// Holds enough for the next lease, or as much as there is and a deadline, which counts from when that was `due`
+    /// (by default now). Returns whether the lease is covered.
     @discardableResult
     mutating func renew(
         _ slot: Int32, due: Timestamp? = nil, at now: Timestamp, into batch: inout EventBatch

@@ -128,11 +128,14 @@ extension StateMachine {
 
     // MARK: Queries
 
+    /// No page of a table has more rows, whatever was asked for: nobody waits long for somebody else's page.
+    package static let longestPage = 1000
+
     /// Answers a query from the tables as they are. Cost: the page, or the tables of one user; `.sessions` of all users
     /// visits every open session.
     package func read(_ query: Query, at now: Timestamp) -> QueryResult {
         do throws(Rejection) {
-            return try answer(query, at: max(now, lastTime))
+            return try answer(query.within(StateMachine.longestPage), at: max(now, lastTime))
         } catch {
             return .rejected(error)
         }
@@ -323,9 +326,9 @@ extension StateMachine {
         }
     }
 
-    /// SPEC 5, by user type: the most that sessions of one user can use with nothing left. Those that run do so at their
-    /// own price or the one they will have, through the grace they have or will get; the rest that the limits allow, at
-    /// the highest rate. Nil without an active rule. Cost: the open sessions.
+    /// SPEC 5, by user type: the most that sessions of one user can use with nothing left. Those that run do so at
+    /// their own price or the one they will have, through the grace they have or will get; the rest that the limits
+    /// allow, at the highest rate. Nil without an active rule. Cost: the open sessions.
     private func overdrafts() -> [Money]? {
         guard let index = store.activeVersion(.sessionRuntime) else { return nil }
         let types = UserType.allCases.count
@@ -372,5 +375,22 @@ extension StateMachine {
     /// How long a session of this type outlives its credit.
     func grace(_ type: UserType) -> TimeSpan {
         TimeSpan(nanoseconds: min(store.limits[type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
+    }
+}
+
+extension Query {
+    /// With a page of at most `rows`.
+    fileprivate func within(_ rows: Int) -> Query {
+        func cut(_ page: Page) -> Page { Page(count: min(page.count, rows), cursor: page.cursor) }
+        return switch self {
+        case .users(let page): .users(cut(page))
+        case .passports(let user, let page): .passports(user: user, cut(page))
+        case .lots(let user, let page): .lots(user: user, cut(page))
+        case .holds(let user, let page): .holds(user: user, cut(page))
+        case .sessions(let user, let status, let page): .sessions(user: user, status: status, cut(page))
+        case .resources(let user, let page): .resources(user: user, cut(page))
+        case .spaces(let page, let publicOnly): .spaces(cut(page), publicOnly: publicOnly)
+        default: self
+        }
     }
 }

@@ -2,6 +2,7 @@ internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
 internal import Logging
+internal import Synchronization
 
 /// The readers of the journal: threads that answer what neither the views nor the writer's tables hold. Bounded: a full
 /// queue says no.
@@ -15,7 +16,8 @@ final class History: Sendable {
     let clock: any LedgerClock
     let logger: Logger
     let shard: UInt16
-    private let queue: RequestQueue<HistoryRequest, HistoryResult>
+    private let queue: ReadQueue
+    private let isStopping = Atomic<Bool>(false)
     private let threads: Lock<[EngineThread]>
     /// Asks the writer and waits for the answer; nil when the ledger is being closed.
     private let writer = Lock<(@Sendable (Query) -> QueryResult?)?>(nil)
@@ -32,23 +34,28 @@ final class History: Sendable {
         self.keys = keys
         self.clock = clock
         self.logger = logger
-        queue = RequestQueue(capacity: capacity)
+        queue = ReadQueue(capacity: capacity)
         threads = Lock([])
     }
 
     func start(threads count: Int) {
         threads.withLock { threads in
             for number in 0..<max(1, count) {
+                // One of several keeps out of long walks, so that no number of them holds up a receipt.
+                let shortOnly = number == 0 && count > 1
                 threads.append(
                     EngineThread.start("history-\(number)") { [self] in
-                        while let (request, completion) = queue.next() { completion(answer(request)) }
+                        while let entry = queue.next(shortOnly: shortOnly) {
+                            entry.completion(answer(entry.request, for: entry.asker))
+                        }
                     })
             }
         }
     }
 
-    /// Answers what is queued, then ends the threads.
+    /// Answers nobody any more: who waits is told so, walks under way are given up. Then ends the threads.
     func stop() {
+        isStopping.store(true, ordering: .relaxed)
         queue.close()
         let threads = threads.withLock { threads in
             defer { threads.removeAll() }
@@ -57,9 +64,16 @@ final class History: Sendable {
         for thread in threads { thread.join() }
     }
 
-    func submit(_ request: HistoryRequest, _ completion: @escaping @Sendable (HistoryResult) -> Void) -> Bool {
-        queue.push(request, completion)
+    func submit(
+        _ request: HistoryRequest, for asker: Asker, _ completion: @escaping @Sendable (HistoryResult) -> Void
+    ) -> Bool {
+        queue.push(ReadQueue.Entry(request: request, asker: asker, completion: completion))
     }
+
+    private func isWanted(by asker: Asker) -> Bool { !asker.isGone && !isStopping.load(ordering: .relaxed) }
+
+    /// What is answered when nobody wants to know any more, or there is no time.
+    static let givenUp = HistoryResult.rejected(.busy("the ledger is being closed"))
 
     /// Set once, before the threads start.
     func askWriter(_ ask: @escaping @Sendable (Query) -> QueryResult?) { writer.withLock { $0 = ask } }
@@ -76,17 +90,18 @@ final class History: Sendable {
 
     // MARK: - Answers
 
-    func answer(_ request: HistoryRequest) -> HistoryResult {
+    private func answer(_ request: HistoryRequest, for asker: Asker) -> HistoryResult {
+        guard isWanted(by: asker) else { return Self.givenUp }
         do throws(StorageError) {
             switch request {
             case .event(let lsn): return .event(try event(at: lsn))
             case .replayed(let lsn): return try replayed(lsn)
             case .recorded(let lsn, let arguments): return try recorded(lsn, arguments)
-            case .history(let user, let from, let to, let page): return try history(user, from, to, page)
-            case .summary(let user, let from, let to): return try summary(user, from, to)
+            case .history(let user, let from, let to, let page): return try history(user, from, to, page, for: asker)
+            case .summary(let user, let from, let to): return try summary(user, from, to, for: asker)
             case .explain(let charge): return try explain(charge)
             case .refund(let charge): return try refund(charge)
-            case .hold(let hold): return try self.hold(hold)
+            case .hold(let hold): return try self.hold(hold, for: asker)
             }
         } catch {
             if error.reason == .noSuchEvent { return .rejected(.notFound(.event)) }
@@ -105,14 +120,17 @@ final class History: Sendable {
         }
     }
 
-    /// A user's events, newest first, from `start` on, until `visit` returns false.
-    func walk(from start: LSN, _ visit: (Event) -> Bool) throws(StorageError) {
+    /// A user's events, newest first, from `start` on, until `visit` returns false. False: it was given up on the way,
+    /// for nobody waits for it any more.
+    func walk(from start: LSN, for asker: Asker, _ visit: (Event) -> Bool) throws(StorageError) -> Bool {
         var lsn = start
         while !lsn.isNone {
+            guard isWanted(by: asker) else { return false }
             let event = try event(at: lsn)
-            guard visit(event) else { return }
+            guard visit(event) else { return true }
             lsn = event.previous
         }
+        return true
     }
 
     func clear(_ sealed: SealedText, _ user: UserOrdinal) -> String {
@@ -190,7 +208,7 @@ final class History: Sendable {
 
     // MARK: Holds
 
-    private func hold(_ hold: HoldID) throws(StorageError) -> HistoryResult {
+    private func hold(_ hold: HoldID, for asker: Asker) throws(StorageError) -> HistoryResult {
         guard hold.shard == shard, !hold.lsn.isNone, hold.lsn <= reader.durableLSN else {
             return .rejected(.notFound(.hold))
         }
@@ -199,7 +217,7 @@ final class History: Sendable {
             return .rejected(.notFound(.hold))
         }
         var result = ClosedHold(placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
-        try walk(from: last) { event in
+        let isWhole = try walk(from: last, for: asker) { event in
             switch event.body {
             case .holdCaptured(let capture) where capture.hold == hold:
                 result.captured += capture.amount
@@ -215,6 +233,6 @@ final class History: Sendable {
             }
             return event.lsn > hold.lsn
         }
-        return .hold(result)
+        return isWhole ? .hold(result) : Self.givenUp
     }
 }

@@ -6,9 +6,9 @@ internal import LedgerStorage
 extension History {
     /// Entries recorded in [from, to), newest first. The cursor is twice the LSN to go on with, plus one where that
     /// event's first row was on the page before.
-    func history(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page) throws(StorageError)
-        -> HistoryResult
-    {
+    func history(
+        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page, for asker: Asker
+    ) throws(StorageError) -> HistoryResult {
         guard let ordinal = reads.views.user(user), let last = reads.views.lastEvent(ordinal) else {
             return .rejected(.notFound(.user))
         }
@@ -24,7 +24,7 @@ extension History {
         let count = max(1, min(page.count, 10_000))
         var rows: [HistoryRow] = []
         var next: UInt64 = 0
-        try walk(from: start) { event in
+        let isWhole = try walk(from: start, for: asker) { event in
             if let from, event.time < from { return false }
             if let to, event.time >= to { return true }
             for (index, row) in self.rows(of: event).enumerated() {
@@ -40,7 +40,7 @@ extension History {
             }
             return true
         }
-        return .history(rows, next: next)
+        return isWhole ? .history(rows, next: next) : Self.givenUp
     }
 
     /// What an event moved on its user's account: nothing, one row, or two (a charge, and credit that expired in the
@@ -98,19 +98,22 @@ extension History {
 
     /// Sums over the entries whose effective time begins in [from, to). Cost: the user's whole thread, because an entry
     /// may count for any time before it was recorded.
-    func summary(_ user: Hash128, _ from: Timestamp?, _ to: Timestamp?) throws(StorageError) -> HistoryResult {
+    func summary(
+        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, for asker: Asker
+    ) throws(StorageError) -> HistoryResult {
         guard let ordinal = reads.views.user(user), let standing = standing(ordinal, user) else {
             return .rejected(.notFound(.user))
         }
         if let from, let to, to < from { return .rejected(.invalid("FROM is after TO")) }
         var summary = Summary(user: ordinal, from: from, to: to, account: standing.account)
         let last = standing.lastEvent
-        try walk(from: last) { event in
+        let isWhole = try walk(from: last, for: asker) { event in
             if let from, event.effectiveFrom < from { return true }
             if let to, event.effectiveFrom >= to { return true }
             summary.count(event)
             return true
         }
+        guard isWhole else { return Self.givenUp }
         summary.billing.reverse()
         summary.sessions.sort { $0.tier.rawValue < $1.tier.rawValue }
         return .summary(summary)

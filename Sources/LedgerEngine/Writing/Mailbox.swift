@@ -35,6 +35,17 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// Takes the oldest alone.
+    func takeFirst() -> WorkBatch? {
+        guard !isEmpty else { return nil }
+        return state.withLock { state in
+            guard !state.batches.isEmpty else { return nil }
+            let batch = state.batches.removeFirst()
+            waiting.store(state.batches.count, ordering: .relaxed)
+            return batch
+        }
+    }
+
     var isClosed: Bool { state.withLock { !$0.isOpen } }
 
     /// From now on every push says no. What is inside stays to be taken.

@@ -32,11 +32,15 @@ actor Writer {
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0
+    /// Monotonic: when a line about texts that cannot be sealed may be logged again.
+    private var nextSealingLine: UInt64 = 0
 
     /// What the writer works with and does not own.
     struct Parts: Sendable {
         let executor: PinnedExecutor
         let mailbox: Mailbox
+        /// Long reads, a batch each: one for every load of the others.
+        let aside: Mailbox
         let committer: Committer
         let journal: Journal
         let keys: KeyStore
@@ -89,13 +93,13 @@ actor Writer {
                 return nil
             }
             let now = parts.clock.now()
-            let hasWork = nextTaken < taken.count
+            let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
             let refusal = parts.gate.refusal
             if refusal != nil, pausedSince == nil { pausedSince = now }
             let resumes = refusal == nil && pausedSince != nil
             let isDue = refusal == nil && (state.nextTimer.map { $0 <= now } ?? false)
             guard hasWork || resumes || isDue else {
-                drained.open(if: parts.mailbox.isClosed && parts.mailbox.isEmpty)
+                openIfDrained()
                 return idle(now)
             }
             if refusal == nil, !hasRoom() {
@@ -115,9 +119,12 @@ actor Writer {
             // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
             // own.
             let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
-            if isCurrent { work(unit, refusal) }
+            if isCurrent {
+                work(unit, refusal)
+                workAside(unit, refusal)
+            }
             close(unit, touchedUsers, touchedPassports)
-            let isLast = nextTaken == taken.count && parts.mailbox.isEmpty
+            let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
             if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
         }
     }
@@ -149,14 +156,20 @@ actor Writer {
         return patience
     }
 
+    private func openIfDrained() {
+        drained.open(
+            if: parts.mailbox.isClosed && parts.mailbox.isEmpty && parts.aside.isClosed && parts.aside.isEmpty)
+    }
+
     /// The journal failed: nothing that waits was decided, but nobody need know that much.
     private func giveUp() {
+        while let batch = parts.aside.takeFirst() { taken.append(batch) }
         for batch in taken[nextTaken...] {
             batch.results = Array(repeating: .unknownOutcome, count: batch.items.count)
             batch.complete(batch)
         }
         nextTaken = taken.count
-        drained.open(if: parts.mailbox.isClosed && parts.mailbox.isEmpty)
+        openIfDrained()
     }
 
     /// Says how long nobody could decide, before any timer fires: leases are extended by it.
@@ -199,18 +212,33 @@ actor Writer {
             let batch = taken[nextTaken]
             while batch.results.count < batch.items.count {
                 guard items < Self.itemsPerUnit, unit.events.bytes.count < CommitUnit.target else { return }
-                let index = batch.results.count
-                let result = answer(batch.items[index], by: batch.actors[index], unit, refusal)
-                unit.endGroup()
-                let ended = MonotonicTime.now
-                note(batch.items[index], result, took: ended &- began, at: unit.time)
-                began = ended
-                batch.results.append(result)
+                began = workItem(of: batch, unit, refusal, since: began)
                 items += 1
             }
             nextTaken += 1
             unit.batches.append(batch)
         }
+    }
+
+    /// One long read, where the unit has come to its end: however many wait, others wait for one of them.
+    private func workAside(_ unit: CommitUnit, _ refusal: String?) {
+        guard let batch = parts.aside.takeFirst() else { return }
+        var began = MonotonicTime.now
+        while batch.results.count < batch.items.count { began = workItem(of: batch, unit, refusal, since: began) }
+        unit.batches.append(batch)
+    }
+
+    /// Decides the next item of a batch; returns when it was done.
+    private func workItem(
+        of batch: WorkBatch, _ unit: CommitUnit, _ refusal: String?, since began: UInt64
+    ) -> UInt64 {
+        let index = batch.results.count
+        let result = answer(batch.items[index], by: batch.actors[index], unit, refusal)
+        unit.endGroup()
+        let ended = MonotonicTime.now
+        note(batch.items[index], result, took: ended &- began, at: unit.time)
+        batch.results.append(result)
+        return ended
     }
 
     /// Copies what readers may see once the unit is durable.
@@ -425,7 +453,12 @@ actor Writer {
     }
 
     private func whyUnsealed(_ error: StorageError) -> Rejection {
-        parts.logger.error("a text cannot be sealed", metadata: ["fault": "\(error)"])
+        // Each command that comes meets it: one line a second says so.
+        let now = MonotonicTime.now
+        if now >= nextSealingLine {
+            parts.logger.error("a text cannot be sealed", metadata: ["fault": "\(error)"])
+            nextSealingLine = now + 1_000_000_000
+        }
         return error.reason == .destroyedKey
             ? .invalid("the user's key was destroyed") : .readOnly("the text cannot be sealed: \(error)")
     }

@@ -31,7 +31,7 @@ package enum CommandTable {
 extension [Field] {
     /// What every list takes.
     static let page: [Field] = [
-        .option("COUNT", "n", .count, "rows of a page, 100 unless told"),
+        .option("COUNT", "n", .count, "rows of a page, 100 unless told; a table gives at most 1000"),
         .option("CURSOR", "c", .cursor, "where the page before ended; 0 starts at the newest"),
     ]
 }

@@ -141,8 +141,13 @@ extension Disk {
         let temporary = path + ".tmp"
         try removeIfPresent(temporary)
         let file = try open(temporary, .create)
-        try file.write(bytes, at: 0)
-        try file.sync()
+        do throws(StorageError) {
+            try file.write(bytes, at: 0)
+            try file.sync()
+        } catch {
+            try? remove(temporary)  // give a full disk its space back
+            throw error
+        }
         try rename(temporary, to: path)
         try syncDirectory(directory)
     }

@@ -173,7 +173,7 @@ package final class KeyStore: Sendable {
 
     /// What a look at every slot has found.
     package struct Findings: Sendable {
-        /// Users whose key is damaged, or gone although there is text under it.
+        /// Users whose key is damaged, or gone although there is text under it, or another than the text's.
         package var users = 0
         /// The first of them.
         package var first: [StorageError] = []
@@ -182,9 +182,11 @@ package final class KeyStore: Sendable {
         package static let listed = 20
     }
 
-    /// Compares every slot with what the ledger says of its users. Cost: a pass over the file.
-    package func findings<State: JournaledState & ~Copyable>(_ ledger: borrowing State) throws(StorageError) -> Findings
-    {
+    /// Compares every slot with what the ledger says of its users. Cost: a pass over the file; `opening`, a few
+    /// microseconds for each user as well, to see whether each key opens what it should.
+    package func findings<State: JournaledState & ~Copyable>(
+        _ ledger: borrowing State, opening: Bool = false
+    ) throws(StorageError) -> Findings {
         var findings = Findings()
         let users = ledger.userCount
         let slots = max(users, (try file.size() - Self.slotsStart) / Self.slotBytes)
@@ -200,6 +202,10 @@ package final class KeyStore: Sendable {
                     let isThere = place + Self.slotBytes <= count
                     let slot = isThere ? try decode(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty
                     if case .empty = slot, number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
+                    if case .key = slot, number < users, opening {
+                        let text = ledger.sealedText(ordinal)
+                        if !text.isEmpty { _ = try open(text, ordinal) }
+                    }
                 } catch {
                     trouble = error
                 }
@@ -256,7 +262,10 @@ package final class KeyStore: Sendable {
         guard
             sealed.count >= Self.overhead, let box = try? AES.GCM.SealedBox(combined: sealed),
             let bytes = try? AES.GCM.open(box, using: key, authenticating: authenticated(ordinal))
-        else { throw StorageError(.notAuthentic, directory.keys, "user \(ordinal.value)") }
+        else {
+            throw StorageError(
+                .notAuthentic, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)'s key is another one's")
+        }
         return [UInt8](bytes)
     }
 

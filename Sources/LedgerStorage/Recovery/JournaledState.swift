@@ -21,18 +21,23 @@ package protocol JournaledState: ~Copyable {
     /// Whether the state holds text that was sealed under this user's key: then there was one. False for an ordinal
     /// that nobody has yet.
     func hasSealedText(_ user: UserOrdinal) -> Bool
+    /// Some of it, for a look whether the key still opens it; empty where there is none.
+    func sealedText(_ user: UserOrdinal) -> SealedText
 }
 
 extension JournaledState where Self: ~Copyable {
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
+    package func sealedText(_ user: UserOrdinal) -> SealedText { [] }
 }
 
 extension StateMachine: JournaledState {
-    package func hasSealedText(_ user: UserOrdinal) -> Bool {
-        guard user.value < UInt32(userCount) else { return false }
+    package func hasSealedText(_ user: UserOrdinal) -> Bool { !sealedText(user).isEmpty }
+
+    package func sealedText(_ user: UserOrdinal) -> SealedText {
+        guard user.value < UInt32(userCount) else { return [] }
         let row = userRow(user, at: lastTime)
-        return !row.email.isEmpty || !row.name.isEmpty
+        return row.email.isEmpty ? row.name : row.email
     }
 }
 

@@ -136,7 +136,12 @@ package enum Recovery {
             manifest: manifest, spares: leftovers.spares, nextSpare: (leftovers.spares.max() ?? 0) + 1)
         upkeep.manifest = catalog.contents.withLock { $0.manifest(after: manifest) }
         upkeep.manifest.epoch = options.epoch
-        try upkeep.manifest.save(to: directory)
+        do throws(StorageError) {
+            try upkeep.manifest.save(to: directory)
+        } catch where error.isOutOfSpace {
+            // The one that is there led here and leads here again: a full disk must not keep out who only reads.
+            report.warnings.append("the manifest was not renewed, the disk is full: \(error)")
+        }
         let journal = Journal(
             lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes,
             cacheBytes: options.cacheBytes, upkeep: upkeep)

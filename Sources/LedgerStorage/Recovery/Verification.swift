@@ -58,7 +58,15 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
     package static func run(
         _ path: String, on disk: any Disk, pepper: String? = nil
     ) throws(StorageError) -> VerificationReport {
-        let lock = try LockedDirectory.open(path, on: disk)
+        let lock: LockedDirectory
+        do throws(StorageError) {
+            lock = try LockedDirectory.open(path, on: disk)
+        } catch where error.reason == .damagedMarker {
+            // Whose it is cannot be said any more, so nothing else can be looked at.
+            var report = VerificationReport()
+            report.findings.append(.init(kind: .damage, text: error.description, error: error))
+            return report
+        }
         defer { lock.release() }
         var verification = Verification(directory: lock.directory, pepper: pepper)
         return try verification.run()
@@ -103,6 +111,20 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         if try !directory.disk.exists(directory.snapshots) {
             note("\(directory.snapshots) is missing; the next start makes it again, without snapshots")
         }
+        for lsn in try unlistedSnapshots(manifest) {
+            let path = directory.snapshot(lsn)
+            do throws(StorageError) {
+                let description = try SnapshotReader.verify(path, directory)
+                guard description.head.lastLSN == lsn else {
+                    throw StorageError(.damagedSnapshot, path, "it is of LSN \(description.head.lastLSN.value)")
+                }
+                good.append(description)
+                note("\(path) is complete and not listed; the next start takes it")
+            } catch {
+                if error.isOfTheSystem { throw error }
+                note("\(error); it is not listed, and the next start sets it aside")
+            }
+        }
         for listed in manifest.snapshots {
             do throws(StorageError) {
                 let description = try SnapshotReader.verify(directory.snapshot(listed.lsn), directory)
@@ -118,7 +140,14 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                 try damage(error)
             }
         }
-        return good
+        return good.sorted { $0.head.lastLSN < $1.head.lastLSN }
+    }
+
+    /// What a start would try although no manifest lists it: what a checkpointer finished just before the end.
+    private func unlistedSnapshots(_ manifest: Manifest) throws(StorageError) -> [LSN] {
+        let names = try directory.disk.names(in: directory.snapshots) ?? []
+        let present = names.compactMap { DataDirectory.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
+        return present.filter { lsn in !manifest.snapshots.contains { $0.lsn == lsn } }
     }
 
     // MARK: What else a start needs
@@ -134,10 +163,10 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
 
     private mutating func checkKeys(_ state: borrowing State) throws(StorageError) {
         do throws(StorageError) {
-            let findings = try KeyStore(reading: directory).findings(state)
+            let findings = try KeyStore(reading: directory).findings(state, opening: true)
             for error in findings.first { try damage(error) }
             if findings.users > findings.first.count {
-                damage("\(directory.keys): \(findings.users - findings.first.count) more users have lost their key")
+                damage("\(directory.keys): \(findings.users - findings.first.count) more users have lost their key, or it is another one's")
             }
             if findings.strays > 0 {
                 note(
