@@ -36,8 +36,11 @@ final class Dispatcher {
     private var strangers = Strangers()
     private var current: TicketedBatch?
     private var underWay: [TicketedBatch] = []
-    /// Loads of one item each that are under way beside those: what takes the writer long.
+    /// Loads of one item each that are under way beside those, and what waits for its turn to be one: long reads.
     private var aside: [TicketedBatch] = []
+    private var waitingAside = Turns<(item: WorkItem, client: Client, slot: UInt64)>()
+    private static let mostAside = 4
+    private var isAsideForLater = false
     private var spare: [TicketedBatch] = []
     private var isTickScheduled = false
     /// Clients with new output, outside of their own turns.
@@ -239,15 +242,31 @@ final class Dispatcher {
         }
     }
 
-    /// What takes the writer long: a load of its own, in a queue of its own.
+    /// What takes the writer long: a load of its own, in a queue of its own. Clients take turns.
     func enqueueAside(_ item: WorkItem, for client: Client, slot: UInt64) {
-        let batch = takeBatch()
-        batch.append(item, by: actor(of: client), for: client, slot: slot)
-        aside.append(batch)
-        guard !engine.submitAside(batch.work) else { return }
-        aside.removeLast()
-        refuse(client, slot, Self.tooMuch)
-        release(batch)
+        waitingAside.append((item, client, slot), of: client)
+        submitAside()
+    }
+
+    private func submitAside() {
+        while !isAsideForLater, aside.count < Self.mostAside, let (item, client, slot) = waitingAside.popFirst() {
+            guard !client.isClosed else { continue }
+            let batch = takeBatch()
+            batch.append(item, by: actor(of: client), for: client, slot: slot)
+            aside.append(batch)
+            if engine.submitAside(batch.work) { continue }
+            aside.removeLast()
+            release(batch)
+            refuse(client, slot, Self.tooMuch)
+            touch(client)
+            settleSoon()
+        }
+    }
+
+    /// Not from here: whoever enqueues may be in the middle of a client's turn.
+    private func settleSoon() {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.settleAll() }
     }
 
     private static let tooMuch = Rejection.busy("too much is waiting for the ledger; try again")
@@ -273,13 +292,11 @@ final class Dispatcher {
             touch(client)
         }
         release(batch)
-        // Not from here: whoever enqueues may be in the middle of a client's turn.
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.execute { bound.value.settleAll() }
+        settleSoon()
     }
 
     private func completed(_ work: WorkBatch) {
-        let batch = takeBack(work)
+        let (batch, wasAside) = takeBack(work)
         for (index, ticket) in batch.tickets.enumerated() {
             let client = batch.clients[ticket.client]
             guard !client.isClosed else { continue }
@@ -287,7 +304,7 @@ final class Dispatcher {
         }
         for client in batch.clients { touch(client) }
         release(batch)
-        submit()
+        if wasAside { goOnAside() } else { submit() }
         settleAll()
         guard !waitingForRoom.isEmpty, !isFull else { return }
         let waiting = waitingForRoom
@@ -295,12 +312,26 @@ final class Dispatcher {
         for client in waiting { client.transport?.resume() }
     }
 
-    private func takeBack(_ work: WorkBatch) -> TicketedBatch {
-        if let index = underWay.firstIndex(where: { $0.work === work }) { return underWay.remove(at: index) }
+    /// The next long reads go in a later round, as the answers of ``read(_:for:slot:then:)`` do.
+    private func goOnAside() {
+        guard !isAsideForLater else { return }
+        isAsideForLater = true
+        inRound { [self] in
+            isAsideForLater = false
+            submitAside()
+        }
+    }
+
+    private func inRound(_ body: @escaping () -> Void) {
+        if let rounds { rounds.add(body) } else { body() }
+    }
+
+    private func takeBack(_ work: WorkBatch) -> (TicketedBatch, wasAside: Bool) {
+        if let index = underWay.firstIndex(where: { $0.work === work }) { return (underWay.remove(at: index), false) }
         guard let index = aside.firstIndex(where: { $0.work === work }) else {
             preconditionFailure("a batch came back that was not under way")
         }
-        return aside.remove(at: index)
+        return (aside.remove(at: index), true)
     }
 
     private func release(_ batch: TicketedBatch) {
@@ -310,7 +341,8 @@ final class Dispatcher {
 
     // MARK: The journal's readers
 
-    /// Asks a reader thread; its result comes to `then`, on this loop, unless the client has gone meanwhile.
+    /// Asks a reader thread; its result comes to `then`, on this loop, unless the client has gone meanwhile. In a
+    /// round: answers that bring the next question at once would keep this loop from ever looking at its sockets.
     func read(
         _ request: HistoryRequest, for client: Client, slot: UInt64,
         then: @escaping (Dispatcher, Client, UInt64, HistoryResult) -> Void
@@ -319,10 +351,12 @@ final class Dispatcher {
         let accepted = engine.read(request, for: client.asker) { [eventLoop] result in
             eventLoop.execute {
                 let (dispatcher, client, then) = bound.value
-                guard !client.isClosed else { return }
-                then(dispatcher, client, slot, result)
-                dispatcher.touch(client)
-                dispatcher.settleAll()
+                dispatcher.inRound {
+                    guard !client.isClosed else { return }
+                    then(dispatcher, client, slot, result)
+                    dispatcher.touch(client)
+                    dispatcher.settleAll()
+                }
             }
         }
         if !accepted { refuse(client, slot, .busy("too many reads of the journal are waiting; try again")) }

@@ -24,6 +24,7 @@ struct Serving {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configuration.eventLoops = 2
+        configuration.authSeconds = 60  // beside hundreds of other tests, five pass before a client has said a word
         change(&configuration)
         let bound = try await BoundPort(configuration, logger: logger)
         let server = try await Server(bound, engine: opened.engine, version: "test", logger: logger)

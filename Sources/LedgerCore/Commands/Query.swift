@@ -182,7 +182,8 @@ package struct BookRow: Sendable {
 /// What a ledger has to catch up with after it was away.
 package struct Overdue: Hashable, Sendable {
     package var lots = 0
-    /// Credit of those lots, in nano-USD: it expires now, but for what is still to be charged for the time they were good.
+    /// Credit of those lots, in nano-USD: it expires now, but for what is still to be charged for the time they were
+    /// good.
     package var credit = Int128(0)
     package var holds = 0
     /// Sessions whose time to live has ended.

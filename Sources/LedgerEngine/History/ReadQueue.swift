@@ -10,39 +10,10 @@ final class ReadQueue: @unchecked Sendable {
         let completion: @Sendable (HistoryResult) -> Void
     }
 
-    /// What waits, by asker, and whose turn is next.
-    private struct Lane {
-        private var waiting: [ObjectIdentifier: [Entry]] = [:]
-        private var turns: [ObjectIdentifier] = []
-        private var next = 0
-        private(set) var count = 0
-
-        mutating func append(_ entry: Entry) {
-            let asker = ObjectIdentifier(entry.asker)
-            if waiting[asker] == nil { turns.append(asker) }
-            waiting[asker, default: []].append(entry)
-            count += 1
-        }
-
-        mutating func removeFirst() -> Entry? {
-            guard count > 0 else { return nil }
-            let asker = turns[next]
-            next += 1
-            let entry = waiting[asker]!.removeFirst()
-            count -= 1
-            if waiting[asker]!.isEmpty { waiting[asker] = nil } else { turns.append(asker) }
-            if next > 64, next * 2 > turns.count {
-                turns.removeFirst(next)
-                next = 0
-            }
-            return entry
-        }
-    }
-
     private let capacity: Int
     private let monitor = Monitor()
-    private var short = Lane()
-    private var long = Lane()
+    private var short = Turns<Entry>()
+    private var long = Turns<Entry>()
     private var isOpen = true
 
     init(capacity: Int) { self.capacity = capacity }
@@ -53,7 +24,7 @@ final class ReadQueue: @unchecked Sendable {
             guard isOpen, short.count + long.count < capacity, !isLong || long.count < capacity * 3 / 4 else {
                 return false
             }
-            if isLong { long.append(entry) } else { short.append(entry) }
+            if isLong { long.append(entry, of: entry.asker) } else { short.append(entry, of: entry.asker) }
             monitor.wake()
             return true
         }
@@ -62,8 +33,8 @@ final class ReadQueue: @unchecked Sendable {
     /// Waits for one; nil: closed and empty.
     func next(shortOnly: Bool) -> Entry? {
         monitor.withLock {
-            monitor.wait { !isOpen || short.count > 0 || (!shortOnly && long.count > 0) }
-            return short.removeFirst() ?? (shortOnly ? nil : long.removeFirst())
+            monitor.wait { !isOpen || !short.isEmpty || (!shortOnly && !long.isEmpty) }
+            return short.popFirst() ?? (shortOnly ? nil : long.popFirst())
         }
     }
 
