@@ -253,7 +253,8 @@ struct Opening {
         let started = clock.now()
         let identity = journal.directory.identity
         let parts = Writer.Parts(
-            executor: executor, mailbox: mailbox, aside: aside, committer: committer, journal: journal, keys: keys, reads: reads,
+            executor: executor, mailbox: mailbox, aside: aside, committer: committer, journal: journal, keys: keys,
+            reads: reads,
             gate: gate,
             clock: clock,
             slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),
@@ -310,7 +311,8 @@ struct Opening {
             if overdue != Overdue() {
                 notices.append(
                     "due meanwhile: \(overdue.lots) lots expire with at most \(Money(nanos: Int64(clamping: overdue.credit))) of credit, "
-                        + "less what was used while they were good; \(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live")
+                        + "less what was used while they were good; \(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live"
+                )
             }
         }
         return notices

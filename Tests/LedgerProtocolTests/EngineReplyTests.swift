@@ -91,7 +91,9 @@ struct EngineReplyTests {
         #expect(it["current_balance"]?.string == "22.50" && it["total_spent"]?.string == "3.00" && it["to"] == .null)
         #expect(it["total_purchased"]?.string == "56000000000.50")
         #expect(it["spent_by_source"]?["api"]?["count"] == .integer(2))
-        #expect(it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1180591620717.411303424" && it["total_adjusted"]?.string == "-1.00")
+        #expect(
+            it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1180591620717.411303424"
+                && it["total_adjusted"]?.string == "-1.00")
     }
 
     @Test func `an explanation, with a rule and without one`() {

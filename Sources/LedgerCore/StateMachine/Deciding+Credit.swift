@@ -26,7 +26,9 @@ extension StateMachine {
 
     func checkDebtRoom(_ user: UserOrdinal, _ amount: Money) throws(Rejection) {
         let sum = Int128(store.accounts[Int32(user.value)].debt.nanos) + Int128(amount.nanos)
-        guard sum <= Int128(StateMachine.accountCeiling) else { throw .invalid("an account owes at most \(StateMachine.ceiling)") }
+        guard sum <= Int128(StateMachine.accountCeiling) else {
+            throw .invalid("an account owes at most \(StateMachine.ceiling)")
+        }
     }
 
     mutating func purchase(

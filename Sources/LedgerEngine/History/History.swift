@@ -216,7 +216,8 @@ final class History: Sendable {
         guard case .holdPlaced = placed.body, let last = reads.views.lastEvent(placed.user) else {
             return .rejected(.notFound(.hold))
         }
-        var result = ClosedHold(placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
+        var result = ClosedHold(
+            placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
         let isWhole = try walk(from: last, for: asker) { event in
             switch event.body {
             case .holdCaptured(let capture) where capture.hold == hold:

@@ -1,5 +1,5 @@
-/// What waits, by whom it is for: owners take turns, whatever each of them has brought. A value; whoever shares it locks
-/// it. Cost: constant, but for what one owner has waiting at once.
+/// What waits, by whom it is for: owners take turns, whatever each of them has brought. A value; whoever shares it
+/// locks it. Cost: constant, but for what one owner has waiting at once.
 package struct Turns<Element> {
     private var waiting: [ObjectIdentifier: [Element]] = [:]
     private var turns: [ObjectIdentifier] = []

@@ -138,7 +138,7 @@ package enum Recovery {
         upkeep.manifest.epoch = options.epoch
         do throws(StorageError) {
             try upkeep.manifest.save(to: directory)
-        } catch where error.isOutOfSpace {
+        } catch  where error.isOutOfSpace {
             // The one that is there led here and leads here again: a full disk must not keep out who only reads.
             report.warnings.append("the manifest was not renewed, the disk is full: \(error)")
         }

@@ -61,7 +61,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         let lock: LockedDirectory
         do throws(StorageError) {
             lock = try LockedDirectory.open(path, on: disk)
-        } catch where error.reason == .damagedMarker {
+        } catch  where error.reason == .damagedMarker {
             // Whose it is cannot be said any more, so nothing else can be looked at.
             var report = VerificationReport()
             report.findings.append(.init(kind: .damage, text: error.description, error: error))
@@ -166,7 +166,9 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             let findings = try KeyStore(reading: directory).findings(state, opening: true)
             for error in findings.first { try damage(error) }
             if findings.users > findings.first.count {
-                damage("\(directory.keys): \(findings.users - findings.first.count) more users have lost their key, or it is another one's")
+                damage(
+                    "\(directory.keys): \(findings.users - findings.first.count) more users have lost their key, or it is another one's"
+                )
             }
             if findings.strays > 0 {
                 note(
