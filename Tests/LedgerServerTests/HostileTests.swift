@@ -168,37 +168,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["USER LIST COUNT 60", "CREDIT HISTORY u_a COUNT 50", "INFO"])
-    func `long reads of many clients let the others in between`(line: String) async throws {
-        try await Serving.with {
-            $0.eventLoops = 1
-        } _: { serving in
-            let other = try await serving.connect()
-            _ = try await other.send(
-                [words("USER CREATE a@b.example ID u_a TYPE pro")]
-                    + (0..<60).map { words("USER CREATE u\($0)@b.example") }
-                    + (0..<60).map { _ in words("CREDIT PURCHASE u_a 10 stripe") })
-            var sockets: [RawSocket] = []
-            for _ in 0..<8 { sockets.append(try await signIn(serving)) }
-            let flood = sockets
-            let areAnswered = Atomic<Bool>(false)
-            let reading = Task.detached {
-                for socket in flood { socket.send(String(repeating: "\(line)\r\n", count: 60) + "ECHO last-one\r\n") }
-                for socket in flood { _ = await socket.read(until: "last-one") }
-                areAnswered.store(true, ordering: .relaxed)
-            }
-            var pings = 0
-            while !areAnswered.load(ordering: .relaxed) {
-                _ = try await other.call("PING")
-                pings += 1
-            }
-            // A loop that looked at its sockets only when all is answered would let one or two through.
-            #expect(pings > 20, "\(pings)")
-            await reading.value
-            await other.close()
-        }
-    }
-
     @Test func `however short a turn, all is answered in order`() async throws {
         try await Serving.with {
             $0.turnOutput = 100
