@@ -315,7 +315,9 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         let rule = table + "return function(user_type, tier) return prices.region_0[tier] or 1 end"
         #expect(rule.utf8.count > 14_000)
         #expect(steps(rule) < CompileCost.maximum / 3)
-        _ = try CompiledRule(.sessionRuntime, source: rule)
+        // Its five milliseconds are a second wall, which a loaded machine under a sanitizer may meet: not every time.
+        let compiles = (0..<20).contains { _ in (try? CompiledRule(.sessionRuntime, source: rule)) != nil }
+        #expect(compiles)
     }
 
     @Test(arguments: [
