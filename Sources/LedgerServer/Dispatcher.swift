@@ -38,7 +38,7 @@ final class Dispatcher {
     private var underWay: [TicketedBatch] = []
     /// Loads of one item each that are under way beside those, and what waits for its turn to be one: long reads.
     private var aside: [TicketedBatch] = []
-    private var waitingAside = Turns<(item: WorkItem, client: Client, slot: UInt64)>()
+    private var waitingAside = Turns<(item: WorkItem, actor: PassportOrdinal, client: Client, slot: UInt64)>()
     private static let mostAside = 4
     private var isAsideForLater = false
     private var spare: [TicketedBatch] = []
@@ -244,15 +244,16 @@ final class Dispatcher {
 
     /// What takes the writer long: a load of its own, in a queue of its own. Clients take turns.
     func enqueueAside(_ item: WorkItem, for client: Client, slot: UInt64) {
-        waitingAside.append((item, client, slot), of: client)
+        waitingAside.append((item, actor(of: client), client, slot), of: client)
         submitAside()
     }
 
     private func submitAside() {
-        while !isAsideForLater, aside.count < Self.mostAside, let (item, client, slot) = waitingAside.popFirst() {
+        while !isAsideForLater, aside.count < Self.mostAside, let (item, actor, client, slot) = waitingAside.popFirst()
+        {
             guard !client.isClosed else { continue }
             let batch = takeBatch()
-            batch.append(item, by: actor(of: client), for: client, slot: slot)
+            batch.append(item, by: actor, for: client, slot: slot)
             aside.append(batch)
             if engine.submitAside(batch.work) { continue }
             aside.removeLast()
