@@ -160,10 +160,7 @@ extension EndToEnd {
             let client = try await server.connect()
             try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
             try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
-            let text = String(repeating: "long ", count: 150)
-            let commands = (0..<500).map { _ in
-                ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
-            }
+            let commands = charges(words: 150)
             let writing = Task {
                 while !Task.isCancelled { _ = try await client.send(commands) }
             }
@@ -330,10 +327,7 @@ extension EndToEnd {
             var client = try await server.connect()
             try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
             try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
-            let text = String(repeating: "long ", count: 200)
-            let commands = (0..<500).map { _ in
-                ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
-            }
+            let commands = charges(words: 200)
             let sealed = workspace.data + "/journal/0000000001.sealed"
             for _ in 0..<200 where readBytes(sealed) == nil { _ = try await client.send(commands) }
             try await client.must("SNAPSHOT")
@@ -412,13 +406,10 @@ extension EndToEnd {
             let client = try await RemoteLedger.connect(host: "127.0.0.1", port: port, passport: passport)
             try await client.must("USER CREATE ada@example.com ID u_ada TYPE pro")
             try await client.must("CREDIT PURCHASE u_ada 10000 stripe")
-            let text = String(repeating: "long ", count: 200)
+            let commands = charges(words: 200)
             var refusal: RESPError?
             var accepted = 0
             while refusal == nil, accepted < 100_000 {
-                let commands = (0..<500).map { _ in
-                    ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
-                }
                 for answer in try await client.send(commands) {
                     if let error = answer.error { refusal = refusal ?? error } else { accepted += 1 }
                 }
@@ -463,6 +454,13 @@ extension EndToEnd {
             #expect(run?.errors.contains(text) == true, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
             #expect(
                 run?.errors.split(separator: "\n").count == 1, "\(run?.errors ?? "")", sourceLocation: sourceLocation)
+        }
+
+        /// 500 charges of the ledger's user, each with so many words of text to fill the journal.
+        private func charges(words: Int) -> [[[UInt8]]] {
+            let text = String(repeating: "long ", count: words)
+            let charge = ["CREDIT", "CHARGE", "u_ada", "0.001", "api", "DESCRIPTION", text].map { Array($0.utf8) }
+            return Array(repeating: charge, count: 500)
         }
 
         private func lastByte(_ bytes: [UInt8]) -> Int { bytes.lastIndex { $0 != 0 } ?? 0 }

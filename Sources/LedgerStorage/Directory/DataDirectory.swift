@@ -54,6 +54,11 @@ package struct DataDirectory: Sendable {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
+    /// The LSNs of the snapshot files that are there, listed or not.
+    func presentSnapshots() throws(StorageError) -> [LSN] {
+        (try disk.names(in: snapshots) ?? []).compactMap { Self.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
+    }
+
     /// The number in a name such as `0000000007.segment`; nil for other names.
     static func number(in name: String, suffix: String, prefix: String = "") -> UInt64? {
         guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }

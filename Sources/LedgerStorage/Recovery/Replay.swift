@@ -66,8 +66,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     private static func candidates(
         _ inspection: JournalInspection, _ target: Target
     ) throws(StorageError) -> [LSN] {
-        let names = try inspection.directory.disk.names(in: inspection.directory.snapshots) ?? []
-        let present = names.compactMap { DataDirectory.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
+        let present = try inspection.directory.presentSnapshots()
         let listed = inspection.manifest.snapshots.map(\.lsn)
         return Set(present + listed).filter(target.allows).sorted(by: >)
     }

@@ -145,9 +145,8 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
 
     /// What a start would try although no manifest lists it: what a checkpointer finished just before the end.
     private func unlistedSnapshots(_ manifest: Manifest) throws(StorageError) -> [LSN] {
-        let names = try directory.disk.names(in: directory.snapshots) ?? []
-        let present = names.compactMap { DataDirectory.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
-        return present.filter { lsn in !manifest.snapshots.contains { $0.lsn == lsn } }
+        let listed = Set(manifest.snapshots.map(\.lsn))
+        return try directory.presentSnapshots().filter { !listed.contains($0) }
     }
 
     // MARK: What else a start needs
