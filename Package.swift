@@ -3,11 +3,17 @@ import PackageDescription
 
 // Imports point down:
 //
-//     LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerProtocol <- LedgerServer <- florin
+//     LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerReplies <- LedgerServer <- florin
+//     LedgerCore <- LedgerCommands <- LedgerReplies
 //     RESP <- LedgerClient <- LedgerREPL <- florin
 //
-// LedgerREPL also reads LedgerProtocol's table of commands; LedgerImport stands on LedgerCore, LedgerRules and RESP.
-// LedgerCore and RESP import none of the others.
+// What is asked (LedgerCommands) knows no engine and no wire; what is answered (LedgerReplies) knows both. LedgerREPL
+// reads the table of commands, and links no engine. LedgerImport stands on LedgerCore, LedgerRules and RESP. LedgerCore
+// and RESP import none of the others.
+//
+// C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
+// libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those who
+// keep the tables of Unicode and IDNA keep them better.
 
 let package = Package(
     name: "florin",
@@ -25,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
         .target(name: "CIntrinsics"),
 
         // The ledger.
@@ -38,18 +46,21 @@ let package = Package(
         .target(
             name: "LedgerEngine",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerRules", "CIntrinsics",
+                "LedgerCore", "LedgerStorage", "LedgerRules", "CIntrinsics", "CIDN2", "CUnistring",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
         // The edges.
         .target(name: "RESP"),
-        .target(name: "LedgerProtocol", dependencies: ["LedgerCore", "LedgerRules", "LedgerEngine", "RESP"]),
+        .target(name: "LedgerCommands", dependencies: ["LedgerCore"]),
+        .target(
+            name: "LedgerReplies",
+            dependencies: ["LedgerCommands", "LedgerCore", "LedgerEngine", "LedgerRules", "RESP"]),
         .target(
             name: "LedgerServer",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerProtocol", "RESP",
+                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerCommands", "LedgerReplies", "RESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -66,14 +77,14 @@ let package = Package(
             ]),
         .target(
             name: "LedgerREPL",
-            dependencies: ["LedgerClient", "LedgerProtocol", "RESP", "CEdit"]),
+            dependencies: ["LedgerClient", "LedgerCommands", "RESP", "CEdit"]),
         .target(
             name: "LedgerImport",
             dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),
         .executableTarget(
             name: "florin",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerProtocol", "LedgerServer", "LedgerClient",
+                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerServer", "LedgerClient",
                 "LedgerREPL", "LedgerImport", "RESP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -100,13 +111,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        .testTarget(name: "LedgerCommandsTests", dependencies: ["LedgerCommands", "LedgerCore", "RESP"]),
         .testTarget(
-            name: "LedgerProtocolTests",
-            dependencies: ["LedgerProtocol", "LedgerCore", "LedgerEngine", "LedgerRules", "RESP"]),
+            name: "LedgerRepliesTests",
+            dependencies: [
+                "LedgerReplies", "LedgerCommands", "LedgerCore", "LedgerEngine", "LedgerRules", "LedgerTestKit", "RESP",
+            ]),
         .testTarget(
             name: "LedgerServerTests",
             dependencies: [
-                "LedgerServer", "LedgerClient", "LedgerCore", "LedgerEngine", "LedgerProtocol", "LedgerTestKit", "RESP",
+                "LedgerServer", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerEngine", "LedgerTestKit", "RESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -115,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "LedgerImportTests",
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
-        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerProtocol", "RESP"]),
+        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "RESP"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "LedgerTestKit", "RESP"]),

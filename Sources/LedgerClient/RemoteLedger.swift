@@ -65,7 +65,7 @@ package final class RemoteLedger: CommandPort {
             switch error {
             case .connectionLost(_, _, _, let reason), .notConnected(_, let reason):
                 throw refusal(RESPError(parsing: reason))
-            default: throw error
+            case .cannotConnect, .passportRefused, .turnedAway, .notALedger, .cancelled: throw error
             }
         }
         guard let rejection = answer.error else { return }

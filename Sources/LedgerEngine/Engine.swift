@@ -39,7 +39,9 @@ package final class Engine: Sendable {
     private let upkeep: Upkeep
     private let checkpoints: Checkpoints
     private let historyCheck: BackgroundHistoryCheck
+    private let followers: Followers
     private let emails: EmailOpener
+    private let lastSign: Pauses.LastSign
     private let isStopped = Lock(false)
 
     /// Opens or creates a ledger, recovers it, and starts its threads. Takes as long as recovery takes.
@@ -69,7 +71,9 @@ package final class Engine: Sendable {
         upkeep = parts.upkeep
         checkpoints = parts.checkpoints
         historyCheck = parts.historyCheck
+        followers = parts.followers
         emails = parts.emails
+        lastSign = parts.writer.lastSign
         writer = Writer(state: state, rules: rules, parts: parts.writer, pausedSince: pausedSince)
     }
 
@@ -82,6 +86,7 @@ package final class Engine: Sendable {
         upkeep.start()
         emails.start()
         historyCheck.start()
+        followers.start()
     }
 
     /// Finishes what was submitted, writes the closing batch, joins every thread, releases the directory. Idempotent.
@@ -98,13 +103,15 @@ package final class Engine: Sendable {
         writer.drained.wait()
         executor.stop()
         committer.stop()
+        followers.stop()
         upkeep.stop()
         checkpoints.stop()
         emails.stop()
         historyCheck.stop()
         examiner.stop()
         history.stop()
-        if !committer.hasFailed { try? journal.close(time: clock.now()) }
+        // Not the time now: a pause that ends with this stop still counts.
+        if !committer.hasFailed { try? journal.close(time: lastSign.time) }
         journal.release()
     }
 
@@ -150,15 +157,24 @@ package final class Engine: Sendable {
 
     // MARK: - Text
 
-    /// The hash by which a second sign-up is found: HMAC under the pepper of the address, trimmed and lower-cased
-    /// (ASCII).
-    package func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 { pepper.emailHash(address) }
+    /// The hash by which a second sign-up is found: HMAC under the pepper of the address in the form that all its forms
+    /// have in common (``EmailAddress``). Throws why there is none. Some microseconds; any thread.
+    package func emailHash(_ address: UnsafeRawBufferPointer) throws(EmailAddress.Fault) -> Hash128 {
+        try pepper.emailHash(address)
+    }
+
+    /// As that, of the platform's own word for a person.
+    package func personHash(_ person: UnsafeRawBufferPointer) -> Hash128 { pepper.personHash(person) }
 
     /// Opens sealed text of a user; nil when the key is destroyed or the text is damaged. A few microseconds; any
     /// thread.
-    package func clearText(_ sealed: SealedText, of user: UserOrdinal) -> [UInt8]? {
-        guard !sealed.isEmpty else { return [] }
-        do throws(StorageError) { return try keys.open(sealed, user) } catch { return nil }
+    package func clearText(_ text: PersonalText, of user: UserOrdinal) -> [UInt8]? {
+        switch text {
+        case .clear(let bytes): return bytes
+        case .sealed(let sealed):
+            guard !sealed.isEmpty else { return [] }
+            do throws(StorageError) { return try keys.open(sealed, user) } catch { return nil }
+        }
     }
 
     // MARK: - Durability
@@ -166,7 +182,7 @@ package final class Engine: Sendable {
     package var durableLSN: LSN { committer.durableLSN }
 
     /// Calls `completion` (on any thread, perhaps at once) when `lsn` is durable and published: `WAIT lsn`. The result
-    /// is the durable LSN then; `.none` when the engine stopped before. Whoever no longer cares hands the ticket back:
+    /// is the durable LSN then; `.none` when the engine stopped before. A caller that no longer cares hands it back:
     /// a wait holds one of ``EngineConfiguration/waiterCapacity`` places until its event comes, which may be never.
     @discardableResult
     package func wait(for lsn: LSN, completion: @escaping @Sendable (LSN) -> Void) -> Waiting {
@@ -179,6 +195,26 @@ package final class Engine: Sendable {
     /// How many wait for an LSN now.
     package var waiterCount: Int { committer.waiterCount }
 
+    // MARK: - Following
+
+    /// Lets somebody follow from where they want to, until ``unfollow(_:)`` or the end: every durable event once, in
+    /// order. Names are unique.
+    package func follow(_ follower: any Follower) { followers.add(follower) }
+
+    package func unfollow(_ name: String) { followers.remove(name) }
+
+    /// The durable events from `lsn` on that lie together; nil: there is none yet, and ``wait(for:completion:)`` tells
+    /// when. Reads the disk: not for an event loop.
+    package func tail(from lsn: LSN) throws(EngineError) -> EventSlice? {
+        do throws(StorageError) {
+            return try journal.reader.slice(from: lsn, through: durableLSN, limit: .max)
+        } catch {
+            throw EngineError(error)
+        }
+    }
+
+    // MARK: - Snapshots
+
     /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
     /// manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
@@ -188,7 +224,14 @@ package final class Engine: Sendable {
     /// The child's side of a checkpoint: writes the snapshot at `lsn` of a ledger that another process has open.
     package static func fold(_ path: String, through lsn: LSN, on disk: any Disk = PosixDisk()) throws(EngineError) {
         do throws(StorageError) {
-            _ = try Checkpointer.fold(path, through: lsn, on: disk, as: StateMachine.self)
+            _ = try Fold.through(lsn, of: path, on: disk, as: StateMachine.self) { fold in
+                let file = RecoveryPaceFile(disk, directory: path)
+                let old = file.load() ?? RecoveryPace()
+                let size = RecoveryPace.Size(events: UInt64(fold.events), snapshotBytes: fold.snapshotBytes)
+                var pace = old
+                pace.learn(fold: size, fold.took)
+                if pace.differs(from: old, at: size) { file.save(pace) }
+            }
         } catch {
             throw EngineError(error)
         }
@@ -205,13 +248,15 @@ package final class Engine: Sendable {
         let create = FirstStart.adminPassport(names, secret, reads.proof(of: secret))
         let done = Latch()
         let batch = WorkBatch(capacity: 1) { _ in done.open() }
-        batch.append(.command(Request(actor: .none, command: .passportCreate(create))))
+        batch.append(.command(.passportCreate(create)))
         guard submit(batch) else { throw EngineError(.stopped, "the ledger is closed") }
         done.wait()
         switch batch.results[0] {
         case .outcome(.accepted): return secret
         case .outcome(.rejected(let rejection)): throw EngineError(.state, rejection.text)
-        default: throw EngineError(.state, "the outcome is unknown")
+        case .outcome, .none, .barrier, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
+            .refused, .unknownOutcome:
+            throw EngineError(.state, "the outcome is unknown")
         }
     }
 }
@@ -225,18 +270,6 @@ struct EngineParts {
     let upkeep: Upkeep
     let checkpoints: Checkpoints
     let historyCheck: BackgroundHistoryCheck
+    let followers: Followers
     let emails: EmailOpener
-}
-
-extension Pepper {
-    /// The first half of the HMAC of an address, blanks around it dropped, ASCII letters in lower case.
-    func emailHash(_ address: UnsafeRawBufferPointer) -> Hash128 {
-        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte &- 0x09 < 5 }
-        var bytes = address[...]
-        while let first = bytes.first, isBlank(first) { bytes.removeFirst() }
-        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
-        let normal = Array("email:".utf8) + bytes.map { $0 &- UInt8(ascii: "A") < 26 ? $0 | 0x20 : $0 }
-        let digest = digest(normal)
-        return Hash128(high: digest.words.a, low: digest.words.b)
-    }
 }

@@ -30,6 +30,12 @@ package struct EngineConfiguration: Sendable {
     package var disk: any Disk = PosixDisk()
     package var clock: any LedgerClock = SystemClock()
     package var version = "0.1.0"
+    /// Where decided units become durable: the ledger's own journal, or a log around it.
+    package var log: @Sendable (Journal) -> any CommitLog = { $0 }
+    /// Who goes on where the ledger stops, from the start.
+    package var followers: [any Follower] = []
+    /// How long a follower is left alone after its first failure; twice as long after each further one, at most 30 s.
+    package var followerPause = TimeSpan(nanoseconds: 100_000_000)
     /// Size of journal segments; at least 4 MiB, so that one always takes several batches of the largest size.
     package var segmentBytes = 64 << 20
     /// Used at the first start only; afterwards the journal counts.
@@ -55,7 +61,7 @@ package struct EngineConfiguration: Sendable {
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey
-    /// What the keys may take unless something else is said, in bytes.
+    /// Default of the memory for keys, in bytes.
     package static let keyMemory: UInt64 = 1280 << 20
     /// Whether a start waits until the history that a snapshot stands for has been held against its checksums, and
     /// refuses a damaged one; else that is done behind it, and INFO tells.
@@ -65,10 +71,13 @@ package struct EngineConfiguration: Sendable {
     package var replayTarget = TimeSpan.seconds(2)
     /// How long after the last batch the closing batch is written; nil: only at a clean stop.
     package var closingDelay: TimeSpan? = TimeSpan(nanoseconds: 100_000_000)
+    /// When nobody looked at the clock for longer than this (the process was stopped, the machine suspended), that time
+    /// counts as downtime. At least two seconds: the writer looks once a second.
+    package var pauseLimit = TimeSpan.seconds(5)
     /// nanoseconds of deciding above which a command goes to SLOWLOG.
     package var slowLogThreshold: UInt64 = 1_000_000
     package var slowLogCapacity = 128
-    /// Called once, on a thread of its own, when the journal failed and whoever waits is being told that the outcome is
+    /// Called once, on a thread of its own, when the journal failed and those who wait are told that the outcome is
     /// unknown: the process is expected to let those answers leave, and to exit.
     package var onFatal: @Sendable (EngineError) -> Void = { _ in }
 

@@ -43,6 +43,7 @@ package struct EngineInfo: Sendable {
     package var recoverySeconds = 0.0
     /// `ok`, `running`, or what in the sealed history is damaged.
     package var historyCheck = "ok"
+    package var followers: [FollowerStatus] = []
 
     package init() {}
 }

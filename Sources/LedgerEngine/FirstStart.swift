@@ -6,7 +6,7 @@ internal import LedgerStorage
 /// active), the spaces on sale, an admin and the admin's passport. All of it is one batch, so a crash leaves a ledger
 /// with everything or with nothing, and the next start does it again.
 struct FirstStart: ~Copyable {
-    private var events = EventBatch()
+    private var decision = Decision()
     private let now: Timestamp
 
     static let adminUser: ShortText = "admin"
@@ -15,27 +15,28 @@ struct FirstStart: ~Copyable {
     static func decide(
         into state: inout StateMachine, identity: LedgerIdentity, sources: [RuleSource], secret: PassportSecret,
         start: EngineStart, keys: KeyStore, reads proof: PassportProof, emailHash: Hash128, at now: Timestamp
-    ) throws(EngineError) -> EventBatch {
+    ) throws(EngineError) -> Decision {
         var first = FirstStart(now: now)
         var generator = SystemRandomNumberGenerator()
         state.create(
             LedgerCreated(
                 ledger: Hash128(high: identity.uuid.high, low: identity.uuid.low), shard: identity.shard,
                 hashSeed: Hash128(high: generator.next(), low: generator.next())),
-            at: now, into: &first.events)
+            at: now, into: &first.decision)
         try first.decide(.engineStart(start), &state)
         try first.loadRules(sources, &state)
         for space in DefaultCatalogue.spaces { try first.add(space, &state) }
         try first.makeAdmin(secret, proof, keys, emailHash, &state)
-        return first.events
+        return first.takeDecision()
     }
 
     private init(now: Timestamp) { self.now = now }
+    private consuming func takeDecision() -> Decision { decision }
 
     private mutating func decide(_ command: Command, _ state: inout StateMachine) throws(EngineError) {
         let request = Request(actor: .none, command: command)
         precondition(state.prepare(request, at: now) == nil, "a first start asked for a price")
-        guard case .accepted = state.decide(request, price: .none, at: now, into: &events) else {
+        guard case .accepted = state.decide(request, price: .none, at: now, into: &decision) else {
             throw EngineError(.state, "a new ledger refuses its own beginning")
         }
     }
@@ -70,16 +71,16 @@ struct FirstStart: ~Copyable {
     ) throws(EngineError) {
         let ordinal = UserOrdinal(UInt32(state.userCount))
         var passport = Self.adminPassport(state.names, secret, proof)
-        let email: SealedText
+        let email: PersonalText
         do throws(StorageError) {
             try keys.ensureKey(ordinal, isNewUser: true)
-            email = try keys.seal(Array(Self.adminEmail.utf8), ordinal)
-            passport.name = try keys.seal(passport.name, ordinal)
+            email = PersonalText(sealed: try keys.seal(Array(Self.adminEmail.utf8), ordinal))
+            passport.name = PersonalText(sealed: try keys.seal(Array(Self.adminUser.string.utf8), ordinal))
         } catch {
             throw EngineError(error)
         }
         try decide(
-            .userCreate(UserCreate(id: Self.adminUser, emailHash: emailHash, email: email, name: [], type: .admin)),
+            .userCreate(UserCreate(id: Self.adminUser, emailHash: emailHash, email: email, type: .admin)),
             &state)
         try decide(.passportCreate(passport), &state)
     }
@@ -90,6 +91,6 @@ struct FirstStart: ~Copyable {
     static func adminPassport(_ names: Names, _ secret: PassportSecret, _ proof: PassportProof) -> PassportCreate {
         PassportCreate(
             user: names.user(adminUser), id: secret.id, digest: proof.digest, lastFour: secret.lastFour,
-            name: Array("admin".utf8), permissions: .all, scope: .all)
+            name: PersonalText(clear: Array("admin".utf8)), permissions: .all, scope: .all)
     }
 }

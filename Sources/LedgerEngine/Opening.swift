@@ -42,7 +42,9 @@ struct Opening {
 
         let clock = configuration.clock
         clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
+        let openingKeys = Lap.now
         let keys = try attempt { () throws(StorageError) in try KeyStore(lock.directory, ledgerIsNew: isNew) }
+        let keysTook = Lap.now - openingKeys
         let pepper = try attempt { () throws(StorageError) in
             try Pepper.open(lock.directory, at: configuration.pepperFile, ledgerIsNew: isNew)
         }
@@ -59,19 +61,23 @@ struct Opening {
         let views = Views(seed: state.names.hash(Names.Space.key, ["views"]).high)
         let reads = ReadPath(
             views: views, pepper: pepper, keys: keys, passportUse: PassportUse(disk, directory: configuration.path))
+        let publishing = Lap.now
         publish(state, in: views, at: clock.now())
+        let usersTook = keysTook + (Lap.now - publishing)
         let rules = ruleBook(state)
-        let snapshotBytes = journal.snapshots.first { $0.lsn == report.snapshotLSN }?.fileBytes ?? 0
-        let pace =
-            isNew
-            ? RecoveryPace()
-            : RecoveryPace(
-                measured: Double(MonotonicTime.now - began) / 1e9, events: report.replayedEvents,
-                snapshotBytes: snapshotBytes)
+        let paceFile = RecoveryPaceFile(disk, directory: configuration.path)
         let parts = assemble(
-            state, rules.loaded, journal, keys, pepper, reads, pace: pace, tailEvents: report.replayedEvents,
+            state, rules.loaded, journal, keys, pepper, reads, paceFile, tailEvents: report.replayedEvents,
             unread: report.unread)
         parts.upkeep.goRound()
+        if !isNew {
+            parts.checkpoints.learn(
+                start: RecoveryPace.Size(
+                    events: UInt64(report.replayedEvents),
+                    snapshotBytes: journal.snapshots.first { $0.lsn == report.snapshotLSN }?.fileBytes ?? 0,
+                    historyBytes: configuration.checksHistoryFirst ? journal.historyBytes : 0, users: state.userCount),
+                report.took, users: usersTook.wall, seconds: Double(MonotonicTime.now - began) / 1e9)
+        }
         let overdue = state.overdue(at: clock.now())
         let notices = tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
         let engine = Engine(
@@ -131,19 +137,21 @@ struct Opening {
         _ sources: [RuleSource], at now: Timestamp
     ) throws(EngineError) {
         let proof = PassportProof(id: secret.id, digest: pepper.digest(secret.bytes))
-        let emailHash = Array(FirstStart.adminEmail.utf8).withUnsafeBytes { pepper.emailHash($0) }
-        let events = try FirstStart.decide(
+        let emailHash = Array(FirstStart.adminEmail.utf8).withUnsafeBytes { address in
+            guard let hash = try? pepper.emailHash(address) else { preconditionFailure("the admin has no address") }
+            return hash
+        }
+        let decision = try FirstStart.decide(
             into: &state, identity: journal.directory.identity, sources: sources, secret: secret,
             start: engineStart(downtime: .zero), keys: keys, reads: proof, emailHash: emailHash, at: now)
-        let buffer = BatchBuffer()
-        events.bytes.withUnsafeBytes { bytes in
-            var cursor = EventCursor(bytes)
-            while let event = cursor.next() { buffer.append(event) }
-        }
+        let (first, base) = (decision.batch.firstLSN, decision.batch.baseTime)
+        let border = LogUnit.Border(events: decision.batch.count, bytes: decision.batch.byteCount)
+        let payload = decision.batch.bytes
         let booksSum = state.booksSum
         try attempt { () throws(StorageError) in
             try keys.sync()
-            try journal.writer.append(buffer, firstLSN: events.firstLSN, baseTime: events.baseTime, booksSum: booksSum)
+            try journal.append(
+                LogUnit(payload: payload, borders: [border], firstLSN: first, baseTime: base, booksSum: booksSum))
         }
     }
 
@@ -163,7 +171,7 @@ struct Opening {
             let ordinal = UserOrdinal(UInt32(number))
             let row = state.userRow(ordinal, at: now)
             let view = state.accountView(ordinal, at: now)
-            row.email.withUnsafeBytes {
+            row.email.sealedBytes.withUnsafeBytes {
                 views.add(
                     ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent
                 )
@@ -202,7 +210,7 @@ struct Opening {
 
     private func assemble(
         _ state: borrowing StateMachine, _ rules: [CommitUnit.LoadedRule], _ journal: Journal, _ keys: KeyStore,
-        _ pepper: Pepper, _ reads: ReadPath, pace: RecoveryPace, tailEvents: Int, unread: HistoryCheck?
+        _ pepper: Pepper, _ reads: ReadPath, _ paceFile: RecoveryPaceFile, tailEvents: Int, unread: HistoryCheck?
     ) -> EngineParts {
         let configuration = configuration
         let logger = logger
@@ -229,9 +237,14 @@ struct Opening {
             guard case .query(let result) = askWriter(.query(query)) else { return nil }
             return result
         }
+        let log = configuration.log(journal)
+        let followers = Followers(
+            reader: journal.reader, durable: log.durable, logger: logger,
+            firstPause: UInt64(max(0, configuration.followerPause.nanoseconds)))
+        for follower in configuration.followers { followers.add(follower) }
         let committer = Committer(
-            journal: journal, keys: keys, views: reads.views, waiterCapacity: configuration.waiterCapacity,
-            onRoom: pokeWriter,
+            log: log, keys: keys, views: reads.views, waiterCapacity: configuration.waiterCapacity,
+            onRoom: pokeWriter, onDurable: { followers.durable(through: $0) },
             onRules: { [weak history] in history?.remember($0) },
             onFatal: { error in
                 logger.critical("the journal failed: nothing more is recorded", metadata: ["fault": "\(error)"])
@@ -243,8 +256,8 @@ struct Opening {
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,
-            logger: logger, meters: committer.meters, gate: gate, pace: pace,
-            tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
+            logger: logger, meters: committer.meters, gate: gate, paceFile: paceFile,
+            checksHistory: configuration.checksHistoryFirst, tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
             journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse,
             logger: logger,
@@ -261,6 +274,7 @@ struct Opening {
             logger: logger,
             version: version, keyRetention: configuration.keyRetention, keyCapacity: configuration.keyCapacity,
             closingDelay: configuration.closingDelay.map { UInt64(max(0, $0.nanoseconds)) },
+            pauseLimit: configuration.pauseLimit, lastSign: Pauses.LastSign(),
             info: { [weak upkeep] info in
                 info.version = configuration.version
                 info.ledger = "\(identity.uuid)"
@@ -279,14 +293,16 @@ struct Opening {
                 info.snapshots = journal.snapshots.count
                 info.snapshotInProgress = checkpoints.isRunning
                 info.lastSnapshotStatus = checkpoints.lastStatus
-                info.recoverySeconds = checkpoints.recoverySeconds
+                let users = info.counts.first { $0.name == "users" }?.count ?? 0
+                info.recoverySeconds = checkpoints.recoverySeconds(users: users)
                 info.historyCheck = historyCheck.status
+                info.followers = followers.status
             },
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
             writer: parts, pepper: pepper, history: history,
             examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
-            checkpoints: checkpoints, historyCheck: historyCheck,
+            checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
 

@@ -106,8 +106,7 @@ package final class ReadPath: Sendable {
 
     /// A user's account where the published view still says it exactly; nil: ask the writer (`Query.user`).
     package func account(_ user: UserOrdinal, at now: Timestamp) -> AccountView? {
-        guard let view = views.account(user), view.slope == 0, now < view.validUntil else { return nil }
-        return view
+        views.account(user)?.exact(at: now)
     }
 
     /// Empty for a user that nobody may see yet.
@@ -148,12 +147,15 @@ package struct PassportView: Hashable, Sendable {
     package var revoked: Bool
     /// Requests per hour; 0 for no limit of its own.
     package var rate: UInt32
+    /// Commands that change money are refused without a KEY.
+    package var requiresKeys: Bool
 }
 
 extension PassportView {
     init(_ row: PassportRow) {
         self.init(
             ordinal: row.ordinal, id: row.id, user: row.user, digest: row.digest, permissions: row.permissions,
-            scope: row.scope, expires: row.expires, revoked: row.revoked, rate: row.rate)
+            scope: row.scope, expires: row.expires, revoked: row.revoked, rate: row.rate, requiresKeys: row.requiresKeys
+        )
     }
 }

@@ -3,40 +3,43 @@ internal import LedgerRules
 
 /// What an event loop asks of the writer, in the order in which it is to happen.
 ///
-/// `SealedText` fields of commands arrive here as *clear* text (UTF-8); the writer seals them under the user's key just
-/// before the command is decided. What comes back in events and rows is sealed; ``Engine/clearText(_:of:)`` opens it.
+/// Personal texts of commands arrive here in the clear; the writer seals them under the user's key just before the
+/// command is decided. What comes back in events and rows is sealed; ``Engine/clearText(_:of:)`` opens it.
+///
+/// At most 128 bytes: what is larger and rarer lies beside it.
 package enum WorkItem: Sendable {
     /// Nothing: completes when everything before it is durable.
     case barrier
-    /// A command. `secret` is what was minted for PASSPORT CREATE and ROTATE: the engine only carries it, so that the
-    /// receipt (unless replayed) can show it once.
-    case command(Request, secret: PassportSecret? = nil)
-    /// SESSION ADMIT: `request.command` is `.sessionStart` whose `user` and `admitted` the writer fills in from the
-    /// proof, once it has checked secret, permission, state and rate, in one step with the admission.
-    case admit(Request, PassportProof)
+    case command(Command)
+    /// PASSPORT CREATE or ROTATE with what was minted for it: the engine only carries it, so that the receipt (unless
+    /// replayed) can show it once.
+    indirect case issue(Command, PassportSecret)
+    /// SESSION ADMIT: a start whose `user` and `admitted` the writer fills in from the proof, once it has checked
+    /// secret, permission, state and rate, in one step with the admission.
+    indirect case admit(SessionStart, PassportProof)
     /// PASSPORT VERIFY in its place among the writes, for a connection with unanswered ones; else use
     /// ``ReadPath/verify(_:at:)``.
     case verify(PassportProof)
     case query(Query)
     /// SESSION QUOTE.
-    case quote(user: Hash128, tier: Tier, duration: TimeSpan)
+    indirect case quote(user: Hash128, tier: Tier, duration: TimeSpan)
     /// RULE LOAD: journals a source whose verdict ``RuleRequest/load(_:source:)`` gave.
-    case ruleLoad(
-        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, source: [UInt8], verdict: RuleVerdict)
+    indirect case ruleLoad(name: RuleName, source: [UInt8], verdict: RuleVerdict)
     /// RULE ACTIVATE: activates a version whose verdict ``RuleRequest/version(_:_:)`` gave, now or at `at`, with the
     /// price book of its check.
-    case ruleActivate(
-        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, version: UInt32, at: Timestamp?,
-        verdict: RuleVerdict)
+    indirect case ruleActivate(name: RuleName, version: UInt32, at: Timestamp?, verdict: RuleVerdict)
     /// What the check of a rule needs of the ledger, with the source of a version (nil: the active one).
     case ruleMaterial(RuleName, version: UInt32?)
     /// The distinct sizes of what these users store.
     case storageSizes(of: Range<Int>)
     /// INFO.
     case info
+    /// CLOCK. Looks at every lot, hold and session.
+    case clock
 }
 
-/// The answer to the ``WorkItem`` at the same index.
+/// The answer to the ``WorkItem`` at the same index. At most 64 bytes: a committed event is a reference into the batch
+/// that it was written into, see ``WorkBatch/event(_:)``.
 package enum WorkResult: Sendable {
     /// Not answered yet.
     case none
@@ -45,12 +48,13 @@ package enum WorkResult: Sendable {
     /// `.replayed` and `.recorded` are finished by the reader: ``HistoryRequest/replayed(_:)`` and
     /// ``HistoryRequest/recorded(_:arguments:)`` fetch the event from the journal.
     case outcome(Outcome)
-    case verified(VerifyResult)
-    case query(QueryResult)
-    case quote(SessionQuote, user: UserRow)
-    case ruleMaterial(RuleMaterial)
+    indirect case verified(VerifyResult)
+    indirect case query(QueryResult)
+    indirect case quote(SessionQuote, user: UserRow)
+    indirect case ruleMaterial(RuleMaterial)
     case storageSizes(Set<StorageSize>)
-    case info(EngineInfo)
+    indirect case info(EngineInfo)
+    indirect case clock(ClockReport)
     /// Not looked at: the passport that asked was revoked, or its user banned, before the writer came to it.
     case refused
     /// The journal failed before this was durable: nobody knows whether it is. Never to be told as a failure.
@@ -66,8 +70,12 @@ package final class WorkBatch: @unchecked Sendable {
     package internal(set) var items: [WorkItem] = []
     /// The passport that asks for the item at the same index; `.none` may ask anything.
     package internal(set) var actors: [PassportOrdinal] = []
+    /// The idempotency key of the item at the same index.
+    package internal(set) var keys: [IdempotencyKey?] = []
     package internal(set) var results: [WorkResult] = []
-    /// Grows with each `recycle`: whoever remembers a batch remembers its generation too.
+    /// The memory in which committed events lie: of one unit, or of two where the batch did not fit into the first.
+    private var pins: [Pin] = []
+    /// Grows with each `recycle`: who remembers a batch remembers its generation too.
     package private(set) var generation: UInt64 = 0
     let complete: @Sendable (WorkBatch) -> Void
 
@@ -76,6 +84,7 @@ package final class WorkBatch: @unchecked Sendable {
         self.complete = complete
         items.reserveCapacity(capacity)
         actors.reserveCapacity(capacity)
+        keys.reserveCapacity(capacity)
         results.reserveCapacity(capacity)
     }
 
@@ -85,16 +94,49 @@ package final class WorkBatch: @unchecked Sendable {
     /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport
     /// is good no more by then.
     @discardableResult
-    package func append(_ item: WorkItem, by actor: PassportOrdinal = .none) -> Int {
+    package func append(
+        _ item: WorkItem, by actor: PassportOrdinal = .none, key: IdempotencyKey? = nil
+    ) -> Int {
         items.append(item)
         actors.append(actor)
+        keys.append(key)
         return items.count - 1
+    }
+
+    private struct Pin {
+        let memory: BatchMemory
+        let first: LSN
+        let base: Timestamp
+    }
+
+    /// Keeps the memory of a unit that decided items of this batch.
+    func pin(_ memory: BatchMemory, first: LSN, base: Timestamp) {
+        if pins.last?.first == first { pins.removeLast() }
+        pins.append(Pin(memory: memory, first: first, base: base))
+    }
+
+    /// A committed event, read from the bytes as they were journaled.
+    package func event(_ reference: EventReference) -> Event {
+        guard let pin = pins.last(where: { $0.first <= reference.lsn }) else {
+            preconditionFailure("an event of a unit that was not kept")
+        }
+        let time = Timestamp(
+            nanoseconds: pin.base.nanoseconds + Int64(reference.lsn.value - pin.first.value))
+        do throws(StateError) {
+            return try pin.memory.withBytes(of: reference) { (bytes) throws(StateError) in
+                try Event(decoding: bytes, lsn: reference.lsn, time: time)
+            }
+        } catch {
+            preconditionFailure("an event of our own cannot be read: \(error)")
+        }
     }
 
     /// Empties it for the next load and keeps its memory.
     package func recycle() {
         items.removeAll(keepingCapacity: true)
         actors.removeAll(keepingCapacity: true)
+        keys.removeAll(keepingCapacity: true)
+        pins.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
         generation &+= 1
     }

@@ -279,7 +279,7 @@ package struct SWFImport: Sendable {
             missing.map { customer, amount in
                 [
                     "CREDIT", "ADJUST", customer.id, "\(amount)", "REASON", "import of \(source)", "REF",
-                    reference(customer.id),
+                    reference(customer.id), "KEY", reference(customer.id),
                 ]
             })
         for ((customer, _), answer) in zip(missing, adjusted) {
@@ -287,7 +287,8 @@ package struct SWFImport: Sendable {
                 if !isReplayed(answer) { report.usersToppedUp += 1 }
                 continue
             }
-            if error.code != "EXISTS" { throw refused(customer, "CREDIT ADJUST", error) }  // given by an earlier run
+            // Given by an earlier run, perhaps another amount.
+            guard ["EXISTS", "KEYREUSED"].contains(error.code) else { throw refused(customer, "CREDIT ADJUST", error) }
         }
     }
 
@@ -334,11 +335,11 @@ package struct SWFImport: Sendable {
         ]
     }
 
-    /// Unix seconds; before 1970 they would be negative, so RFC 3339.
+    /// Unix seconds, or RFC 3339 where a bare number would not be taken for a time.
     private func unix(_ seconds: Int64) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(32)
-        if seconds < 0 {
+        if seconds < 315_532_800 || seconds >= 7_258_118_400 {  // 1980, 2200
             Timestamp(seconds: seconds).append(to: &bytes)
         } else {
             Decimal.append(UInt64(seconds), to: &bytes)

@@ -1,4 +1,4 @@
-internal import LedgerProtocol
+internal import LedgerCommands
 
 extension CommandCatalogue {
     /// The ledger's own commands, from its command table; those about the connection, which people rarely type, last.

@@ -42,7 +42,7 @@ package struct Rendering: Sendable {
         }
     }
 
-    private static let null = "(null)"
+    static let null = "(null)"
     private static let nothing = "(empty)\n"
 
     // MARK: For people
@@ -61,7 +61,7 @@ package struct Rendering: Sendable {
             return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
         case .bulk(let bytes), .verbatim(_, let bytes):
             return ended(DisplayText.sanitized(bytes, multiline: true))
-        default: return coloured(cell(value)) + "\n"
+        case .simple, .integer, .null, .boolean, .double, .bigNumber, .attributed: return coloured(cell(value)) + "\n"
         }
     }
 
@@ -123,7 +123,7 @@ package struct Rendering: Sendable {
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }
             return indented(ended(DisplayText.sanitized(bytes, multiline: true)))
-        default: return nil
+        case .map, .simple, .error, .integer, .null, .boolean, .double, .bigNumber, .push, .attributed: return nil
         }
     }
 
@@ -330,76 +330,8 @@ package struct Rendering: Sendable {
         switch cell.kind {
         case .null: styled(cell.text, "2")
         case .error: styled(cell.text, "31")
-        default: cell.text
+        case .text, .number, .nothing: cell.text
         }
-    }
-
-    // MARK: Cells
-
-    private struct Cell {
-        enum Kind { case text, number, null, error, nothing }
-        var text: String
-        var kind: Kind
-        /// A time that was shortened already.
-        var isTime = false
-
-        /// What must not be cut: a number that lost digits is another number, and a secret is shown once.
-        var isProtected: Bool { kind == .number || isTime || text.hasPrefix("fl_") }
-    }
-
-    private func cell(_ value: RESPValue) -> Cell {
-        let text = inline(value, isNested: false)
-        switch value {
-        case .null: return Cell(text: text, kind: .null)
-        case .error: return Cell(text: text, kind: .error)
-        case .array, .set, .map, .push, .attributed, .boolean: return Cell(text: text, kind: .text)
-        default: return Cell(text: text, kind: Self.isDecimal(text) ? .number : .text)
-        }
-    }
-
-    private static func isDecimal(_ text: String) -> Bool {
-        var digits = 0
-        var points = 0
-        for (index, byte) in text.utf8.enumerated() {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
-            case UInt8(ascii: "."): points += 1
-            case UInt8(ascii: "-") where index == 0: break
-            default: return false
-            }
-        }
-        return digits > 0 && points <= 1
-    }
-
-    /// A value on one line; inside others text is quoted where it could be mistaken.
-    private func inline(_ value: RESPValue, isNested: Bool) -> String {
-        switch value {
-        case .null: return Self.null
-        case .integer(let number): return String(number)
-        case .boolean(let flag): return flag ? "true" : "false"
-        case .error(let error): return DisplayText.sanitized(error.text)
-        case .simple(let text), .double(let text), .bigNumber(let text):
-            return quoted(DisplayText.sanitized(text), isNested)
-        case .bulk(let bytes), .verbatim(_, let bytes): return quoted(DisplayText.sanitized(bytes), isNested)
-        case .array(let items), .set(let items), .push(let items):
-            return "[" + items.map { inline($0.plain, isNested: true) }.joined(separator: ", ") + "]"
-        case .map(let pairs):
-            return "{"
-                + pairs.map {
-                    inline($0.key.plain, isNested: true) + ": " + inline($0.value.plain, isNested: true)
-                }.joined(separator: ", ") + "}"
-        case .attributed(_, let value): return inline(value, isNested: isNested)
-        }
-    }
-
-    private func quoted(_ text: String, _ isNested: Bool) -> String {
-        guard isNested else { return text }
-        let isPlain =
-            !text.isEmpty
-            && !text.utf8.contains { byte in
-                byte <= 0x20 || ",:[]{}\"".utf8.contains(byte)
-            }
-        return isPlain ? text : "\"" + text.flatMap { $0 == "\"" ? ["\\", "\""] : [$0] } + "\""
     }
 
     // MARK: For programs
@@ -424,7 +356,8 @@ package struct Rendering: Sendable {
             return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
         case .bulk(let bytes), .verbatim(_, let bytes):
             return ended(DisplayText.sanitized(bytes, multiline: true))
-        default: return inline(value, isNested: false) + "\n"
+        case .simple, .integer, .null, .boolean, .double, .bigNumber, .attributed:
+            return inline(value, isNested: false) + "\n"
         }
     }
 }

@@ -56,7 +56,9 @@ struct CompileCost {
             depth += 1
         case .do, .if, .repeat: blocks.append(false)
         case .end, .until: if blocks.popLast() == true { depth -= 1 }
-        default: break
+        case .and, .break, .else, .elseif, .false, .for, .goto, .in, .local, .nil, .not, .or, .return, .then, .true,
+            .while:
+            break
         }
         if keyword.jumps {
             jumps += 1
@@ -108,7 +110,7 @@ struct CompileCost {
         var jumps: Bool {
             switch self {
             case .and, .break, .else, .elseif, .for, .goto, .if, .or, .until, .while: true
-            default: false
+            case .do, .end, .false, .function, .in, .local, .nil, .not, .repeat, .return, .then, .true: false
             }
         }
 

@@ -1,12 +1,13 @@
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
-internal import LedgerProtocol
+internal import LedgerReplies
 internal import NIOCore
 internal import RESP
 
 /// What carries a client's bytes: a socket, or the caller in this process. Every call comes on the client's event loop.
 protocol Transport: AnyObject {
-    /// Hands ``Client/output`` on and empties it.
+    /// Hands ``Client/output`` on and empties it; says in ``Client/takesOutput`` whether more is welcome.
     func flush()
     /// Brings ``Client/buffered`` up to date.
     func measure()
@@ -21,6 +22,9 @@ protocol Transport: AnyObject {
 }
 
 /// A connection's state: who speaks, how, and which answers it waits for. *Session* means a billed session only.
+///
+/// An answer passes through three places: the ``pipeline`` while its command is under way or others before it are, the
+/// ``waiting`` queue while the transport does not take it, and ``output`` for the moment until the next flush.
 ///
 /// Belongs to one event loop; nothing here is touched elsewhere. Knows no socket: see ``Transport``.
 final class Client {
@@ -50,14 +54,17 @@ final class Client {
     var libraryVersion = ShortText()
     var lastCommand = NIODeadline.now()
 
-    /// Answers whose turn has come, not yet handed to the transport.
+    var state = ConnectionState()
+    var transaction = RefusedTransaction.none
+
+    /// Answers whose turn has come, on their way to the transport.
     var output = RESPWriter(version: .v2)
+    /// Answers that are ready, and that the transport does not take now.
+    var waiting = AnswerQueue()
     var pipeline = Pipeline()
     /// A command that must not begin before what is under way is over. Nothing behind it is read meanwhile.
     var held: ParsedCommand?
-    /// MULTI was refused, and its end has not come yet: nothing between is run, see ``Dispatcher``.
-    var isInRefusedTransaction = false
-    /// The WAIT that is under way: one at most, for everything that changes or waits stays behind it.
+    /// The WAIT that is under way: one at most, for everything waits for it.
     var wait: Wait?
     struct Wait {
         let slot: UInt64
@@ -65,31 +72,32 @@ final class Client {
         var timeout: (end: NIODeadline, task: Scheduled<Void>)?
     }
 
+    /// Whether the transport takes more than what it was given.
+    var takesOutput = true
+    /// When answers that wait are handed on, as far as the transport takes them.
+    var delivery = Delivery.now
+    enum Delivery {
+        case now
+        /// It has had its turn.
+        case nextRound
+        /// The events of the receipts that are first are being read.
+        case whenRead
+    }
     /// Bytes that the transport could not hand on yet, when it last looked.
     var buffered = 0
     /// Bytes of answers so far.
     private(set) var produced = 0
-    /// More answers than may wait for a client: it is to be dropped, and is answered nothing any more.
-    private(set) var isOverrun = false
-    private let outputLimit: Int
-    private static let flushedAtOnce = 64 << 10
+    /// What of ``owed`` is counted in the sum over all connections.
+    var counted = 0
+    static let flushedAtOnce = 64 << 10
 
-    /// The other side has sent all it will (`nc`, `shutdown(2)`), or has gone: what it asked is still answered.
-    var inputIsClosed = false
-    /// Takes no further request; closes when all is answered.
-    var isClosing = false
-    var isClosed = false
     /// In the dispatcher's list of those to be settled.
     var isUnsettled = false
 
     weak var transport: (any Transport)?
 
-    /// `outputLimit`: the most bytes of answers that may wait for the client, wherever they wait.
-    init(
-        number: UInt64, address: String, localAddress: String, standing: Standing = .stranger, outputLimit: Int = .max
-    ) {
+    init(number: UInt64, address: String, localAddress: String, standing: Standing = .stranger) {
         strangerSince = opened
-        self.outputLimit = outputLimit
         self.number = number
         self.address = address
         self.localAddress = localAddress
@@ -101,61 +109,111 @@ final class Client {
         return false
     }
 
+    var isClosed: Bool { state.isClosed }
+
     /// The address without the port.
     var host: String { address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address }
 
-    /// Bytes of answers that the client has not taken: those that wait for their turn, for the transport, and in it.
-    var owed: Int { pipeline.keptBytes + output.bytes.count + buffered }
+    /// What its answers take, in bytes: those that wait for their turn, for the transport, and in it.
+    var owed: Int { pipeline.keptBytes + waiting.weight + output.bytes.count + buffered }
+
+    /// Nothing is under way, and nothing waits that the transport has not got.
+    var isAnswered: Bool { pipeline.isEmpty && waiting.isEmpty && held == nil }
 
     /// Nothing of it is needed any more, though work under way may still hold it.
     func wasClosed() {
-        isClosed = true
+        state.close()
         asker.leave()
         held = nil
         output.bytes = []
+        waiting = AnswerQueue()
         pipeline = Pipeline()
+        buffered = 0
     }
+
+    // MARK: Answers
 
     /// Answers a command at once; it must be the only one waiting, or wait its turn.
     func answer(_ encode: (inout RESPWriter) -> Void) {
-        guard !isClosed, !isOverrun else { return }
+        guard !isClosed else { return }
         if pipeline.isEmpty {
-            let before = output.bytes.count
-            output.version = version
-            encode(&output)
-            noteOutput(output.bytes.count - before)
+            handOn(version, encode)
         } else {
             let slot = Pipeline.Slot(command: .ping, kind: .read, version: version, ownRowsOnly: false, detail: .none)
             answer(pipeline.append(slot), encode)
         }
     }
 
-    /// Answers a command that waits: into the output when its turn has come, else it is kept.
+    /// Answers a command that waits: hands the answer on when its turn has come, else it is kept.
     func answer(_ number: UInt64, _ encode: (inout RESPWriter) -> Void) {
-        guard !isClosed, !isOverrun else { return }
+        guard !isClosed else { return }
+        let version = pipeline[number].version
         guard number == pipeline.front else {
-            var writer = RESPWriter(version: pipeline[number].version)
+            var writer = RESPWriter(version: version)
             encode(&writer)
-            pipeline.keep(writer.bytes, for: number)
-            return noteOutput(writer.bytes.count)
+            produced += writer.bytes.count
+            return pipeline.keep(.bytes(writer.bytes), for: number)
         }
-        let before = output.bytes.count
-        output.version = pipeline[number].version
-        encode(&output)
-        let count = output.bytes.count - before
-        pipeline.removeFirst()
-        while let ready = pipeline.readyAnswer {
-            output.bytes.append(contentsOf: ready)
-            pipeline.removeFirst()
-        }
-        noteOutput(count)
+        handOn(version, encode)
+        nextInLine()
     }
 
-    private func noteOutput(_ count: Int) {
-        produced += count
-        // Much of it goes at once: only then is known what the other side does not take.
+    /// Answers a command with the receipt of an event: written out by `encode` if the transport takes it now, else by
+    /// reference.
+    func answer(_ number: UInt64, receipt lsn: LSN, orNow encode: (inout RESPWriter) -> Void) {
+        guard !isClosed else { return }
+        guard number == pipeline.front, goesOut else { return answer(number, .receipt, lsn) }
+        handOn(pipeline[number].version, encode)
+        nextInLine()
+    }
+
+    /// Answers a command with what the journal has under an LSN, to be read when the transport takes it.
+    func answer(_ number: UInt64, _ kind: AnswerQueue.Reference.Kind, _ lsn: LSN) {
+        guard !isClosed else { return }
+        let reference = AnswerQueue.Reference(kind: kind, lsn: lsn, version: pipeline[number].version)
+        guard number == pipeline.front else { return pipeline.keep(.reference(reference), for: number) }
+        waiting.append(reference)
+        nextInLine()
+    }
+
+    /// A command that was read and not executed; nothing is under way.
+    func answerBusy(_ encode: (inout RESPWriter) -> Void) {
+        if goesOut { handOn(version, encode) } else { waiting.appendBusy() }
+    }
+
+    /// Whether an answer whose turn has come can be written out now.
+    private var goesOut: Bool {
+        guard waiting.isEmpty else { return false }
+        // Much goes at once: only then is known what the other side does not take.
         if output.bytes.count >= Self.flushedAtOnce { transport?.flush() }
-        if owed > outputLimit { isOverrun = true }
+        return takesOutput
+    }
+
+    private func handOn(_ version: RESPVersion, _ encode: (inout RESPWriter) -> Void) {
+        if goesOut {
+            let before = output.bytes.count
+            output.version = version
+            encode(&output)
+            produced += output.bytes.count - before
+        } else {
+            var writer = RESPWriter(version: version)
+            encode(&writer)
+            produced += writer.bytes.count
+            waiting.append(bytes: writer.bytes)
+        }
+    }
+
+    /// The front command has been answered: so may be those behind it.
+    private func nextInLine() {
+        pipeline.removeFirst()
+        while let ready = pipeline.readyAnswer {
+            switch ready {
+            case .bytes(let bytes) where goesOut: output.bytes.append(contentsOf: bytes)
+            case .bytes(let bytes): waiting.append(bytes: bytes)
+            case .reference(let reference): waiting.append(reference)
+            }
+            pipeline.removeFirst()
+        }
     }
 
     func describe(user: ShortText) -> ClientReply {

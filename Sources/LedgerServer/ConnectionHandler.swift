@@ -1,15 +1,16 @@
 internal import LedgerEngine
-internal import LedgerProtocol
 internal import Logging
 internal import NIOCore
 internal import RESP
 internal import Synchronization
 
 /// A socket's end of a ``Client``: requests are parsed by hand as they arrive, in place, and answers leave in one
-/// buffer a turn. (A `ByteToMessageDecoder` costs two to five times as much.)
+/// buffer a turn. (A `ByteToMessageDecoder` costs two to five times as much.) What is to be done when is the
+/// ``ConnectionState``'s to say; this performs it.
 ///
-/// Back-pressure is the withheld `read`: while the client's pipeline or its event loop's batch is full, the socket is
-/// not read, and what the kernel still buffers is all that the other side can push.
+/// Back-pressure is the withheld `read`: while too much of the client is under way, or its event loop's batch is full,
+/// the socket is not read, and what the kernel still buffers is all that the other side can push. Answers that the
+/// client does not take withhold nothing: it may have to write all of its requests before it can read.
 final class ConnectionHandler: ChannelDuplexHandler, Transport {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
@@ -23,22 +24,17 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     /// Received and not yet understood.
     private var received = ByteBuffer()
     private var outgoing = ByteBuffer()
-    /// The channel wants to read, and may not yet.
-    private var readIsWithheld = false
-    private var isContinuationScheduled = false
-    private var isBroken = false
-    private var isClosing = false
-
+    /// Bytes of answers given to the channel so far.
+    private var given = 0
+    private var patience: Patience
     private var deadlines: RepeatedTask?
-    /// Since when a request has been half here; since when too much output has been waiting.
-    private var partialSince: NIODeadline?
-    private var slowSince: NIODeadline?
 
     private var configuration: ServerConfiguration { dispatcher.configuration }
 
     init(_ client: Client, _ dispatcher: Dispatcher) {
         self.client = client
         self.dispatcher = dispatcher
+        patience = Patience(dispatcher.configuration.patience, opened: client.opened)
     }
 
     // MARK: The channel
@@ -59,10 +55,10 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        isClosing = true
         deadlines?.cancel()
         deadlines = nil
         dispatcher.remove(client)
+        received = ByteBuffer()
         context.fireChannelInactive()
     }
 
@@ -74,115 +70,95 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         dispatcher.counters.bytesIn.add(UInt64(bytes.readableBytes), ordering: .relaxed)
+        patience.received()
+        // Nobody listens any more: nothing is kept.
+        guard client.state.takesRequests else { return }
         if received.readableBytes == 0 {
             received = bytes
         } else {
             received.writeBuffer(&bytes)
         }
-        takeTurn()
+        perform(client.state.received())
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
-            dispatcher.closeInput(of: client)
-            if !hasBacklog { finish() }
+            perform(client.state.inputEnded())
+            dispatcher.inputEnded(of: client)
         }
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Answers what was asked, then closes.
-    private func finish() {
-        client.isClosing = true
-        dispatcher.settle(client)
-    }
-
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            // Below half the soft limit: it reads.
-            slowSince = nil
-            if hasBacklog || readIsWithheld { continueLater() }
+        client.takesOutput = context.channel.isWritable
+        // Not from here: the channel may be in the middle of a write of ours.
+        if client.takesOutput, !client.waiting.isEmpty || client.state.hasBacklog, let rounds = dispatcher.rounds {
+            rounds.add { [dispatcher, client] in dispatcher.goOn(client) }
         }
         context.fireChannelWritabilityChanged()
     }
 
-    func read(context: ChannelHandlerContext) {
-        if hasBacklog {
-            readIsWithheld = true
-        } else {
-            context.read()
+    func read(context: ChannelHandlerContext) { perform(client.state.wantsRead()) }
+
+    // MARK: What the state asks for
+
+    private func perform(_ action: ConnectionState.Action) {
+        switch action {
+        case .none: break
+        case .takeTurn:
+            let end = takeTurn()
+            perform(client.state.turnEnded(end))
+        case .continueLater:
+            dispatcher.rounds?.add { [self] in perform(client.state.roundCame()) }
+        case .read: context?.read()
+        case .settle: dispatcher.settle(client)
+        case .close: close()
         }
     }
 
+    func resume() { perform(client.state.resume()) }
+
     // MARK: Requests
 
-    /// Complete requests may be waiting in `received`; the socket is not read meanwhile.
-    private var hasBacklog = false
-
     /// Performs what has arrived, as far as the client may go now and no further than its share of a turn.
-    private func takeTurn() {
-        guard !isBroken, !isClosing else { return }
-        guard !isContinuationScheduled else {
-            hasBacklog = true
-            return
-        }
+    private func takeTurn() -> ConnectionState.End {
         var budget = configuration.turnBudget
-        var end = End.needsMore
+        var end = ConnectionState.End.drained
         dispatcher.turn(of: client) {
             var bytes = ByteBuffer()
             swap(&bytes, &received)
             let consumed = bytes.withUnsafeReadableBytes { perform($0, budget: &budget, &end) }
             bytes.moveReaderIndex(forwardBy: consumed)
-            if bytes.readableBytes > 0 {
+            if bytes.readableBytes > 0, client.state.takesRequests {
                 bytes.discardReadBytes()
                 received = bytes
             }
             return configuration.turnBudget - budget
         }
-        hasBacklog = end != .needsMore
-        switch end {
-        case .needsMore:
-            partialSince = received.readableBytes == 0 ? nil : partialSince ?? .now()
-            if client.inputIsClosed { finish() }
-        case .stalled: partialSince = nil
-        case .budgetSpent:
-            partialSince = nil
-            continueLater()
-        }
+        patience.turnEnded(
+            performed: budget < configuration.turnBudget, isPartial: end == .drained && received.readableBytes > 0,
+            at: .now())
+        return end
     }
 
-    /// Goes on when the others have had their turns.
-    private func continueLater() {
-        guard !isContinuationScheduled, let rounds = dispatcher.rounds else { return }
-        isContinuationScheduled = true
-        rounds.add { [self] in
-            isContinuationScheduled = false
-            resume()
-        }
-    }
-
-    private enum End {
-        /// All complete requests were performed.
-        case needsMore
-        /// The client has to wait; ``resume()`` goes on.
-        case stalled
-        case budgetSpent
-    }
-
-    private func perform(_ bytes: UnsafeRawBufferPointer, budget: inout Int, _ end: inout End) -> Int {
+    private func perform(
+        _ bytes: UnsafeRawBufferPointer, budget: inout Int, _ end: inout ConnectionState.End
+    ) -> Int {
         let now = dispatcher.engine.now()
         let endOfTime = NIODeadline.now() + .nanoseconds(configuration.turnNanoseconds)
         let mostOutput = client.produced + configuration.turnOutput
         var offset = 0
         while true {
-            guard dispatcher.accepts(client) else {
+            let admission = dispatcher.admits(client)
+            guard admission != .wait else {
                 end = .stalled
-                return client.isClosing ? bytes.count : offset
+                return offset
             }
             // The clock is asked every fourth time: it costs as much as a small command.
             let isOver =
                 budget <= 0 || client.produced >= mostOutput || budget & 3 == 0 && NIODeadline.now() >= endOfTime
             guard !isOver || budget == configuration.turnBudget else {
-                end = .budgetSpent
+                end = .shareUsedUp
                 return offset
             }
             let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
@@ -191,7 +167,11 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
             case .incomplete(let discard): return offset + discard
             case .request(let consumed):
                 if parser.count > 0 {
-                    parser.withWords(in: rest) { dispatcher.perform($0, for: client, at: now) }
+                    if admission == .busy {
+                        dispatcher.answerBusy(client)
+                    } else {
+                        parser.withWords(in: rest) { dispatcher.perform($0, for: client, at: now) }
+                    }
                     budget -= 1
                 }
                 offset += consumed
@@ -201,8 +181,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
                 offset += consumed
             case .broken(let error):
                 client.answer { $0.error(error) }
-                isBroken = true
-                client.isClosing = true
+                end = .broken
                 return bytes.count
             }
         }
@@ -210,28 +189,22 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     // MARK: Transport
 
-    func resume() {
-        guard !isClosing else { return }
-        if hasBacklog { takeTurn() }
-        if readIsWithheld, !hasBacklog, let context {
-            readIsWithheld = false
-            context.read()
-        }
-    }
-
     func flush() {
         guard let context, !client.output.bytes.isEmpty else { return }
         outgoing.clear()
         outgoing.writeBytes(client.output.bytes)
         dispatcher.counters.bytesOut.add(UInt64(outgoing.readableBytes), ordering: .relaxed)
+        given += outgoing.readableBytes
         // One large answer must not be remembered for the life of the connection.
         if client.output.bytes.capacity > 1 << 16 { client.output.bytes = [] } else { client.output.removeAll() }
         context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
-        let isLarge = outgoing.capacity > 1 << 16
-        if isLarge { outgoing = ByteBuffer() }
-        // What is small and goes into a socket that takes it is not worth a look.
-        if isLarge || client.isStranger || client.buffered > 0 || slowSince != nil || !context.channel.isWritable {
-            limitOutput(context)
+        if outgoing.capacity > 1 << 16 { outgoing = ByteBuffer() }
+        client.takesOutput = context.channel.isWritable
+        // What goes into a socket that takes it is not worth a look.
+        guard client.isStranger || client.buffered > 0 || !client.takesOutput else { return }
+        measure()
+        if client.isStranger, client.buffered > configuration.outputLimitBeforeAuth {
+            drop("does not read its answers")
         }
     }
 
@@ -243,52 +216,38 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     }
 
     func close() {
-        guard !isClosing, let context else { return }
-        isClosing = true
-        client.isClosing = true
+        guard let context else { return }
         // Behind everything that was written before.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
     }
 
     func abort() {
-        isClosing = true
-        client.isClosing = true
         dispatcher.remove(client)
         context?.close(promise: nil)
     }
 
     // MARK: Limits
 
-    private func limitOutput(_ context: ChannelHandlerContext) {
-        measure()
-        if client.isStranger, client.buffered > configuration.outputLimitBeforeAuth {
-            drop("does not read its answers")
-        } else if client.owed > configuration.hardOutputLimit {
-            drop("does not read its answers: \(client.owed) bytes are waiting")
-        } else if client.buffered > configuration.softOutputLimit {
-            slowSince = slowSince ?? .now()
-        } else {
-            slowSince = nil
-        }
-    }
-
     private func checkDeadlines() {
-        guard let context else { return }
-        let now = NIODeadline.now()
-        limitOutput(context)
-        // Whoever was to call may have forgotten.
-        if hasBacklog { resume() }
-        if isClosing {
-            if let slowSince, now - slowSince > .seconds(configuration.softLimitSeconds) { abort() }
-        } else if client.isStranger, now - client.strangerSince > .seconds(configuration.authSeconds) {
+        guard !client.isClosed else { return }
+        measure()
+        dispatcher.count(client)
+        let missed = patience.check(
+            at: .now(), strangerSince: client.isStranger && client.state.takesRequests ? client.strangerSince : nil,
+            taken: given - client.buffered, untaken: client.buffered > 0, isUnread: client.state.hasBacklog)
+        switch missed {
+        case nil:
+            // Whoever was to call may have forgotten.
+            dispatcher.goOn(client)
+        case .passport?:
             drop("showed no passport", tell: "ERR no passport within \(configuration.authSeconds) s, closing")
-        } else if let partialSince, now - partialSince > .seconds(configuration.partialRequestSeconds) {
+        case .request?:
             drop(
                 "left a request half sent",
                 tell: "ERR request not complete within \(configuration.partialRequestSeconds) s, closing")
-        } else if let slowSince, now - slowSince > .seconds(configuration.softLimitSeconds) {
-            drop("reads its answers too slowly")
+        case .answers?:
+            drop("neither takes answers nor sends anything: \(client.owed) bytes are waiting")
         }
     }
 
@@ -296,7 +255,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     func drop(_ reason: String, tell text: String? = nil) {
         dispatcher.counters.clientsDropped.add(1, ordering: .relaxed)
         dispatcher.notices.note("client dropped", client, ["reason": "\(reason)"])
-        if let text, client.pipeline.isEmpty, let context {
+        if let text, client.isAnswered, let context {
             outgoing.clear()
             outgoing.writeString("-\(text)\r\n")
             context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)

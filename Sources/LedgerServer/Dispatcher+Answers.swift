@@ -1,7 +1,8 @@
 internal import Glibc
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
-internal import LedgerProtocol
+internal import LedgerReplies
 internal import Logging
 internal import RESP
 internal import Synchronization
@@ -9,18 +10,22 @@ internal import Synchronization
 /// From results to answers.
 extension Dispatcher {
     /// Answers what the writer decided or read.
-    func answer(_ client: Client, _ slot: UInt64, _ item: WorkItem, _ result: WorkResult) {
-        switch result {
-        case .outcome(.accepted(let event)):
-            var secret: [UInt8]?
-            if case .command(_, let minted?) = item { secret = minted.bytes }
-            receipt(client, slot, event, replayed: false, secret: secret)
-        case .outcome(.rejected(.closed(.hold))): refuseHold(client, slot)
+    func answer(_ client: Client, _ slot: UInt64, _ work: WorkBatch, _ index: Int) {
+        let item = work.items[index]
+        switch work.results[index] {
+        case .outcome(.accepted(let reference)): accepted(client, slot, item, work, reference)
+        case .outcome(.rejected(.closed(.hold))):
+            guard let hold = hold(client, slot) else {
+                preconditionFailure("a hold was refused to a command about none")
+            }
+            perform(engine.whyRefused(hold), for: client, slot: slot)
         case .outcome(.rejected(let rejection)): refuse(client, slot, rejection)
         case .outcome(.replayed(let lsn)):
-            read(.replayed(lsn), for: client, slot: slot) { $0.answerReplay($1, $2, $3) }
+            // What was refused about a hold is answered with a second look; all else when the client takes it.
+            guard let hold = hold(client, slot) else { return client.answer(slot, .replay, lsn) }
+            perform(engine.lookUp(replayed: lsn, hold: hold), for: client, slot: slot)
         case .outcome(.recorded(let lsn, let arguments)):
-            read(.recorded(lsn, arguments: arguments), for: client, slot: slot) { $0.answerReplay($1, $2, $3) }
+            perform(engine.lookUp(recorded: lsn, arguments: arguments), for: client, slot: slot)
         case .query(let result): answer(client, slot, item, result)
         case .verified(let result):
             var permission = Permissions()
@@ -32,28 +37,44 @@ extension Dispatcher {
             }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
         case .info(let info): answer(client, slot, info)
+        case .clock(let report): client.answer(slot) { encoder.clock(report, to: &$0) }
         case .refused: refuse(client, slot, CommandError.noPassport)
         case .barrier(let lsn): client.answer(slot) { $0.integer(Int64(lsn.value)) }
         case .unknownOutcome:
             // Whether it is on disk will be known after the restart. Nothing more can be asked until then.
             refuse(client, slot, CommandError.unknownOutcome)
-            client.isClosing = true
+            client.state.finish()
         case .ruleMaterial, .storageSizes: preconditionFailure("only the engine itself asks for these")
         case .none: preconditionFailure("a completed batch lacks a result")
         }
     }
 
-    private func receipt(
-        _ client: Client, _ slot: UInt64, _ event: Event, replayed: Bool, secret: [UInt8]? = nil
+    /// From what was decided to its receipt: at once where the client takes it, else by reference.
+    private func accepted(
+        _ client: Client, _ slot: UInt64, _ item: WorkItem, _ work: WorkBatch, _ reference: EventReference
     ) {
+        if case .issue(_, let secret) = item {
+            // Shown once, and kept nowhere: this answer waits as it is.
+            client.answer(slot) { receipt(work.event(reference), replayed: false, secret: secret.bytes, to: &$0) }
+        } else {
+            client.answer(slot, receipt: reference.lsn) {
+                receipt(work.event(reference), replayed: false, to: &$0)
+            }
+        }
+    }
+
+    /// The receipt that an event makes, now or whenever it is read again.
+    func receipt(_ event: Event, replayed: Bool, secret: [UInt8]? = nil, to writer: inout RESPWriter) {
         var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
         if ReceiptNames.needsEmail(event) { names.email = email(of: event.user) }
-        switch event.body {
-        case .passportCreated(let it): names.passport = engine.clearText(it.name, of: event.user)
-        case .userChanged(let it) where !it.name.isEmpty: names.name = engine.clearText(it.name, of: event.user)
-        default: break
+        if case .passportCreated(let it) = event.body {
+            names.passport = engine.clearText(it.name, of: event.user)
+        } else if case .userChanged(let it) = event.body, it.field == .name, !it.name.isEmpty {
+            names.name = engine.clearText(it.name, of: event.user)
+        } else if case .userChanged(let it) = event.body, it.field == .email {
+            names.name = engine.clearText(it.email, of: event.user)
         }
-        client.answer(slot) { encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &$0) }
+        encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
     }
 
     private func email(of user: UserOrdinal) -> [UInt8]? {
@@ -81,49 +102,34 @@ extension Dispatcher {
     // MARK: Tables
 
     private func answer(_ client: Client, _ slot: UInt64, _ item: WorkItem, _ result: QueryResult) {
-        if case .rejected(.closed(.hold)) = result, case .query(.hold(let hold)) = item {
-            // The tables have forgotten it; the journal knows what became of it, and whose it was.
-            return read(.hold(hold), for: client, slot: slot) { $0.answer($1, $2, $3) }
+        if case .query(.hold(let hold)) = item, let step = engine.lookUp(hold, result) {
+            if case .hold = result, let refusal = refusal(client, slot, whose(result)) {
+                return refuse(client, slot, refusal)
+            }
+            return perform(step, for: client, slot: slot)
         }
         if let refusal = refusal(client, slot, whose(result)) { return refuse(client, slot, refusal) }
-        switch (result, client.pipeline[slot].command) {
-        case (.closedSession(let lsn), _):
-            read(.event(lsn), for: client, slot: slot) { dispatcher, client, slot, result in
-                guard case .event(let event) = result else { return dispatcher.answer(client, slot, result) }
-                if let refusal = dispatcher.refusal(client, slot, .user(event.user)) {
-                    return dispatcher.refuse(client, slot, refusal)
-                }
-                let names = ReceiptNames(user: dispatcher.engine.reads.userID(event.user))
-                client.answer(slot) { dispatcher.encoder.closedSession(event, names: names, to: &$0) }
-            }
-        case (.hold(let row), .holdGet):
-            // What was held first is in the event that its id names.
-            read(.event(row.id.lsn), for: client, slot: slot) { dispatcher, client, slot, result in
-                guard case .event(let event) = result else { return dispatcher.answer(client, slot, result) }
-                client.answer(slot) { dispatcher.encoder.openHold(row, placed: event, to: &$0) }
-            }
-        case (.user(let row), .creditBalance):
-            let now = engine.now()
-            client.answer(slot) { encoder.balance(row, at: now, to: &$0) }
-        default:
-            client.answer(slot) {
-                encoder.result(result, open: { engine.clearText($0, of: $1) }, to: &$0)
-            }
+        if case .closedSession(let lsn) = result {
+            return perform(engine.lookUp(closedSession: lsn), for: client, slot: slot)
         }
+        if case .user(let row) = result, client.pipeline[slot].command == .creditBalance {
+            let now = engine.now()
+            return client.answer(slot) { encoder.balance(row, at: now, to: &$0) }
+        }
+        client.answer(slot) { encoder.result(result, open: { engine.clearText($0, of: $1) }, to: &$0) }
     }
 
     private func whose(_ result: QueryResult) -> Authorization.Owner {
-        switch result {
-        case .session(let row): .user(row.user)
-        case .hold(let row): engine.reads.user(engine.names.user(row.userID)).map { .user($0) } ?? .unknown
-        case .closedSession: .undetermined
-        case .rejected: .unknown
-        default: .undetermined
+        if case .session(let row) = result { return .user(row.user) }
+        if case .hold(let row) = result {
+            return engine.reads.user(engine.names.user(row.userID)).map { .user($0) } ?? .unknown
         }
+        if case .rejected = result { return .unknown }
+        return .undetermined
     }
 
     /// What of somebody else's a passport of scope `own` has just asked to see.
-    private func refusal(_ client: Client, _ slot: UInt64, _ owner: Authorization.Owner) -> CommandError? {
+    func refusal(_ client: Client, _ slot: UInt64, _ owner: Authorization.Owner) -> CommandError? {
         let slot = client.pipeline[slot]
         guard slot.ownRowsOnly, let rights = ownRights(of: client) else { return nil }
         return Authorization.refusal(slot.command, rights, owner: owner)
@@ -137,7 +143,8 @@ extension Dispatcher {
         case .rejected(let rejection):
             if let refusal = refusal(client, slot, .unknown) { return refuse(client, slot, refusal) }
             refuse(client, slot, rejection)
-        case .event(let event): receipt(client, slot, event, replayed: false)
+        case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
+        case .event(let event): client.answer(slot) { receipt(event, replayed: false, to: &$0) }
         case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
         case .summary(let summary):
             let user = engine.reads.userID(summary.user)
@@ -148,35 +155,15 @@ extension Dispatcher {
             }
             let user = engine.reads.userID(explanation.event.user)
             client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
-        case .hold(let hold):
-            if let refusal = refusal(client, slot, .user(hold.placed.user)) { return refuse(client, slot, refusal) }
-            let user = engine.reads.userID(hold.placed.user)
-            client.answer(slot) { encoder.closedHold(hold, user: user, to: &$0) }
-        case .refund: preconditionFailure("the journal was read for a refund, and nobody took it to the writer")
-        case .fault(let text):
-            logger.error("the journal could not be read", metadata: ["error": "\(text)"])
-            refuse(client, slot, CommandError.invalid("the journal could not be read; see the server's log"))
+        case .fault(let text): fault(client, slot, text)
+        case .hold, .refund, .several: preconditionFailure("a procedure's step was taken for its answer")
         }
     }
 
-    /// Answers a command that was carried out before.
-    private func answerReplay(_ client: Client, _ slot: UInt64, _ result: HistoryResult) {
-        if case .rejected(.closed(.hold)) = result { return refuseHold(client, slot) }
-        guard case .event(let event) = result else { return answer(client, slot, result) }
-        receipt(client, slot, event, replayed: true)
-    }
-
-    /// The tables forget a hold with its end, so they call every id of the past closed: the journal knows which of them
-    /// were holds.
-    private func refuseHold(_ client: Client, _ slot: UInt64) {
-        guard case .hold(let hold) = client.pipeline[slot].detail else {
-            preconditionFailure("a hold was refused to a command about none")
-        }
-        read(.event(hold.lsn), for: client, slot: slot) { dispatcher, client, slot, result in
-            guard case .event(let event) = result else { return dispatcher.answer(client, slot, result) }
-            if case .holdPlaced = event.body { return dispatcher.refuse(client, slot, Rejection.closed(.hold)) }
-            dispatcher.refuse(client, slot, Rejection.notFound(.hold))
-        }
+    /// The hold that a command is about.
+    private func hold(_ client: Client, _ slot: UInt64) -> HoldID? {
+        guard case .hold(let hold) = client.pipeline[slot].detail else { return nil }
+        return hold
     }
 
     // MARK: INFO
@@ -188,37 +175,32 @@ extension Dispatcher {
         }
         var sections: [String] = []
         if case .sections(let named) = client.pipeline[slot].detail { sections = named }
-        let own = serverSections(info)
-        client.answer(slot) { InfoReply.write(own + InfoReply.sections(info), wanted: sections, to: &$0) }
+        let all = InfoReply.sections(info, figures)
+        client.answer(slot) { InfoReply.write(all, wanted: sections, to: &$0) }
     }
 
-    /// What INFO says of the process and its clients, in front of what the engine says of itself.
-    private func serverSections(_ info: EngineInfo) -> [InfoReply.Section] {
-        let uptime = max(0, (info.now - info.started).nanoseconds / 1_000_000_000)
-        let own: (borrowing Atomic<UInt64>) -> String = { "\($0.load(ordering: .relaxed))" }
-        return [
-            InfoReply.Section(
-                "Server",
-                [
-                    // For Redis clients that look at versions before they dare to ask.
-                    ("redis_version", "7.0.0"), ("redis_mode", "standalone"), ("florin_version", encoder.version),
-                    ("process_id", "\(getpid())"), ("tcp_port", "\(counters.port.load(ordering: .relaxed))"),
-                    ("uptime_in_seconds", "\(uptime)"),
-                    ("event_loops", "\(configuration.eventLoops)"), ("hz", "0"),
-                ]),
-            InfoReply.Section(
-                "Clients",
-                [
-                    ("connected_clients", "\(counters.clients.load(ordering: .relaxed))"),
-                    ("maxclients", "\(configuration.maxClients)"),
-                    ("total_connections_received", own(counters.clientsOpened)),
-                    ("rejected_connections", own(counters.clientsRefused)),
-                    ("dropped_connections", own(counters.clientsDropped)),
-                    ("authentication_failures", own(counters.authFailures)),
-                    ("requests", own(counters.commands)), ("error_replies", own(counters.errors)),
-                    ("total_net_input_bytes", own(counters.bytesIn)),
-                    ("total_net_output_bytes", own(counters.bytesOut)),
-                ]),
-        ]
+    /// What INFO says of the process and its clients.
+    private var figures: ServerFigures {
+        var it = ServerFigures()
+        it.version = encoder.version
+        it.process = getpid()
+        it.port = counters.port.load(ordering: .relaxed)
+        it.eventLoops = configuration.eventLoops
+        it.clients = counters.clients.load(ordering: .relaxed)
+        it.maxClients = configuration.maxClients
+        it.opened = counters.clientsOpened.load(ordering: .relaxed)
+        it.refused = counters.clientsRefused.load(ordering: .relaxed)
+        it.dropped = counters.clientsDropped.load(ordering: .relaxed)
+        it.authenticationFailures = counters.authFailures.load(ordering: .relaxed)
+        it.requests = counters.commands.load(ordering: .relaxed)
+        it.errors = counters.errors.load(ordering: .relaxed)
+        it.bytesIn = counters.bytesIn.load(ordering: .relaxed)
+        it.bytesOut = counters.bytesOut.load(ordering: .relaxed)
+        it.answersWaiting = counters.answersWaiting.load(ordering: .relaxed)
+        it.busy = counters.commandsBusy.load(ordering: .relaxed)
+        it.rejected = counters.rejected.withLock { counts in
+            counts.map { (CommandTable.spec($0.key).name, $0.value) }
+        }
+        return it
     }
 }

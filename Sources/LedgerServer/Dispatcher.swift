@@ -1,6 +1,7 @@
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
-internal import LedgerProtocol
+internal import LedgerReplies
 internal import Logging
 internal import NIOCore
 internal import RESP
@@ -62,7 +63,15 @@ final class Dispatcher {
         self.eventLoop = eventLoop
         self.requestStop = requestStop
         notices = RareNotices(logger, eventLoop)
-        context = ParseContext(names: engine.names, actor: .none, emailHash: { [engine] in engine.emailHash($0) })
+        context = ParseContext(
+            names: engine.names, actor: .none,
+            emailHash: { [engine] (address) throws(UnusableEmail) in
+                do throws(EmailAddress.Fault) {
+                    return try engine.emailHash(address)
+                } catch {
+                    throw UnusableEmail(reason: error.text)
+                }
+            }, personHash: { [engine] in engine.personHash($0) })
     }
 
     // MARK: Clients
@@ -72,7 +81,7 @@ final class Dispatcher {
         if client.isStranger { strangers.add(client) }
         counters.clients.add(1, ordering: .relaxed)
         counters.clientsOpened.add(1, ordering: .relaxed)
-        if isStopping { client.isClosing = true }
+        if isStopping { client.state.finish() }
     }
 
     func remove(_ client: Client) {
@@ -80,6 +89,7 @@ final class Dispatcher {
         if client.isStranger { strangers.remove(client) }
         endWait(of: client)
         client.wasClosed()
+        count(client)
         counters.clients.subtract(1, ordering: .relaxed)
         if isStopping, clients.isEmpty {
             whenEmpty?()
@@ -119,9 +129,8 @@ final class Dispatcher {
         strangers.add(client)
     }
 
-    /// Whoever has sent his last may have gone for good: a WAIT is not waited for much longer.
-    func closeInput(of client: Client) {
-        client.inputIsClosed = true
+    /// A client that has sent its last may have gone for good: a WAIT is not waited for much longer.
+    func inputEnded(of client: Client) {
         if client.wait != nil { limitWait(of: client, to: configuration.drainSeconds * 1_000_000_000) }
     }
 
@@ -144,33 +153,55 @@ final class Dispatcher {
         guard !clients.isEmpty else { return done() }
         whenEmpty = done
         forEachClient { client in
-            client.isClosing = true
+            client.state.finish()
             settle(client)
         }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: .seconds(seconds)) { bound.value.forEachClient { $0.transport?.abort() } }
     }
 
-    /// Whether a client may have its next request performed now.
-    func accepts(_ client: Client) -> Bool {
-        guard !client.isClosing, !client.isClosed, !client.isOverrun, client.held == nil else { return false }
-        guard client.pipeline.count < configuration.maxPipeline, hasRoomForAnswers(client) else { return false }
-        if isFull {
-            waitingForRoom.append(client)
-            return false
-        }
-        return true
+    /// What becomes of a client's next request.
+    enum Admission {
+        case perform
+        /// Read it, do not execute it, and answer BUSY: too many answers wait.
+        case busy
+        /// It has to wait for what is under way; what ends that calls ``Transport/resume()``.
+        case wait
     }
 
-    /// Whether the client has taken enough of its answers, and what is under way may not bring too many.
-    ///
-    /// When not, what makes room calls ``Transport/resume()``: an answer that comes, or the socket that drains.
-    private func hasRoomForAnswers(_ client: Client) -> Bool {
-        let limit = client.isStranger ? configuration.outputLimitBeforeAuth : configuration.softOutputLimit
-        if client.owed + client.pipeline.reserved <= limit { return true }
+    func admits(_ client: Client) -> Admission {
+        guard client.state.takesRequests, client.held == nil else { return .wait }
+        let isTight = counters.answersWaiting.load(ordering: .relaxed) > configuration.answerLimitOverAll / 2
+        let (count, bytes) =
+            isTight
+            ? (min(1024, configuration.maxPipeline), min(64 << 10, configuration.pipelineBytes))
+            : (configuration.maxPipeline, configuration.pipelineBytes)
+        guard client.pipeline.count < count, client.pipeline.needed <= bytes, hasRoomForStranger(client) else {
+            return .wait
+        }
+        if owesTooMuch(client) { return client.pipeline.isEmpty ? .busy : .wait }
+        if isFull {
+            waitingForRoom.append(client)
+            return .wait
+        }
+        return .perform
+    }
+
+    private func owesTooMuch(_ client: Client) -> Bool {
+        let owed = client.owed
+        guard owed <= configuration.answerLimit else { return true }
+        let all = counters.answersWaiting.load(ordering: .relaxed) + owed - client.counted
+        return all > configuration.answerLimitOverAll
+            && owed > configuration.share(clients: counters.clients.load(ordering: .relaxed))
+    }
+
+    /// Whoever has shown no passport gets next to nothing that it does not take.
+    private func hasRoomForStranger(_ client: Client) -> Bool {
+        let limit = configuration.outputLimitBeforeAuth
+        guard client.isStranger, client.owed > limit else { return true }
         client.transport?.flush()
         client.transport?.measure()
-        return client.owed + client.pipeline.reserved <= limit && !client.isClosed
+        return client.owed <= limit && client.state.takesRequests
     }
 
     /// Begins and ends a client's turn: between the two it takes requests, after them its answers are flushed.
@@ -183,19 +214,32 @@ final class Dispatcher {
         settle(client)
     }
 
-    /// Flushes a client, goes on with what it held back, and closes it when it is done.
+    /// Goes on with what a client held back, hands on what is ready, and closes it when it is done.
     func settle(_ client: Client) {
         guard !client.isClosed else { return }
         while let held = client.held, !client.pipeline.mustWait(held.kind) {
             client.held = nil
             goOn(with: held, for: client)
         }
-        if client.isOverrun {
-            client.transport?.drop("does not read its answers: \(client.owed) bytes are waiting", tell: nil)
-            return
-        }
+        handOnWaiting(client)
         if !client.output.bytes.isEmpty { client.transport?.flush() }
-        if client.isClosing, client.pipeline.isEmpty, client.held == nil { client.transport?.close() }
+        count(client)
+        guard client.state.settled(allAnswered: client.isAnswered) == .close else { return }
+        client.transport?.close()
+    }
+
+    /// Looks whether a client can go on.
+    func goOn(_ client: Client) {
+        settle(client)
+        client.transport?.resume()
+    }
+
+    /// Brings the sum over all connections up to date.
+    func count(_ client: Client) {
+        let change = client.owed - client.counted
+        guard change != 0 else { return }
+        client.counted += change
+        counters.answersWaiting.add(change, ordering: .relaxed)
     }
 
     /// A client got output outside of its own turn.
@@ -211,8 +255,7 @@ final class Dispatcher {
             unsettled.removeAll(keepingCapacity: true)
             for client in list {
                 client.isUnsettled = false
-                settle(client)
-                client.transport?.resume()
+                goOn(client)
             }
         }
     }
@@ -224,11 +267,14 @@ final class Dispatcher {
         return current.count >= configuration.batchCapacity && underWay.count >= configuration.batchesInFlight
     }
 
-    /// Appends work for the writer; its result answers `slot` of `client`.
-    func enqueue(_ item: WorkItem, for client: Client, slot: UInt64) {
+    /// Appends work for the writer; its result answers `slot` of `client`, unless `then` goes on with what a query found.
+    func enqueue(
+        _ item: WorkItem, key: IdempotencyKey? = nil, for client: Client, slot: UInt64,
+        then: TicketedBatch.Continuation? = nil
+    ) {
         let batch = current ?? takeBatch()
         current = batch
-        batch.append(item, by: actor(of: client), for: client, slot: slot)
+        batch.append(item, by: actor(of: client), key: key, for: client, slot: slot, then: then)
         if batch.count >= configuration.batchCapacity {
             submit()
         } else if !isTickScheduled {
@@ -253,7 +299,7 @@ final class Dispatcher {
         {
             guard !client.isClosed else { continue }
             let batch = takeBatch()
-            batch.append(item, by: actor, for: client, slot: slot)
+            batch.append(item, by: actor, key: nil, for: client, slot: slot)
             aside.append(batch)
             if engine.submitAside(batch.work) { continue }
             aside.removeLast()
@@ -301,7 +347,11 @@ final class Dispatcher {
         for (index, ticket) in batch.tickets.enumerated() {
             let client = batch.clients[ticket.client]
             guard !client.isClosed else { continue }
-            answer(client, ticket.slot, work.items[index], work.results[index])
+            if let then = ticket.then, case .query(let result) = work.results[index] {
+                then(self, client, ticket.slot, result)
+            } else {
+                answer(client, ticket.slot, work, index)
+            }
         }
         for client in batch.clients { touch(client) }
         release(batch)
@@ -323,7 +373,7 @@ final class Dispatcher {
         }
     }
 
-    private func inRound(_ body: @escaping () -> Void) {
+    func inRound(_ body: @escaping () -> Void) {
         if let rounds { rounds.add(body) } else { body() }
     }
 
@@ -338,68 +388,5 @@ final class Dispatcher {
     private func release(_ batch: TicketedBatch) {
         batch.recycle()
         if spare.count < configuration.batchesInFlight { spare.append(batch) }
-    }
-
-    // MARK: The journal's readers
-
-    /// Asks a reader thread; its result comes to `then`, on this loop, unless the client has gone meanwhile. In a
-    /// round: answers that bring the next question at once would keep this loop from ever looking at its sockets.
-    func read(
-        _ request: HistoryRequest, for client: Client, slot: UInt64,
-        then: @escaping (Dispatcher, Client, UInt64, HistoryResult) -> Void
-    ) {
-        let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
-        let accepted = engine.read(request, for: client.asker) { [eventLoop] result in
-            eventLoop.execute {
-                let (dispatcher, client, then) = bound.value
-                dispatcher.inRound {
-                    guard !client.isClosed else { return }
-                    then(dispatcher, client, slot, result)
-                    dispatcher.touch(client)
-                    dispatcher.settleAll()
-                }
-            }
-        }
-        if !accepted { refuse(client, slot, .busy("too many reads of the journal are waiting; try again")) }
-    }
-
-    /// Hands on what a client was answered on behalf of another thread.
-    func settleLater(_ client: Client) {
-        touch(client)
-        settleAll()
-    }
-
-    // MARK: Refusals
-
-    func refuse(_ client: Client, _ error: CommandError) {
-        counters.errors.add(1, ordering: .relaxed)
-        client.answer { encoder.error(error, to: &$0) }
-    }
-
-    func refuse(_ client: Client, _ slot: UInt64, _ error: CommandError) {
-        guard !client.isClosed else { return }
-        counters.errors.add(1, ordering: .relaxed)
-        client.answer(slot) { encoder.error(error, to: &$0) }
-    }
-
-    func refuse(_ client: Client, _ slot: UInt64, _ rejection: Rejection) {
-        guard !client.isClosed else { return }
-        counters.errors.add(1, ordering: .relaxed)
-        if case .passportInvalid = rejection, ![.passportVerify, .sessionAdmit].contains(client.pipeline[slot].command)
-        {
-            // Revoked after this loop had let the command in, before the writer came to it.
-            return client.answer(slot) { encoder.error(.noPassport, to: &$0) }
-        }
-        client.answer(slot) { reject(rejection, to: &$0) }
-    }
-
-    /// A user's passport that does not hold (VERIFY, ADMIT) is refused with NOPERM: WRONGPASS is about the connection's
-    /// own, and clients like redis-py answer it by connecting anew.
-    func reject(_ rejection: Rejection, to writer: inout RESPWriter) {
-        if case .passportInvalid = rejection {
-            encoder.error(.invalidSecret, to: &writer)
-        } else {
-            encoder.rejection(rejection, to: &writer)
-        }
     }
 }

@@ -1,6 +1,6 @@
+internal import LedgerCommands
 internal import LedgerCore
 package import LedgerEngine
-internal import LedgerProtocol
 package import Logging
 internal import NIOConcurrencyHelpers
 internal import NIOCore
@@ -25,7 +25,9 @@ package final class EmbeddedPort: CommandPort {
             var configuration = ServerConfiguration()
             configuration.eventLoops = 1
             // Answers go to the caller at once: nobody is slow here.
-            configuration.softOutputLimit = .max
+            configuration.pipelineBytes = .max
+            configuration.answerLimit = .max
+            configuration.answerLimitOverAll = .max
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(), version: version,
                 logger: logger, eventLoop: loop, requestStop: {})
@@ -71,7 +73,6 @@ private final class EmbeddedConnection: Transport {
     /// Commands not begun yet.
     private var commands = CircularBuffer<[[UInt8]]>()
     private var parser = ReplyParser()
-    private var isClosed = false
 
     init(_ dispatcher: Dispatcher) {
         self.dispatcher = dispatcher
@@ -82,18 +83,18 @@ private final class EmbeddedConnection: Transport {
     }
 
     func send(_ commands: [[[UInt8]]], _ done: @escaping (Result<[RESPValue], any Error>) -> Void) {
-        guard !isClosed else { return done(.failure(EmbeddedPortError(description: "the ledger was closed"))) }
+        guard !client.isClosed else { return done(.failure(EmbeddedPortError(description: "the ledger was closed"))) }
         calls.append(Call(count: commands.count, done: done))
         self.commands.append(contentsOf: commands)
         resume()
     }
 
     func resume() {
-        guard !isClosed, !commands.isEmpty else { return }
+        guard !client.isClosed, !commands.isEmpty else { return }
         dispatcher.turn(of: client) {
             let now = dispatcher.engine.now()
             var performed = 0
-            while !commands.isEmpty, dispatcher.accepts(client) {
+            while !commands.isEmpty, dispatcher.admits(client) == .perform {
                 let words = commands.removeFirst()
                 if words.isEmpty {
                     client.answer { $0.error("ERR empty command") }
@@ -128,7 +129,7 @@ private final class EmbeddedConnection: Transport {
     }
 
     func close() {
-        isClosed = true
+        guard !client.isClosed else { return }
         dispatcher.remove(client)
         for call in calls {
             call.done(.failure(EmbeddedPortError(description: "the ledger was closed before all was answered")))
@@ -144,8 +145,9 @@ private final class EmbeddedConnection: Transport {
     func drop(_ reason: String, tell text: String?) { close() }
 
     private func deliver(_ value: RESPValue) {
-        calls[calls.startIndex].answers.append(value)
-        guard calls[calls.startIndex].answers.count == calls[calls.startIndex].count else { return }
+        // In place: a copy for each answer would make a long call's cost grow with its square.
+        calls.modify(calls.startIndex) { $0.answers.append(value) }
+        guard let first = calls.first, first.answers.count == first.count else { return }
         let call = calls.removeFirst()
         call.done(.success(call.answers))
     }

@@ -1,5 +1,5 @@
+internal import LedgerCommands
 internal import LedgerEngine
-internal import LedgerProtocol
 internal import Logging
 internal import NIOConcurrencyHelpers
 internal import NIOCore
@@ -54,7 +54,7 @@ final class Listener: Sendable {
                 )
                 .childChannelOption(
                     .writeBufferWaterMark,
-                    value: .init(low: configuration.softOutputLimit / 2, high: configuration.softOutputLimit)
+                    value: .init(low: configuration.outputAhead / 2, high: configuration.outputAhead)
                 )
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -101,7 +101,7 @@ final class Listener: Sendable {
         }
         let client = Client(
             number: numbers.next(), address: channel.remoteAddress.map(show) ?? "",
-            localAddress: channel.localAddress.map(show) ?? "", outputLimit: configuration.hardOutputLimit)
+            localAddress: channel.localAddress.map(show) ?? "")
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(client, dispatcher))
     }
 

@@ -1,5 +1,5 @@
+internal import LedgerCommands
 internal import LedgerCore
-internal import LedgerProtocol
 internal import NIOCore
 internal import RESP
 
@@ -14,9 +14,11 @@ struct Pipeline {
         case write
         /// Reads the journal: a write waits for it.
         case history
-        /// Both: a write or a read of the journal waits for it.
+        /// A write whose effect is not in the writer's queue when it begins (it reads the journal or examines a rule
+        /// first), or that waits for others: begins when nothing is under way, and everything waits for it.
         case exclusive
-        /// A write that may end what its own connection may do: everything waits for it, to be asked again then.
+        /// A write that changes what is asked before a command gets to the writer, such as what its own connection may
+        /// do: everything waits for it, to be asked again then.
         case gate
     }
 
@@ -43,7 +45,19 @@ struct Pipeline {
         /// ``Pipeline/reserved``.
         var share = 0
         /// An answer that came before its turn.
-        var early: [UInt8]?
+        var early: Early?
+    }
+
+    enum Early {
+        case bytes([UInt8])
+        case reference(AnswerQueue.Reference)
+
+        var count: Int {
+            switch self {
+            case .bytes(let bytes): bytes.count
+            case .reference: 0
+            }
+        }
     }
 
     private var slots = CircularBuffer<Slot>()
@@ -51,6 +65,7 @@ struct Pipeline {
     private(set) var front: UInt64 = 0
     private(set) var writes = 0
     private(set) var histories = 0
+    /// Exclusive ones count as well.
     private var gates = 0
     /// Bytes of answers that wait for their turn.
     private(set) var keptBytes = 0
@@ -58,6 +73,8 @@ struct Pipeline {
     private(set) var reserved = 0
 
     var count: Int { slots.count }
+    /// What is under way may need, and what came early takes.
+    var needed: Int { keptBytes + reserved }
     var isEmpty: Bool { slots.isEmpty }
 
     /// Whether a command of this kind has to wait for what is under way.
@@ -89,7 +106,7 @@ struct Pipeline {
     }
 
     /// Keeps an answer until its turn.
-    mutating func keep(_ answer: [UInt8], for number: UInt64) {
+    mutating func keep(_ answer: Early, for number: UInt64) {
         let index = slots.index(slots.startIndex, offsetBy: Int(number - front))
         count(slots[index], -1)
         slots[index].early = answer
@@ -97,7 +114,7 @@ struct Pipeline {
     }
 
     /// The answer of the front slot, if it came early.
-    var readyAnswer: [UInt8]? { slots.first?.early }
+    var readyAnswer: Early? { slots.first?.early }
 
     private mutating func count(_ slot: Slot, _ change: Int) {
         switch slot.kind {
@@ -107,6 +124,7 @@ struct Pipeline {
         case .exclusive:
             writes += change
             histories += change
+            gates += change
         case .gate:
             writes += change
             gates += change

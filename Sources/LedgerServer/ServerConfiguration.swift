@@ -26,23 +26,42 @@ package struct ServerConfiguration: Sendable {
 
     package var limits = RequestLimits.standard
     package var limitsBeforeAuth = RequestLimits.unauthenticated
-    /// Answers that a client has not taken, in bytes, wherever they wait. Above the soft limit no request of it begins;
-    /// above the hard limit it is disconnected, as it is when nothing below the soft limit was reached in
-    /// ``softLimitSeconds``. What is under way counts towards the soft limit with what it may need.
-    package var softOutputLimit = 1 << 20
-    package var softLimitSeconds: Int64 = 10
-    package var hardOutputLimit = 8 << 20
+    /// What the commands of one client that are under way may need for their answers, and those that came before their
+    /// turn, in bytes; then its socket is not read until they are done.
+    package var pipelineBytes = 1 << 20
+    /// Bytes that a socket is given beyond what the kernel takes; further answers wait where they take less.
+    package var outputAhead = 128 << 10
+    /// Memory for answers that one client has not taken, and for those of all clients together, in bytes. A receipt
+    /// takes 16 at most, whatever it says. Beyond it, requests are read and answered BUSY, and not executed. Where all
+    /// together take too much, a client whose own take little is still served: see ``share(clients:)``.
+    package var answerLimit = 128 << 20
+    package var answerLimitOverAll = 512 << 20
+    /// A client that takes no byte of its answers while it sends nothing is dropped after so many seconds.
+    package var slowSeconds: Int64 = 10
     package var outputLimitBeforeAuth = 4 << 10
     /// Seconds to show a passport in.
     package var authSeconds: Int64 = 5
     /// Passports shown that are none before the connection is closed.
     package var authAttempts = 10
-    /// Seconds that a request may stay half sent.
+    /// Whether commands that change money are refused without a KEY, whatever the passport says.
+    package var requiresKeys = false
+    /// Seconds that a request may stay half sent, counted from the last complete one.
     package var partialRequestSeconds: Int64 = 10
+    /// How long the error to MULTI is held back, to see whether the transaction comes with it.
+    package var transactionMilliseconds: Int64 = 50
     /// Seconds that a stopping server waits for answers to reach their clients.
     package var drainSeconds: Int64 = 10
 
     package init() {}
+
+    var patience: Patience.Limits {
+        Patience.Limits(
+            passport: .seconds(authSeconds), request: .seconds(partialRequestSeconds), answers: .seconds(slowSeconds))
+    }
+
+    /// What answers of one client may take even if those of all clients together take too much. So all of them never
+    /// take more than one and a half times the limit, and what is under way.
+    func share(clients: Int) -> Int { min(64 << 10, answerLimitOverAll / 2 / max(1, clients)) }
 
     /// Its share of ``maxStrangers`` for one event loop.
     var strangersPerLoop: Int { max(1, min(maxStrangers, maxClients / 2) / max(1, eventLoops)) }

@@ -11,7 +11,10 @@ final class TicketedBatch {
         let client: Int
         /// The client's slot.
         let slot: UInt64
+        /// What goes on with the result of a query, where it is not the answer.
+        let then: Continuation?
     }
+    typealias Continuation = (Dispatcher, Client, UInt64, QueryResult) -> Void
 
     let work: WorkBatch
     private(set) var clients: [Client] = []
@@ -21,10 +24,13 @@ final class TicketedBatch {
 
     var count: Int { tickets.count }
 
-    func append(_ item: WorkItem, by actor: PassportOrdinal, for client: Client, slot: UInt64) {
+    func append(
+        _ item: WorkItem, by actor: PassportOrdinal, key: IdempotencyKey?, for client: Client, slot: UInt64,
+        then: Continuation? = nil
+    ) {
         if clients.last !== client { clients.append(client) }
-        tickets.append(Ticket(client: clients.count - 1, slot: slot))
-        work.append(item, by: actor)
+        tickets.append(Ticket(client: clients.count - 1, slot: slot, then: then))
+        work.append(item, by: actor, key: key)
     }
 
     func recycle() {

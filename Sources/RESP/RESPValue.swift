@@ -81,7 +81,7 @@ extension RESPValue {
         case .bulk(let bytes), .verbatim(_, let bytes): String(decoding: bytes, as: UTF8.self)
         case .integer(let number): String(number)
         case .boolean(let flag): flag ? "true" : "false"
-        default: nil
+        case .error, .null, .array, .set, .map, .push, .attributed: nil
         }
     }
 
@@ -95,7 +95,7 @@ extension RESPValue {
     package var elements: [RESPValue]? {
         switch plain {
         case .array(let items), .set(let items), .push(let items): items
-        default: nil
+        case .simple, .error, .integer, .bulk, .null, .boolean, .double, .bigNumber, .verbatim, .map, .attributed: nil
         }
     }
 
@@ -103,9 +103,12 @@ extension RESPValue {
     package var pairs: [RESPPair]? {
         switch plain {
         case .map(let pairs): pairs
-        case .array(let items) where items.count.isMultiple(of: 2):
-            stride(from: 0, to: items.count, by: 2).map { RESPPair(items[$0], items[$0 + 1]) }
-        default: nil
+        case .array(let items):
+            items.count.isMultiple(of: 2)
+                ? stride(from: 0, to: items.count, by: 2).map { RESPPair(items[$0], items[$0 + 1]) } : nil
+        case .simple, .error, .integer, .bulk, .null, .boolean, .double, .bigNumber, .verbatim, .set, .push,
+            .attributed:
+            nil
         }
     }
 
@@ -114,12 +117,15 @@ extension RESPValue {
         switch plain {
         case .map(let pairs):
             return pairs.first { $0.key.isText(key) }?.value
-        case .array(let items) where items.count.isMultiple(of: 2):
+        case .array(let items):
+            guard items.count.isMultiple(of: 2) else { return nil }
             for index in stride(from: 0, to: items.count, by: 2) where items[index].isText(key) {
                 return items[index + 1]
             }
             return nil
-        default: return nil
+        case .simple, .error, .integer, .bulk, .null, .boolean, .double, .bigNumber, .verbatim, .set, .push,
+            .attributed:
+            return nil
         }
     }
 
@@ -127,7 +133,8 @@ extension RESPValue {
         switch self {
         case .bulk(let bytes): bytes.elementsEqual(text.utf8)
         case .simple(let own): own == text
-        default: false
+        case .error, .integer, .null, .boolean, .double, .bigNumber, .verbatim, .array, .set, .map, .push, .attributed:
+            false
         }
     }
 }

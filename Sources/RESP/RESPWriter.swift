@@ -4,7 +4,7 @@ package enum RESPVersion: UInt8, Sendable {
     case v3 = 3
 }
 
-/// Appends frames to a growable buffer. Nothing is allocated but the buffer's growth; whoever reuses the writer with
+/// Appends frames to a growable buffer. Nothing is allocated but the buffer's growth; reusing the writer with
 /// ``removeAll()`` allocates nothing at all.
 ///
 /// What RESP2 lacks is written as clients of Redis expect it: maps as flat arrays, sets and pushes as arrays, booleans
@@ -13,6 +13,8 @@ package enum RESPVersion: UInt8, Sendable {
 package struct RESPWriter: Sendable {
     package var bytes: [UInt8] = []
     package var version: RESPVersion
+    /// Keys so far in the innermost map that counts itself; ``openMap()`` and ``closeMap(from:pairs:)`` leave it alone.
+    package var pairs = 0
 
     package init(version: RESPVersion = .v2, capacity: Int = 0) {
         self.version = version
@@ -124,8 +126,11 @@ package struct RESPWriter: Sendable {
     package mutating func bulk(appendedBy body: (inout [UInt8]) -> Void) {
         let start = bytes.count
         append("$00\r\n")
+        let begin = bytes.count
         body(&bytes)
-        finishBulk(from: start, headerCount: 5)
+        precondition(bytes.count >= begin, "the body of a bulk removed bytes")
+        setCount(bytes.count - begin, of: start)
+        lineEnd()
     }
 
     /// Text with a three-letter format, `txt` or `mkd`; in RESP2 plain bulk.
@@ -152,6 +157,18 @@ package struct RESPWriter: Sendable {
         case .v2: header("*", Int64(count) * 2)
         case .v3: header("%", Int64(count))
         }
+    }
+
+    /// Begins a map whose pairs are counted while they are written: for ``closeMap(from:pairs:)``.
+    package mutating func openMap() -> Int {
+        let start = bytes.count
+        append(version == .v2 ? "*00\r\n" : "%00\r\n")
+        return start
+    }
+
+    /// Ends the map that begins at `start`. Costs a short move unless its header has two digits, as most receipts' do.
+    package mutating func closeMap(from start: Int, pairs: Int) {
+        setCount(version == .v2 ? pairs * 2 : pairs, of: start)
     }
 
     package mutating func set(_ count: Int) { header(version == .v2 ? "*" : "~", Int64(count)) }
@@ -292,10 +309,9 @@ package struct RESPWriter: Sendable {
         for byte in text { bytes.append(byte == 0x0d || byte == 0x0a ? 0x20 : byte) }
     }
 
-    /// Puts the true length before what was appended behind a header of two digits.
-    private mutating func finishBulk(from start: Int, headerCount: Int) {
-        let count = bytes.count - start - headerCount
-        precondition(count >= 0, "the body of a bulk removed bytes")
+    /// Puts the true count into the header of two digits at `start`, and moves what follows where it has other than
+    /// two.
+    private mutating func setCount(_ count: Int, of start: Int) {
         if count >= 10 && count <= 99 {
             bytes[start + 1] = UInt8(ascii: "0") + UInt8(count / 10)
             bytes[start + 2] = UInt8(ascii: "0") + UInt8(count % 10)
@@ -303,28 +319,10 @@ package struct RESPWriter: Sendable {
             bytes[start + 1] = UInt8(ascii: "0") + UInt8(count)
             bytes.remove(at: start + 2)
         } else {
-            var digits = 0
-            var rest = count
-            while rest > 0 {
-                digits += 1
-                rest /= 10
-            }
-            let shift = digits - 2
-            for _ in 0..<shift { bytes.append(0) }
-            bytes.withUnsafeMutableBytes { all in
-                let body = start + headerCount
-                let source = UnsafeRawBufferPointer(rebasing: all[body..<body + count])
-                UnsafeMutableRawBufferPointer(rebasing: all[(body + shift)...]).copyMemory(from: source)
-                rest = count
-                for index in stride(from: start + digits, to: start, by: -1) {
-                    all[index] = UInt8(ascii: "0") + UInt8(rest % 10)
-                    rest /= 10
-                }
-                all[start + digits + 1] = 0x0d
-                all[start + digits + 2] = 0x0a
-            }
+            var digits: [UInt8] = []
+            digits.append(decimal: Int64(count))
+            bytes.replaceSubrange(start + 1..<start + 3, with: digits)
         }
-        lineEnd()
     }
 }
 

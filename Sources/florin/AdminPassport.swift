@@ -3,7 +3,7 @@ internal import LedgerEngine
 internal import LedgerStorage
 
 /// The first passport of a new ledger, and how its owner gets to see it: at the terminal once, or without a terminal in
-/// a file that only he can read. Never in a log.
+/// a file that only they can read. Never in a log.
 enum AdminPassport {
     /// What the owner wants it to be. Set to nothing is as good as not set.
     static var wish: String? {
@@ -25,7 +25,7 @@ enum AdminPassport {
         do throws(StorageError) { try PosixDisk().syncDirectory(data) } catch { throw refusal("\(error)") }
     }
 
-    /// Once the ledger has begun. Whoever wished for it knows it.
+    /// Once the ledger has begun. One that was wished for is known already.
     static func show(_ secret: PassportSecret) {
         guard wish == nil, hasTerminal else { return }
         writeLine("The admin passport of this new ledger, shown this once:\n\n    \(secret.text)\n")

@@ -24,7 +24,7 @@ struct Checkpoint: ParsableCommand {
     func run() throws {
         if let through { return try runBesideServer(through) }
         do throws(StorageError) {
-            guard let snapshot = try Checkpointer.run(directory, on: PosixDisk(), as: StateMachine.self) else {
+            guard let snapshot = try Fold.toEnd(of: directory, on: PosixDisk(), as: StateMachine.self) else {
                 return writeLine("nothing to snapshot")
             }
             writeLine("snapshot through LSN \(snapshot.lsn.value)")

@@ -26,18 +26,20 @@ final class EventListing {
         if let wanted, user != wanted { return nil }
 
         var fields: [(String, Value)] = [
-            ("lsn", .number(Int64(event.lsn.value))), ("time", .text("\(event.time)")),
-            ("event", .text("\(event.body.kind)")),
+            ("lsn", Value.number(event.lsn.value)), ("time", .text("\(event.time)")),
+            ("event", .text("\(event.body.code)")),
         ]
         if let user { fields.append(("user", .text(user))) }
         if brief { return text(fields) }
-        if event.actor != .none { fields.append(("actor", .number(Int64(event.actor.value)))) }
-        if event.group != event.lsn { fields.append(("group", .number(Int64(event.group.value)))) }
-        if event.effectiveFrom != event.time || event.effectiveTo != event.time {
+        if event.actor != .none { fields.append(("actor", .number(event.actor.value))) }
+        if event.asOf != event.time { fields.append(("as_of", .text("\(event.asOf)"))) }
+        if event.origin != .command { fields.append(("origin", .text("\(event.origin)"))) }
+        if event.group != event.lsn { fields.append(("group", .number(event.group.value))) }
+        if event.effectiveFrom != event.asOf || event.effectiveTo != event.asOf {
             fields.append(("from", .text("\(event.effectiveFrom)")))
             fields.append(("to", .text("\(event.effectiveTo)")))
         }
-        if !event.linked.isNone { fields.append(("linked", .number(Int64(event.linked.value)))) }
+        if !event.linked.isNone { fields.append(("linked", .number(event.linked.value))) }
         if event.key != nil { fields.append(("keyed", .flag(true))) }
         if let body = Mirror(reflecting: event.body).children.first {
             if case .object(let own) = Value(body.value) {
@@ -66,7 +68,8 @@ final class EventListing {
 /// A value of an event, as far as a reader needs to know.
 private indirect enum Value {
     case text(String)
-    case number(Int64)
+    /// An integer's digits: exact, however many.
+    case digits(String)
     case flag(Bool)
     case list([Value])
     case object([(String, Value)])
@@ -78,7 +81,7 @@ private indirect enum Value {
         case let value as Timestamp: self = value == .never ? .nothing : .text("\(value)")
         case let value as TimeSpan: self = .text(Self.seconds(value))
         case let value as ShortText: self = value.isEmpty ? .nothing : .text(value.string)
-        case let value as LSN: self = .number(Int64(clamping: value.value))
+        case let value as LSN: self = .number(value.value)
         case let value as BirthID: self = value.isNone ? .nothing : .text(value.shown)
         case let value as PassportID: self = value.value == 0 ? .nothing : .text(value.text)
         case let value as LotAmounts:
@@ -89,15 +92,21 @@ private indirect enum Value {
         case let value as Hash128: self = .text(Self.hex(value))
         case let value as Digest256: self = .text(value.hex)
         case let value as Permissions: self = .text(value.text)
-        case let value as UserOrdinal: self = .number(Int64(value.value))
-        case let value as PassportOrdinal: self = value == .none ? .nothing : .number(Int64(value.value))
+        case let value as UserOrdinal: self = .number(value.value)
+        case let value as PassportOrdinal: self = value == .none ? .nothing : .number(value.value)
+        case let value as PersonalText:
+            self = value.isEmpty ? .nothing : .text("(\(value.sealedBytes.count) bytes)")
         case let value as [UInt8]: self = value.isEmpty ? .nothing : .text("(\(value.count) bytes)")
         case let value as Bool: self = .flag(value)
         case let value as String: self = .text(value)
-        case let value as any BinaryInteger: self = .number(Int64(clamping: value))
+        // In quotes, whatever its size: readers of JSON take longer numbers than 64 bits for fractions, and round them.
+        case let value as Int128: self = .text("\(value)")
+        case let value as any BinaryInteger: self = .number(value)
         default: self = Self.look(into: any)
         }
     }
+
+    static func number(_ value: some BinaryInteger) -> Value { .digits("\(value)") }
 
     private static func look(into any: Any) -> Value {
         let mirror = Mirror(reflecting: any)
@@ -140,7 +149,7 @@ private indirect enum Value {
     var plain: String {
         switch self {
         case .text(let text): text.contains(" ") || text.isEmpty ? JSONText.quoted(text) : text
-        case .number(let number): "\(number)"
+        case .digits(let digits): digits
         case .flag(let flag): "\(flag)"
         case .nothing: "-"
         case .list(let items): "[" + items.map(\.plain).joined(separator: ",") + "]"
@@ -151,7 +160,7 @@ private indirect enum Value {
     var json: String {
         switch self {
         case .text(let text): JSONText.quoted(text)
-        case .number(let number): "\(number)"
+        case .digits(let digits): digits
         case .flag(let flag): "\(flag)"
         case .nothing: "null"
         case .list(let items): "[" + items.map(\.json).joined(separator: ",") + "]"

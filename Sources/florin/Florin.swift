@@ -50,7 +50,7 @@ struct Florin: AsyncParsableCommand {
         }
     }
 
-    /// Success means that whoever reads the output has it.
+    /// Success means that the reader of the output has it.
     private static func end(with code: Int32) -> Never {
         guard let reason = Output.fault else { Glibc.exit(code) }
         writeLine("florin: standard output is incomplete: \(reason)", to: STDERR_FILENO)

@@ -24,7 +24,7 @@ struct Import: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Prefix of the session ids; the file's name without .swf.gz unless given.", valueName: "name"))
+                "Prefix of the session ids; default: the file's name without .swf.gz.", valueName: "name"))
         var source: String?
 
         @OptionGroup var place: Place

@@ -7,7 +7,7 @@ internal import Logging
 internal import RESP
 internal import Synchronization
 
-/// `HOST:PORT`, or `HOST` for the port that a server has unless told; an IPv6 address in brackets.
+/// `HOST:PORT`, or `HOST` for the default port; an IPv6 address in brackets.
 struct Address: ExpressibleByArgument {
     var host: String
     var port: Int
@@ -38,7 +38,12 @@ struct Span: ExpressibleByArgument {
         self.value = value
     }
 
-    var defaultValueDescription: String { "\(value.nanoseconds / 3_600_000_000_000)h" }
+    /// In the largest unit that tells it whole.
+    var defaultValueDescription: String {
+        let seconds = value.nanoseconds / 1_000_000_000
+        let units: [(Int64, String)] = [(3600, "h"), (60, "m")]
+        return units.first { seconds % $0.0 == 0 }.map { "\(seconds / $0.0)\($0.1)" } ?? "\(seconds)s"
+    }
 }
 
 /// `512MiB`, `2GiB`, or plain bytes.

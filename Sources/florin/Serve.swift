@@ -15,7 +15,8 @@ struct Serve: AsyncParsableCommand {
             written to DIR/admin-passport, before the ledger begins. FLORIN_ADMIN_PASSPORT, when set, is taken as that \
             passport.
 
-            SIGTERM and SIGINT stop the server: what was asked is answered, the journal is closed, exit code 0.
+            SIGTERM and SIGINT stop the server: what was asked is answered, the journal is closed, exit code 0. SIGHUP \
+            opens the file of --log again, as log rotation wants it; without --log it is ignored.
             """)
 
     @Option(help: ArgumentHelp("The data directory; made if there is none.", valueName: "dir"))
@@ -29,7 +30,7 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Rules (*.lua) to begin a new ledger with; the built-in ones unless given.", valueName: "dir"))
+            "Rules (*.lua) to begin a new ledger with; default: the built-in ones.", valueName: "dir"))
     var rules: String?
 
     @Option(help: ArgumentHelp("The pepper's file, if it is not to be in the data directory.", valueName: "file"))
@@ -55,10 +56,38 @@ struct Serve: AsyncParsableCommand {
             """)
     var checkHistory = HistoryCheckTime.start
 
+    @Option(
+        help: """
+            When nobody could decide for longer than this (a stopped process, a suspended machine), that time counts as \
+            downtime: what runs is given it back. At least 2s.
+            """)
+    var pause = Span(.seconds(5))
+
+    @Flag(
+        help: """
+            Refuse commands that change money without a KEY: client libraries repeat a command whose answer was lost, \
+            and only with a KEY it is booked once.
+            """)
+    var requireKeys = false
+
     @Option(help: "Most connections at once.")
     var maxClients = 10_000
 
-    @Option(help: "Event loops; cores less two, at least one, unless given.")
+    @Option(
+        help: """
+            Memory for answers that one connection has not taken, beyond what its socket holds; a receipt takes 16 bytes \
+            at most. When it is full, commands are read and answered BUSY, and not executed.
+            """)
+    var answersPerConnection = ByteCount(UInt64(ServerConfiguration().answerLimit))
+
+    @Option(
+        help: """
+            The same for all connections together; those whose own answers take little are still served. 1,000 \
+            connections that never read take so much, half of it again, and 0.25 MiB each.
+            """)
+    var answersOverAll = ByteCount(UInt64(ServerConfiguration().answerLimitOverAll))
+
+    @Option(help: "Event loops; default: two less than there are cores, at least one.")
     var eventLoops: Int?
 
     @Option(help: "Write the port that was bound to this file, once clients can connect.")
@@ -67,20 +96,47 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The least important lines to log.")
     var logLevel = LogLevel.info
 
+    @Option(
+        help: ArgumentHelp(
+            "Log to this file instead of standard error; it is made with mode 0600 and appended to.", valueName: "file")
+    )
+    var log: String?
+
     func validate() throws {
         guard 0...65535 ~= port else { throw ValidationError("--port is not between 0 and 65535") }
         guard maxClients > 0 else { throw ValidationError("--max-clients is not above 0") }
         guard eventLoops.map({ $0 > 0 }) ?? true else { throw ValidationError("--event-loops is not above 0") }
+        for (name, size) in [("per-connection", answersPerConnection), ("over-all", answersOverAll)] {
+            guard size.value >= 64 << 10, size.value <= 1 << 40 else {
+                throw ValidationError("--answers-\(name) is not between 64KiB and 1TiB")
+            }
+        }
         guard segmentSize.value >= 4 << 20, segmentSize.value <= 1 << 30, segmentSize.value % 4096 == 0 else {
             throw ValidationError("--segment-size is not a multiple of 4KiB between 4MiB and 1GiB")
         }
         guard eventLoops ?? 1 <= 256 else { throw ValidationError("--event-loops is above 256") }
         guard keyRetention.value > .zero else { throw ValidationError("--key-retention is not above 0") }
+        guard pause.value >= .seconds(2) else { throw ValidationError("--pause is below 2s") }
     }
 
     func run() async throws {
-        raiseDescriptorLimit()
         let logger = LogLines.logger(logLevel.level)
+        let log = try log.map { try LogFile($0) }
+        await LogFile.takeHangUps(log, logger)
+        do {
+            try await serve(logger)
+        } catch {
+            // Also on standard error, where the person who started it looks.
+            if let log {
+                writeLine("florin: \(Failure(error).description)", to: STDERR_FILENO)
+                log.giveBack()
+            }
+            throw error
+        }
+    }
+
+    private func serve(_ logger: Logger) async throws {
+        raiseDescriptorLimit()
         // What cannot be written is better known before there is a ledger.
         let portFile = try portFile.map { try PortFile($0) }
         // The port first: if it cannot be had, no ledger is made or read in vain.
@@ -129,6 +185,7 @@ struct Serve: AsyncParsableCommand {
             try AdminPassport.keep(secret, in: data)
         }
         configuration.keyRetention = keyRetention.value
+        configuration.pauseLimit = pause.value
         configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)
         configuration.segmentBytes = Int(segmentSize.value)
         configuration.checksHistoryFirst = checkHistory == .start
@@ -136,7 +193,7 @@ struct Serve: AsyncParsableCommand {
             ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--through"])
         configuration.onFatal = { error in
             writeLine("florin: \(error)", to: STDERR_FILENO)
-            // Event loops send out that outcomes are unknown. Whoever does not take it in time learns it from the
+            // Event loops send out that outcomes are unknown. A client that does not take it in time learns it from the
             // connection's end; what became of it all, recovery decides.
             usleep(50_000)
             _exit(1)
@@ -149,6 +206,9 @@ struct Serve: AsyncParsableCommand {
         configuration.host = host
         configuration.port = port
         configuration.maxClients = maxClients
+        configuration.requiresKeys = requireKeys
+        configuration.answerLimit = Int(answersPerConnection.value)
+        configuration.answerLimitOverAll = Int(answersOverAll.value)
         if let eventLoops { configuration.eventLoops = eventLoops }
         return configuration
     }
@@ -162,7 +222,7 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Where the port is written, once clients can connect. Whoever waits for the file reads it whole.
+/// Where the port is written, once clients can connect. A reader finds the whole file or none.
 private struct PortFile {
     private let path: String
     /// A pipe or a terminal takes the line as it is.

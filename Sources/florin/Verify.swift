@@ -44,7 +44,7 @@ extension VerificationReport {
     fileprivate var summary: String {
         guard isComplete else {
             return lastLSN.isNone
-                ? "DAMAGED: not one event could be followed from the first on"
+                ? "DAMAGED: not even the first event could be read"
                 : "DAMAGED: followed from the first event through LSN \(lastLSN.value), and no further"
         }
         return """

@@ -37,6 +37,33 @@ extension EndToEnd {
             try await workspace.expectSound()
         }
 
+        @Test func `an address that was changed is changed after a crash, too`() async throws {
+            var server = try await ServerProcess.start(workspace)
+            var admin = try await server.connect()
+            try await admin.must("USER CREATE ada@exämple.de ID u_ada PERSON 17")
+            try await admin.must("USER SET u_ada EMAIL ada@new.example")
+            try await admin.must("USER CREATE bob@example.com ID u_bob PERSON 17")
+            try await admin.must("SNAPSHOT")
+            try await admin.must("USER SET u_bob EMAIL ADA@xn--exmple-cua.de")
+            await admin.close()
+            await server.crash()
+            server = try await ServerProcess.start(workspace)
+            admin = try await server.connect()
+            #expect(try await admin.must("USER GET u_ada").text("email") == "ada@new.example")
+            #expect(try await admin.must("USER GET u_bob").text("email") == "ADA@xn--exmple-cua.de")
+            for taken in ["Ada@NEW.example", "ada@EXÄMPLE.de"] {
+                #expect(try await admin.refusal(of: "USER CREATE \(taken)") == "EXISTS")
+            }
+            // Given up, and so free; a person and an address that had their bonus get none.
+            #expect(try await admin.must("USER CREATE bob@example.com ID u_eve").text("bonus") == "0.00")
+            #expect(try await admin.must("USER CREATE eve@example.com PERSON 17").text("bonus") == "0.00")
+            await admin.close()
+            await server.stop()
+            try await workspace.expectSound()
+            let journal = try await workspace.florin("journal", workspace.data, "--json")
+            #expect(journal.end == .exit(0) && !journal.output.contains("new.example"))
+        }
+
         @Test func `a revoked passport opens nothing more, on connections that are open too`() async throws {
             let server = try await ServerProcess.start(workspace)
             let admin = try await server.connect()
@@ -187,7 +214,7 @@ extension EndToEnd {
                 ("SESSION QUOTE u_ada small -1", "ERR"), ("CREDIT HISTORY u_ada FROM 2026-02-01 TO 2026-01-01", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 2999-01-01T00:00:00Z TO 2999-01-01T01:00:00Z", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 100 TO 50", "ERR"), ("HOLD CAPTURE h_zzz 1", "NOTFOUND"),
-                ("MULTI", "ERR"), ("CREDIT CHARGE u_ada 1 api", "ERR"), ("EXEC", "EXECABORT"),
+                ("MULTI", "ERR"), ("EXEC", "ERR"),
                 ("CREDIT", "ERR"), ("CREDIT CHARG u_ada 1 api", "ERR"), ("FLUSHALL", "ERR"),
                 ("PASSPORT CREATE u_ada x root", "ERR"), ("SELECT 1", "ERR"),
             ] {

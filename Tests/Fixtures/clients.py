@@ -48,6 +48,34 @@ def synchronous(protocol):
         except redis.RedisError as error:
             assert "transaction=False" in str(error), error
         assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
+    # One that travels in many packets, so that its error could be on the way before its end is.
+    try:
+        charges = client.pipeline()
+        for _ in range(20_000):
+            charges.execute_command("CREDIT", "CHARGE", user, "0.001", "api")
+        charges.execute()
+        raise SystemExit("a transaction was accepted")
+    except redis.RedisError as error:
+        assert "transaction=False" in str(error), error
+    assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
+    # Who waits for the answer to MULTI goes on as before, on the same connection.
+    one = redis.Redis(port=port, password=passport, protocol=protocol, single_connection_client=True)
+    for _ in range(3):
+        try:
+            one.execute_command("MULTI")
+            raise SystemExit("MULTI was accepted")
+        except redis.ResponseError as error:
+            assert "transaction=False" in str(error), error
+        assert one.ping()
+    one.close()
+    # Everything is written before anything is read.
+    pipeline = client.pipeline(transaction=False)
+    for _ in range(20_000):
+        pipeline.execute_command("CREDIT", "CHARGE", user, "0.0001", "api")
+    receipts = pipeline.execute()
+    numbers = [int(field(receipt, "lsn")) for receipt in receipts]
+    assert len(numbers) == 20_000 and numbers == sorted(set(numbers))
+    assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "22.00"
     client.close()
 
 

@@ -52,7 +52,7 @@ import Testing
         disk.gate.close()
         let order = Box<[Int]>([])
         let all = Latch()
-        let items: [WorkItem] = [
+        let items: [Asked] = [
             t.charge("ada", "4.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))),
             t.charge("ada", "7.00").item(t.adminOrdinal),
             .barrier, t.charge("ada", "1.00").item(t.adminOrdinal), .query(.user(t.hash("ada"))),
@@ -251,7 +251,7 @@ import Testing
         let long = [UInt8](repeating: 0x61, count: 60_000)
         var refused: Rejection?
         for _ in 0..<200 where refused == nil {
-            let adjust = CreditAdjust(user: t.hash("ada"), amount: Money("0.01")!, reason: long)
+            let adjust = CreditAdjust(user: t.hash("ada"), amount: Money("0.01")!, reason: .clear(long))
             if case .rejected(let rejection) = t.run(.creditAdjust(adjust)) { refused = rejection }
         }
         guard case .readOnly(let text) = refused else { throw Unexpected("\(String(describing: refused))") }

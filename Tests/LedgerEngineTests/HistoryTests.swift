@@ -52,7 +52,7 @@ import Testing
         var sessions: [ShortText] = []
         for step in 0..<steps {
             t.clock.advance(by: .seconds(Int64.random(in: 1...4000, using: &generator)))
-            var outcome: Outcome?
+            var outcome: Decided?
             switch Int.random(in: 0..<14, using: &generator) {
             case 0: outcome = t.run(t.purchase(user, "10.00"))
             case 1:
@@ -61,7 +61,7 @@ import Testing
                         CreditGrant(
                             user: hash, amount: Money("1.25")!, kind: .promo,
                             effective: Bool.random(using: &generator) ? nil : t.clock.now() + .hours(1),
-                            expires: t.clock.now() + .hours(5), reason: Array("welcome".utf8))))
+                            expires: t.clock.now() + .hours(5), reason: .clear(Array("welcome".utf8)))))
             case 2, 3: outcome = t.run(t.charge(user, "0.37"))
             case 4: outcome = t.run(t.charge(user, "12.000000001", source: "render", over: true))
             case 5:
@@ -70,7 +70,7 @@ import Testing
                         CreditAdjust(
                             user: hash,
                             amount: Money(nanos: Int64.random(in: -3_000_000_000...4_000_000_000, using: &generator)),
-                            reason: Array("correction".utf8))))
+                            reason: .clear(Array("correction".utf8)))))
             case 6:
                 outcome = t.run(
                     .holdPlace(HoldPlace(user: hash, amount: Money("2.00")!, timeToLive: .hours(2), source: "batch")))
@@ -83,14 +83,14 @@ import Testing
                             hold: hold, amount: Money("0.50")!, final: Bool.random(using: &generator), over: false)))
             case 8:
                 guard let hold = holds.popLast() else { continue }
-                outcome = t.run(.holdVoid(hold))
+                outcome = t.run(.holdVoid(HoldVoid(hold: hold)))
             case 9:
                 let session = ShortText("\(user)-s\(step)")!
                 outcome = t.run(.sessionStart(SessionStart(user: hash, session: session, tier: .medium)))
                 if case .accepted = outcome { sessions.append(session) }
             case 10:
                 guard let session = sessions.popLast() else { continue }
-                outcome = t.run(.sessionStop(session: t.engine.names.session(session)))
+                outcome = t.run(.sessionStop(SessionStop(session: t.engine.names.session(session))))
             case 11:
                 outcome = t.run(
                     .sessionRecord(
@@ -98,17 +98,20 @@ import Testing
                             session: ShortText("\(user)-r\(step)")!, user: hash, tier: .small,
                             from: t.clock.now() - .hours(30), to: t.clock.now() - .hours(29), arguments: .zero)))
             case 12:
-                guard let charge = charges.popLast(), case .refund(let event, let lots) = t.history(.refund(charge))
-                else { continue }
+                guard let charge = charges.popLast() else { continue }
+                guard case .refund(let found) = t.history(.refund(charge)) else {
+                    Issue.record("a charge that cannot be refunded")
+                    continue
+                }
                 outcome = t.run(
-                    .creditRefund(CreditRefund(charge: event, lots: lots, amount: nil, reason: Array("sorry".utf8))))
+                    .creditRefund(CreditRefund(charges: found, amount: nil, reason: .clear(Array("sorry".utf8)))))
             default:
                 outcome = t.run(
                     .storageCreate(
                         StorageCreate(
                             user: hash, resource: ShortText("\(user)-b\(step)")!, kind: .bucket, megabytes: 1000)))
             }
-            if case .accepted(let event) = outcome, event.body.charge != nil { charges.append(event.id(shard: 0)) }
+            if case .accepted(let event) = outcome, event.facts.charge != nil { charges.append(event.id(shard: 0)) }
         }
         _ = t.work([.barrier])
     }
@@ -210,7 +213,8 @@ import Testing
         try t.accept(t.createUser("ada"))
         try t.accept(
             .creditAdjust(
-                CreditAdjust(user: t.hash("ada"), amount: Money("5.00")!, reason: Array("a very private reason".utf8))))
+                CreditAdjust(
+                    user: t.hash("ada"), amount: Money("5.00")!, reason: .clear(Array("a very private reason".utf8)))))
         #expect(try rows(t, "ada").first?.description == "a very private reason")
         let needle = Array("very private".utf8)
         let address = Array("ada@example".utf8)
@@ -257,7 +261,7 @@ import Testing
         }
         try t.accept(t.purchase("ada", "500.00"))
         guard case .replayed(let refusal) = t.run(t.charge("ada", "100.00"), key: poor),
-            case .rejected(.insufficient(let again, _)) = t.history(.replayed(refusal))
+            case .remembered(.insufficient(let again, _), _) = t.history(.replayed(refusal))
         else { throw Unexpected("the refusal was forgotten") }
         #expect(again == available)
     }
@@ -295,7 +299,7 @@ import Testing
         try t.accept(t.purchase("ada", "10.00"))
         try t.accept(.sessionStart(SessionStart(user: t.hash("ada"), session: "s", tier: .large)))
         t.clock.advance(by: .minutes(40))
-        let closed = try t.accept(.sessionStop(session: t.engine.names.session("s")))
+        let closed = try t.accept(.sessionStop(SessionStop(session: t.engine.names.session("s"))))
         guard case .explanation(let why) = t.history(.explain(closed.id(shard: 0))) else {
             throw Unexpected("unexplained")
         }
@@ -326,7 +330,7 @@ import Testing
         #expect(!lots.isEmpty)
         for lot in lots {
             guard case .event(let event) = t.history(.event(lot.origin.id.lsn)) else { throw Unexpected("no event") }
-            #expect(event.bornLot(lot.origin.id) == lot.origin)
+            #expect(event.facts.bornLot(lot.origin.id, of: event.header) == lot.origin)
         }
     }
 
@@ -339,7 +343,7 @@ import Testing
             .holdPlace(HoldPlace(user: t.hash("ada"), amount: Money("4.00")!, timeToLive: .hours(1), source: "gpu")))
         let id = hold.id(shard: 0)
         try t.accept(.holdCapture(HoldCapture(hold: id, amount: Money("1.00")!, final: false, over: false)))
-        try t.accept(.holdVoid(id))
+        try t.accept(.holdVoid(HoldVoid(hold: id)))
         guard case .rejected(.closed(.hold)) = t.read(.hold(id)) else { throw Unexpected("still open") }
         guard case .hold(let story) = t.history(.hold(id)) else { throw Unexpected("no story") }
         #expect(story.status == "voided")

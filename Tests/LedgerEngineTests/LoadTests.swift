@@ -20,7 +20,7 @@ import Testing
         #expect(try t.user("ada").account.paid == Money("8000.00"))
         let loads = (0..<280).map { number in
             let source = "-- \(String(repeating: "x", count: 15_000)) \(number)\nreturn function() return 1 end"
-            return WorkItem.ruleLoad(
+            return Asked.ruleLoad(
                 actor: t.adminOrdinal, key: nil, name: .purchaseBonus, source: Array(source.utf8),
                 verdict: .loads(RuleBook.identity(of: source)))
         }
@@ -46,7 +46,7 @@ import Testing
                 var generator = SeededGenerator(seed: UInt64(client))
                 for _ in 0..<60 {
                     let user = Int.random(in: 0..<4, using: &generator)
-                    var items: [WorkItem] = []
+                    var items: [Asked] = []
                     for _ in 0..<Int.random(in: 1...20, using: &generator) {
                         items.append(
                             Bool.random(using: &generator)
@@ -55,8 +55,12 @@ import Testing
                     var before: Money?
                     for (item, result) in zip(items, t.work(items)) {
                         switch result {
-                        case .outcome(.accepted(let event)):
+                        case .outcome(.accepted(let reference)):
                             charged.update { $0[user] += 250_000_000 }
+                            guard case .event(let event) = t.history(.event(reference.lsn)) else {
+                                Issue.record("a receipt's event cannot be read")
+                                continue
+                            }
                             before = event.after.paid
                         case .query(.user(let row)):
                             // It reads its own writes; others may have charged in between.

@@ -66,7 +66,7 @@ import Testing
     func `the first admin can not be locked out`(state: UserState) throws {
         let t = try TestEngine()
         defer { t.stop() }
-        func set(_ user: String, _ state: UserState) -> Outcome {
+        func set(_ user: String, _ state: UserState) -> Decided {
             t.run(.userSet(UserSet(user: t.hash(user), change: .state(state))))
         }
         guard case .rejected(.invalid(let text)) = set("admin", state) else { throw Unexpected("locked out") }

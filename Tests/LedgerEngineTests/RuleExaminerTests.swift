@@ -7,7 +7,7 @@ import Testing
 @testable import LedgerEngine
 
 @Suite struct RuleExaminerTests {
-    private func quote(_ t: TestEngine) -> Outcome? {
+    private func quote(_ t: TestEngine) -> Decided? {
         switch t.work([.quote(user: t.hash("ada"), tier: .small, duration: .hours(2))])[0] {
         case .query(.rejected(let rejection)): .rejected(rejection)
         default: nil
@@ -56,17 +56,17 @@ import Testing
         let t = try TestEngine()
         defer { t.stop() }
         let source = "return function() return 5 end"
-        let key = IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: Hash128(high: 3, low: 4))
+        let key = IdempotencyKey(scope: Hash128(high: 1, low: 2), arguments: 4)
         guard case .accepted(let event) = t.load(.purchaseBonus, source, key: key) else { throw Unexpected("load") }
         guard case .replayed(event.lsn) = t.load(.purchaseBonus, source, key: key) else { throw Unexpected("replay") }
         // The first answer counts, even when nobody could examine the rule this time.
-        let busy = WorkItem.ruleLoad(
+        let busy = Asked.ruleLoad(
             actor: t.adminOrdinal, key: key, name: .purchaseBonus, source: Array(source.utf8),
             verdict: .refused(.busy("too many")))
         guard case .replayed(event.lsn) = t.decide(busy) else { throw Unexpected("replay of a busy one") }
         guard case .rejected(.ruleExists) = t.load(.purchaseBonus, source) else { throw Unexpected("twice") }
         let verdict = t.examine(.version(.purchaseBonus, 1))
-        let other = WorkItem.ruleActivate(
+        let other = Asked.ruleActivate(
             actor: t.adminOrdinal, key: nil, name: .purchaseBonus, version: 2, at: nil, verdict: verdict)
         guard case .rejected(.notFound(.rule)) = t.decide(other) else { throw Unexpected("version 2") }
         guard case .accepted = t.activate(.purchaseBonus, 1) else { throw Unexpected("not activated") }

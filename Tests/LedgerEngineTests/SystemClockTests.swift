@@ -24,8 +24,10 @@ import Testing
         #expect(clock.now() == machine.now)
         machine.set(wall: .seconds(30))
         let before = clock.now()
-        #expect(clock.discipline().refusal == nil)
-        machine.pass(.seconds(1000))
+        for _ in 0..<1000 {
+            #expect(clock.discipline().refusal == nil)
+            machine.pass(.seconds(1))
+        }
         let gained = (clock.now() - before).nanoseconds - TimeSpan.seconds(1000).nanoseconds
         #expect(gained == 500_000_000)  // 500 ppm
         for _ in 0..<70_000 {
@@ -33,6 +35,61 @@ import Testing
             _ = clock.discipline()
         }
         #expect((machine.now - clock.now()).nanoseconds.magnitude < 2_000_000)
+    }
+
+    /// How far the ledger's clock is from the wall, in nanoseconds.
+    private func deviation(_ clock: SystemClock, _ machine: Machine) -> UInt64 {
+        (machine.now - clock.now()).nanoseconds.magnitude
+    }
+
+    @Test(arguments: [TimeSpan.seconds(30), .seconds(-30), TimeSpan(nanoseconds: 20_000_000), .minutes(59)])
+    func `a sleep in the middle of a correction leaves it as near to the wall as before`(step: TimeSpan) {
+        let machine = Machine()
+        let clock = machine.clock
+        clock.start(after: nil)
+        machine.set(wall: step)
+        // Many sleeps, long and short, each with some seconds of being awake in front of it.
+        for sleep in [TimeSpan.hours(8), .seconds(3), .days(400), .minutes(10), .hours(8), .hours(8)] {
+            for _ in 0..<5 {
+                _ = clock.discipline()
+                machine.pass(.seconds(1))
+            }
+            let before = (off: deviation(clock, machine), time: clock.now())
+            machine.pass(sleep)
+            #expect(deviation(clock, machine) <= before.off)
+            // A second of the correction at most may be new.
+            #expect(before.off - deviation(clock, machine) <= 500_000)
+            #expect(clock.now() > before.time)
+            #expect(clock.discipline().refusal == nil)
+            #expect(deviation(clock, machine) <= before.off)
+        }
+    }
+
+    @Test func `a correction goes on after a sleep and never overshoots`() {
+        let machine = Machine()
+        let clock = machine.clock
+        clock.start(after: nil)
+        machine.set(wall: TimeSpan(nanoseconds: -5_000_000))
+        var last = deviation(clock, machine)
+        for round in 0..<200 {
+            _ = clock.discipline()
+            machine.pass(round % 10 == 9 ? .hours(1) : .seconds(1))
+            #expect(deviation(clock, machine) <= last)
+            last = deviation(clock, machine)
+        }
+        #expect(last < 1000)
+    }
+
+    @Test func `uptime counts a sleep and no setting of the wall`() {
+        let machine = Machine()
+        let clock = machine.clock
+        clock.start(after: nil)
+        let before = clock.look()
+        machine.set(wall: .hours(5))
+        #expect(clock.look() == before)
+        machine.pass(.hours(2))
+        #expect(clock.look().uptime - before.uptime == TimeSpan.hours(2).nanoseconds)
+        #expect(clock.look().time - before.time == .hours(2))
     }
 
     @Test func `time never goes back`() {

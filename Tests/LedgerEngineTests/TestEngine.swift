@@ -40,23 +40,34 @@ final class TestEngine: Sendable {
     func stop() { engine.stop() }
 
     /// Submits the items as one batch and waits for it.
-    func work(_ items: [WorkItem]) -> [WorkResult] {
+    func work(_ items: [Asked]) -> [WorkResult] { worked(items)?.results ?? items.map { _ in .unknownOutcome } }
+
+    private func worked(_ items: [Asked]) -> WorkBatch? {
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }
-        for item in items { batch.append(item) }
-        while !engine.submit(batch) {
-            if fatal.get() != nil { return items.map { _ in .unknownOutcome } }
-        }
+        for asked in items { batch.append(asked.item, by: asked.actor, key: asked.key) }
+        while !engine.submit(batch) { if fatal.get() != nil { return nil } }
         done.wait()
-        return batch.results
+        return batch
+    }
+
+    /// As `work` for commands alone, with the events that answer.
+    func decided(_ items: [Asked]) -> [Decided] {
+        guard let batch = worked(items) else { return items.map { _ in .rejected(.busy("the outcome is unknown")) } }
+        return batch.results.map { result in
+            guard case .outcome(let outcome) = result else { return .rejected(.busy("the outcome is unknown")) }
+            switch outcome {
+            case .accepted(let reference): return .accepted(batch.event(reference))
+            case .replayed(let lsn): return .replayed(lsn)
+            case .recorded(let lsn, let arguments): return .recorded(lsn, arguments: arguments)
+            case .rejected(let rejection): return .rejected(rejection)
+            }
+        }
     }
 
     @discardableResult
-    func run(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal? = nil) -> Outcome {
-        guard case .outcome(let outcome) = work([command.item(actor ?? adminOrdinal, key)])[0] else {
-            return .rejected(.busy("the outcome is unknown"))
-        }
-        return outcome
+    func run(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal? = nil) -> Decided {
+        decided([command.item(actor ?? adminOrdinal, key)])[0]
     }
 
     /// Fails the test with words when the command is refused.
@@ -85,7 +96,7 @@ final class TestEngine: Sendable {
         return verdict.get()!
     }
 
-    func load(_ name: RuleName, _ source: String, key: IdempotencyKey? = nil) -> Outcome {
+    func load(_ name: RuleName, _ source: String, key: IdempotencyKey? = nil) -> Decided {
         let source = Array(source.utf8)
         let verdict = examine(.load(name, source: source))
         return decide(.ruleLoad(actor: adminOrdinal, key: key, name: name, source: source, verdict: verdict))
@@ -93,18 +104,13 @@ final class TestEngine: Sendable {
 
     func activate(
         _ name: RuleName, _ version: UInt32, at: Timestamp? = nil, key: IdempotencyKey? = nil
-    ) -> Outcome {
+    ) -> Decided {
         let verdict = examine(.version(name, version))
         return decide(
             .ruleActivate(actor: adminOrdinal, key: key, name: name, version: version, at: at, verdict: verdict))
     }
 
-    func decide(_ item: WorkItem) -> Outcome {
-        guard case .outcome(let outcome) = work([item])[0] else {
-            return .rejected(.busy("the outcome is unknown"))
-        }
-        return outcome
-    }
+    func decide(_ item: Asked) -> Decided { decided([item])[0] }
 
     func history(_ request: HistoryRequest) -> HistoryResult {
         let done = Latch()
@@ -129,8 +135,9 @@ final class TestEngine: Sendable {
         let email = Array((email ?? "\(id)@example.org").utf8)
         return .userCreate(
             UserCreate(
-                id: ShortText(id)!, emailHash: email.withUnsafeBytes { engine.emailHash($0) }, email: email,
-                name: Array("Name of \(id)".utf8), type: type))
+                id: ShortText(id)!, emailHash: email.withUnsafeBytes { try! engine.emailHash($0) },
+                email: .clear(email),
+                name: .clear(Array("Name of \(id)".utf8)), type: type))
     }
 
     func purchase(_ user: String, _ amount: String) -> Command {
@@ -153,9 +160,46 @@ struct Unexpected: Error, CustomStringConvertible {
 }
 
 extension Command {
-    func item(_ actor: PassportOrdinal, _ key: IdempotencyKey? = nil) -> WorkItem {
-        .command(Request(actor: actor, key: key, command: self))
+    func item(_ actor: PassportOrdinal, _ key: IdempotencyKey? = nil) -> Asked {
+        Asked(item: .command(self), actor: actor, key: key)
     }
+}
+
+/// A work item, who asks, and under which key.
+struct Asked: Sendable {
+    var item: WorkItem
+    var actor = PassportOrdinal.none
+    var key: IdempotencyKey?
+
+    static let barrier = Asked(item: .barrier)
+    static let info = Asked(item: .info)
+    static let clock = Asked(item: .clock)
+    static func query(_ query: Query) -> Asked { Asked(item: .query(query)) }
+    static func verify(_ proof: PassportProof) -> Asked { Asked(item: .verify(proof)) }
+    static func quote(user: Hash128, tier: Tier, duration: TimeSpan) -> Asked {
+        Asked(item: .quote(user: user, tier: tier, duration: duration))
+    }
+    static func storageSizes(of users: Range<Int>) -> Asked { Asked(item: .storageSizes(of: users)) }
+    static func ruleMaterial(_ name: RuleName, version: UInt32?) -> Asked {
+        Asked(item: .ruleMaterial(name, version: version))
+    }
+    static func admit(
+        _ start: SessionStart, by actor: PassportOrdinal, key: IdempotencyKey? = nil, _ proof: PassportProof
+    ) -> Asked { Asked(item: .admit(start, proof), actor: actor, key: key) }
+    static func ruleLoad(
+        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, source: [UInt8], verdict: RuleVerdict
+    ) -> Asked { Asked(item: .ruleLoad(name: name, source: source, verdict: verdict), actor: actor, key: key) }
+    static func ruleActivate(
+        actor: PassportOrdinal, key: IdempotencyKey?, name: RuleName, version: UInt32, at: Timestamp?,
+        verdict: RuleVerdict
+    ) -> Asked {
+        Asked(
+            item: .ruleActivate(name: name, version: version, at: at, verdict: verdict), actor: actor, key: key)
+    }
+}
+
+extension WorkBatch {
+    func append(_ asked: Asked) { append(asked.item, by: asked.actor, key: asked.key) }
 }
 
 /// A value that threads share.

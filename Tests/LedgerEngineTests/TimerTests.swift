@@ -47,7 +47,8 @@ import Testing
         t.clock.advance(by: .hours(1))
         let done = Latch()
         let late = WorkBatch { _ in done.open() }
-        late.append(Command.sessionHeartbeat(session: t.engine.names.session("s-1")).item(t.adminOrdinal))
+        late.append(
+            Command.sessionHeartbeat(SessionHeartbeat(session: t.engine.names.session("s-1"))).item(t.adminOrdinal))
         #expect(t.engine.submit(late))
         disk.gate.open()
         done.wait()

@@ -91,18 +91,6 @@ import Testing
                 "warning read-only: the clock says 1", "warning read-only: no room", "notice writable again",
             ])
     }
-
-    @Test func `how long a start takes is a guess until one was measured, snapshot included`() {
-        let guess = RecoveryPace()
-        #expect(guess.seconds(events: 200_000, snapshotBytes: 100_000_000) == 2)
-        let short = RecoveryPace(measured: 3, events: 10, snapshotBytes: 0)
-        #expect(short.seconds(events: 200_000, snapshotBytes: 0) == 4)
-        let events = RecoveryPace(measured: 4, events: 200_000, snapshotBytes: 0)
-        #expect(events.seconds(events: 100_000, snapshotBytes: 0) == 2)
-        let both = RecoveryPace(measured: 1, events: 200_000, snapshotBytes: 100_000_000)
-        #expect(both.seconds(events: 200_000, snapshotBytes: 100_000_000) == 1)
-        #expect(both.seconds(events: 0, snapshotBytes: 100_000_000) == 0.5)
-    }
 }
 
 /// Log lines as `level message`.

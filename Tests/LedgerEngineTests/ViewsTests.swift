@@ -10,7 +10,8 @@ import Testing
         AccountView(
             user: UserOrdinal(user), type: .pro, state: .active, paid: Money(nanos: value), promo: Money(nanos: value),
             held: Money(nanos: value), debt: Money(nanos: value), available: Money(nanos: value),
-            asOf: Timestamp(nanoseconds: value), slope: value, validUntil: Timestamp(nanoseconds: value))
+            asOf: Timestamp(nanoseconds: value), slope: value, validUntil: Timestamp(nanoseconds: value),
+            storage: StorageAccrual(days: 31, whole: value, rest: UInt64(value), growth: UInt64(value)))
     }
 
     @Test func `readers never see half of a store`() {
@@ -33,6 +34,7 @@ import Testing
                         let parts = [
                             seen.paid.nanos, seen.promo.nanos, seen.held.nanos, seen.debt.nanos, seen.available.nanos,
                             seen.asOf.nanoseconds, seen.slope, seen.validUntil.nanoseconds,
+                            seen.storage!.whole, Int64(seen.storage!.rest), Int64(seen.storage!.growth),
                         ]
                         if Set(parts).count != 1 { torn.wrappingAdd(1, ordering: .relaxed) }
                         reads.wrappingAdd(1, ordering: .relaxed)
@@ -98,7 +100,7 @@ import Testing
             let view = PassportView(
                 ordinal: PassportOrdinal(ordinal), id: secret.id, user: UserOrdinal(ordinal / 3), digest: .zero,
                 permissions: [.read, .billing], scope: .all, expires: Timestamp(nanoseconds: Int64(ordinal)),
-                revoked: false, rate: ordinal)
+                revoked: false, rate: ordinal, requiresKeys: ordinal % 2 == 1)
             views.store(view)
             all.append(view)
         }

@@ -73,7 +73,7 @@ import Testing
             .passportCreate(
                 PassportCreate(
                     user: t.hash("ada"), id: secret.id, digest: reads.proof(of: secret).digest,
-                    lastFour: secret.lastFour, name: Array("key".utf8), permissions: [.read], scope: .own,
+                    lastFour: secret.lastFour, name: .clear(Array("key".utf8)), permissions: [.read], scope: .own,
                     expires: .never, rate: 0)))
         let ordinal = try #require(reads.passport(secret.id)?.ordinal)
         func isRefused(_ result: WorkResult) -> Bool { if case .refused = result { true } else { false } }
@@ -85,7 +85,7 @@ import Testing
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }
         for item in items { batch.append(item, by: ordinal) }
-        batch.append(Command.passportRevoke(secret.id).item(t.adminOrdinal))
+        batch.append(Command.passportRevoke(PassportRevoke(passport: secret.id)).item(t.adminOrdinal))
         for item in items { batch.append(item, by: ordinal) }
         batch.append(.query(.books))
         #expect(t.engine.submit(batch))

@@ -1,4 +1,5 @@
 import Glibc
+import LedgerCore
 import RESP
 import Synchronization
 
@@ -145,7 +146,7 @@ final class FakeLedger: CommandPort {
             let (user, amount, reference) = (words[2], words[3], words[7])
             if let before = state.references[reference] {
                 return before == words
-                    ? receipt([("amount", amount)], replayed: true) : refuse("EXISTS", "this reference exists already")
+                    ? receipt([("amount", amount)], replayed: true) : refuse("EXISTS", "this adjustment exists already")
             }
             state.references[reference] = words
             state.users[user]!.available += Self.nanos(amount)
@@ -162,7 +163,7 @@ final class FakeLedger: CommandPort {
                     : refuse("EXISTS", "this session exists already")
             }
             guard let owner = state.users[user] else { return refuse("NOTFOUND", "no such user") }
-            let seconds = Int64(words[8])! - Int64(words[6])!
+            let seconds = Self.instant(words[8]) - Self.instant(words[6])
             let amount = Self.price(owner.type, tier, seconds)
             let paid = min(amount, owner.available)
             state.users[user]!.available -= paid
@@ -173,6 +174,9 @@ final class FakeLedger: CommandPort {
             return refuse("ERR", "unknown command")
         }
     }
+
+    /// Unix seconds, or RFC 3339.
+    private static func instant(_ word: String) -> Int64 { Timestamp(word)!.nanoseconds / 1_000_000_000 }
 }
 
 /// A file that goes away with the value that made it.

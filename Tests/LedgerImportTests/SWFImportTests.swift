@@ -64,11 +64,20 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         let adjusted = ledger.snapshot.log.filter { $0[1] == "ADJUST" }
         #expect(
             adjusted == [
-                ["CREDIT", "ADJUST", "nasa-1", "0.28", "REASON", "import of t", "REF", "import:t:nasa-1"],  // 0.275
+                [
+                    "CREDIT", "ADJUST", "nasa-1", "0.28", "REASON", "import of t", "REF", "import:t:nasa-1", "KEY",
+                    "import:t:nasa-1",
+                ],  // 0.275
                 // 0.015004167
-                ["CREDIT", "ADJUST", "nasa-2", "0.02", "REASON", "import of t", "REF", "import:t:nasa-2"],
+                [
+                    "CREDIT", "ADJUST", "nasa-2", "0.02", "REASON", "import of t", "REF", "import:t:nasa-2", "KEY",
+                    "import:t:nasa-2",
+                ],
                 // 5.000027778 - 5.00
-                ["CREDIT", "ADJUST", "nasa-3", "0.01", "REASON", "import of t", "REF", "import:t:nasa-3"],
+                [
+                    "CREDIT", "ADJUST", "nasa-3", "0.01", "REASON", "import of t", "REF", "import:t:nasa-3", "KEY",
+                    "import:t:nasa-3",
+                ],
             ])
         #expect(
             ledger.snapshot.users.values.allSatisfy { $0.debt == 0 && $0.available >= 0 && $0.available < 10_000_000 })

@@ -1,4 +1,4 @@
-import LedgerProtocol
+import LedgerCommands
 import LedgerREPL
 import RESP
 import Testing

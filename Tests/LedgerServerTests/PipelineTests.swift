@@ -1,4 +1,5 @@
-import LedgerProtocol
+import LedgerCommands
+import LedgerCore
 import RESP
 import Testing
 
@@ -52,14 +53,17 @@ import Testing
         client.answer(history) { $0.ok() }
         let exclusive = client.pipeline.append(slot(.exclusive))
         #expect(
-            client.pipeline.mustWait(.write) && client.pipeline.mustWait(.history) && !client.pipeline.mustWait(.read))
+            client.pipeline.mustWait(.write) && client.pipeline.mustWait(.history) && client.pipeline.mustWait(.read))
         client.answer(exclusive) { $0.ok() }
         #expect(client.pipeline.writes == 0 && client.pipeline.histories == 0)
     }
 
-    @Test func `behind a command that may end the passport everything waits`() {
+    @Test(arguments: [Pipeline.Kind.gate, .exclusive])
+    func `behind a command that may end the passport, or comes to the writer later, everything waits`(
+        kind: Pipeline.Kind
+    ) {
         let client = client()
-        let gate = client.pipeline.append(slot(.gate))
+        let gate = client.pipeline.append(slot(kind))
         for kind in [Pipeline.Kind.read, .write, .history, .exclusive, .gate] {
             #expect(client.pipeline.mustWait(kind), "\(kind)")
         }
@@ -69,21 +73,49 @@ import Testing
     }
 
     @Test func `answers that wait for their turn count as much as those that wait for the socket`() {
-        let client = Client(number: 1, address: "test", localAddress: "test", standing: .owner, outputLimit: 1000)
+        let client = client()
         let first = client.pipeline.append(slot(.read))
         let text = [UInt8](repeating: 0x78, count: 293)
         for number in 1...3 {
             client.answer { $0.bulk(text) }
-            #expect(client.owed == number * 301 && !client.isOverrun)
+            #expect(client.owed == number * 301)
         }
-        client.answer { $0.bulk(text) }
-        #expect(client.isOverrun)
-        // It is answered nothing any more, so nothing more is remembered for it.
+        client.takesOutput = false
         client.answer(first) { $0.bulk(text) }
-        for _ in 0..<100 { client.answer { $0.bulk(text) } }
-        #expect(client.owed == 4 * 301 && client.output.bytes.isEmpty)
+        #expect(client.owed == 4 * 301 + 16 && client.output.bytes.isEmpty && client.pipeline.isEmpty)
         client.wasClosed()
         #expect(client.owed == 0)
+        client.answer { $0.bulk(text) }
+        #expect(client.owed == 0)
+    }
+
+    @Test func `a receipt that the socket does not take waits by its number, and all behind it wait`() {
+        let client = client()
+        func write(_ lsn: UInt64) {
+            let number = client.pipeline.append(slot(.write))
+            client.answer(number, receipt: LSN(lsn)) { $0.integer(Int64(lsn)) }
+        }
+        write(1)
+        #expect(output(client) == ":1\r\n" && client.waiting.isEmpty)
+        client.takesOutput = false
+        for lsn in 2...1000 as ClosedRange<UInt64> { write(lsn) }
+        #expect(client.waiting.weight == 16 && client.pipeline.isEmpty && client.pipeline.writes == 0)
+        client.takesOutput = true
+        write(1001)
+        client.answer { $0.ok() }
+        #expect(output(client) == ":1\r\n" && client.waiting.weight == 16 + 16 + 5)
+        #expect(client.waiting.references(5000).map(\.lsn.value) == Array(2...1001))
+    }
+
+    @Test func `a receipt that came early waits by its number too`() {
+        let client = client()
+        let history = client.pipeline.append(slot(.read))
+        let write = client.pipeline.append(slot(.write))
+        client.answer(write, receipt: LSN(7)) { $0.integer(7) }
+        #expect(client.pipeline.keptBytes == 0 && client.pipeline.writes == 0)
+        client.answer(history) { $0.ok() }
+        #expect(output(client) == "+OK\r\n" && client.waiting.references(10).map(\.lsn.value) == [7])
+        #expect(!client.isAnswered && client.pipeline.isEmpty)
     }
 
     @Test func `what is under way has its share until it is answered`() {

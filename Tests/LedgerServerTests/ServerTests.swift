@@ -92,11 +92,9 @@ import Testing
         }
     }
 
-    @Test func `too much output that nobody takes ends the connection, a slow reader's after a while`() async throws {
+    @Test func `who neither takes answers nor sends anything is dropped after a while`() async throws {
         try await Serving.with {
-            $0.softOutputLimit = 1 << 16
-            $0.softLimitSeconds = 0
-            $0.hardOutputLimit = 64 << 20
+            $0.slowSeconds = 0
         } _: { serving in
             let socket = try RawSocket(port: serving.server.port, receiveBuffer: 4096)
             socket.send("AUTH \(serving.passport)\r\n")
@@ -124,41 +122,6 @@ import Testing
             _ = try await client.call("RESET")
             #expect(try await client.call("USER", "LIST").error?.code == "NOAUTH")
             await client.close()
-        }
-    }
-
-    @Test func `of a transaction that was refused nothing is run, until it ends`() async throws {
-        try await Serving.with { _ in
-        } _: { serving in
-            let client = try await serving.connect()
-            _ = try await client.send([
-                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
-            ])
-            for (end, code) in [("EXEC", "EXECABORT"), ("exec", "EXECABORT")] {
-                let answers = try await client.send(
-                    ["MULTI", "CREDIT CHARGE u_a 1 api", "MULTI", "NONSENSE", "CREDIT BALANCE u_a", end].map(words))
-                for answer in answers.prefix(5) {
-                    #expect(answer.error?.code == "ERR" && answer.error?.text.contains("transaction=False") == true)
-                }
-                #expect(answers[5].error?.code == code)
-                #expect(try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
-            }
-            let discarded = try await client.send(["multi", "CREDIT CHARGE u_a 1 api", "DISCARD", "PING"].map(words))
-            #expect(discarded[1].error != nil && discarded[2].string == "OK" && discarded[3].string == "PONG")
-            // Whoever the connection belongs to next begins anew.
-            for anew in ["AUTH \(serving.passport)", "HELLO 3 AUTH default \(serving.passport)"] {
-                let answers = try await client.send(["MULTI", "AUTH nonsense", "PING", anew, "PING"].map(words))
-                #expect(answers[1].error?.code == "WRONGPASS" && answers[2].error?.code == "ERR")
-                #expect(answers[3].error == nil && answers[4].string == "PONG")
-            }
-            let reset = try await client.send(["MULTI", "RESET", "PING"].map(words))
-            #expect(reset[1].string == "RESET" && reset[2].string == "PONG")
-            await client.close()
-            // Without MULTI they are what they were.
-            let other = try await serving.connect()
-            #expect(try await other.call("EXEC").error?.text.contains("EXEC: transactions are not available") == true)
-            #expect(try await other.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
-            await other.close()
         }
     }
 

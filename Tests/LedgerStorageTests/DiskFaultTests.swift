@@ -22,7 +22,7 @@ import Testing
         #expect(ledger.journal.durableLSN == LSN(2))
         let operations = disk.operations
         // Nothing touches that descriptor again: no second write, no second sync.
-        let buffer = BatchBuffer()
+        var buffer = EventPayload()
         buffer.append([1])
         for _ in 0..<3 {
             #expect(

@@ -5,7 +5,7 @@ import Testing
 
 /// Damage in what a snapshot stands for: no balance hangs on it, and a start refuses all the same.
 @Suite(.timeLimit(.minutes(5))) struct HistoryCheckTests {
-    static let segmentBytes = 512 << 10
+    static let segmentBytes = 768 << 10
 
     /// A stopped ledger of some sealed segments, all but the last of them behind a snapshot.
     private static func ledger(sealedSegments: Int = 4) throws -> ToyLedger {

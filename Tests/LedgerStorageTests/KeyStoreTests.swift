@@ -230,7 +230,7 @@ import Testing
         let disk = SimulatedDisk()
         let directory = try Self.directory(on: disk)
         let secret = String(repeating: "0b", count: 32)
-        disk.replace(directory.pepper, with: Array("florin pepper 0\n\(secret)\n".utf8))
+        disk.replace(directory.pepper, with: Array("florin pepper 1\n\(secret)\n".utf8))
         let pepper = try Pepper.open(directory, ledgerIsNew: true)
         #expect(
             pepper.digest(Array("Hi There".utf8)).hex

@@ -195,7 +195,7 @@ final class TemporaryDirectory {
                         var lsn = UInt64.random(in: 1...durable.value, using: &generator)
                         for _ in 0..<5 where lsn >= 1 {
                             let wanted = lsn
-                            let found = try journal.reader.withEvent(at: LSN(wanted)) { ToyEvent($0.bytes)?.lsn.value }
+                            let found = try journal.reader.withEvent(at: LSN(wanted)) { ToyEvent($0)?.lsn.value }
                             #expect(found == wanted)
                             lsn -= min(lsn, UInt64.random(in: 1...9, using: &generator))
                             read += 1
@@ -206,13 +206,16 @@ final class TemporaryDirectory {
                 }
             }
             group.addTask {
-                var tail = JournalTail(journal.reader)
                 var next: UInt64 = 1
                 while true {
                     let isLast = shared.isDone.load(ordering: .acquiring)
-                    while let lsn = try tail.next({ $0.lsn.value }) {
-                        #expect(lsn == next)
-                        next += 1
+                    while let slice = try journal.reader.slice(from: LSN(next), through: journal.durableLSN, limit: 50)
+                    {
+                        slice.visit { event in
+                            #expect(event.lsn.value == next)
+                            next += 1
+                            return true
+                        }
                     }
                     if isLast { break }
                     await Task.yield()

@@ -112,7 +112,7 @@ import Testing
         let other = try Self.twentySegments(identity: LedgerIdentity(uuid: LedgerUUID(high: 9, low: 9)))
         for number in 1...20 {
             let path = Self.path(number, whole)
-            guard let bytes = other.bytes(of: path) else { continue }
+            let bytes = try #require(other.bytes(of: path), "segment \(number)")
             let disk = whole.afterProcessDeath()
             disk.replace(path, with: bytes)
             #expect(Self.start(disk)?.reason == .foreignLedger, "segment \(number)")
@@ -124,7 +124,8 @@ import Testing
         let other = try Self.twentySegments(seed: 2)
         for number in 1...20 {
             let path = Self.path(number, whole)
-            guard let bytes = other.bytes(of: path), bytes != whole.bytes(of: path) else { continue }
+            let bytes = try #require(other.bytes(of: path), "segment \(number)")
+            try #require(bytes != whole.bytes(of: path), "segment \(number) has no other past")
             let disk = whole.afterProcessDeath()
             disk.replace(path, with: bytes)
             let reason = Self.start(disk)?.reason

@@ -107,7 +107,7 @@ import Testing
         #expect(again.digest == ledger.digest)
     }
 
-    @Test func `a checkpointer folds beside the running writer, and the server lists what it made`() throws {
+    @Test func `a fold runs beside the writer, and the server lists what it made`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
         try ledger.fill(sealedSegments: 2)
@@ -116,7 +116,7 @@ import Testing
         let hold = ledger.journal.holdFiles()
         // The writer goes on, through several segments, sealed behind it.
         try ledger.fill(sealedSegments: 5)
-        let made = try Checkpointer.fold(ToyLedger.path, through: lsn, on: disk, as: ToyState.self)
+        let made = try Fold.through(lsn, of: ToyLedger.path, on: disk, as: ToyState.self)
         withExtendedLifetime(hold) {}
         #expect(made.digest == digest)
         #expect(made.head.lastLSN == lsn)
@@ -126,8 +126,8 @@ import Testing
 
         // The next one starts from it.
         try ledger.append(events: 4)
-        let next = try Checkpointer.fold(
-            ToyLedger.path, through: ledger.journal.durableLSN, on: disk, as: ToyState.self)
+        let next = try Fold.through(
+            ledger.journal.durableLSN, of: ToyLedger.path, on: disk, as: ToyState.self)
         #expect(next.digest == ledger.digest)
         // It was never adopted: the next start finds it all the same.
         let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)
@@ -135,7 +135,7 @@ import Testing
         #expect(again.journal.snapshots.map(\.lsn) == [lsn, ledger.lastLSN])
     }
 
-    @Test func `a checkpointer never looks behind its LSN, where the writer may be at work`() throws {
+    @Test func `a fold never looks behind its LSN, where the writer may be at work`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 3)
@@ -144,40 +144,40 @@ import Testing
         // What lies behind is being written at this moment: half a batch.
         let half = disk.afterProcessDeath()
         half.flip(ledger.directory.segment(1), byte: 8192 + 300, bit: 0)
-        let made = try Checkpointer.fold(ToyLedger.path, through: LSN(3), on: half, as: ToyState.self)
+        let made = try Fold.through(LSN(3), of: ToyLedger.path, on: half, as: ToyState.self)
         #expect(made.digest == digest)
     }
 
-    @Test func `a checkpoint inside a batch, or behind the end, is refused`() throws {
+    @Test func `a fold to the middle of a batch, or behind the end, is refused`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 3)
         for lsn in [LSN(2), LSN(4)] {
             #expect(
                 reason { () throws(StorageError) in
-                    try Checkpointer.fold(ToyLedger.path, through: lsn, on: disk, as: ToyState.self)
+                    try Fold.through(lsn, of: ToyLedger.path, on: disk, as: ToyState.self)
                 } == .noSuchEvent)
         }
     }
 
-    @Test func `a checkpoint at the LSN of the last snapshot is that snapshot again`() throws {
+    @Test func `a fold to the LSN of the last snapshot is that snapshot again`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 3)
         try ledger.writeClosing()
         try ledger.snapshot()
-        let again = try Checkpointer.fold(ToyLedger.path, through: LSN(3), on: disk, as: ToyState.self)
+        let again = try Fold.through(LSN(3), of: ToyLedger.path, on: disk, as: ToyState.self)
         #expect(again.digest == ledger.digest)
         #expect(again.head == ledger.journal.head)
     }
 
-    @Test func `a stopped ledger is checkpointed at its end`() throws {
+    @Test func `a stopped ledger is folded to its end`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         for _ in 0..<4 { try ledger.append(events: 3) }
         let digest = ledger.digest
         try ledger.close()
-        let snapshot = try Checkpointer.run(ToyLedger.path, on: disk, as: ToyState.self)
+        let snapshot = try Fold.toEnd(of: ToyLedger.path, on: disk, as: ToyState.self)
         #expect(snapshot?.lsn == LSN(12))
         #expect(snapshot?.digest == digest)
         let again = try ToyLedger(on: disk)

@@ -36,6 +36,51 @@ final class MemoryFile: DiskFile, @unchecked Sendable {  // one test, one thread
     func sync() {}
 }
 
+/// A disk that notes where the pieces lay that it was told to write as one.
+final class WatchedDisk: Disk, Sendable {
+    let pieces = Lock<[(address: UInt, count: Int)]>([])
+    private let base = SimulatedDisk()
+
+    func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile {
+        WatchedFile(try base.open(path, mode), self)
+    }
+    func exists(_ path: String) throws(StorageError) -> Bool { try base.exists(path) }
+    func rename(_ path: String, to target: String) throws(StorageError) { try base.rename(path, to: target) }
+    func remove(_ path: String) throws(StorageError) { try base.remove(path) }
+    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func makeDirectory(_ path: String) throws(StorageError) { try base.makeDirectory(path) }
+    func syncDirectory(_ path: String) throws(StorageError) { try base.syncDirectory(path) }
+    func lock(_ path: String) throws(StorageError) -> (any DiskLock)? { try base.lock(path) }
+    func freeSpace(_ directory: String) throws(StorageError) -> Int { try base.freeSpace(directory) }
+}
+
+private final class WatchedFile: DiskFile {
+    private let base: any DiskFile
+    private let disk: WatchedDisk
+    var path: String { base.path }
+    init(_ base: any DiskFile, _ disk: WatchedDisk) {
+        self.base = base
+        self.disk = disk
+    }
+    func size() throws(StorageError) -> Int { try base.size() }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
+        try base.read(into: buffer, at: offset)
+    }
+    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
+        try base.readPastCache(into: buffer, at: offset)
+    }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
+        try base.write(bytes, at: offset)
+    }
+    func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(StorageError) {
+        let noted = pieces.map { (address: UInt(bitPattern: $0.baseAddress), count: $0.count) }
+        disk.pieces.withLock { $0 += noted }
+        try base.write(pieces, at: offset)
+    }
+    func zeroFill(from offset: Int, count: Int) throws(StorageError) { try base.zeroFill(from: offset, count: count) }
+    func sync() throws(StorageError) { try base.sync() }
+}
+
 extension ToyLedger {
     /// Rotates, prepares and seals until this many segments are sealed.
     func fill(sealedSegments count: Int) throws(StorageError) {
@@ -43,6 +88,16 @@ extension ToyLedger {
             try append(ballast: 300)
             try journal.maintain()
         }
+    }
+}
+
+extension BatchHeader {
+    /// The batch as it lies in a live segment.
+    func blocks(with payload: [UInt8]) -> [UInt8] {
+        var header = self
+        payload.withUnsafeBytes { header.cover($0) }
+        let bytes = [UInt8](record: JournalFormat.headerBytes) { header.encode(into: $0) } + payload
+        return bytes + [UInt8](repeating: 0, count: header.paddedBytes - bytes.count)
     }
 }
 
@@ -70,12 +125,16 @@ struct PeopledToy: JournaledState, ~Copyable {
     var lastLSN: LSN { toy.lastLSN }
     var lastTime: Timestamp { toy.lastTime }
     var booksSum: Int128 { toy.booksSum }
-    mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) { try toy.replay(bytes) }
+    mutating func replay(_ bytes: UnsafeRawBufferPointer, lsn: LSN, time: Timestamp) throws(StateError) {
+        try toy.replay(bytes, lsn: lsn, time: time)
+    }
     func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure) {
         try toy.writeSnapshot(to: &sink)
     }
-    mutating func restore(section: UInt16, rows: Int, bytes: UnsafeRawBufferPointer) throws(StateError) {
-        try toy.restore(section: section, rows: rows, bytes: bytes)
+    mutating func restore(
+        section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
+    ) throws(StateError) {
+        try toy.restore(section: section, version: version, rows: rows, bytes: bytes)
     }
     mutating func finishRestoring() throws(StateError) { try toy.finishRestoring() }
     func violations() -> [String] { toy.violations() }

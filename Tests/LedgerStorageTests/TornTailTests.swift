@@ -245,6 +245,7 @@ import Testing
         let path = ledger.directory.segment(1)
         var bytes = dead.bytes(of: path)!
         guard case .header(let second) = bytes.withUnsafeBytes({ BatchHeader.decode($0.slice(8192, 4096)) }) else {
+            Issue.record("the second batch is not where it should be")
             return
         }
         header.previousChain = second.previousChain
@@ -263,11 +264,11 @@ import Testing
             identity: ToyLedger.identity, segment: 1, sequence: 9, firstLSN: LSN(9), durableThrough: LSN(8),
             baseTime: Timestamp(seconds: 1_800_000_000), count: 0, payloadBytes: 0, previousChain: .zero)
         decoy.payloadChecksum = [UInt8](repeating: 0, count: 4096 - 192).withUnsafeBytes { crc32c($0) }
-        var ballast = [UInt8](repeating: 1, count: 4096 - 192 - 4 - 28)
+        var ballast = [UInt8](repeating: 1, count: 4096 - 192 - 4 - 12)
         ballast += [UInt8](record: 192) { decoy.encode(into: $0) } + [UInt8](repeating: 0, count: 8000)
         let event = ToyEvent(
             lsn: LSN(3), time: Timestamp(seconds: 1_800_000_000), counter: 1, delta: 1, ballast: ballast)
-        let batch = BatchBuffer()
+        var batch = EventPayload()
         batch.append(event.bytes)
         try ledger.journal.writer.append(batch, firstLSN: LSN(3), baseTime: event.time, booksSum: 0)
         let path = ledger.directory.segment(1)

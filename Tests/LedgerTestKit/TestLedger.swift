@@ -6,14 +6,17 @@ package struct TestLedger: ~Copyable {
     package var machine = StateMachine()
     package var now = Timestamp("2026-01-10T00:00:00Z")!
     /// Every event, as it would be journaled.
-    package var journal: [[UInt8]] = []
+    package var journal: [Journaled] = []
+    /// The time of the batch that each of them lies in.
+    package var batchTimes: [Timestamp] = []
     package var price: (PriceQuery) -> PriceInput = TestLedger.listPrice
-    private var batch = EventBatch()
+    private var decision = Decision()
     private var nextPassport: UInt64 = 1
 
     package init() {
         machine.create(
-            LedgerCreated(ledger: Hash128(high: 1, low: 2), hashSeed: Hash128(high: 3, low: 4)), at: now, into: &batch)
+            LedgerCreated(ledger: Hash128(high: 1, low: 2), hashSeed: Hash128(high: 3, low: 4)), at: now,
+            into: &decision)
         collect()
         command(
             .engineStart(EngineStart(version: "test", downtime: .zero, keyRetention: .hours(24), keyCapacity: 1_000)))
@@ -77,7 +80,7 @@ package struct TestLedger: ~Copyable {
 
     /// Fires everything that is due.
     package mutating func settle() {
-        while machine.fireTimers(at: now, limit: 64, into: &batch) == 64 { collect() }
+        while !machine.fireTimers(at: now, limit: 64, into: &decision).isDone { collect() }
         collect()
     }
 
@@ -92,32 +95,28 @@ package struct TestLedger: ~Copyable {
 
     @discardableResult
     package mutating func command(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal = .none)
-        -> Outcome
+        -> Decided
     {
         settle()
         let request = Request(actor: actor, key: key, command: command)
         let query = machine.prepare(request, at: now)
-        let outcome = machine.decide(request, price: query.map(price) ?? .none, at: now, into: &batch)
+        let outcome = machine.decide(request, price: query.map(price) ?? .none, at: now, into: &decision)
+        let decided = Decided(outcome, in: decision.batch)
         collect()
-        return outcome
+        return decided
     }
 
     /// The first thing after a start says how long nobody was there, before any timer fires.
     package mutating func restart(downtime: TimeSpan) {
         let start = EngineStart(version: "test", downtime: downtime, keyRetention: .hours(24), keyCapacity: 1_000)
-        _ = machine.decide(Request(actor: .none, command: .engineStart(start)), price: .none, at: now, into: &batch)
+        _ = machine.decide(Request(actor: .none, command: .engineStart(start)), price: .none, at: now, into: &decision)
         collect()
     }
 
     private mutating func collect() {
-        var position = 0
-        while position < batch.bytes.count {
-            var length = 0
-            for index in 0..<4 { length |= Int(batch.bytes[position + index]) << (8 * index) }
-            journal.append(Array(batch.bytes[position + 4..<position + 4 + length]))
-            position += 4 + length
-        }
-        batch.removeAll()
+        journal += Journaled.events(of: decision.batch)
+        batchTimes += Array(repeating: decision.batch.baseTime, count: decision.batch.count)
+        decision.batch.removeAll()
     }
 
     // MARK: Short forms
@@ -125,14 +124,15 @@ package struct TestLedger: ~Copyable {
     package func hash(_ user: ShortText) -> Hash128 { machine.names.user(user) }
 
     @discardableResult
-    package mutating func user(_ id: ShortText, _ type: UserType = .pro) -> Outcome {
+    package mutating func user(_ id: ShortText, _ type: UserType = .pro) -> Decided {
         let mail = machine.names.hash(.email, id)
         return command(
-            .userCreate(UserCreate(id: id, emailHash: mail, email: Array("sealed".utf8), name: [], type: type)))
+            .userCreate(
+                UserCreate(id: id, emailHash: mail, email: PersonalText(sealed: Array("sealed".utf8)), type: type)))
     }
 
     @discardableResult
-    package mutating func purchase(_ user: ShortText, _ amount: String, reference: ShortText = ShortText()) -> Outcome {
+    package mutating func purchase(_ user: ShortText, _ amount: String, reference: ShortText = ShortText()) -> Decided {
         command(
             .creditPurchase(
                 CreditPurchase(user: hash(user), amount: Money(amount)!, method: "stripe", reference: reference)))
@@ -140,7 +140,7 @@ package struct TestLedger: ~Copyable {
 
     @discardableResult
     package mutating func charge(_ user: ShortText, _ amount: String, over: Bool = false, key: IdempotencyKey? = nil)
-        -> Outcome
+        -> Decided
     {
         command(
             .creditCharge(CreditCharge(user: hash(user), amount: Money(amount)!, source: "api", over: over)), key: key)
@@ -151,7 +151,7 @@ package struct TestLedger: ~Copyable {
         _ session: ShortText, _ user: ShortText, _ tier: Tier = .small, ttl: TimeSpan = .hours(24),
         heartbeat: TimeSpan = .zero,
         full: Bool = false
-    ) -> Outcome {
+    ) -> Decided {
         command(
             .sessionStart(
                 SessionStart(
@@ -160,8 +160,8 @@ package struct TestLedger: ~Copyable {
     }
 
     @discardableResult
-    package mutating func stop(_ session: ShortText) -> Outcome {
-        command(.sessionStop(session: machine.names.session(session)))
+    package mutating func stop(_ session: ShortText) -> Decided {
+        command(.sessionStop(SessionStop(session: machine.names.session(session))))
     }
 
     package func account(_ user: ShortText) -> AccountImage {
@@ -198,7 +198,7 @@ package struct TestLedger: ~Copyable {
         var replayed = StateMachine()
         for event in journal {
             do {
-                try event.withUnsafeBytes { try replayed.replay($0) }
+                try event.replay(into: &replayed)
             } catch {
                 problems.append("replay: \(error)")
                 return problems
@@ -214,7 +214,7 @@ package struct TestLedger: ~Copyable {
         do {
             for frame in sink.frames {
                 try frame.bytes.withUnsafeBytes {
-                    try restored.restore(section: frame.section, rows: frame.rows, bytes: $0)
+                    try restored.restore(section: frame.section, version: frame.version, rows: frame.rows, bytes: $0)
                 }
             }
             try restored.finishRestoring()
@@ -240,14 +240,104 @@ package struct TestLedger: ~Copyable {
 /// Keeps a snapshot's frames in memory.
 package struct FrameCollector: SnapshotSink {
     package typealias Failure = Never
-    package var frames: [(section: UInt16, rows: Int, bytes: [UInt8])] = []
+    package var frames: [(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8])] = []
     package init() {}
-    package mutating func frame(section: UInt16, rows: Int, bytes: [UInt8]) {
-        frames.append((section, rows, bytes))
+    package mutating func frame(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) {
+        frames.append((section, version, rows, bytes))
     }
 }
 
-extension Outcome {
+/// An event as it lies in a journal.
+package struct Journaled: Hashable, Sendable {
+    package var bytes: [UInt8]
+    package var lsn: LSN
+    package var time: Timestamp
+
+    package init(bytes: [UInt8], lsn: LSN, time: Timestamp) {
+        self.bytes = bytes
+        self.lsn = lsn
+        self.time = time
+    }
+
+    package static func events(of batch: borrowing EventBatch) -> [Journaled] {
+        var events: [Journaled] = []
+        var position = 0
+        while position < batch.byteCount {
+            var length = 0
+            for index in 0..<4 { length |= Int(batch.bytes[position + index]) << (8 * index) }
+            let number = UInt64(events.count)
+            events.append(
+                Journaled(
+                    bytes: Array(batch.bytes[position + 4..<position + 4 + length]),
+                    lsn: LSN(batch.firstLSN.value + number),
+                    time: Timestamp(nanoseconds: batch.baseTime.nanoseconds + Int64(number))))
+            position += 4 + length
+        }
+        return events
+    }
+
+    package func event() throws(StateError) -> Event { try Self.read(bytes, lsn, time) }
+
+    /// The same number and time with other bytes.
+    package func event(_ bytes: [UInt8]) throws(StateError) -> Event { try Self.read(bytes, lsn, time) }
+
+    package func replay(into state: inout StateMachine) throws(StateError) {
+        var failure: StateError?
+        bytes.withUnsafeBytes { bytes in
+            do throws(StateError) { try state.replay(bytes, lsn: lsn, time: time) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    private static func read(_ bytes: [UInt8], _ lsn: LSN, _ time: Timestamp) throws(StateError) -> Event {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(StateError) in try Event(decoding: bytes, lsn: lsn, time: time) }
+        }
+        return try result.get()
+    }
+}
+
+/// What became of a command, with the event itself where one was committed.
+package enum Decided: Sendable {
+    case accepted(Event)
+    case replayed(LSN)
+    case recorded(LSN, arguments: Hash128)
+    case rejected(Rejection)
+
+    package init(_ outcome: Outcome, in batch: borrowing EventBatch) {
+        switch outcome {
+        case .accepted(let reference):
+            let events = Journaled.events(of: batch)
+            let index = Int(reference.lsn.value - batch.firstLSN.value)
+            self = .accepted(try! events[index].event())
+        case .replayed(let lsn): self = .replayed(lsn)
+        case .recorded(let lsn, let arguments): self = .recorded(lsn, arguments: arguments)
+        case .rejected(let rejection): self = .rejected(rejection)
+        }
+    }
+
     package var event: Event? { if case .accepted(let event) = self { event } else { nil } }
     package var rejection: Rejection? { if case .rejected(let rejection) = self { rejection } else { nil } }
+}
+
+/// In tests a list of bytes stands for a text that is sealed already.
+extension PersonalText: ExpressibleByArrayLiteral {
+    package init(arrayLiteral bytes: UInt8...) { self.init(sealed: bytes) }
+}
+
+extension IdempotencyKey {
+    package init(scope: Hash128, arguments: Hash128) { self.init(scope: scope, arguments: arguments.low) }
+}
+
+extension CreditRefund {
+    /// A refund of one charge, as the engine would have read it.
+    package init(charge: Event, lots: [LotOrigin], amount: Money?, reason: PersonalText) {
+        guard let facts = charge.facts.charge else {
+            self.init(charges: [], amount: amount, reason: reason)
+            return
+        }
+        self.init(
+            charges: [Charge(lsn: charge.lsn, user: charge.user, facts: facts, lots: lots)], amount: amount,
+            reason: reason)
+    }
 }

@@ -1,7 +1,7 @@
 package import LedgerCore
 package import LedgerStorage
 
-/// The smallest state that is a fold of a journal: some counters. Storage is tested with it, so that its tests say
+/// The smallest state to which a journal's events lead: some counters. Storage is tested with it, so that its tests say
 /// nothing about money.
 package struct ToyState: JournaledState, ~Copyable {
     package private(set) var lastLSN: LSN = .none
@@ -14,8 +14,8 @@ package struct ToyState: JournaledState, ~Copyable {
 
     package var booksSum: Int128 { total + counterweight }
 
-    package mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError) {
-        guard let event = ToyEvent(bytes) else { throw StateError("no toy event") }
+    package mutating func replay(_ bytes: UnsafeRawBufferPointer, lsn: LSN, time: Timestamp) throws(StateError) {
+        guard let event = ToyEvent(bytes, lsn: lsn, time: time) else { throw StateError("no toy event") }
         guard event.lsn == lastLSN.next else { throw StateError("LSN \(event.lsn.value) after \(lastLSN.value)") }
         counters[event.counter, default: 0] &+= event.delta
         total += Int128(event.delta)
@@ -28,7 +28,7 @@ package struct ToyState: JournaledState, ~Copyable {
         var meta: [UInt8] = []
         meta.append(number: lastLSN.value)
         meta.append(number: UInt64(bitPattern: lastTime.nanoseconds))
-        try sink.frame(section: 1, rows: 1, bytes: meta)
+        try sink.frame(section: 1, version: 1, rows: 1, bytes: meta)
         let rows = counters.sorted { $0.key < $1.key }
         for start in stride(from: 0, to: rows.count, by: 100) {
             var bytes: [UInt8] = []
@@ -37,11 +37,14 @@ package struct ToyState: JournaledState, ~Copyable {
                 bytes.append(number: UInt64(row.key))
                 bytes.append(number: UInt64(bitPattern: row.value))
             }
-            try sink.frame(section: 2, rows: end - start, bytes: bytes)
+            try sink.frame(section: 2, version: 1, rows: end - start, bytes: bytes)
         }
     }
 
-    package mutating func restore(section: UInt16, rows: Int, bytes: UnsafeRawBufferPointer) throws(StateError) {
+    package mutating func restore(
+        section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
+    ) throws(StateError) {
+        guard version == 1 else { throw StateError("the toy knows no version \(version) of section \(section)") }
         guard bytes.count == rows * 16 else { throw StateError("a row has 16 bytes") }
         for row in 0..<rows {
             let first = bytes.loadUnaligned(fromByteOffset: row * 16, as: UInt64.self)
@@ -66,7 +69,7 @@ package struct ToyState: JournaledState, ~Copyable {
     }
 }
 
-/// LSN, time, counter and delta, then as many bytes of ballast as one likes.
+/// In bytes: counter and delta, then as many bytes of ballast as one likes. Number and time follow from the place.
 package struct ToyEvent: Equatable, Sendable {
     package var lsn: LSN
     package var time: Timestamp
@@ -82,24 +85,56 @@ package struct ToyEvent: Equatable, Sendable {
         self.ballast = ballast
     }
 
-    package init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= 28 else { return nil }
-        lsn = LSN(bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self))
-        time = Timestamp(nanoseconds: bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self))
-        counter = bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)
-        delta = bytes.loadUnaligned(fromByteOffset: 20, as: Int64.self)
-        ballast = [UInt8](bytes[28...])
+    package init?(_ bytes: UnsafeRawBufferPointer, lsn: LSN, time: Timestamp) {
+        guard bytes.count >= 12 else { return nil }
+        self.lsn = lsn
+        self.time = time
+        counter = bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
+        delta = bytes.loadUnaligned(fromByteOffset: 4, as: Int64.self)
+        ballast = [UInt8](bytes[12...])
     }
+
+    package init?(_ event: JournaledEvent) { self.init(event.bytes, lsn: event.lsn, time: event.time) }
 
     package var bytes: [UInt8] {
         var result: [UInt8] = []
-        result.append(number: lsn.value)
-        result.append(number: UInt64(bitPattern: time.nanoseconds))
         for shift in stride(from: 0, to: 32, by: 8) {
             result.append(UInt8(truncatingIfNeeded: counter >> UInt32(shift)))
         }
         result.append(number: UInt64(bitPattern: delta))
         return result + ballast
+    }
+}
+
+/// Events as they lie in a batch, grown one by one.
+package struct EventPayload {
+    package private(set) var bytes: [UInt8] = []
+    package private(set) var count = 0
+
+    package init() {}
+
+    package mutating func append(_ event: [UInt8]) {
+        withUnsafeBytes(of: UInt32(event.count).littleEndian) { bytes.append(contentsOf: $0) }
+        bytes += event
+        count += 1
+    }
+
+    package mutating func removeAll() { self = EventPayload() }
+}
+
+extension JournalWriter {
+    /// Appends these events as one group.
+    package func append(
+        _ payload: EventPayload, firstLSN: LSN, baseTime: Timestamp, booksSum: Int128
+    ) throws(StorageError) {
+        try payload.bytes.withUnsafeBytes { bytes in
+            Result { () throws(StorageError) in
+                try append(
+                    LogUnit(
+                        payload: bytes, borders: [LogUnit.Border(events: payload.count, bytes: bytes.count)],
+                        firstLSN: firstLSN, baseTime: baseTime, booksSum: booksSum))
+            }
+        }.get()
     }
 }
 
@@ -122,10 +157,12 @@ package final class ToyLedger {
     package private(set) var report: RecoveryReport
     private var state: ToyState
     private var generator: SeededGenerator
-    private let batch = BatchBuffer()
+    private var batch = EventPayload()
     private var clock: Timestamp
     /// Every event that was acknowledged since this object was made, and those it found when it opened.
     package private(set) var lastAcknowledged: LSN
+    /// What the last call of `append` was about.
+    package private(set) var lastBatch: [ToyEvent] = []
 
     /// Opens the ledger at `path`, creating it first where there is none.
     package init(
@@ -159,6 +196,7 @@ package final class ToyLedger {
         let count = events ?? Int.random(in: 1...8, using: &generator)
         clock = clock + TimeSpan(nanoseconds: 1_000_000)
         batch.removeAll()
+        lastBatch = []
         let first = state.lastLSN.next
         for index in 0..<count {
             let event = ToyEvent(
@@ -169,9 +207,11 @@ package final class ToyLedger {
                     UInt8.random(in: .min ... .max, using: &generator)
                 })
             batch.append(event.bytes)
+            lastBatch.append(event)
             do throws(StateError) {
-                try event.bytes.withUnsafeBytes { raw in Result { () throws(StateError) in try state.replay(raw) } }
-                    .get()
+                try event.bytes.withUnsafeBytes { raw in
+                    Result { () throws(StateError) in try state.replay(raw, lsn: event.lsn, time: event.time) }
+                }.get()
             } catch {
                 fatalError("the toy refuses its own event: \(error.reason)")
             }
@@ -204,7 +244,7 @@ package final class ToyLedger {
     package func allEvents() throws(StorageError) -> [ToyEvent] {
         var events: [ToyEvent] = []
         try journal.reader.forEach(from: LSN(1), through: journal.durableLSN) { event in
-            events.append(ToyEvent(event.bytes)!)
+            events.append(ToyEvent(event)!)
             return true
         }
         return events

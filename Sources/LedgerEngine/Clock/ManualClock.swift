@@ -5,6 +5,7 @@ internal import LedgerStorage
 package final class ManualClock: LedgerClock {
     private struct State {
         var now: Timestamp
+        var uptime: Int64 = 0
         var status = ClockStatus()
         var wakes: [@Sendable () -> Void] = []
     }
@@ -13,9 +14,19 @@ package final class ManualClock: LedgerClock {
     package init(_ now: Timestamp) { state = Lock(State(now: now)) }
 
     package func now() -> Timestamp { state.withLock { $0.now } }
+    package func look() -> ClockLook { state.withLock { ClockLook(time: $0.now, uptime: $0.uptime) } }
 
-    /// Moves time on and wakes who waits for it.
+    /// Moves time on, as if everybody had been awake, and wakes who waits for it.
     package func advance(by span: TimeSpan) { set(now() + span) }
+
+    /// Time passes while nobody looks: a stopped process, a suspended machine. Wakes who waits.
+    package func sleep(for span: TimeSpan) {
+        let now = state.withLock { state in
+            state.uptime += span.nanoseconds
+            return state.now + span
+        }
+        set(now)
+    }
 
     package func set(_ time: Timestamp) {
         let wakes = state.withLock { state in
@@ -36,7 +47,12 @@ package final class ManualClock: LedgerClock {
         }
     }
     package func discipline() -> ClockStatus { state.withLock { $0.status } }
-    package func accept() { state.withLock { $0.status = ClockStatus() } }
+    package func accept() {
+        state.withLock { state in
+            state.now = state.now + max(.zero, state.status.deviation)
+            state.status = ClockStatus()
+        }
+    }
     package func delay(until deadline: Timestamp) -> UInt64? { deadline <= now() ? 0 : nil }
     package func onJump(_ wake: @escaping @Sendable () -> Void) { state.withLock { $0.wakes.append(wake) } }
 }

@@ -7,9 +7,11 @@ internal import LedgerStorage
 /// The boot-time clock never jumps and counts suspended time as well, so nobody's credit expires because somebody set
 /// the date; the slew makes it follow a wall that is right. Between two looks at the wall the ledger's time is a
 /// straight line: `time + (boot − anchor) × (1 + rate)`. Its three numbers lie behind a sequence lock, so `now` takes
-/// no lock.
+/// no lock. The rate holds for two seconds: nobody looks while the machine sleeps, and a correction that went on all
+/// night would leave the ledger further from the wall than it was.
 package final class SystemClock: LedgerClock {
     private static let maximumSlew: Int64 = 500_000  // parts per billion
+    private static let slewsFor: Int64 = 2_000_000_000  // twice the time between two looks at the wall
     private static let warnAbove = TimeSpan.minutes(1)
     private static let refuseAbove = TimeSpan.hours(1)
     private static let behindAtStart = TimeSpan.seconds(2)
@@ -49,10 +51,16 @@ package final class SystemClock: LedgerClock {
 
     package func now() -> Timestamp { time(at: boot()) }
 
+    package func look() -> ClockLook {
+        let boot = boot()
+        return ClockLook(time: time(at: boot), uptime: boot)
+    }
+
     private func time(at boot: Int64) -> Timestamp {
         SeqLock.read(line.existing(0)!) { record in
             let passed = boot &- record.getSigned(1)
-            let slewed = Int64(truncatingIfNeeded: Int128(passed) * Int128(record.getSigned(3)) / 1_000_000_000)
+            let slewing = min(passed, Self.slewsFor)
+            let slewed = Int64(truncatingIfNeeded: Int128(slewing) * Int128(record.getSigned(3)) / 1_000_000_000)
             return Timestamp(nanoseconds: record.getSigned(2) &+ passed &+ slewed)
         }!
     }

@@ -101,7 +101,9 @@ final class History: Sendable {
             case .summary(let user, let from, let to): return try summary(user, from, to, for: asker)
             case .explain(let charge): return try explain(charge)
             case .refund(let charge): return try refund(charge)
+            case .refundSession(let closed): return try refund(session: closed)
             case .hold(let hold): return try self.hold(hold, for: asker)
+            case .several(let requests): return .several(requests.map { answer($0, for: asker) })
             }
         } catch {
             if error.reason == .noSuchEvent { return .rejected(.notFound(.event)) }
@@ -112,7 +114,9 @@ final class History: Sendable {
 
     func event(at lsn: LSN) throws(StorageError) -> Event {
         let decoded = try reader.withEvent(at: lsn) { journaled in
-            Result { () throws(StateError) in try Event(decoding: journaled.bytes) }
+            Result { () throws(StateError) in
+                try Event(decoding: journaled.bytes, lsn: journaled.lsn, time: journaled.time)
+            }
         }
         switch decoded {
         case .success(let event): return event
@@ -133,10 +137,10 @@ final class History: Sendable {
         return true
     }
 
-    func clear(_ sealed: SealedText, _ user: UserOrdinal) -> String {
-        guard !sealed.isEmpty, user != .none else { return "" }
+    func clear(_ text: PersonalText, _ user: UserOrdinal) -> String {
+        guard !text.isEmpty, user != .none else { return "" }
         do throws(StorageError) {
-            return String(decoding: try keys.open(sealed, user), as: UTF8.self)
+            return String(decoding: try keys.open(text.sealedBytes, user), as: UTF8.self)
         } catch {
             return ""  // the key was destroyed with the user
         }
@@ -146,13 +150,12 @@ final class History: Sendable {
 
     private func replayed(_ lsn: LSN) throws(StorageError) -> HistoryResult {
         let event = try event(at: lsn)
-        switch event.body {
-        case .refused(let refused): return .rejected(refused.rejection.rejection)
-        case .answered(let answered):
-            guard let arguments = answered.recorded else { return .event(try self.event(at: answered.event)) }
-            return try recorded(answered.event, arguments)
-        default: return .event(event)
+        if case .refused(let refused) = event.body {
+            return .remembered(refused.rejection.rejection, since: event.time)
         }
+        guard case .answered(let answered) = event.body else { return .event(event) }
+        guard let arguments = answered.recorded else { return .event(try self.event(at: answered.event)) }
+        return try recorded(answered.event, arguments)
     }
 
     private func recorded(_ lsn: LSN, _ arguments: Hash128) throws(StorageError) -> HistoryResult {
@@ -166,13 +169,14 @@ final class History: Sendable {
     // MARK: Charges
 
     private func explain(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
-        guard let event = try chargeEvent(charge), let facts = event.body.charge else {
+        guard let event = try chargeEvent(charge), let facts = event.facts.explained else {
             return .rejected(.notFound(.charge))
         }
         let source = facts.pricing.flatMap { ruleSource($0.priced.rule) }
         var explanation = ChargeExplanation(
-            event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing, payment: facts.payment,
-            lots: try origins(of: facts.payment), ruleName: facts.pricing?.query.rule,
+            event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing,
+            settlement: facts.settlement,
+            lots: try origins(of: facts.settlement), ruleName: facts.pricing?.query.rule,
             proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil,
             arithmetic: [])
         explanation.explainAmount()
@@ -180,10 +184,27 @@ final class History: Sendable {
     }
 
     private func refund(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
-        guard let event = try chargeEvent(charge), let facts = event.body.charge else {
+        guard let event = try chargeEvent(charge), let refundable = try refundable(event) else {
             return .rejected(.notFound(.charge))
         }
-        return .refund(charge: event, lots: try origins(of: facts.payment))
+        return .refund([refundable])
+    }
+
+    /// All charges of a closed session, the last posted first.
+    private func refund(session lsn: LSN) throws(StorageError) -> HistoryResult {
+        let end = try event(at: lsn)
+        var charges: [CreditRefund.Charge] = []
+        if let charge = try refundable(end) { charges.append(charge) }
+        for lsn in end.facts.sessionCharges.reversed() {
+            if let charge = try refundable(try event(at: lsn)) { charges.append(charge) }
+        }
+        return charges.isEmpty ? .rejected(.notFound(.charge)) : .refund(charges)
+    }
+
+    private func refundable(_ event: Event) throws(StorageError) -> CreditRefund.Charge? {
+        guard event.user != .none, let facts = event.facts.charge else { return nil }
+        return CreditRefund.Charge(
+            lsn: event.lsn, user: event.user, facts: facts, lots: try origins(of: facts.settlement))
     }
 
     private func chargeEvent(_ charge: ChargeID) throws(StorageError) -> Event? {
@@ -192,18 +213,23 @@ final class History: Sendable {
     }
 
     /// What the burned lots are, in burn order, each once.
-    private func origins(of payment: Payment) throws(StorageError) -> [LotOrigin] {
+    private func origins(of settlement: Settlement) throws(StorageError) -> [LotOrigin] {
         var lots: [LotOrigin] = []
-        for amounts in [payment.held, payment.free] {
+        for amounts in [settlement.held, settlement.free] {
             for index in 0..<amounts.count where !lots.contains(where: { $0.id == amounts[index].lot }) {
                 let id = amounts[index].lot
-                guard let origin = try event(at: id.lsn).bornLot(id) else {
+                guard let origin = try bornLot(id) else {
                     throw StorageError(.refusedByState, "journal", "LSN \(id.lsn.value) made no lot")
                 }
                 lots.append(origin)
             }
         }
         return lots
+    }
+
+    private func bornLot(_ id: LotID) throws(StorageError) -> LotOrigin? {
+        let event = try event(at: id.lsn)
+        return event.facts.bornLot(id, of: event.header)
     }
 
     // MARK: Holds
@@ -219,18 +245,11 @@ final class History: Sendable {
         var result = ClosedHold(
             placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
         let isWhole = try walk(from: last, for: asker) { event in
-            switch event.body {
-            case .holdCaptured(let capture) where capture.hold == hold:
-                result.captured += capture.amount
-                result.released += capture.released
-                result.expired += capture.broken
-                if capture.final { (result.status, result.closed) = ("captured", event.time) }
-            case .holdReleased(let release) where release.hold == hold:
-                result.released += release.released
-                result.expired += release.broken
-                result.status = release.reason == .voided ? "voided" : "expired"
-                result.closed = event.time
-            default: break
+            if let change = event.facts.hold, change.hold == hold {
+                result.captured += change.captured
+                result.released += change.released
+                result.expired += change.expired
+                if let end = change.ends { (result.status, result.closed) = (end, event.asOf) }
             }
             return event.lsn > hold.lsn
         }

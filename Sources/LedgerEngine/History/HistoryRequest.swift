@@ -5,7 +5,7 @@ package import LedgerRules
 package enum HistoryRequest: Sendable {
     /// An event by its number (a closed session's receipt, `QueryResult.closedSession`).
     case event(LSN)
-    /// `Outcome.replayed`: the receipt of the first time. A remembered refusal comes back as `.rejected`.
+    /// `Outcome.replayed`: the receipt of the first time. A remembered refusal comes back as `.remembered`.
     case replayed(LSN)
     /// `Outcome.recorded`: the first receipt when its arguments are these, else `.rejected(.exists(.session))`.
     case recorded(LSN, arguments: Hash128)
@@ -17,18 +17,26 @@ package enum HistoryRequest: Sendable {
     case explain(ChargeID)
     /// What `Command.creditRefund` needs to know of a charge.
     case refund(ChargeID)
+    /// Likewise of a closed or recorded session: the event that answers for it.
+    case refundSession(LSN)
     /// A hold that is closed: its placing event and what became of it.
     case hold(HoldID)
+    /// Short reads in one go, such as the receipts that one client has not taken yet.
+    indirect case several([HistoryRequest])
 }
 
 package enum HistoryResult: Sendable {
     case rejected(Rejection)
+    /// A refusal that was given before, under the same key, at that time.
+    case remembered(Rejection, since: Timestamp)
     case event(Event)
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
     case explanation(ChargeExplanation)
-    case refund(charge: Event, lots: [LotOrigin])
+    case refund([CreditRefund.Charge])
     case hold(ClosedHold)
+    /// In the order of the requests.
+    case several([HistoryResult])
     /// The journal could not be read: `ERR`, and logged.
     case fault(String)
 }
@@ -74,6 +82,8 @@ package struct Summary: Sendable {
     package var granted: MoneySum
     package var adjusted: MoneySum
     package var refunded: MoneySum
+    /// Received from other users, less what was sent to them.
+    package var transferred: MoneySum
     package var expired: MoneySum
     /// How many rows of the history were counted.
     package var entries: Int
@@ -99,7 +109,7 @@ package struct ChargeExplanation: Sendable {
     /// The metered usage, when it is one: its exact fraction and what was posted before.
     package var usage: MeteredUsage?
     package var pricing: Pricing?
-    package var payment: Payment
+    package var settlement: Settlement
     /// Every lot that was burned, with what it is.
     package var lots: [LotOrigin]
     package var ruleName: RuleName?

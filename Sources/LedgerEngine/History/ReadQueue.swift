@@ -52,7 +52,8 @@ extension HistoryRequest {
     fileprivate var isLong: Bool {
         switch self {
         case .history, .summary, .hold: true
-        case .event, .replayed, .recorded, .explain, .refund: false
+        case .event, .replayed, .recorded, .explain, .refund, .refundSession: false
+        case .several(let requests): requests.contains(where: \.isLong)
         }
     }
 }

@@ -18,15 +18,15 @@ extension History {
             start = LSN(page.cursor / 2)
             skip = Int(page.cursor % 2)
             guard start <= last, try event(at: start).user == ordinal else {
-                return .rejected(.invalid("CURSOR is none of this user's"))
+                return .rejected(.invalid("CURSOR is not one that this user's HISTORY gave"))
             }
         }
         let count = max(1, min(page.count, 10_000))
         var rows: [HistoryRow] = []
         var next: UInt64 = 0
         let isWhole = try walk(from: start, for: asker) { event in
-            if let from, event.time < from { return false }
-            if let to, event.time >= to { return true }
+            if let from, event.asOf < from { return false }
+            if let to, event.asOf >= to { return true }
             for (index, row) in self.rows(of: event).enumerated() {
                 if skip > 0 {
                     skip -= 1
@@ -46,52 +46,30 @@ extension History {
     /// What an event moved on its user's account: nothing, one row, or two (a charge, and credit that expired in the
     /// hold it ended), newest first.
     func rows(of event: Event) -> [HistoryRow] {
+        let facts = event.facts
         var rows: [HistoryRow] = []
-        func row(_ kind: BirthKind, credit: Bool, _ amount: Money, _ source: ShortText, _ description: String = "") {
-            var row = HistoryRow(
-                lsn: event.lsn, id: event.id(shard: shard), kind: kind, time: event.time, from: event.effectiveFrom,
-                to: event.effectiveTo, isCredit: credit, amount: amount, available: event.after.available,
-                source: source, description: description, session: ShortText(), storage: ShortText())
-            (row.session, row.storage) = event.body.subject
-            rows.append(row)
+        func row(_ kind: BirthKind, credit: Bool, _ amount: Money, _ source: ShortText, _ text: FactText) {
+            let description =
+                switch text {
+                case .none: ""
+                case .words(let words): words
+                case .personal(let text): clear(text, event.user)
+                }
+            rows.append(
+                HistoryRow(
+                    lsn: event.lsn, id: event.id(shard: shard), kind: kind, time: event.asOf,
+                    from: event.effectiveFrom, to: event.effectiveTo, isCredit: credit, amount: amount,
+                    available: event.after.available, source: source, description: description,
+                    session: facts.session, storage: facts.storage))
         }
-        let broken = event.expired
-        if !broken.isZero { row(.entry, credit: false, broken, "expiry", "credit expired") }
-        if let charge = event.body.charge {
-            row(.charge, credit: false, charge.amount, charge.source, chargeText(event))
-            return rows
+        if !facts.expired.isZero {
+            row(.entry, credit: false, facts.expired, "expiry", .words("credit expired"))
         }
-        switch event.body {
-        case .userCreated(let user) where !user.bonus.isZero:
-            row(.entry, credit: true, user.bonus, "sign_up", "credit at sign-up")
-        case .creditPurchased(let purchase):
-            row(.purchase, credit: true, purchase.amount, purchase.method, purchase.reference.string)
-        case .creditGranted(let grant):
-            row(.entry, credit: true, grant.amount, ShortText(grant.lot.kind.text)!, clear(grant.reason, event.user))
-        case .creditAdjusted(let adjust):
-            row(
-                .entry, credit: !adjust.amount.isNegative, Money(nanos: Int64(clamping: adjust.amount.nanos.magnitude)),
-                "adjustment", clear(adjust.reason, event.user))
-        case .creditRefunded(let refund):
-            row(.entry, credit: true, refund.amount, refund.source, clear(refund.reason, event.user))
-        default: break
+        if let charge = facts.charge { row(.charge, credit: false, charge.amount, charge.source, facts.text) }
+        if let moved = facts.movement {
+            row(moved.kind, credit: moved.isCredit, moved.amount, moved.source, facts.text)
         }
         return rows
-    }
-
-    private func chargeText(_ event: Event) -> String {
-        switch event.body {
-        case .creditCharged(let charge): return clear(charge.description, event.user)
-        case .holdCaptured(let capture): return "captured from \(capture.hold.text(as: .hold))"
-        case .sessionPosted(let posted): return "\(posted.tier.text) session, so far"
-        case .sessionClosed(let closed): return "\(closed.tier.text) session, \(closed.reason.text)"
-        case .sessionRecorded(let recorded): return "\(recorded.tier.text) session, recorded"
-        case .storagePosted(let posted): return posted.words
-        case .storageResized(let resized): return resized.posted.words
-        case .storageDeleted(let deleted): return deleted.posted.words
-        case .spacePurchased(let purchase): return "\(purchase.space), \(purchase.instance) in \(purchase.workspace)"
-        default: return ""
-        }
     }
 
     // MARK: - Summary
@@ -123,7 +101,7 @@ extension History {
     private func standing(_ ordinal: UserOrdinal, _ user: Hash128) -> (account: AccountImage, lastEvent: LSN)? {
         let now = clock.now()
         guard let (view, last) = reads.views.accountAndLastEvent(ordinal) else { return nil }
-        if view.slope == 0, now < view.validUntil { return (AccountImage(view, at: now), last) }
+        if let exact = view.exact(at: now) { return (AccountImage(exact, at: now), last) }
         if case .user(let row) = ask(.user(user)) { return (row.account, row.lastEvent) }
         return (AccountImage(view, at: now), last)
     }
@@ -133,32 +111,36 @@ extension Summary {
     fileprivate init(user: UserOrdinal, from: Timestamp?, to: Timestamp?, account: AccountImage) {
         self.init(
             user: user, from: from, to: to, account: account, spent: .zero, billing: [], sessions: [], purchased: .zero,
-            purchases: 0, granted: .zero, adjusted: .zero, refunded: .zero, expired: .zero, entries: 0)
+            purchases: 0, granted: .zero, adjusted: .zero, refunded: .zero, transferred: .zero, expired: .zero,
+            entries: 0)
     }
 
     fileprivate mutating func count(_ event: Event) {
-        expired += event.expired
-        if !event.expired.isZero { entries += 1 }
-        var counts = true
-        if let charge = event.body.charge {
+        let facts = event.facts
+        expired += facts.expired
+        if !facts.expired.isZero { entries += 1 }
+        if let charge = facts.charge {
             spent += charge.amount
             add(charge.amount, to: charge.source)
-        } else {
-            switch event.body {
-            case .userCreated(let user):
-                granted += user.bonus
-                counts = !user.bonus.isZero
-            case .creditPurchased(let purchase):
-                purchased += purchase.amount
-                purchases += 1
-            case .creditGranted(let grant): granted += grant.amount
-            case .creditAdjusted(let adjust): adjusted += adjust.amount
-            case .creditRefunded(let refund): refunded += refund.amount
-            default: counts = false
-            }
+            entries += 1
         }
-        if counts { entries += 1 }
-        addSession(event)
+        if let moved = facts.movement {
+            count(moved)
+            entries += 1
+        }
+        if let usage = facts.usage { add(usage) }
+    }
+
+    private mutating func count(_ moved: Facts.Movement) {
+        switch moved.total {
+        case .purchased:
+            purchased += moved.amount
+            purchases += 1
+        case .granted: granted += moved.amount
+        case .adjusted: adjusted += moved.isCredit ? moved.amount : -moved.amount
+        case .refunded: refunded += moved.amount
+        case .transferred: transferred += moved.isCredit ? moved.amount : -moved.amount
+        }
     }
 
     private mutating func add(_ amount: Money, to source: ShortText) {
@@ -173,22 +155,12 @@ extension Summary {
         }
     }
 
-    private mutating func addSession(_ event: Event) {
-        switch event.body {
-        case .sessionPosted(let posted): addSession(posted.tier, posted.usage, ended: 0)
-        case .sessionClosed(let closed) where closed.reason != .cancelled:
-            addSession(closed.tier, closed.usage, ended: 1)
-        case .sessionRecorded(let recorded): addSession(recorded.tier, recorded.usage, ended: 1)
-        default: break
+    private mutating func add(_ usage: Facts.Usage) {
+        if !sessions.contains(where: { $0.tier == usage.tier }) {
+            sessions.append(SessionTotal(tier: usage.tier, count: 0, nanoseconds: 0, amount: .zero))
         }
-    }
-
-    private mutating func addSession(_ tier: Tier, _ usage: MeteredUsage, ended: Int) {
-        if !sessions.contains(where: { $0.tier == tier }) {
-            sessions.append(SessionTotal(tier: tier, count: 0, nanoseconds: 0, amount: .zero))
-        }
-        let index = sessions.firstIndex { $0.tier == tier }!
-        sessions[index].count += ended
+        let index = sessions.firstIndex { $0.tier == usage.tier }!
+        sessions[index].count += usage.ends ? 1 : 0
         sessions[index].nanoseconds += Int128(usage.through.nanoseconds) - Int128(usage.from.nanoseconds)
         sessions[index].amount += usage.amount
     }
@@ -202,27 +174,5 @@ extension AccountImage {
         held = view.held
         debt = view.debt
         available = view.lowerBound(at: now)
-    }
-}
-
-extension StoragePosted {
-    fileprivate var words: String {
-        let gigabytes = Money(nanos: megabytes * 1_000_000)
-        return "\(kind.text), \(gigabytes) GB"
-    }
-}
-
-extension EventBody {
-    /// The session's or resource's own id, where the event is about one.
-    fileprivate var subject: (session: ShortText, storage: ShortText) {
-        switch self {
-        case .sessionPosted(let posted): (posted.external, ShortText())
-        case .sessionClosed(let closed): (closed.external, ShortText())
-        case .sessionRecorded(let recorded): (recorded.session, ShortText())
-        case .storagePosted(let posted): (ShortText(), posted.external)
-        case .storageResized(let resized): (ShortText(), resized.posted.external)
-        case .storageDeleted(let deleted): (ShortText(), deleted.posted.external)
-        default: (ShortText(), ShortText())
-        }
     }
 }

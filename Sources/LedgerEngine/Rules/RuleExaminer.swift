@@ -6,7 +6,7 @@ internal import LedgerStorage
 ///
 /// A source may take milliseconds to compile and a check seconds, within all budgets; the writer would make everybody
 /// wait for it. So the writer gets a verdict with RULE LOAD and RULE ACTIVATE, and decides in its own order whether it
-/// still counts. One thread: rules change rarely, and whoever floods it waits for himself alone.
+/// still counts. One thread: rules change rarely, and a flood of them delays only itself.
 final class RuleExaminer: Sendable {
     private let queue: RequestQueue<RuleRequest, RuleVerdict>
     private let thread = Lock<EngineThread?>(nil)

@@ -35,7 +35,7 @@ final class Monitor: @unchecked Sendable {
     /// Wakes everybody who waits. Take the lock, or have taken it since the change.
     func wake() { pthread_cond_broadcast(condition) }
 
-    /// Inside `withLock`: sleeps until `predicate` holds or `nanoseconds` (nil: for ever) have passed. Whether it
+    /// Inside `withLock`: sleeps until `predicate` holds or `nanoseconds` (nil: no limit) have passed. Whether it
     /// holds.
     @discardableResult
     func wait(nanoseconds: UInt64? = nil, until predicate: () -> Bool) -> Bool {

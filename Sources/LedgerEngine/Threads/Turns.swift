@@ -1,4 +1,4 @@
-/// What waits, by whom it is for: owners take turns, whatever each of them has brought. A value; whoever shares it
+/// What waits, by whom it is for: owners take turns, whatever each of them has brought. A value; who shares it
 /// locks it. Cost: constant, but for what one owner has waiting at once.
 package struct Turns<Element> {
     private var waiting: [ObjectIdentifier: [Element]] = [:]

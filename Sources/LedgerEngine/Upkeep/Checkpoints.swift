@@ -7,7 +7,7 @@ internal import Synchronization
 /// Decides when a snapshot is due and has it made: a fold in a child process (or, in tests and in memory, in a thread),
 /// which touches nothing that lives. One at a time.
 ///
-/// Unchecked Sendable: `state` is a mutex; `thread` is touched by whoever holds it in the transition idle ⇄ running.
+/// Unchecked Sendable: `state` is a mutex; `thread` is touched by who holds it in the transition idle ⇄ running.
 final class Checkpoints: @unchecked Sendable {
     private let journal: Journal
     private let mode: EngineConfiguration.Checkpoints
@@ -17,7 +17,9 @@ final class Checkpoints: @unchecked Sendable {
     private let meters: Committer.Meters
     private let gate: Gate
     private let pokeWriter: @Sendable () -> Void
-    private let pace: RecoveryPace
+    private let paceFile: RecoveryPaceFile
+    private let checksHistory: Bool
+    private let pace: Lock<RecoveryPace>
     private let state: Lock<State>
 
     private struct State {
@@ -42,8 +44,8 @@ final class Checkpoints: @unchecked Sendable {
 
     init(
         journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock,
-        logger: Logger, meters: Committer.Meters, gate: Gate, pace: RecoveryPace, tailBytes: Int64,
-        pokeWriter: @escaping @Sendable () -> Void
+        logger: Logger, meters: Committer.Meters, gate: Gate, paceFile: RecoveryPaceFile,
+        checksHistory: Bool, tailBytes: Int64, pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
         self.mode = mode
@@ -52,7 +54,9 @@ final class Checkpoints: @unchecked Sendable {
         self.logger = logger
         self.meters = meters
         self.gate = gate
-        self.pace = pace
+        self.paceFile = paceFile
+        self.checksHistory = checksHistory
+        pace = Lock(paceFile.load() ?? RecoveryPace())
         self.pokeWriter = pokeWriter
         state = Lock(State(bytesThen: -tailBytes))
     }
@@ -61,9 +65,22 @@ final class Checkpoints: @unchecked Sendable {
 
     private var tailEvents: UInt64 { journal.durableLSN.value - (journal.snapshots.last?.lsn.value ?? 0) }
 
-    /// How long a start would take now: loading the snapshot, replaying the tail.
-    var recoverySeconds: Double {
-        pace.seconds(events: tailEvents, snapshotBytes: journal.snapshots.last?.fileBytes ?? 0)
+    /// How long a start would take now.
+    func recoverySeconds(users: Int) -> Double {
+        let size = RecoveryPace.Size(
+            events: tailEvents, snapshotBytes: journal.snapshots.last?.fileBytes ?? 0,
+            historyBytes: checksHistory ? journal.historyBytes : 0, users: users)
+        return pace.withLock { $0.seconds(size) }
+    }
+
+    /// What the start took that is just over. Before anything is folded.
+    func learn(start size: RecoveryPace.Size, _ took: ReplayTimes, users: Double, seconds: Double) {
+        let (old, new) = pace.withLock { pace in
+            let old = pace
+            pace.learn(start: size, took, users: users, seconds: seconds)
+            return (old, pace)
+        }
+        if new.differs(from: old, at: size) { paceFile.save(new) }
     }
 
     /// How the last fold ended: `ok`, or why there is no newer snapshot.
@@ -96,10 +113,11 @@ final class Checkpoints: @unchecked Sendable {
         let tail = tailEvents
         let bytes = Int64(meters.bytes.load(ordering: .relaxed))
         let size = Int64(journal.snapshots.last?.fileBytes ?? 0)
+        let secondsPerEvent = pace.withLock { $0.event }
         state.withLock { state in
             guard !state.isRunning, !state.isStopping, MonotonicTime.now >= state.notBefore else { return }
             let isDue =
-                Double(tail) * pace.secondsPerEvent * 1e9 > Double(replayTarget.nanoseconds)
+                Double(tail) * secondsPerEvent * 1e9 > Double(replayTarget.nanoseconds)
                 || bytes - state.bytesThen > max(size, Self.smallestTail)
             guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
@@ -115,15 +133,17 @@ final class Checkpoints: @unchecked Sendable {
 
     private func run(_ lsn: LSN) -> Result<LSN, EngineError> {
         do throws(EngineError) {
-            if case .child(let arguments) = mode { try runChild(arguments + ["\(lsn.value)"]) }
+            switch mode {
+            case .never: break
+            case .inProcess: try Engine.fold(journal.directory.path, through: lsn, on: journal.directory.disk)
+            case .child(let arguments): try runChild(arguments + ["\(lsn.value)"])
+            }
         } catch {
             return .failure(error)
         }
+        // The fold has left there what it learned.
+        if let learned = paceFile.load() { pace.withLock { $0 = learned } }
         do throws(StorageError) {
-            if case .inProcess = mode {
-                _ = try Checkpointer.fold(
-                    journal.directory.path, through: lsn, on: journal.directory.disk, as: StateMachine.self)
-            }
             try journal.adoptSnapshot(at: lsn)
         } catch {
             return .failure(EngineError(error))

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// Records of a fixed number of atomic words, by number, in chunks that never move: whoever holds a pointer may read
+/// Records of a fixed number of atomic words, by number, in chunks that never move: a holder of a pointer may read
 /// through it for as long as the store lives.
 ///
 /// Unchecked Sendable: every word that two threads can reach is an `Atomic`, the directory's pointers included; a chunk
@@ -57,7 +57,7 @@ final class AtomicRecords: @unchecked Sendable {
 }
 
 /// A record whose first word is a sequence lock: odd while it is being written, 0 before the first time. One writer at
-/// a time (whoever commits); readers retry.
+/// a time (the one that commits); readers retry.
 enum SeqLock {
     @inline(__always) static func write(_ record: AtomicRecords.Record, _ body: (AtomicRecords.Record) -> Void) {
         let version = record[0].load(ordering: .relaxed)

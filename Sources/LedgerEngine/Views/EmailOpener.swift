@@ -1,7 +1,7 @@
 internal import LedgerCore
 
 /// Opens the e-mails of users that were there at the start, in the background: a few microseconds each are too many to
-/// wait for. Until a user's turn comes, whoever wants the address opens it themselves (``ReadPath/email(_:)``).
+/// wait for. Until a user's turn comes, a read of the address opens it (``ReadPath/email(_:)``).
 final class EmailOpener: Sendable {
     private let userCount: Int
     private let reads: ReadPath

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// Short texts that are written once and read for ever, without locks: appended to chunks that never move, named by a
+/// Short texts that are written once and then only read, without locks: appended to chunks that never move, named by a
 /// reference of one word, which its holder publishes with a releasing store after the bytes are there.
 ///
 /// Unchecked Sendable: bytes are written before anybody has their reference, and never again; the cursor belongs to the

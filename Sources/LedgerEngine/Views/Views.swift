@@ -1,17 +1,18 @@
 internal import LedgerCore
 internal import Synchronization
 
-/// What readers see: a copy of every account and passport as of the last *durable* batch. Whoever commits stores it,
+/// What readers see: a copy of every account and passport as of the last *durable* batch. Who commits stores it,
 /// one thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
-/// Words of an account: 0 sequence lock · 1 type, state · 2 paid · 3 promo · 4 held · 5 debt · 6 available · 7 as of ·
-/// 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id · 14 e-mail (both ``TextArena`` references)
-/// · 15 lasting · 16 its slope. Words 11 to 14 are set before the record is published and (but for an e-mail that was
-/// opened late) never again, so they may be read outside the lock.
+/// Words of an account: 0 sequence lock · 1 type, state, days of the month in which storage accrues · 2 paid · 3 promo
+/// · 4 held · 5 debt · 6 available · 7 as of · 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id
+/// · 14 e-mail (both ``TextArena`` references) · 15 lasting · 16 its slope · 17, 18, 19 how storage accrues. Words 11 to
+/// 14 are set before the record is published and (but for an e-mail that was opened late) never again, so they may be
+/// read outside the lock.
 ///
-/// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked · 7 expires · 8 rate.
+/// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked, KEYS · 7 expires · 8 rate.
 final class Views: Sendable {
-    private let accounts = AtomicRecords(words: 17)
+    private let accounts = AtomicRecords(words: 20)
     private let passports = AtomicRecords(words: 9)
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
@@ -31,7 +32,7 @@ final class Views: Sendable {
         requestLimits = UserType.allCases.map { _ in RequestLimit() }
     }
 
-    // MARK: Storing. Whoever commits, one thread at a time.
+    // MARK: Storing. By the thread that commits, one at a time.
 
     /// A user that readers have not seen yet. `hash` is its id's.
     func add(
@@ -58,8 +59,18 @@ final class Views: Sendable {
 
     /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
     func fill(email: UnsafeRawBufferPointer, of user: UserOrdinal) {
-        guard let record = accounts.existing(Int(user.value)), record.get(14) & Self.isSealed != 0 else { return }
-        record[14].store(openedTexts.append(email) | Self.isOpened, ordering: .releasing)
+        guard let record = accounts.existing(Int(user.value)) else { return }
+        let sealed = record[14].load(ordering: .relaxed)
+        guard sealed & Self.isSealed != 0 else { return }
+        // Unless the address was changed meanwhile.
+        _ = record[14].compareExchange(
+            expected: sealed, desired: openedTexts.append(email) | Self.isOpened, ordering: .releasing)
+    }
+
+    /// Another e-mail, in the clear, for a user who is there. The old text stays until the engine goes.
+    func setEmail(_ user: UserOrdinal, _ email: UnsafeRawBufferPointer) {
+        guard let record = accounts.existing(Int(user.value)) else { return }
+        record[14].store(email.isEmpty ? 0 : texts.append(email), ordering: .releasing)
     }
 
     private static let isOpened: UInt64 = 1 << 63
@@ -67,7 +78,10 @@ final class Views: Sendable {
 
     func store(_ view: AccountView, lastEvent: LSN) {
         SeqLock.write(accounts.record(Int(view.user.value))) { record in
-            record.set(1, UInt64(view.type.rawValue) | UInt64(view.state.rawValue) << 8)
+            record.set(
+                1,
+                UInt64(view.type.rawValue) | UInt64(view.state.rawValue) << 8
+                    | UInt64(view.storage?.days ?? 0) << 16)
             record.set(2, view.paid.nanos)
             record.set(3, view.promo.nanos)
             record.set(4, view.held.nanos)
@@ -79,6 +93,10 @@ final class Views: Sendable {
             record.set(10, lastEvent.value)
             record.set(15, view.lasting.nanos)
             record.set(16, view.lastingSlope)
+            guard let storage = view.storage else { return }
+            record.set(17, storage.whole)
+            record.set(18, storage.rest)
+            record.set(19, storage.growth)
         }
     }
 
@@ -94,7 +112,8 @@ final class Views: Sendable {
             record.set(
                 6,
                 UInt64(passport.user.value) | UInt64(passport.permissions.rawValue) << 32
-                    | UInt64(passport.scope.rawValue) << 40 | (passport.revoked ? 1 << 48 : 0))
+                    | UInt64(passport.scope.rawValue) << 40 | (passport.revoked ? 1 << 48 : 0)
+                    | (passport.requiresKeys ? 1 << 49 : 0))
             record.set(7, passport.expires.nanoseconds)
             record.set(8, UInt64(passport.rate))
         }
@@ -176,7 +195,7 @@ final class Views: Sendable {
                 permissions: Permissions(rawValue: UInt8(truncatingIfNeeded: word >> 32)),
                 scope: Scope(rawValue: UInt8(truncatingIfNeeded: word >> 40)) ?? .own,
                 expires: Timestamp(nanoseconds: record.getSigned(7)), revoked: word >> 48 & 1 == 1,
-                rate: UInt32(truncatingIfNeeded: record.get(8)))
+                rate: UInt32(truncatingIfNeeded: record.get(8)), requiresKeys: word >> 49 & 1 == 1)
         }
     }
 
@@ -200,6 +219,14 @@ extension AccountView {
             held: Money(nanos: record.getSigned(4)), debt: Money(nanos: record.getSigned(5)),
             available: Money(nanos: record.getSigned(6)), asOf: Timestamp(nanoseconds: record.getSigned(7)),
             slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)),
-            lasting: Money(nanos: record.getSigned(15)), lastingSlope: record.getSigned(16))
+            lasting: Money(nanos: record.getSigned(15)), lastingSlope: record.getSigned(16),
+            storage: StorageAccrual(UInt8(truncatingIfNeeded: word >> 16), record))
+    }
+}
+
+extension StorageAccrual {
+    fileprivate init?(_ days: UInt8, _ record: AtomicRecords.Record) {
+        guard days > 0 else { return nil }
+        self.init(days: days, whole: record.getSigned(17), rest: record.get(18), growth: record.get(19))
     }
 }

@@ -1,4 +1,5 @@
 internal import LedgerCore
+internal import LedgerStorage
 
 /// What the writer hands to the committer: events to make durable, what readers may see then, and whom to tell.
 ///
@@ -6,12 +7,13 @@ internal import LedgerCore
 final class CommitUnit: @unchecked Sendable {
     /// The time of every decision in it. (An event is recorded at this time, or a nanosecond after its predecessor.)
     var time = Timestamp.distantPast
-    var events = EventBatch()
-    /// How many events there were after each group: where a journal batch may end.
-    var borders: [Int] = []
+    var decision = Decision()
+    /// Behind each group: where a journal batch may end.
+    var borders: [LogUnit.Border] = []
     var accounts: [Account] = []
     var users: [NewUser] = []
     var passports: [PassportView] = []
+    var emails: [NewEmail] = []
     var limits: Limits?
     var rules: [LoadedRule] = []
     var batches: [WorkBatch] = []
@@ -30,6 +32,10 @@ final class CommitUnit: @unchecked Sendable {
         var id: ShortText
         var email: [UInt8]
     }
+    struct NewEmail {
+        var user: UserOrdinal
+        var email: [UInt8]
+    }
     struct LoadedRule {
         var identity: RuleIdentity
         var name: RuleName
@@ -40,11 +46,12 @@ final class CommitUnit: @unchecked Sendable {
     static let target = 512 << 10
 
     func removeAll() {
-        events.removeAll()
+        decision.batch.removeAll()
         borders.removeAll(keepingCapacity: true)
         accounts.removeAll(keepingCapacity: true)
         users.removeAll(keepingCapacity: true)
         passports.removeAll(keepingCapacity: true)
+        emails.removeAll(keepingCapacity: true)
         limits = nil
         rules.removeAll(keepingCapacity: true)
         batches.removeAll(keepingCapacity: true)
@@ -52,6 +59,7 @@ final class CommitUnit: @unchecked Sendable {
 
     /// A border behind the events that were just decided, if there are any.
     func endGroup() {
-        if events.count > (borders.last ?? 0) { borders.append(events.count) }
+        guard decision.batch.count > (borders.last?.events ?? 0) else { return }
+        borders.append(LogUnit.Border(events: decision.batch.count, bytes: decision.batch.byteCount))
     }
 }

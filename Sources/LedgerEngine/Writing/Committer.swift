@@ -2,31 +2,39 @@ internal import LedgerCore
 internal import LedgerStorage
 internal import Synchronization
 
-/// Makes units durable, in order, and only then tells the world: journal, views, durable LSN, batches, waiters.
+/// Makes units durable, in order, and only then tells the world: log, views, durable LSN, batches, waiters.
 ///
 /// Committing is a role that one thread at a time has: usually the committer's own, which syncs one unit while the
 /// writer decides the next; or the writer itself, when nothing else waits and handing over would only cost time. A unit
 /// without events goes the same way, behind its predecessors.
 ///
-/// The first failure is final: whoever waits is told that the outcome is unknown, nothing is ever written again, and
+///     writer ── queue ──► append to the log ──► taken ──► durable: publish, complete, wake
+///
+/// The local journal makes a unit durable while it takes it. Another log may take several and say so later; those wait
+/// in `taken`, in order.
+///
+/// The first failure is final: all that wait are told that the outcome is unknown, nothing is ever written again, and
 /// `onFatal` is called, once.
 ///
-/// Unchecked Sendable: `queue`, `spare`, `isBusy`, `isStopping`, `fault`, `isAnnounced` and `waiters` are touched under
-/// the monitor only; `buffer` and the journal's writer belong to whoever has the role, which changes hands under the
-/// monitor too.
+/// Unchecked Sendable: `queue`, `taken`, `spare`, `isBusy`, `isStopping`, `hasNews`, `fault`, `isAnnounced` and
+/// `waiters` are touched under the monitor only; appending to the log belongs to the role, which changes
+/// hands under the monitor too.
 final class Committer: @unchecked Sendable {
-    private let journal: Journal
+    private let log: any CommitLog
     private let keys: KeyStore
     private let views: Views
     private let monitor = Monitor()
     private var queue: [CommitUnit] = []
+    /// Taken by the log, durable later.
+    private var taken: [CommitUnit] = []
     private var spare: [CommitUnit] = []
     private var isBusy = false
     private var isStopping = false
+    /// The log has changed by itself.
+    private var hasNews = false
     private var fault: EngineError?
     private var isAnnounced = false
     private var waiters: Waiters
-    private let buffer = BatchBuffer()
     private var thread: EngineThread?
 
     private let durable: Atomic<UInt64>
@@ -35,10 +43,12 @@ final class Committer: @unchecked Sendable {
     let meters = Meters()
     private let onRoom: @Sendable () -> Void
     private let onFatal: @Sendable (EngineError) -> Void
+    private let onDurable: @Sendable (LSN) -> Void
     private let onRules: @Sendable ([CommitUnit.LoadedRule]) -> Void
 
     /// Counters for INFO.
     final class Meters: Sendable {
+        /// Units given to the log; the local journal syncs once for nearly every one.
         let batches = Atomic<UInt64>(0)
         let events = Atomic<UInt64>(0)
         let bytes = Atomic<UInt64>(0)
@@ -49,29 +59,34 @@ final class Committer: @unchecked Sendable {
 
     /// How many units may wait; the writer stops deciding when there are more.
     private static let depth = 2
+    /// How many the log may have taken that are not durable.
+    private static let mostTaken = 8
 
-    /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onRules`:
-    /// sources that became durable.
+    /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onDurable`:
+    /// `durableLSN` has grown. `onRules`: sources that became durable.
     init(
-        journal: Journal, keys: KeyStore, views: Views, waiterCapacity: Int, onRoom: @escaping @Sendable () -> Void,
+        log: any CommitLog, keys: KeyStore, views: Views, waiterCapacity: Int, onRoom: @escaping @Sendable () -> Void,
+        onDurable: @escaping @Sendable (LSN) -> Void,
         onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void,
         onFatal: @escaping @Sendable (EngineError) -> Void
     ) {
-        self.journal = journal
+        self.log = log
         self.keys = keys
         self.views = views
         waiters = Waiters(capacity: waiterCapacity)
         self.onRoom = onRoom
+        self.onDurable = onDurable
         self.onRules = onRules
         self.onFatal = onFatal
-        durable = Atomic(journal.durableLSN.value)
+        durable = Atomic(log.durable.value)
+        log.onChange { [weak self] in self?.look() }
     }
 
     func start() {
         thread = EngineThread.start("committer") { [self] in run() }
     }
 
-    /// Commits what is queued, then ends the thread.
+    /// Commits what is queued, waits for what the log has taken, then ends the thread.
     func stop() {
         monitor.withLock {
             isStopping = true
@@ -86,7 +101,7 @@ final class Committer: @unchecked Sendable {
     var durableLSN: LSN { LSN(durable.load(ordering: .acquiring)) }
 
     /// Nothing waits and nothing is under way.
-    var isQuiet: Bool { monitor.withLock { !isBusy && queue.isEmpty } }
+    var isQuiet: Bool { monitor.withLock { !isBusy && queue.isEmpty && taken.isEmpty } }
 
     var hasFailed: Bool { monitor.withLock { fault != nil } }
 
@@ -102,7 +117,7 @@ final class Committer: @unchecked Sendable {
     /// An empty unit, or nil when too many wait already.
     func begin() -> CommitUnit? {
         monitor.withLock {
-            guard queue.count < Self.depth else { return nil }
+            guard queue.count < Self.depth, taken.count < Self.mostTaken else { return nil }
             return spare.popLast() ?? CommitUnit()
         }
     }
@@ -110,18 +125,20 @@ final class Committer: @unchecked Sendable {
     /// Takes back the last unit that waits, if it has room: further decisions join it and share its sync.
     func reopen() -> CommitUnit? {
         monitor.withLock {
-            guard let last = queue.last, last.events.bytes.count < CommitUnit.target else { return nil }
+            guard let last = queue.last, last.decision.batch.byteCount < CommitUnit.target else { return nil }
             return queue.removeLast()
         }
     }
 
-    /// Journal batches that units on their way may still need.
-    var reservedBatches: Int {
-        monitor.withLock { queue.reduce(isBusy ? 3 : 0) { $0 + Self.batches(for: $1) } }
+    /// Batches of the largest size that the log certainly takes behind the units on their way to it.
+    var room: Int {
+        // In this order: a unit that goes to the log meanwhile counts twice, not never.
+        let reserved = monitor.withLock { queue.reduce(isBusy ? 3 : 0) { $0 + Self.batches(for: $1) } }
+        return log.room - reserved
     }
 
     private static func batches(for unit: CommitUnit) -> Int {
-        unit.events.isEmpty ? 0 : 1 + unit.events.bytes.count / (JournalFormat.maximumPayload / 2)
+        unit.decision.batch.isEmpty ? 0 : 1 + unit.decision.batch.byteCount / (JournalFormat.maximumPayload / 2)
     }
 
     /// Hands a unit over to the committer's thread.
@@ -134,7 +151,7 @@ final class Committer: @unchecked Sendable {
 
     /// Commits it on the calling thread if nothing is under way; false: nothing was done.
     func commitInline(_ unit: CommitUnit) -> Bool {
-        guard takeRole() else { return false }
+        guard takeRole(whenQuiet: false) else { return false }
         commit(unit)
         return true
     }
@@ -142,9 +159,9 @@ final class Committer: @unchecked Sendable {
     /// Between two batches of an idle ledger: says that everything is durable and that the ledger is alive at `time`.
     /// The writer calls it, so that no later decision bears an earlier time.
     func writeClosing(at time: Timestamp) {
-        guard takeRole() else { return }
+        guard takeRole(whenQuiet: true) else { return }
         do throws(StorageError) {
-            try journal.writer.writeClosing(time: time)
+            try log.noteAlive(at: time)
             meters.uncovered.store(0, ordering: .relaxed)
         } catch {
             fail(error)
@@ -153,9 +170,9 @@ final class Committer: @unchecked Sendable {
         dropRole()
     }
 
-    private func takeRole() -> Bool {
+    private func takeRole(whenQuiet: Bool) -> Bool {
         monitor.withLock {
-            guard !isBusy, queue.isEmpty, fault == nil else { return false }
+            guard !isBusy, queue.isEmpty, fault == nil, !whenQuiet || taken.isEmpty else { return false }
             isBusy = true
             return true
         }
@@ -164,7 +181,15 @@ final class Committer: @unchecked Sendable {
     private func dropRole() {
         monitor.withLock {
             isBusy = false
-            if !queue.isEmpty || isStopping { monitor.wake() }
+            if !queue.isEmpty || isStopping || hasNews { monitor.wake() }
+        }
+    }
+
+    /// The log has changed by itself. Any thread.
+    private func look() {
+        monitor.withLock {
+            hasNews = true
+            monitor.wake()
         }
     }
 
@@ -195,45 +220,69 @@ final class Committer: @unchecked Sendable {
 
     // MARK: Committing
 
+    private enum Step {
+        case commit(CommitUnit)
+        case look
+        case end
+    }
+
     private func run() {
         while true {
-            let next = monitor.withLock { () -> CommitUnit? in
-                monitor.wait { !isBusy && (isStopping || !queue.isEmpty) }
-                guard !queue.isEmpty else { return nil }
+            let step = monitor.withLock { () -> Step in
+                monitor.wait { !isBusy && (hasNews || !queue.isEmpty || (isStopping && taken.isEmpty)) }
+                guard hasNews || !queue.isEmpty else { return .end }
                 isBusy = true
-                return queue.removeFirst()
+                if hasNews {
+                    hasNews = false
+                    return .look
+                }
+                return .commit(queue.removeFirst())
             }
-            guard let next else { return }
-            pokeWriter()
-            commit(next)
+            switch step {
+            case .commit(let unit):
+                pokeWriter()
+                commit(unit)
+            case .look:
+                if let error = log.fault { fail(error) }
+                settle()
+            case .end: return
+            }
         }
     }
 
     /// The caller has the role, and loses it.
     private func commit(_ unit: CommitUnit) {
-        var isKnown = monitor.withLock { fault == nil }
-        if isKnown {
-            do throws(StorageError) {
-                if !unit.events.isEmpty { try write(unit) }
-            } catch {
-                isKnown = false
-                fail(error)
-            }
+        let isWhole = monitor.withLock {
+            taken.append(unit)
+            return fault == nil
         }
-        if isKnown { publish(unit) } else { unit.disown() }
-        for batch in unit.batches { batch.complete(batch) }
-        unit.removeAll()
-        if isKnown {
+        if isWhole, !unit.decision.batch.isEmpty {
+            do throws(StorageError) { try write(unit) } catch { fail(error) }
+        }
+        settle()
+    }
+
+    /// Tells the world of the units that are durable by now; after a failure, that nobody knows. The caller has the
+    /// role, and loses it.
+    private func settle() {
+        let durable = log.durable
+        while let unit = takeDurable(through: durable) {
+            publish(unit)
+            for batch in unit.batches { batch.complete(batch) }
+            unit.removeAll()
             wakeWaiters()
-        } else {
-            abandon()
+            monitor.withLock { if spare.count < Self.depth + 2 { spare.append(unit) } }
         }
-        monitor.withLock {
-            isBusy = false
-            if spare.count < Self.depth + 2 { spare.append(unit) }
-            if !queue.isEmpty || isStopping { monitor.wake() }
-        }
+        if hasFailed { abandon() }
+        dropRole()
         pokeWriter()
+    }
+
+    private func takeDurable(through lsn: LSN) -> CommitUnit? {
+        monitor.withLock {
+            guard fault == nil, let first = taken.first, first.lastLSN <= lsn else { return nil }
+            return taken.removeFirst()
+        }
     }
 
     /// After a failure: everybody who waits is told, then `onFatal` is, once.
@@ -241,10 +290,11 @@ final class Committer: @unchecked Sendable {
         let (units, unserved, failure) = monitor.withLock {
             () -> ([CommitUnit], [@Sendable (LSN) -> Void], EngineError?) in
             defer {
+                taken.removeAll()
                 queue.removeAll()
                 isAnnounced = true
             }
-            return (queue, waiters.takeAll(), isAnnounced ? nil : fault)
+            return (taken + queue, waiters.takeAll(), isAnnounced ? nil : fault)
         }
         for unit in units {
             unit.disown()
@@ -254,57 +304,21 @@ final class Committer: @unchecked Sendable {
         if let failure { onFatal(failure) }
     }
 
-    /// Journals the unit in batches of at most 1 MiB, cut between groups.
+    /// Gives the unit to the log, once the keys that its texts need are durable.
     private func write(_ unit: CommitUnit) throws(StorageError) {
         try keys.sync()
         let began = MonotonicTime.now
-        var failure: StorageError?
-        unit.events.bytes.withUnsafeBytes { bytes in
-            do throws(StorageError) { try writeBatches(bytes, unit) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        let batch = unit.decision.batch.bytes
+        try log.append(
+            LogUnit(
+                payload: batch, borders: unit.borders, firstLSN: unit.decision.batch.firstLSN,
+                baseTime: unit.decision.batch.baseTime, booksSum: unit.booksSum))
         let ended = MonotonicTime.now
         meters.lastSync.store(ended - began, ordering: .relaxed)
-        meters.events.wrappingAdd(UInt64(unit.events.count), ordering: .relaxed)
-        meters.bytes.wrappingAdd(UInt64(unit.events.bytes.count), ordering: .relaxed)
+        meters.batches.wrappingAdd(1, ordering: .relaxed)
+        meters.events.wrappingAdd(UInt64(unit.decision.batch.count), ordering: .relaxed)
+        meters.bytes.wrappingAdd(UInt64(unit.decision.batch.byteCount), ordering: .relaxed)
         meters.uncovered.store(ended, ordering: .relaxed)
-    }
-
-    private func writeBatches(_ bytes: UnsafeRawBufferPointer, _ unit: CommitUnit) throws(StorageError) {
-        var cursor = EventCursor(bytes)
-        var written = 0  // events in the journal
-        var done = 0  // events in the journal or the buffer
-        func flush() throws(StorageError) {
-            guard !buffer.isEmpty else { return }
-            let first = LSN(unit.events.firstLSN.value + UInt64(written))
-            let time = Timestamp(nanoseconds: unit.events.baseTime.nanoseconds + Int64(written))
-            try journal.writer.append(buffer, firstLSN: first, baseTime: time, booksSum: unit.booksSum)
-            meters.batches.wrappingAdd(1, ordering: .relaxed)
-            buffer.removeAll()
-            written = done
-        }
-        buffer.removeAll()
-        for border in unit.borders {
-            let groupBytes = Self.bytes(of: border - done, from: cursor)
-            if !buffer.fits(groupBytes) { try flush() }
-            while done < border {
-                guard let event = cursor.next() else { preconditionFailure("a unit holds fewer events than it counts") }
-                // Only a group larger than a whole batch is cut inside.
-                if !buffer.fits(event.count) { try flush() }
-                buffer.append(event)
-                done += 1
-            }
-        }
-        precondition(done == unit.events.count, "a unit ends with events that are in no group")
-        try flush()
-    }
-
-    /// Bytes of the next `count` events as they lie in the buffer, each with its four bytes of length.
-    private static func bytes(of count: Int, from cursor: EventCursor) -> Int {
-        var cursor = cursor
-        let start = cursor.offset
-        for _ in 0..<count { _ = cursor.next() }
-        return cursor.offset - start
     }
 
     private func publish(_ unit: CommitUnit) {
@@ -324,9 +338,12 @@ final class Committer: @unchecked Sendable {
         }
         precondition(fresh == unit.users.count, "a new user came without an account")
         for passport in unit.passports { views.store(passport) }
+        for change in unit.emails { change.email.withUnsafeBytes { views.setEmail(change.user, $0) } }
         if let limits = unit.limits { views.store(limits) }
         if !unit.rules.isEmpty { onRules(unit.rules) }
-        durable.store(max(unit.lastLSN.value, durable.load(ordering: .relaxed)), ordering: .releasing)
+        guard unit.lastLSN.value > durable.load(ordering: .relaxed) else { return }
+        durable.store(unit.lastLSN.value, ordering: .releasing)
+        onDurable(unit.lastLSN)
     }
 
     /// The caller has the role, and calls `abandon` before it gives it up.

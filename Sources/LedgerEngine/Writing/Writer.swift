@@ -21,14 +21,15 @@ actor Writer {
     /// Batches taken from the mailbox; those before `nextTaken` are worked off.
     private var taken: [WorkBatch] = []
     private var nextTaken = 0
-    /// Since when commands are refused; the pause counts as downtime.
-    private var pausedSince: Timestamp?
+    private var pauses: Pauses
     private var timersFired: UInt64 = 0
     private var statistics = CommandStatistics()
     private var publishedUsers: Int
     private var publishedPassports: Int
     /// Clear e-mails of users created in the unit that is open, by ordinal.
     private var freshEmails: [UInt32: [UInt8]] = [:]
+    /// The clear e-mail that the command under way gives a user who is there.
+    private var changedEmail: (user: UserOrdinal, email: [UInt8])?
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0
@@ -53,6 +54,8 @@ actor Writer {
         let keyRetention: TimeSpan
         let keyCapacity: UInt64
         let closingDelay: UInt64?
+        let pauseLimit: TimeSpan
+        let lastSign: Pauses.LastSign
         /// Fills in what the writer does not know.
         let info: @Sendable (inout EngineInfo) -> Void
         /// Asks for a spare segment.
@@ -75,7 +78,7 @@ actor Writer {
         self.state = state
         self.rules = rules
         self.parts = parts
-        self.pausedSince = pausedSince
+        pauses = Pauses(since: pausedSince, limit: parts.pauseLimit, lastSign: parts.lastSign)
     }
 
     // MARK: - A drain
@@ -92,29 +95,32 @@ actor Writer {
                 giveUp()
                 return nil
             }
-            let now = parts.clock.now()
+            let look = parts.clock.look()
+            let now = look.time
             let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
             let refusal = parts.gate.refusal
-            if refusal != nil, pausedSince == nil { pausedSince = now }
-            let resumes = refusal == nil && pausedSince != nil
+            pauses.note(look, isRefused: refusal != nil)
+            let resumes = refusal == nil && pauses.isOpen
             let isDue = refusal == nil && (state.nextTimer.map { $0 <= now } ?? false)
             guard hasWork || resumes || isDue else {
+                pauses.canDecide(at: look)
                 openIfDrained()
-                return idle(now)
+                return min(idle(now) ?? .max, Pauses.round)
             }
             if refusal == nil, !hasRoom() {
                 parts.committer.pokeWhenThereIsRoom()
                 parts.needRoom()
                 guard hasRoom() else { return nil }
             }
-            // Timers and a resumption need a unit of their own time.
-            let reopened = isDue || resumes ? nil : parts.committer.reopen()
+            // Timers, and what ends a pause, need a unit of their own time.
+            let reopened = isDue || pauses.isOpen ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
+            pauses.canDecide(at: look)
             if reopened == nil { unit.time = now }
             // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off
             // with, whom the batch does not name twice.
-            let touchedUsers = max(0, unit.events.touchedUsers.count - 1)
-            let touchedPassports = unit.events.touchedPassports.count
+            let touchedUsers = max(0, unit.decision.batch.touchedUsers.count - 1)
+            let touchedPassports = unit.decision.batch.touchedPassports.count
             if resumes { resume(unit) }
             // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
             // own.
@@ -131,7 +137,7 @@ actor Writer {
 
     /// Whether the journal certainly has zero-filled room for another unit behind those on their way.
     private func hasRoom() -> Bool {
-        let room = parts.journal.batchesOfRoom - parts.committer.reservedBatches
+        let room = parts.committer.room
         if room < 2 * Self.batchesPerUnit { parts.needRoom() }
         return room >= Self.batchesPerUnit
     }
@@ -152,7 +158,7 @@ actor Writer {
         guard since != 0 else { return patience }
         let passed = MonotonicTime.now &- since
         guard passed >= delay else { return min(patience ?? .max, delay - passed) }
-        parts.committer.writeClosing(at: parts.clock.now())
+        parts.committer.writeClosing(at: parts.lastSign.time)
         return patience
     }
 
@@ -174,13 +180,18 @@ actor Writer {
 
     /// Says how long nobody could decide, before any timer fires: leases are extended by it.
     private func resume(_ unit: CommitUnit) {
-        let downtime = max(TimeSpan.zero, unit.time - (pausedSince ?? unit.time))
-        pausedSince = nil
+        let isStart = pauses.isStart
+        let downtime = pauses.end(at: unit.time)
+        if !isStart {
+            parts.logger.notice(
+                "nothing could be decided for a while: that counts as downtime",
+                metadata: ["seconds": "\(downtime.nanoseconds / 1_000_000_000)"])
+        }
         let start = EngineStart(
             version: parts.version, downtime: downtime, keyRetention: parts.keyRetention, keyCapacity: parts.keyCapacity
         )
         let outcome = state.decide(
-            Request(actor: .none, command: .engineStart(start)), price: .none, at: unit.time, into: &unit.events)
+            Request(actor: .none, command: .engineStart(start)), price: .none, at: unit.time, into: &unit.decision)
         unit.endGroup()
         if case .rejected(let rejection) = outcome {
             parts.logger.error("the start was not recorded", metadata: ["reason": "\(rejection.text)"])
@@ -191,11 +202,11 @@ actor Writer {
     private func fireTimers(_ unit: CommitUnit) -> Bool {
         var fired = 0
         var isDone = false
-        while !isDone, fired < Self.timersPerDrain, unit.events.bytes.count < CommitUnit.target {
-            let count = state.fireTimers(at: unit.time, limit: Self.timersPerGroup, into: &unit.events)
+        while !isDone, fired < Self.timersPerDrain, unit.decision.batch.byteCount < CommitUnit.target {
+            let step = state.fireTimers(at: unit.time, limit: Self.timersPerGroup, into: &unit.decision)
             unit.endGroup()
-            fired += count
-            isDone = count < Self.timersPerGroup
+            fired += step.fired
+            isDone = step.isDone
         }
         if fired > 0 {
             timersFired += UInt64(fired)
@@ -211,7 +222,7 @@ actor Writer {
         while nextTaken < taken.count {
             let batch = taken[nextTaken]
             while batch.results.count < batch.items.count {
-                guard items < Self.itemsPerUnit, unit.events.bytes.count < CommitUnit.target else { return }
+                guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target else { return }
                 began = workItem(of: batch, unit, refusal, since: began)
                 items += 1
             }
@@ -233,7 +244,7 @@ actor Writer {
         of batch: WorkBatch, _ unit: CommitUnit, _ refusal: String?, since began: UInt64
     ) -> UInt64 {
         let index = batch.results.count
-        let result = answer(batch.items[index], by: batch.actors[index], unit, refusal)
+        let result = answer(batch, index, unit, refusal)
         unit.endGroup()
         let ended = MonotonicTime.now
         note(batch.items[index], result, took: ended &- began, at: unit.time)
@@ -245,6 +256,7 @@ actor Writer {
     private func close(_ unit: CommitUnit, _ firstUser: Int, _ firstPassport: Int) {
         unit.lastLSN = state.lastLSN
         unit.booksSum = state.booksSum
+        pin(unit)
         epoch &+= 1
         while publishedUsers < state.userCount {
             let ordinal = UserOrdinal(UInt32(publishedUsers))
@@ -258,7 +270,7 @@ actor Writer {
             copied.append(epoch)
             publishedUsers += 1
         }
-        for user in unit.events.touchedUsers[firstUser...] where copied[Int(user.value)] != epoch {
+        for user in unit.decision.batch.touchedUsers[firstUser...] where copied[Int(user.value)] != epoch {
             copied[Int(user.value)] = epoch
             unit.accounts.append(
                 CommitUnit.Account(
@@ -268,23 +280,35 @@ actor Writer {
             unit.passports.append(PassportView(state.passportView(PassportOrdinal(UInt32(publishedPassports)))))
             publishedPassports += 1
         }
-        for passport in unit.events.touchedPassports[firstPassport...] {
+        for passport in unit.decision.batch.touchedPassports[firstPassport...] {
             unit.passports.append(PassportView(state.passportView(passport)))
         }
         freshEmails.removeAll(keepingCapacity: true)
     }
 
+    /// A batch that answers from this unit's events keeps their bytes.
+    private func pin(_ unit: CommitUnit) {
+        let batch = unit.decision.batch.memory
+        let (first, base) = (unit.decision.batch.firstLSN, unit.decision.batch.baseTime)
+        guard !first.isNone else { return }
+        for work in unit.batches { work.pin(batch, first: first, base: base) }
+        // One that is not worked off yet may have results in here.
+        if nextTaken < taken.count, !taken[nextTaken].results.isEmpty {
+            taken[nextTaken].pin(batch, first: first, base: base)
+        }
+    }
+
     // MARK: - One item
 
-    private func answer(
-        _ item: WorkItem, by actor: PassportOrdinal, _ unit: CommitUnit, _ refusal: String?
-    ) -> WorkResult {
+    private func answer(_ batch: WorkBatch, _ index: Int, _ unit: CommitUnit, _ refusal: String?) -> WorkResult {
+        let (actor, key) = (batch.actors[index], batch.keys[index])
         // Published state let it in; what was decided since counts for reads as it does for commands.
         guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
-        switch item {
-        case .command(let request, _):
-            return .outcome(decide(request, unit, refusal))
-        case .admit(let request, let proof):
+        switch batch.items[index] {
+        case .command(let command), .issue(let command, _):
+            return .outcome(decide(Request(actor: actor, key: key, command: command), unit, refusal))
+        case .admit(let start, let proof):
+            let request = Request(actor: actor, key: key, command: .sessionStart(start))
             return .outcome(admit(request, proof, unit, refusal))
         case .verify(let proof):
             return .verified(verify(proof, at: unit.time))
@@ -294,9 +318,9 @@ actor Writer {
             return quote(user, tier, duration, at: unit.time)
         case .barrier:
             return .barrier(state.lastLSN)
-        case .ruleLoad(let actor, let key, let name, let source, let verdict):
+        case .ruleLoad(let name, let source, let verdict):
             return .outcome(load(name, source, verdict, actor, key, unit, refusal))
-        case .ruleActivate(let actor, let key, let name, let version, let at, let verdict):
+        case .ruleActivate(let name, let version, let at, let verdict):
             return .outcome(activate(name, version, at, verdict, actor, key, unit, refusal))
         case .ruleMaterial(let name, let version):
             return .ruleMaterial(material(name, version, at: unit.time))
@@ -304,6 +328,10 @@ actor Writer {
             return .storageSizes(storageSizes(of: users))
         case .info:
             return .info(info(at: unit.time))
+        case .clock:
+            var report = ClockReport(now: unit.time, status: parts.clock.discipline())
+            report.overdue = state.overdue(at: report.accepted)
+            return .clock(report)
         }
     }
 
@@ -311,13 +339,15 @@ actor Writer {
     func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
         if let refusal {
             if let known = state.remembered(request, at: unit.time) { return known }
-            guard case .clockAccept = request.command, refusal == parts.gate.clockRefusal, hasRoom() else {
+            guard case .clockAccept = request.command, parts.gate.clockRefusal != nil, hasRoom() else {
                 return .rejected(.readOnly(refusal))
             }
+            // First the pause so far: the event that ends it is a sign of life.
+            if pauses.isOpen { resume(unit) }
         }
         var request = request
         do throws(StorageError) {
-            try seal(&request.command)
+            try seal(&request.command, unit)
         } catch {
             return .rejected(whyUnsealed(error))
         }
@@ -327,25 +357,27 @@ actor Writer {
         } else {
             price = .none
         }
-        let outcome = state.decide(request, price: price, at: unit.time, into: &unit.events)
+        let outcome = state.decide(request, price: price, at: unit.time, into: &unit.decision)
         if case .accepted = outcome { follow(request.command, unit) }
+        changedEmail = nil
         return outcome
     }
 
     /// What the engine itself has to do about an accepted command.
     private func follow(_ command: Command, _ unit: CommitUnit) {
-        switch command {
-        case .ruleLoad(let load):
+        switch command.consequence {
+        case .none: break
+        case .ruleLoaded:
+            guard case .ruleLoad(let load) = command else { preconditionFailure("a rule came from no RULE LOAD") }
             unit.rules.append(CommitUnit.LoadedRule(identity: load.identity, name: load.name, source: load.source))
-        case .ruleActivate, .ruleRollback:
-            followActivations()
-        case .limitSet:
-            unit.limits = state.limits
-        case .clockAccept:
+        case .rulesChanged: followActivations()
+        case .limitsChanged: unit.limits = state.limits
+        case .clockAccepted:
             parts.clock.accept()
             _ = parts.gate.setClock(nil)
-        default:
-            break
+            pauses.step(from: unit.time, to: parts.clock.now())
+        case .emailChanged:
+            if let (user, email) = changedEmail { unit.emails.append(CommitUnit.NewEmail(user: user, email: email)) }
         }
     }
 
@@ -361,7 +393,9 @@ actor Writer {
         switch result {
         case .passport(let row): return .passport(add(row))
         case .passports(let rows, let next): return .passports(rows.map(add), next: next)
-        default: return result
+        case .rejected, .user, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources, .spaces,
+            .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
+            return result
         }
     }
 
@@ -394,58 +428,38 @@ actor Writer {
 
     // MARK: Personal text
 
-    /// Encrypts what a command carries in the clear, under the key of the user it is about.
-    private func seal(_ command: inout Command) throws(StorageError) {
-        switch command {
-        case .userCreate(var create):
-            guard !create.email.isEmpty || !create.name.isEmpty else { return }
-            let ordinal = UserOrdinal(UInt32(state.userCount))
-            try parts.keys.ensureKey(ordinal, isNewUser: true)
-            freshEmails[ordinal.value] = create.email
-            create.email = try seal(create.email, ordinal)
-            create.name = try seal(create.name, ordinal)
-            command = .userCreate(create)
-        case .userSet(var set):
-            guard case .name(let name) = set.change else { return }
-            set.change = .name(try seal(name, state.lookUp(user: set.user)))
-            command = .userSet(set)
-        case .passportCreate(var create):
-            create.name = try seal(create.name, state.lookUp(user: create.user))
-            command = .passportCreate(create)
-        case .creditGrant(var grant):
-            grant.reason = try seal(grant.reason, state.lookUp(user: grant.user))
-            command = .creditGrant(grant)
-        case .creditCharge(var charge):
-            guard !charge.description.isEmpty else { return }
-            charge.description = try seal(charge.description, state.lookUp(user: charge.user))
-            command = .creditCharge(charge)
-        case .creditAdjust(var adjust):
-            adjust.reason = try seal(adjust.reason, state.lookUp(user: adjust.user))
-            command = .creditAdjust(adjust)
-        case .creditRefund(var refund):
-            refund.reason = try seal(refund.reason, refund.charge.user == .none ? nil : refund.charge.user)
-            command = .creditRefund(refund)
-        case .sessionCancel(let session, let reason):
-            guard !reason.isEmpty else { return }
-            var user: UserOrdinal?
-            if case .session(let row) = state.read(.session(session), at: state.lastTime) { user = row.user }
-            command = .sessionCancel(session: session, reason: try seal(reason, user))
-        default:
-            return
+    /// Encrypts what a command carries in the clear, under the key of the user it is about. Without a user it will be
+    /// refused anyway: the text goes nowhere.
+    private func seal(_ command: inout Command, _ unit: CommitUnit) throws(StorageError) {
+        let subject = command.subject
+        let user = state.user(of: subject)
+        let clearEmail = command.clearEmail
+        let (state, keys) = (HasText(of: user, self.state), parts.keys)
+        try command.sealTexts { (text) throws(StorageError) in
+            guard case .clear(let bytes) = text else { return }
+            guard let user else {
+                text = .none
+                return
+            }
+            try keys.ensureKey(user, isNewUser: subject == .newUser, hasSealedText: state.hasText)
+            text = PersonalText(sealed: try keys.seal(bytes, user))
+        }
+        guard let clearEmail, let user else { return }
+        if subject == .newUser { freshEmails[user.value] = clearEmail } else { changedEmail = (user, clearEmail) }
+    }
+
+    /// Whether a user has sealed text already, looked up once and only where it is asked.
+    private struct HasText {
+        let hasText: Bool
+        init(of user: UserOrdinal?, _ state: borrowing StateMachine) {
+            hasText = user.map { state.hasSealedText($0) } ?? false
         }
     }
 
-    /// Without a user the command will be refused anyway: the text goes nowhere.
-    private func seal(_ text: SealedText, _ user: UserOrdinal?) throws(StorageError) -> SealedText {
-        guard !text.isEmpty, let user else { return [] }
-        try parts.keys.ensureKey(user, hasSealedText: state.hasSealedText(user))
-        return try parts.keys.seal(text, user)
-    }
-
-    private func clear(_ sealed: SealedText, _ user: UserOrdinal) -> [UInt8] {
-        guard !sealed.isEmpty else { return [] }
+    private func clear(_ text: PersonalText, _ user: UserOrdinal) -> [UInt8] {
+        guard !text.isEmpty else { return [] }
         do throws(StorageError) {
-            return try parts.keys.open(sealed, user)
+            return try parts.keys.open(text.sealedBytes, user)
         } catch {
             parts.logger.error("a user's text cannot be opened", metadata: ["fault": "\(error)"])
             return []
@@ -466,8 +480,7 @@ actor Writer {
     // MARK: Notes
 
     private func note(_ item: WorkItem, _ result: WorkResult, took nanoseconds: UInt64, at time: Timestamp) {
-        let kind = item.kind
-        statistics.count(kind, took: nanoseconds, rejected: result.isRejection)
+        statistics.count(item.name, took: nanoseconds, rejected: result.isRejection)
         if nanoseconds >= parts.slowLog.threshold {
             parts.slowLog.record(describe(item), at: time, took: nanoseconds)
         }
@@ -475,9 +488,8 @@ actor Writer {
 
     /// Name and user, never a secret or a free text.
     private func describe(_ item: WorkItem) -> String {
-        let name = WorkItem.kinds[item.kind]
-        guard let hash = item.user, let user = state.lookUp(user: hash) else { return name }
-        return "\(name) \(state.userRow(user, at: state.lastTime).id)"
+        guard let user = state.user(of: item.subject), Int(user.value) < state.userCount else { return "\(item.name)" }
+        return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
     }
 
     private func info(at now: Timestamp) -> EngineInfo {
@@ -502,37 +514,23 @@ extension WorkResult {
     var isRejection: Bool {
         switch self {
         case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
-        default: false
+        case .none, .barrier, .outcome, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
+            .unknownOutcome:
+            false
         }
     }
 }
 
-extension WorkItem {
-    /// The user it names, for SLOWLOG.
-    fileprivate var user: Hash128? {
-        switch self {
-        case .quote(let user, _, _): return user
-        case .command(let request, _):
-            switch request.command {
-            case .userSet(let command): return command.user
-            case .passportCreate(let command): return command.user
-            case .creditPurchase(let command): return command.user
-            case .creditGrant(let command): return command.user
-            case .creditCharge(let command): return command.user
-            case .creditAdjust(let command): return command.user
-            case .holdPlace(let command): return command.user
-            case .sessionStart(let command): return command.user
-            case .sessionRecord(let command): return command.user
-            case .storageCreate(let command): return command.user
-            case .spacePurchase(let command): return command.user
-            default: return nil
-            }
-        default: return nil
-        }
+extension Command {
+    /// The address that it carries, in the clear: what readers will see.
+    fileprivate var clearEmail: [UInt8]? {
+        if case .userCreate(let create) = self, case .clear(let email) = create.email { return email }
+        if case .userSet(let set) = self, case .email(.clear(let email), _) = set.change { return email }
+        return nil
     }
 }
 
-/// Opens once; whoever waits goes on.
+/// Opens once; all that wait go on.
 final class Latch: @unchecked Sendable {  // `isOpen` is touched under the monitor only
     private let monitor = Monitor()
     private var isOpen = false

@@ -16,6 +16,7 @@ package import LedgerCore
 //        keys                        one key for each user's personal text (KeyStore)
 //        pepper  pepper.check        the server's secret, and how to recognise it (Pepper)
 //        last-used                   when passports were last used: a hint of the engine, no part of the ledger
+//        recovery-pace               how fast the last start was: likewise
 //
 // One of these names and `.tmp` is a file that was never finished; opening the directory removes it. What bears another
 // name is somebody else's and is left alone. Directories are 0700, files 0600.
@@ -42,6 +43,7 @@ package struct DataDirectory: Sendable {
     package var pepper: String { path + "/pepper" }
     package var pepperCheck: String { path + "/pepper.check" }
     var lastUsed: String { path + "/last-used" }
+    var recoveryPace: String { path + "/recovery-pace" }
     var manifests: [String] { [path + "/manifest.a", path + "/manifest.b"] }
 
     package func segment(_ number: UInt64) -> String { "\(journal)/\(Self.padded(number, 10)).segment" }
@@ -69,6 +71,10 @@ package struct DataDirectory: Sendable {
 // MARK: - The marker
 
 extension DataDirectory {
+    /// Which files there are and what each is for. Directories of format 0 are listed, and opened no more.
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 1)
+    static let oldestListed: UInt16 = 0
+
     static func marker(in path: String) -> String { path + "/FLORIN" }
     static func creating(in path: String) -> String { path + "/FLORIN.creating" }
     static func lockFile(in path: String) -> String { path + "/LOCK" }
@@ -76,8 +82,8 @@ extension DataDirectory {
     fileprivate static func markerText(_ identity: LedgerIdentity) -> [UInt8] {
         let text = """
             This is a Florin data directory: a ledger. Do not edit, add or remove files here.
-            format \(JournalFormat.version)
-            reader 0
+            format \(version.current)
+            reader \(version.minimumReader)
             ledger \(identity.uuid)
             shard \(identity.shard)
 
@@ -95,7 +101,9 @@ extension DataDirectory {
         return Array(marker[(end + 1)...]) == checkLine(marker[...end])
     }
 
-    private static func parseMarker(_ bytes: [UInt8], _ path: String) throws(StorageError) -> LedgerIdentity {
+    private static func parseMarker(
+        _ bytes: [UInt8], _ path: String, toList: Bool
+    ) throws(StorageError) -> LedgerIdentity {
         let text = String(decoding: bytes, as: UTF8.self)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         var fields: [Substring: Substring] = [:]
@@ -106,25 +114,32 @@ extension DataDirectory {
         guard text.hasPrefix("This is a Florin data directory") else {
             throw StorageError(.damagedMarker, path, "it does not begin like a marker")
         }
-        // A newer format may word everything below differently; these two lines stay.
-        let needsNewer = fields["reader"].flatMap({ UInt16($0) }).map { $0 > JournalFormat.version } ?? false
-        let isNewer = fields["format"].flatMap({ UInt16($0) }).map { $0 > JournalFormat.version } ?? false
-        if needsNewer || (isNewer && checks(bytes)) {
+        // A newer format may word everything below differently, or end in another way; these two lines stay.
+        let format = fields["format"].flatMap { UInt16($0) }
+        let reader = fields["reader"].flatMap { UInt16($0) }
+        if let reader, reader > version.current {
             throw StorageError(
                 .newerFormat, path,
-                "the directory has format \(fields["format"] ?? "?"), this Florin reads \(JournalFormat.version)")
+                "the directory has format \(fields["format"] ?? "?"), this Florin reads \(version.current)")
+        }
+        guard checks(bytes) else {
+            throw StorageError(
+                .damagedMarker, path,
+                "its checksum does not match; restore this file from a backup of the directory, nothing was changed")
+        }
+        guard let format, reader != nil else { throw StorageError(.damagedMarker, path, "it names no format") }
+        guard format >= (toList ? oldestListed : version.oldest) else {
+            let folder = parentDirectory(of: path)
+            throw StorageError(
+                .olderFormat, path,
+                "the directory has format \(format), this Florin reads format \(version.oldest); nothing was changed. "
+                    + "florin journal \(folder) still lists its events; the Florin that wrote it opens it")
         }
         guard
             let uuid = fields["ledger"].flatMap({ LedgerUUID(String($0)) }),
             let shard = fields["shard"].flatMap({ UInt16($0) })
         else { throw StorageError(.damagedMarker, path, "it names no ledger") }
-        let identity = LedgerIdentity(uuid: uuid, shard: shard)
-        guard bytes == markerText(identity) else {
-            throw StorageError(
-                .damagedMarker, path,
-                "its checksum does not match; restore this file from a backup of the directory, nothing was changed")
-        }
-        return identity
+        return LedgerIdentity(uuid: uuid, shard: shard)
     }
 
     /// What is at a path, without touching it.
@@ -149,15 +164,18 @@ extension DataDirectory {
         return names.allSatisfy(beginnings.contains) || names.contains("FLORIN.creating") ? .vacant : .other
     }
 
-    /// Reads the marker of an existing ledger; takes no lock. For readers of what never changes (a checkpointer beside
+    /// Reads the marker of an existing ledger; takes no lock. For readers of what never changes (a fold beside
     /// a running server) and as the first step of `LockedDirectory.open`.
-    package static func inspect(_ path: String, on disk: any Disk) throws(StorageError) -> DataDirectory {
+    /// `toList`: also one of a format whose journal can only be listed.
+    package static func inspect(
+        _ path: String, on disk: any Disk, toList: Bool = false
+    ) throws(StorageError) -> DataDirectory {
         switch try kind(of: path, on: disk) {
         case .vacant: throw StorageError(.absent, path)
         case .other: throw StorageError(.notALedger, path)
         case .ledger:
             guard let bytes = try disk.contents(of: marker(in: path)) else { throw StorageError(.absent, path) }
-            let identity = try parseMarker(bytes, marker(in: path))
+            let identity = try parseMarker(bytes, marker(in: path), toList: toList)
             return DataDirectory(disk: disk, path: path, identity: identity)
         }
     }

@@ -50,6 +50,8 @@ package protocol DiskFile: AnyObject, Sendable {
     func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int
     /// Writes all of `bytes`, or throws having written anything between nothing and all of it.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError)
+    /// Writes some pieces of memory one behind the other, as one write.
+    func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(StorageError)
     /// Writes zeroes, so that later writes meet allocated blocks and no full disk.
     func zeroFill(from offset: Int, count: Int) throws(StorageError)
     /// `fdatasync`: contents, and as much metadata as it takes to read them back.
@@ -64,6 +66,14 @@ package protocol DiskLock: AnyObject, Sendable {
 // MARK: - Small conveniences over any disk
 
 extension DiskFile {
+    /// For files that have no better way: gathers the pieces in one.
+    package func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(StorageError) {
+        var whole: [UInt8] = []
+        whole.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
+        for piece in pieces { whole.append(contentsOf: piece) }
+        try write(whole, at: offset)
+    }
+
     /// The whole file, or exactly `count` bytes of it; nil where the file is shorter.
     func readBytes(at offset: Int = 0, count: Int, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
         var failure: StorageError?

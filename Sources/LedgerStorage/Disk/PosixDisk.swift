@@ -230,6 +230,28 @@ final class PosixFile: DiskFile {
         }
     }
 
+    /// One `pwritev`; what a short one leaves over is written piece by piece.
+    func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(StorageError) {
+        let vectors = pieces.map {
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+        }
+        var done = 0
+        while done == 0 {
+            done = pwritev(descriptor, vectors, Int32(vectors.count), off_t(offset))
+            if done == 0 { throw .system("pwritev", path, at: offset, ENOSPC) }
+            if done < 0 {
+                if errno != EINTR { throw .system("pwritev", path, at: offset, errno) }
+                done = 0
+            }
+        }
+        var start = 0
+        for piece in pieces {
+            let skip = min(max(0, done - start), piece.count)
+            try write(UnsafeRawBufferPointer(rebasing: piece[skip...]), at: offset + start + skip)
+            start += piece.count
+        }
+    }
+
     func zeroFill(from offset: Int, count: Int) throws(StorageError) {
         let zeroes = UnsafeMutableRawBufferPointer.allocate(byteCount: min(count, 1 << 20), alignment: 4096)
         defer { zeroes.deallocate() }

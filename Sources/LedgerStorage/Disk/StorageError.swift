@@ -20,6 +20,7 @@ package struct StorageError: Error, Sendable, Equatable {
         case noSuchFolder
         case notALedger
         case newerFormat
+        case olderFormat
         case inUse
         case readOnlyDirectory
         case foreignLedger
@@ -119,6 +120,7 @@ extension StorageError.Reason {
         case .noSuchFolder: "there is no such folder"
         case .notALedger: "this directory holds other files and is not a Florin data directory"
         case .newerFormat: "written by a newer Florin than this one; use that version to open it"
+        case .olderFormat: "written by an older Florin, in a format that this one does not read any more"
         case .inUse: "another process has this data directory open"
         case .readOnlyDirectory: "the data directory cannot be written to"
         case .foreignLedger: "this file belongs to another ledger"

@@ -8,7 +8,7 @@ package import LedgerCore
 ///
 ///      zero-fill, sync ──► spare ──rename──► prepared ──first batch──► live ──full──► being sealed ──┐
 ///                            ▲               (listed)   (writer)                                      │
-///                            └────────────── rename, once no reader or checkpointer needs it ◄────────┘
+///                            └────────────── rename, once no reader and no fold needs it ◄───────────┘
 ///
 /// The order of the steps is what makes each of them safe to lose power in:
 ///
@@ -26,9 +26,9 @@ package final class Journal: Sendable {
     let catalog: SegmentCatalog
     private let lock: LockedDirectory
     private let segmentBytes: Int
-    /// Whoever writes the manifest holds it. Never taken by the writer's thread but to close.
+    /// Held to write the manifest. Never taken by the writer's thread but to close.
     private let upkeep: Lock<Upkeep>
-    /// Whoever seals holds it.
+    /// Held to seal.
     private let sealing = Lock<Void>(())
 
     struct Upkeep {
@@ -170,7 +170,7 @@ package final class Journal: Sendable {
     /// Turns live files that nobody needs any more into spares, or removes them where there are enough.
     private func recycle() throws(StorageError) {
         try upkeep.withLock { (upkeep: inout Upkeep) throws(StorageError) in
-            // A sealed segment is pinned by nobody anew, and a checkpointer that starts now finds it sealed.
+            // A sealed segment is pinned by nobody anew, and a fold that starts now finds it sealed.
             let free = catalog.contents.withLock { contents -> [(number: UInt64, bytes: Int)] in
                 guard contents.holds == 0 else { return [] }
                 return contents.retained.filter { contents.segments[Int($0.number) - 1].pins == 0 }
@@ -192,7 +192,7 @@ package final class Journal: Sendable {
         }
     }
 
-    /// While the returned hold lives, no live file is reused or removed: what a checkpointer in another process may
+    /// While the returned hold lives, no live file is reused or removed: what a fold in another process may
     /// read. Take it before that process starts.
     package func holdFiles() -> FileHold {
         catalog.contents.withLock { $0.holds += 1 }
@@ -210,7 +210,18 @@ package final class Journal: Sendable {
     /// Newest last.
     package var snapshots: [Manifest.Snapshot] { catalog.contents.withLock { $0.snapshots } }
 
-    /// Lists a snapshot file that a checkpointer has written, verified and synced. Reads its header and footer.
+    /// Bytes of the sealed segments that the newest snapshot stands for.
+    package var historyBytes: Int {
+        catalog.contents.withLock { contents in
+            guard let snapshot = contents.snapshots.last else { return 0 }
+            return contents.segments.reduce(0) { sum, segment in
+                let isHistory = segment.record.state == .sealed && segment.record.nextLSN <= snapshot.lsn.next
+                return sum + (isHistory ? segment.record.fileBytes : 0)
+            }
+        }
+    }
+
+    /// Lists a snapshot file that a fold has written, verified and synced. Reads its header and footer.
     @discardableResult
     package func adoptSnapshot(at lsn: LSN) throws(StorageError) -> Manifest.Snapshot {
         let description = try SnapshotReader.describe(directory.snapshot(lsn), directory)

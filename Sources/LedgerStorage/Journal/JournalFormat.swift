@@ -22,22 +22,26 @@ package import LedgerCore
 //
 //      offset size                                        offset size
 //        0     4  magic "FBAT"                              72     4  number of events
-//        4     2  format                                    76     4  payload length in bytes
+//        4     2  version of the batch                      76     4  payload length in bytes
 //        6     2  oldest reader that understands it         80     2  shard
-//        8    16  ledger UUID                               82     1  codec of the payload (0: as drawn above)
-//       24     8  segment number                            83     1  flags: 1 proposed, 2 closing
-//       32     8  epoch                                     84     4  CRC32C of payload and padding
+//        8    16  ledger UUID                               82     1  zero
+//       24     8  segment number                            83     1  flags: 2 closing
+//       32     8  zero                                      84     4  CRC32C of payload and padding
 //       40     8  batch sequence, +1 each, from 1           88    16  sum of the books after it (zero)
 //       48     8  LSN of the first event                   104    32  chain hash of the previous batch
-//       56     8  durable-through LSN when it was written  136    32  state digest after it (zero: none)
-//       64     8  base time: event i is at base + i ns     168    20  zero
+//       56     8  durable-through LSN when it was written  136    52  zero
+//       64     8  base time: event i is at base + i ns
 //                                                          188     4  CRC32C of bytes 0 to 187
+//
+// An event says neither its number nor the time at which it was recorded: event i of a batch has the LSN and the base
+// time of the batch, both plus i.
 //
 // The *chain hash* of a batch is SHA-256 over its header and its payload (not the padding); as the header holds the
 // previous one, a hash names the whole history before it. The chain of a ledger begins with 32 zero bytes.
 //
 // The header's checksum is looked at before anything else in it, so a length is never believed that was not written.
-// The format comes next: a newer one is refused by name, not misread.
+// The version comes next (`FormatVersion`): a newer one is refused by name, not misread. What is zero is for later
+// versions, in which zero means that there is nothing.
 //
 // A *closing* batch holds no events. It is written 100 ms after the last batch and at a clean stop: it says through
 // which LSN everything is durable and at which time the ledger was still alive. It repeats the next LSN as its first.
@@ -64,22 +68,28 @@ package import LedgerCore
 // Segment header, one block of 4 KiB
 //
 //        0     4  magic "FSEG"             24     8  segment number
-//        4     2  format                   32     8  LSN of the first event it will hold
+//        4     2  version                  32     8  LSN of the first event it will hold
 //        6     2  oldest reader            40     8  sequence of the first batch it will hold
 //        8    16  ledger UUID              48    32  chain hash at the end of the previous segment
 //                                          80     2  shard
 //                                          88     8  capacity of the file in bytes
-//                                          96     8  epoch
 //                                        4092     4  CRC32C of bytes 0 to 4091
 //
 // It is written and synced before the first batch of the segment.
 
 package enum JournalFormat {
-    /// Format 0 may still change; golden files begin with the first release.
-    package static let version: UInt16 = 0
+    /// Of a live segment. Version 0 was laid out alike; its events carried number and time themselves.
+    static let segment = FormatVersion(current: 1, minimumReader: 1, oldest: 0)
+    /// Of a batch, live or sealed. Those of version 0 are listed (`JournalListing`) and never replayed.
+    package static let batch = FormatVersion(current: 1, minimumReader: 1, oldest: 0)
+    /// The oldest batches whose events a state is given.
+    static let oldestReplayed: UInt16 = 1
     package static let block = 4096
     package static let headerBytes = 192
     package static let maximumPayload = 1 << 20
+    /// Events that are decided together are written together: a group with its lengths takes at most this much of a
+    /// batch. Deciding stops before; the core, which imports nothing, repeats the number.
+    package static let maximumGroupBytes = 900 << 10
     /// The room the largest batch takes in a segment.
     package static let maximumBatch = (headerBytes + maximumPayload).rounded(upTo: block)
     package static let defaultSegmentBytes = 64 << 20
@@ -93,8 +103,6 @@ package enum JournalFormat {
 package struct BatchFlags: OptionSet, Sendable {
     package var rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
-    /// Written before a quorum agreed (replication; not used yet).
-    package static let proposed = BatchFlags(rawValue: 1)
     /// Holds no events: durable-through and time only.
     package static let closing = BatchFlags(rawValue: 2)
 }
@@ -102,20 +110,18 @@ package struct BatchFlags: OptionSet, Sendable {
 package struct BatchHeader: Equatable, Sendable {
     package var identity: LedgerIdentity
     package var segment: UInt64
-    package var epoch: UInt64 = 0
     package var sequence: UInt64
     package var firstLSN: LSN
     package var durableThrough: LSN
     package var baseTime: Timestamp
     package var count: Int
     package var payloadBytes: Int
-    package var codec: UInt8 = 0
     package var flags: BatchFlags = []
     package var payloadChecksum: UInt32 = 0
     package var booksSum: Int128 = 0
     package var previousChain: Digest256
-    /// No batch has one yet; nobody compares it.
-    package var stateDigest: Digest256 = .zero
+    /// The version it was written in.
+    package private(set) var version = JournalFormat.batch.current
 
     package init(
         identity: LedgerIdentity, segment: UInt64, sequence: UInt64, firstLSN: LSN, durableThrough: LSN,
@@ -138,12 +144,14 @@ package struct BatchHeader: Equatable, Sendable {
     /// What the batch takes in a segment: header, payload, padding.
     package var paddedBytes: Int { (JournalFormat.headerBytes + payloadBytes).rounded(upTo: JournalFormat.block) }
 
+    var paddingBytes: Int { paddedBytes - JournalFormat.headerBytes - payloadBytes }
+
     package func time(ofEvent index: Int) -> Timestamp { Timestamp(nanoseconds: baseTime.nanoseconds + Int64(index)) }
 
     package enum Decoded {
         case header(BatchHeader)
-        /// Begins like a batch, with a valid checksum, but needs a newer reader.
-        case newer(minimumReader: UInt16)
+        /// A batch with a valid checksum, in a version that is not read.
+        case unreadable(FormatFault)
         /// Anything else: zeroes, payload, damage.
         case none
     }
@@ -156,8 +164,7 @@ package struct BatchHeader: Equatable, Sendable {
         else {
             return .none
         }
-        let minimumReader: UInt16 = bytes.number(at: 6)
-        guard minimumReader <= JournalFormat.version else { return .newer(minimumReader: minimumReader) }
+        if let fault = JournalFormat.batch.objection(to: bytes) { return .unreadable(fault) }
         let payloadBytes: UInt32 = bytes.number(at: 76)
         let count: UInt32 = bytes.number(at: 72)
         guard payloadBytes <= JournalFormat.maximumPayload, Int(count) * 4 <= payloadBytes else { return .none }
@@ -167,12 +174,10 @@ package struct BatchHeader: Equatable, Sendable {
             durableThrough: LSN(bytes.number(at: 56)),
             baseTime: Timestamp(nanoseconds: bytes.number(at: 64)), count: Int(count), payloadBytes: Int(payloadBytes),
             previousChain: bytes.digest(at: 104))
-        header.epoch = bytes.number(at: 32)
-        header.codec = bytes[82]
+        header.version = bytes.number(at: 4)
         header.flags = BatchFlags(rawValue: bytes[83])
         header.payloadChecksum = bytes.number(at: 84)
         header.booksSum = bytes.number(at: 88)
-        header.stateDigest = bytes.digest(at: 136)
         return .header(header)
     }
 
@@ -181,11 +186,9 @@ package struct BatchHeader: Equatable, Sendable {
         let bytes = bytes.slice(0, JournalFormat.headerBytes)
         bytes.zero()
         bytes.store(JournalFormat.batchMagic, at: 0)
-        bytes.store(JournalFormat.version, at: 4)
-        bytes.store(UInt16(0), at: 6)
+        JournalFormat.batch.stamp(bytes)
         bytes.store(identity.uuid, at: 8)
         bytes.store(segment, at: 24)
-        bytes.store(epoch, at: 32)
         bytes.store(sequence, at: 40)
         bytes.store(firstLSN.value, at: 48)
         bytes.store(durableThrough.value, at: 56)
@@ -193,13 +196,27 @@ package struct BatchHeader: Equatable, Sendable {
         bytes.store(UInt32(count), at: 72)
         bytes.store(UInt32(payloadBytes), at: 76)
         bytes.store(identity.shard, at: 80)
-        bytes.store(codec, at: 82)
         bytes.store(flags.rawValue, at: 83)
         bytes.store(payloadChecksum, at: 84)
         bytes.store(booksSum, at: 88)
         bytes.store(previousChain, at: 104)
-        bytes.store(stateDigest, at: 136)
         bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 188).crc32c, at: 188)
+    }
+
+    /// Takes the checksum of a payload and of the zeroes behind it.
+    mutating func cover(_ payload: UnsafeRawBufferPointer) {
+        precondition(payload.count == payloadBytes, "a header describes another payload")
+        payloadChecksum = checksum(of: payload)
+    }
+
+    /// Checks a payload whose padding was left out against the checksum that covers both.
+    func payloadMatches(_ payload: UnsafeRawBufferPointer) -> Bool { checksum(of: payload) == payloadChecksum }
+
+    private func checksum(of payload: UnsafeRawBufferPointer) -> UInt32 {
+        withUnsafeTemporaryAllocation(byteCount: max(paddingBytes, 1), alignment: 8) { zeroes in
+            zeroes.zero()
+            return UnsafeRawBufferPointer(zeroes).slice(0, paddingBytes).crc32c(continuing: payload.crc32c)
+        }
     }
 
     /// The hash that names this batch and everything before it.
@@ -248,11 +265,10 @@ package struct SegmentHeader: Equatable, Sendable {
     package var firstSequence: UInt64
     package var previousChain: Digest256
     package var capacity: Int
-    package var epoch: UInt64 = 0
 
     package enum Decoded {
         case header(SegmentHeader)
-        case newer(minimumReader: UInt16)
+        case unreadable(FormatFault)
         case none
     }
 
@@ -264,22 +280,20 @@ package struct SegmentHeader: Equatable, Sendable {
         else {
             return .none
         }
-        let minimumReader: UInt16 = bytes.number(at: 6)
-        guard minimumReader <= JournalFormat.version else { return .newer(minimumReader: minimumReader) }
+        if let fault = JournalFormat.segment.objection(to: bytes) { return .unreadable(fault) }
         guard let capacity = Int(exactly: bytes.number(at: 88, as: UInt64.self)) else { return .none }
         return .header(
             SegmentHeader(
                 identity: LedgerIdentity(uuid: bytes.uuid(at: 8), shard: bytes.number(at: 80)),
                 number: bytes.number(at: 24), firstLSN: LSN(bytes.number(at: 32)), firstSequence: bytes.number(at: 40),
-                previousChain: bytes.digest(at: 48), capacity: capacity, epoch: bytes.number(at: 96)))
+                previousChain: bytes.digest(at: 48), capacity: capacity))
     }
 
     /// One block.
     package func encoded() -> [UInt8] {
         [UInt8](record: JournalFormat.block) { bytes in
             bytes.store(JournalFormat.segmentMagic, at: 0)
-            bytes.store(JournalFormat.version, at: 4)
-            bytes.store(UInt16(0), at: 6)
+            JournalFormat.segment.stamp(bytes)
             bytes.store(identity.uuid, at: 8)
             bytes.store(number, at: 24)
             bytes.store(firstLSN.value, at: 32)
@@ -287,7 +301,6 @@ package struct SegmentHeader: Equatable, Sendable {
             bytes.store(previousChain, at: 48)
             bytes.store(identity.shard, at: 80)
             bytes.store(UInt64(capacity), at: 88)
-            bytes.store(epoch, at: 96)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 4092).crc32c, at: 4092)
         }
     }

@@ -1,7 +1,7 @@
 internal import LedgerCore
 
 /// What the journal's files say, held against what the manifest says: the first look at every start, by `verify`, and
-/// by a checkpointer beside a running server. Reads headers, footers and sizes only; changes nothing, and keeps no file
+/// by a fold beside a running server. Reads headers, footers and sizes only; changes nothing, and keeps no file
 /// open, for a history may have more of them than a process may.
 ///
 /// Each way in which a segment can be wrong is an error of its own, naming the file: missing, truncated, another
@@ -133,7 +133,7 @@ struct JournalInspection {
         }
         var segment = Segment(record: record)
         switch block.withUnsafeBytes({ SegmentHeader.decode($0) }) {
-        case .newer(let reader): throw StorageError(.newerFormat, path, at: 0, "needs a reader of format \(reader)")
+        case .unreadable(let fault): throw fault.error(path, at: 0)
         case .none:
             guard record.state == .prepared else { throw StorageError(.damagedSegmentHeader, path, at: 0) }
         case .header(let header):

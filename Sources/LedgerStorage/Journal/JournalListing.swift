@@ -1,16 +1,17 @@
 package import LedgerCore
 
 /// A readable walk through a journal, for people: takes no lock, changes nothing, and is allowed beside a running
-/// server (what is being written at that moment may be left out).
+/// server (what is being written at that moment may be left out). Reads directories of format 0 too, whose events no
+/// state is given any more.
 package enum JournalListing {
-    /// Hands the events `first`…`last` to `body` in order (all of them, unless told otherwise) until it returns false.
+    /// Hands the events `first`…`last` to `body` in order (default: all of them) until it returns false.
     /// Each batch is checked against the chain; damage anywhere but in a torn tail is thrown, after what lies before it
     /// was handed out. Cost: from the beginning of the segment that holds `first`.
     package static func forEach(
         _ path: String, on disk: any Disk, from first: LSN = LSN(1), through last: LSN? = nil,
         _ body: (JournaledEvent) -> Bool
     ) throws(StorageError) {
-        let directory = try DataDirectory.inspect(path, on: disk)
+        let directory = try DataDirectory.inspect(path, on: disk, toList: true)
         var next = first
         var attempts = 0
         while true {
@@ -32,12 +33,11 @@ package enum JournalListing {
     /// live file, or that file holds a later segment by now; the manifest that says so was there before. Damage is
     /// still there at the next look, with the same manifest.
     private static func mayPass(_ error: StorageError) -> Bool {
-        switch error.reason {
-        case .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,
-            .lostAcknowledged:
-            true
-        default: error.isNoSuchFile
-        }
+        let passing: [StorageError.Reason] = [
+            .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,
+            .lostAcknowledged,
+        ]
+        return passing.contains(error.reason) || error.isNoSuchFile
     }
 
     private static func walk(
@@ -59,7 +59,9 @@ package enum JournalListing {
                 if lsn < next { continue }
                 if let last, lsn > last { return .stop }
                 next = lsn.next
-                let event = JournaledEvent(lsn: lsn, time: batch.header.time(ofEvent: index), bytes: bytes)
+                let event = JournaledEvent(
+                    lsn: lsn, time: batch.header.time(ofEvent: index), bytes: bytes,
+                    batchVersion: batch.header.version)
                 guard body(event) else { return .stop }
             }
             return .onward

@@ -7,6 +7,8 @@ package struct JournaledEvent {
     /// When it was recorded.
     package let time: Timestamp
     package let bytes: UnsafeRawBufferPointer
+    /// Of the batch. What version 0 wrote carries number and time in its bytes, and is met in listings only.
+    package var batchVersion = JournalFormat.batch.current
 }
 
 /// Reads any durable event by its LSN, from any thread, beside the writer and beside sealing.
@@ -178,6 +180,8 @@ final class EventFrame: Sendable {
         runs = parsed.runs
     }
 
+    var nextLSN: LSN { LSN(firstLSN.value + UInt64(starts.count)) }
+
     func holds(_ lsn: LSN) -> Bool { lsn >= firstLSN && lsn.value - firstLSN.value < UInt64(starts.count) }
 
     /// The LSN is one of the frame's.
@@ -282,23 +286,42 @@ private struct FrameCache: Sendable {
 
 // MARK: - Following
 
-/// A follower's cursor: every durable event once, in order, resumable by LSN. A value; it holds no file and pins
-/// nothing, so a slow follower costs nobody anything.
-package struct JournalTail: Sendable {
-    private let reader: JournalReader
-    /// The event that `next` will hand out.
-    package private(set) var position: LSN
+extension JournalReader {
+    /// The durable events from `first` on that lie together, in one batch or one frame, none beyond `last` and at most
+    /// `limit` of them. Nil: there is none yet. Throws `.noSuchEvent` for LSN 0.
+    package func slice(from first: LSN, through last: LSN, limit: Int) throws(StorageError) -> EventSlice? {
+        let last = min(last, durableLSN)
+        guard first <= last else { return nil }
+        let frame = try frame(holding: first)
+        let end = min(frame.nextLSN.value, last.value + 1, first.value + UInt64(limit))
+        return EventSlice(frame: frame, first: first, next: LSN(end))
+    }
+}
 
-    package init(_ reader: JournalReader, from position: LSN = LSN(1)) {
-        self.reader = reader
-        self.position = position
+/// Some neighbouring events, in order: at least one. It holds the memory in which they lie, and no file.
+package struct EventSlice: Sendable {
+    private let frame: EventFrame
+    package let first: LSN
+    /// Behind the last one.
+    package let next: LSN
+
+    init(frame: EventFrame, first: LSN, next: LSN) {
+        self.frame = frame
+        self.first = first
+        self.next = next
     }
 
-    /// Hands the next event to `body`; nil when there is none yet.
-    package mutating func next<R>(_ body: (JournaledEvent) -> R) throws(StorageError) -> R? {
-        guard position <= reader.durableLSN else { return nil }
-        let result = try reader.withEvent(at: position, body)
-        position = position.next
-        return result
+    package var count: Int { Int(next.value - first.value) }
+
+    /// Hands them to `body` in order, until it returns false. Their bytes are valid during its call.
+    package func visit<Failure: Error>(_ body: (JournaledEvent) throws(Failure) -> Bool) throws(Failure) {
+        var lsn = first
+        while lsn < next {
+            let goesOn = frame.withEvent(at: lsn) { event in
+                Result { () throws(Failure) -> Bool in try body(event) }
+            }
+            guard try goesOn.get() else { return }
+            lsn = lsn.next
+        }
     }
 }

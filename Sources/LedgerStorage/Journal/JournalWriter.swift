@@ -1,41 +1,42 @@
 package import LedgerCore
 internal import Synchronization
 
-/// Appends batches. When `append` returns, the batch is on disk and every reader may see it.
+/// Appends batches. When `append` returns, they are on disk and every reader may see them.
 ///
-/// One thread at a time calls it; which one may change between calls. One `pwrite` and one `fdatasync` a batch; nothing
-/// is allocated per event. The first failed write or sync is the last thing it does: it stays latched, and only a
-/// restart, which reads what the disk really holds, goes on.
+/// One thread at a time calls it; which one may change between calls. One `pwritev` and one `fdatasync` a batch: the
+/// events go to the kernel from the memory in which they were decided, between a header and zeroes, and are copied
+/// nowhere on the way; nothing is allocated per event. The first failed write or sync is the last thing it does: it
+/// stays latched, and only a restart, which reads what the disk really holds, goes on.
 ///
 /// Room is the caller's business *before* it decides anything: `Journal.batchesOfRoom` says how many batches are
 /// certain to find zero-filled, synced room.
 package final class JournalWriter: @unchecked Sendable {  // one thread at a time, see above
     private let directory: DataDirectory
     private let catalog: SegmentCatalog
-    private let epoch: UInt64
     private var file: any DiskFile
     private var segment: UInt64
     private var capacity: Int
     private var offset: Int
     private var head: JournalHead
     private var isClosed: Bool
-    private let closingBatch = BatchBuffer()
-    /// Set once and for ever by the first failure.
+    private let header = AlignedBuffer(count: JournalFormat.headerBytes)
+    private let zeroes = AlignedBuffer(count: JournalFormat.block)
+    /// Set once, by the first failure, and never cleared.
     package private(set) var fault: StorageError?
 
     init(
-        directory: DataDirectory, catalog: SegmentCatalog, epoch: UInt64, file: any DiskFile, segment: UInt64,
+        directory: DataDirectory, catalog: SegmentCatalog, file: any DiskFile, segment: UInt64,
         capacity: Int, offset: Int, head: JournalHead, isClosed: Bool
     ) {
         self.directory = directory
         self.catalog = catalog
-        self.epoch = epoch
         self.file = file
         self.segment = segment
         self.capacity = capacity
         self.offset = offset
         self.head = head
         self.isClosed = isClosed
+        zeroes.bytes.zero()
     }
 
     package var nextLSN: LSN { head.nextLSN }
@@ -43,23 +44,38 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     /// The place behind the last batch: what a snapshot of the state after it is bound to.
     package var position: JournalHead { head }
 
-    /// Writes and syncs one batch of at least one event. Event i is LSN `firstLSN` + i, recorded at `baseTime` + i ns.
-    /// Throws `.noRoom` (and nothing happened) only to callers that did not ask first; every other error is final.
-    /// Returns the last LSN, now durable.
-    @discardableResult
-    package func append(
-        _ batch: BatchBuffer, firstLSN: LSN, baseTime: Timestamp, booksSum: Int128
-    ) throws(StorageError) -> LSN {
-        precondition(!batch.isEmpty, "a batch without events was to be appended")
-        precondition(firstLSN == head.nextLSN, "a batch does not go on with the next LSN")
+    /// Writes and syncs a unit: in one batch, or in several where it is larger than one, cut between its groups.
+    /// Throws `.noRoom` only to callers that did not ask first (and nothing of the batch without room happened); every
+    /// other error is final.
+    package func append(_ unit: LogUnit) throws(StorageError) {
+        precondition(unit.firstLSN == head.nextLSN, "a unit does not go on with the next LSN")
+        precondition(unit.booksSum == 0, "the books of a unit do not sum to zero")
+        var written = LogUnit.Border(events: 0, bytes: 0)
+        var end = written
+        for border in unit.borders {
+            if border.bytes - written.bytes > JournalFormat.maximumPayload {
+                try append(unit, from: written, to: end)
+                written = end
+                precondition(
+                    border.bytes - written.bytes <= JournalFormat.maximumPayload, "a group is larger than a batch")
+            }
+            end = border
+        }
+        try append(unit, from: written, to: end)
+    }
+
+    private func append(
+        _ unit: LogUnit, from start: LogUnit.Border, to end: LogUnit.Border
+    ) throws(StorageError) {
+        precondition(end.events > start.events, "a batch without events was to be appended")
+        let baseTime = Timestamp(nanoseconds: unit.baseTime.nanoseconds + Int64(start.events))
         precondition(
             baseTime > head.time || (isClosed && baseTime >= head.time), "a batch is recorded before the last one")
-        precondition(booksSum == 0, "the books of a batch do not sum to zero")
-        var header = nextHeader(count: batch.count, payloadBytes: batch.payloadBytes, baseTime)
+        let payload = unit.payload.slice(start.bytes, end.bytes - start.bytes)
+        var header = nextHeader(count: end.events - start.events, payloadBytes: payload.count, baseTime)
         // One block stays free behind every batch, so that a closing batch always finds room.
-        try write(batch, &header, reserve: JournalFormat.block)
+        try write(payload, &header, reserve: JournalFormat.block)
         isClosed = false
-        return head.lastLSN
     }
 
     /// Writes an empty batch that says: everything before it is durable, and the ledger was alive at `time`. Called 100
@@ -70,7 +86,7 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         var header = nextHeader(count: 0, payloadBytes: 0, Swift.max(time, head.time))
         header.flags = .closing
         do throws(StorageError) {
-            try write(closingBatch, &header, reserve: 0)
+            try write(UnsafeRawBufferPointer(start: nil, count: 0), &header, reserve: 0)
         } catch  where error.reason == .noRoom && isClosed {
             return  // an earlier one already covers every event
         }
@@ -78,23 +94,25 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     }
 
     private func nextHeader(count: Int, payloadBytes: Int, _ baseTime: Timestamp) -> BatchHeader {
-        var header = BatchHeader(
+        BatchHeader(
             identity: directory.identity, segment: segment, sequence: head.nextSequence, firstLSN: head.nextLSN,
             durableThrough: head.lastLSN, baseTime: baseTime, count: count, payloadBytes: payloadBytes,
             previousChain: head.chain)
-        header.epoch = epoch
-        return header
     }
 
-    private func write(_ batch: BatchBuffer, _ header: inout BatchHeader, reserve: Int) throws(StorageError) {
+    private func write(
+        _ payload: UnsafeRawBufferPointer, _ header: inout BatchHeader, reserve: Int
+    ) throws(StorageError) {
         if fault != nil { throw StorageError(.latched, file.path, at: offset) }
         if offset + header.paddedBytes + reserve > capacity {
             try rotate(for: header.paddedBytes + reserve)
             header.segment = segment
         }
-        let (blocks, chain) = batch.finish(&header)
+        header.cover(payload)
+        header.encode(into: self.header.bytes)
+        let chain = BatchHeader.chainHash(header: self.header.readable, payload: payload)
         do throws(StorageError) {
-            try file.write(blocks, at: offset)
+            try file.write([self.header.readable, payload, zeroes.readable.slice(0, header.paddingBytes)], at: offset)
             try file.sync()
         } catch {
             fault = error
@@ -102,8 +120,8 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         }
         let place = BatchPlace(
             firstLSN: header.firstLSN, offset: UInt32(offset / JournalFormat.block),
-            blocks: UInt32(blocks.count / JournalFormat.block))
-        offset += blocks.count
+            blocks: UInt32(header.paddedBytes / JournalFormat.block))
+        offset += header.paddedBytes
         head = head.after(header, chain: chain)
         catalog.contents.withLock { contents in
             if header.count > 0 { contents.segments[contents.currentIndex].batches.append(place) }
@@ -124,10 +142,9 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         guard let next, JournalFormat.block + bytes <= next.record.fileBytes else {
             throw StorageError(.noRoom, file.path, at: offset)
         }
-        var header = SegmentHeader(
+        let header = SegmentHeader(
             identity: directory.identity, number: next.record.number, firstLSN: head.nextLSN,
             firstSequence: head.nextSequence, previousChain: head.chain, capacity: next.record.fileBytes)
-        header.epoch = epoch
         do throws(StorageError) {
             try next.file.write(header.encoded(), at: 0)
             try next.file.sync()

@@ -17,7 +17,7 @@ struct Leftovers {
     var retained: [(number: UInt64, bytes: Int)] = []
     /// What an interrupted step left, and nobody needs.
     var removable: [String] = []
-    /// A sentence for each file that is none of ours and looks as if it were.
+    /// A sentence for each file that looks like the ledger's and is not.
     var warnings: [String] = []
 
     /// Looks at the files beside those that the inspection has found whole. Throws at what may be needed.
@@ -56,7 +56,7 @@ struct Leftovers {
                     if directory.names(String(path.dropLast(4))), try disk.isRegularFile(path) {
                         leftovers.removable.append(path)
                     } else {
-                        leftovers.warnings.append("\(path) is none of ours: left alone")
+                        leftovers.warnings.append("\(path) is not a file of this ledger: left alone")
                     }
                 }
             }
@@ -65,7 +65,7 @@ struct Leftovers {
         func examine(_ name: String, _ leftovers: inout Leftovers) throws(StorageError) {
             let path = directory.journal + "/" + name
             guard directory.names(path), try disk.isRegularFile(path) else {
-                leftovers.warnings.append("\(path) is none of ours: left alone")
+                leftovers.warnings.append("\(path) is not a file of this ledger: left alone")
                 return
             }
             if let number = DataDirectory.number(in: name, suffix: ".segment", prefix: "spare-") {
@@ -110,11 +110,11 @@ struct Leftovers {
             case .segment(let found, directory.identity) where states[found] == .sealed: return
             case .segment(number, directory.identity):
                 throw StorageError(.unlistedSegment, path, holding.words(in: directory)! + Self.advice)
-            default: try refuseOther(holding, path, named: number)
+            case .segment, .unreadable: try refuseOther(holding, path, named: number)
             }
         }
 
-        /// Throws at another segment's, another ledger's or a newer Florin's bytes.
+        /// Throws at another segment's or another ledger's bytes, and at those in a format that is not read.
         private func refuseOther(_ holding: Holding, _ path: String, named number: UInt64?) throws(StorageError) {
             switch holding {
             case .nothing, .segment(number, directory.identity): return
@@ -122,7 +122,7 @@ struct Leftovers {
                 throw StorageError(.misplacedSegment, path, holding.words(in: directory)! + Self.advice)
             case .segment:
                 throw StorageError(.foreignLedger, path, holding.words(in: directory)! + Self.advice)
-            case .newer(let reader): throw StorageError(.newerFormat, path, at: 0, "needs a reader of format \(reader)")
+            case .unreadable(let fault): throw fault.error(path, at: 0)
             }
         }
 
@@ -136,7 +136,7 @@ enum Holding: Equatable {
     /// No header and no batch that can be believed.
     case nothing
     case segment(UInt64, LedgerIdentity)
-    case newer(minimumReader: UInt16)
+    case unreadable(FormatFault)
 
     /// "it holds segment 4 of this ledger"
     func words(in directory: DataDirectory) -> String? {
@@ -150,7 +150,7 @@ enum Holding: Equatable {
         let file = try directory.disk.open(path, .read)
         switch try file.readBytes(count: JournalFormat.block)?.withUnsafeBytes({ SegmentHeader.decode($0) }) {
         case .header(let header): return .segment(header.number, header.identity)
-        case .newer(let reader): return .newer(minimumReader: reader)
+        case .unreadable(let fault): return .unreadable(fault)
         case .some(.none), nil: break
         }
         let size = try file.size()
@@ -161,7 +161,7 @@ enum Holding: Equatable {
             case .header(let batch):
                 guard batch.identity == directory.identity else { return .segment(batch.segment, batch.identity) }
                 newest = max(newest ?? 0, batch.segment)
-            case .newer(let reader): return .newer(minimumReader: reader)
+            case .unreadable(let fault): return .unreadable(fault)
             case .none: break
             }
         }
@@ -186,7 +186,8 @@ extension DataDirectory {
         if let number = Self.number(in: name, suffix: ".snapshot") { return path == snapshot(LSN(number)) }
         return
             (manifests + [
-                keys, pepper, pepperCheck, lastUsed, Self.marker(in: self.path), Self.creating(in: self.path),
+                keys, pepper, pepperCheck, lastUsed, recoveryPace, Self.marker(in: self.path),
+                Self.creating(in: self.path),
             ])
             .contains(path)
     }

@@ -10,8 +10,8 @@ package import LedgerCore
 // both copies.
 //
 //        0     4  magic "FMAN"              64    32  watermark: its chain hash
-//        4     2  format                    96     8  watermark: its time
-//        6     2  oldest reader            104     8  epoch
+//        4     2  version                   96     8  watermark: its time
+//        6     2  oldest reader            104     8  zero
 //        8    16  ledger UUID              112     4  number of segments
 //       24     8  generation               116     4  number of snapshots
 //       32     8  length of the file       120     2  shard
@@ -69,7 +69,6 @@ package struct Manifest: Equatable, Sendable {
     package var identity: LedgerIdentity
     package var generation: UInt64 = 0
     package var watermark: JournalHead = .genesis
-    package var epoch: UInt64 = 0
     package var segments: [Segment] = []
     /// Ascending by LSN.
     package var snapshots: [Snapshot] = []
@@ -80,6 +79,7 @@ package struct Manifest: Equatable, Sendable {
 // MARK: - Bytes
 
 extension Manifest {
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 0)
     static let magic: UInt32 = 0x4E41_4D46  // "FMAN"
     private static let fixed = 128
     private static let segmentBytes = 128
@@ -89,8 +89,7 @@ extension Manifest {
         let total = Self.fixed + segments.count * Self.segmentBytes + snapshots.count * Self.snapshotBytes + 4
         return [UInt8](record: total) { bytes in
             bytes.store(Self.magic, at: 0)
-            bytes.store(JournalFormat.version, at: 4)
-            bytes.store(UInt16(0), at: 6)
+            Self.version.stamp(bytes)
             bytes.store(identity.uuid, at: 8)
             bytes.store(generation, at: 24)
             bytes.store(UInt64(total), at: 32)
@@ -98,7 +97,6 @@ extension Manifest {
             bytes.store(watermark.nextSequence, at: 56)
             bytes.store(watermark.chain, at: 64)
             bytes.store(watermark.time.nanoseconds, at: 96)
-            bytes.store(epoch, at: 104)
             bytes.store(UInt32(segments.count), at: 112)
             bytes.store(UInt32(snapshots.count), at: 116)
             bytes.store(identity.shard, at: 120)
@@ -132,7 +130,7 @@ extension Manifest {
 
     package enum Decoded {
         case manifest(Manifest)
-        case newer(minimumReader: UInt16)
+        case unreadable(FormatFault)
         case damaged(String)
     }
 
@@ -142,8 +140,7 @@ extension Manifest {
         guard bytes.slice(0, bytes.count - 4).crc32c == bytes.number(at: bytes.count - 4) else {
             return .damaged("its checksum does not match")
         }
-        let minimumReader: UInt16 = bytes.number(at: 6)
-        guard minimumReader <= JournalFormat.version else { return .newer(minimumReader: minimumReader) }
+        if let fault = version.objection(to: bytes) { return .unreadable(fault) }
         let segmentCount = Int(bytes.number(at: 112, as: UInt32.self))
         let snapshotCount = Int(bytes.number(at: 116, as: UInt32.self))
         guard
@@ -156,7 +153,6 @@ extension Manifest {
         manifest.watermark = JournalHead(
             nextLSN: LSN(bytes.number(at: 48)), nextSequence: bytes.number(at: 56), chain: bytes.digest(at: 64),
             time: Timestamp(nanoseconds: bytes.number(at: 96)))
-        manifest.epoch = bytes.number(at: 104)
         var offset = fixed
         for _ in 0..<segmentCount {
             let entry = bytes.slice(offset, segmentBytes)
@@ -207,8 +203,7 @@ extension Manifest {
                         "it lists ledger \(manifest.identity.uuid), the directory is \(directory.identity.uuid)")
                 }
                 if best.map({ $0.generation < manifest.generation }) ?? true { best = manifest }
-            case .newer(let reader):
-                throw StorageError(.newerFormat, path, "needs a reader of format \(reader)")
+            case .unreadable(let fault): throw fault.error(path)
             case .damaged(let why):
                 troubles.append((path, "is damaged (\(why))"))
             }

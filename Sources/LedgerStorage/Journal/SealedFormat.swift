@@ -16,7 +16,7 @@ internal import LedgerCore
 //
 //   header                                 index entry                              footer
 //     0   4  magic "FSLD"                    0  8  LSN of the first event in it       0   4  magic "FEND"
-//     4   2  format                          8  8  offset in the file                 4   4  number of frames
+//     4   2  version                         8  8  offset in the file                 4   4  number of frames
 //     6   2  oldest reader                  16  4  compressed length                  8   8  offset of the index
 //     8  16  ledger UUID                    20  4  length                            16   8  next LSN
 //    24   8  segment number                 24  4  CRC32C of the compressed bytes    24   8  next batch sequence
@@ -24,12 +24,13 @@ internal import LedgerCore
 //    40   8  first batch sequence           32  8  time of the first event in it     64   8  time at the end
 //    48  32  chain hash before it           40  4  number of events                  72   8  bytes used when live
 //    80   2  shard                          44  4  zero                              80   4  CRC32C of the index
-//    88   8  epoch                                                                   84  40  zero (later: a user index)
+//                                                                                   84  40  zero (later: a user index)
 //   124   4  CRC32C of bytes 0 to 123                                               124   4  CRC32C of bytes 0 to 123
 //
 // Frames tile the file from byte 128 to the index without a gap, so every byte lies under one of the checksums.
 
 enum SealedFormat {
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 0)
     static let headerMagic: UInt32 = 0x444C_5346  // "FSLD"
     static let footerMagic: UInt32 = 0x444E_4546  // "FEND"
     static let headerBytes = 128
@@ -45,8 +46,7 @@ enum SealedFormat {
         guard header.count == headerBytes, header.number(at: 0) == headerMagic,
             header.slice(0, 124).crc32c == header.number(at: 124)
         else { return .nothing }
-        let reader: UInt16 = header.number(at: 6)
-        guard reader <= JournalFormat.version else { return .newer(minimumReader: reader) }
+        if let fault = version.objection(to: header) { return .unreadable(fault) }
         return .segment(
             header.number(at: 24), LedgerIdentity(uuid: header.uuid(at: 8), shard: header.number(at: 80)))
     }
@@ -142,10 +142,7 @@ final class SealedSegment: Sendable {
         guard
             header.number(at: 0) == SealedFormat.headerMagic, header.slice(0, 124).crc32c == header.number(at: 124)
         else { throw StorageError(.damagedSegmentHeader, path, at: 0) }
-        let reader: UInt16 = header.number(at: 6)
-        guard reader <= JournalFormat.version else {
-            throw StorageError(.newerFormat, path, "needs a reader of format \(reader)")
-        }
+        if let fault = SealedFormat.version.objection(to: header) { throw fault.error(path, at: 0) }
         guard header.uuid(at: 8) == identity.uuid, header.number(at: 80) == identity.shard else {
             throw StorageError(.foreignLedger, path, "it belongs to ledger \(header.uuid(at: 8))")
         }
@@ -247,7 +244,7 @@ struct SealedWriter: ~Copyable {
         count: 0)
 
     init(
-        file: any DiskFile, identity: LedgerIdentity, number: UInt64, epoch: UInt64, start: JournalHead
+        file: any DiskFile, identity: LedgerIdentity, number: UInt64, start: JournalHead
     ) throws(StorageError) {
         self.file = file
         self.start = start
@@ -256,15 +253,13 @@ struct SealedWriter: ~Copyable {
         current.firstLSN = start.nextLSN
         let header = [UInt8](record: SealedFormat.headerBytes) { bytes in
             bytes.store(SealedFormat.headerMagic, at: 0)
-            bytes.store(JournalFormat.version, at: 4)
-            bytes.store(UInt16(0), at: 6)
+            SealedFormat.version.stamp(bytes)
             bytes.store(identity.uuid, at: 8)
             bytes.store(number, at: 24)
             bytes.store(start.nextLSN.value, at: 32)
             bytes.store(start.nextSequence, at: 40)
             bytes.store(start.chain, at: 48)
             bytes.store(identity.shard, at: 80)
-            bytes.store(epoch, at: 88)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 124).crc32c, at: 124)
         }
         try file.write(header, at: 0)

@@ -40,7 +40,7 @@ struct Sealing {
             header.identity == directory.identity
         else { throw StorageError(.damagedSegmentHeader, live.path, at: 0) }
         var writer = try SealedWriter(
-            file: file, identity: directory.identity, number: record.number, epoch: header.epoch, start: start)
+            file: file, identity: directory.identity, number: record.number, start: start)
         var head = start
         let ending = try RawSegmentScan(file: live, header: header, pastCache: false).run(head: &head) {
             batch throws(StorageError) in

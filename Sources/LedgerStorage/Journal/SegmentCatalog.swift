@@ -12,7 +12,7 @@ struct BatchPlace: Sendable {
 /// The segments as everybody in this process sees them: the writer adds batches, maintenance changes states, readers
 /// look up where an LSN lies. One lock, held for a few comparisons, never during a system call.
 ///
-/// Readers *pin* a live segment while they read from it, so that its file is not recycled under them. A checkpointer in
+/// Readers *pin* a live segment while they read from it, so that its file is not recycled under them. A fold in
 /// another process cannot pin, so its parent holds all files back (`holds`) while it runs.
 final class SegmentCatalog: Sendable {
     struct Segment {

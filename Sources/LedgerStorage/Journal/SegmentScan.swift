@@ -72,7 +72,7 @@ struct RawSegmentScan {
                 return try examineTail(at: offset, torn: found, why: "the payload's checksum does not match", &window)
             }
             let payload = bytes.slice(JournalFormat.headerBytes, found.payloadBytes)
-            guard found.codec == 0, EventCursor.tiles(payload, count: found.count) else {
+            guard EventCursor.tiles(payload, count: found.count) else {
                 throw StorageError(.damagedBatch, file.path, at: offset, "its events do not fill its payload")
             }
             let headerBytes = bytes.slice(0, JournalFormat.headerBytes)
@@ -94,8 +94,7 @@ struct RawSegmentScan {
     {
         switch BatchHeader.decode(block) {
         case .none: return nil
-        case .newer(let reader):
-            throw StorageError(.newerFormat, file.path, at: offset, "needs a reader of format \(reader)")
+        case .unreadable(let fault): throw fault.error(file.path, at: offset)
         case .header(let found):
             guard found.identity == header.identity else {
                 throw StorageError(.foreignLedger, file.path, at: offset, "a batch of ledger \(found.identity.uuid)")
@@ -229,24 +228,12 @@ struct SealedSegmentScan {
         guard rest.count >= JournalFormat.headerBytes + header.payloadBytes else { return nil }
         let headerBytes = rest.slice(0, JournalFormat.headerBytes)
         let payload = rest.slice(JournalFormat.headerBytes, header.payloadBytes)
-        guard header.payloadMatches(payload), header.codec == 0, EventCursor.tiles(payload, count: header.count) else {
+        guard header.payloadMatches(payload), EventCursor.tiles(payload, count: header.count) else {
             throw StorageError(.damagedFrame, path, at: frame.offset, "a batch's payload does not match its checksum")
         }
         let chain = BatchHeader.chainHash(header: headerBytes, payload: payload)
         return ScannedBatch(
             header: header, headerBytes: headerBytes, payload: payload, chain: chain, path: path,
             offset: streamStart + offset, isLive: false)
-    }
-}
-
-extension BatchHeader {
-    /// Checks a payload whose padding was left out against the checksum that covers both.
-    func payloadMatches(_ payload: UnsafeRawBufferPointer) -> Bool {
-        let padding = paddedBytes - JournalFormat.headerBytes - payload.count
-        return withUnsafeTemporaryAllocation(byteCount: max(padding, 1), alignment: 8) { zeroes in
-            zeroes.zero()
-            return UnsafeRawBufferPointer(zeroes).slice(0, padding).crc32c(continuing: payload.crc32c)
-                == payloadChecksum
-        }
     }
 }

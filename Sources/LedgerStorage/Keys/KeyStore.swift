@@ -19,7 +19,7 @@ internal import Foundation
 //
 //      header (128 bytes used)             slot, 64 bytes (never across a 512-byte sector)
 //        0  4  magic "FKEY"                  0  1  state: 0 empty, 1 key, 2 destroyed
-//        4  2  format                        1  3  zero
+//        4  2  version                       1  3  zero
 //        6  2  oldest reader                 4  4  user ordinal
 //        8 16  ledger UUID                   8 32  key (zero when destroyed)
 //      124  4  CRC32C of bytes 0 to 123     40 20  zero
@@ -46,6 +46,7 @@ package final class KeyStore: Sendable {
         var fault: StorageError?
     }
 
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 1)
     private static let magic: UInt32 = 0x5945_4B46  // "FKEY"
     private static let slotBytes = 64
     private static let slotsStart = 4096
@@ -58,8 +59,7 @@ package final class KeyStore: Sendable {
         if ledgerIsNew, try !disk.exists(directory.keys) {
             let header = [UInt8](record: Self.slotsStart) { bytes in
                 bytes.store(Self.magic, at: 0)
-                bytes.store(JournalFormat.version, at: 4)
-                bytes.store(UInt16(0), at: 6)
+                Self.version.stamp(bytes)
                 bytes.store(directory.identity.uuid, at: 8)
                 bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 124).crc32c, at: 124)
             }
@@ -83,9 +83,7 @@ package final class KeyStore: Sendable {
                 bytes.count == 128, bytes.number(at: 0) == Self.magic,
                 bytes.slice(0, 124).crc32c == bytes.number(at: 124)
             else { return StorageError(.damagedKeyFile, directory.keys, at: 0) }
-            guard bytes.number(at: 6, as: UInt16.self) <= JournalFormat.version else {
-                return StorageError(.newerFormat, directory.keys)
-            }
+            if let fault = Self.version.objection(to: bytes) { return fault.error(directory.keys, at: 0) }
             guard bytes.uuid(at: 8) == directory.identity.uuid else {
                 return StorageError(.foreignLedger, directory.keys, "it belongs to ledger \(bytes.uuid(at: 8))")
             }
@@ -150,7 +148,7 @@ package final class KeyStore: Sendable {
         }
     }
 
-    /// Destroys a user's key for ever, durably. What was sealed with it cannot be read again.
+    /// Destroys a user's key, durably. What was sealed with it cannot be read again.
     package func destroy(_ ordinal: UserOrdinal) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }

@@ -2,9 +2,9 @@ internal import Crypto
 package import LedgerCore
 
 /// The server's secret: 32 random bytes in a file of their own, without which the hashes of passports are worth nothing
-/// to whoever finds them. It may lie outside the data directory (`--pepper FILE`).
+/// to a thief. It may lie outside the data directory (`--pepper FILE`).
 ///
-///      pepper         "florin pepper 0" ‖ newline ‖ 64 hexadecimal digits ‖ newline
+///      pepper         "florin pepper 1" ‖ newline ‖ 64 hexadecimal digits ‖ newline
 ///      pepper.check   in the data directory: HMAC-SHA-256(pepper, "florin pepper check" ‖ ledger UUID), in that form
 ///
 /// The check tells a missing or different pepper at the start, before every passport in the world turns out wrong.
@@ -14,7 +14,9 @@ package struct Pepper: Sendable {
     private let inner: SHA256
     private let outer: SHA256
 
-    private static let header = "florin pepper 0\n"
+    /// Version 0 reads alike: a pepper may have served a ledger of before.
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 0)
+    private static let word = "florin pepper "
 
     private init(_ secret: [UInt8]) {
         precondition(secret.count == 32, "a pepper of other than 32 bytes")
@@ -52,7 +54,7 @@ package struct Pepper: Sendable {
         guard found != nil || ledgerIsNew else { throw StorageError(.missingPepper, path) }
         let pepper: Pepper
         if let found {
-            guard let secret = parse(found) else { throw StorageError(.damagedPepper, path) }
+            let secret = try parse(found, path)
             pepper = Pepper(secret)
         } else {
             var generator = SystemRandomNumberGenerator()
@@ -84,7 +86,7 @@ package struct Pepper: Sendable {
             if let path { throw StorageError(.missingPepper, path) }
             return false
         }
-        guard let secret = parse(found) else { throw StorageError(.damagedPepper, path ?? directory.pepper) }
+        let secret = try parse(found, path ?? directory.pepper)
         guard stored.equalsInConstantTime(Pepper(secret).check(directory.identity)) else {
             throw StorageError(.differentPepper, path ?? directory.pepper)
         }
@@ -95,8 +97,7 @@ package struct Pepper: Sendable {
         guard let stored = try directory.disk.contents(of: directory.pepperCheck) else {
             throw StorageError(.damagedPepper, directory.pepperCheck, "it is missing; restore it from a backup")
         }
-        guard let value = parse(stored) else { throw StorageError(.damagedPepper, directory.pepperCheck) }
-        return Digest256(value)
+        return Digest256(try parse(stored, directory.pepperCheck))
     }
 
     private func check(_ identity: LedgerIdentity) -> Digest256 {
@@ -104,17 +105,26 @@ package struct Pepper: Sendable {
     }
 
     private static func format(_ bytes: [UInt8]) -> [UInt8] {
-        Array((header + Digest256(bytes).hex + "\n").utf8)
+        Array("\(word)\(version.current)\n\(Digest256(bytes).hex)\n".utf8)
     }
 
-    private static func parse(_ bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.count == header.utf8.count + 65, bytes.starts(with: header.utf8), bytes.last == UInt8(ascii: "\n")
-        else {
-            return nil
-        }
+    private static func parse(_ bytes: [UInt8], _ path: String) throws(StorageError) -> [UInt8] {
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        guard
+            line.starts(with: word.utf8),
+            let found = UInt16(String(decoding: line.dropFirst(word.utf8.count), as: UTF8.self))
+        else { throw StorageError(.damagedPepper, path) }
+        if let fault = version.objection(to: found, minimumReader: found) { throw fault.error(path) }
+        guard let secret = digits(bytes.dropFirst(line.count + 1)) else { throw StorageError(.damagedPepper, path) }
+        return secret
+    }
+
+    /// 32 bytes from 64 hexadecimal digits and a newline.
+    private static func digits(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+        guard bytes.count == 65, bytes.last == UInt8(ascii: "\n") else { return nil }
         var secret: [UInt8] = []
         var high: UInt8?
-        for byte in bytes.dropFirst(header.utf8.count).dropLast() {
+        for byte in bytes.dropLast() {
             let digit: UInt8
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")

@@ -1,18 +1,25 @@
 package import LedgerCore
 
-/// A state that is a fold of the journal's events: what this module needs to know about the ledger, and all it knows.
-/// `StateMachine` is the one that counts; tests fold toys.
+/// A state to which the journal's events lead: what this module needs to know about the ledger, and all it knows.
+/// `StateMachine` is the one that counts; tests replay toys.
 package protocol JournaledState: ~Copyable {
     /// Empty, before the first event.
     init()
-    /// Applies the event after `lastLSN`.
-    mutating func replay(_ bytes: UnsafeRawBufferPointer) throws(StateError)
+    /// Applies the event after `lastLSN`. Its number and the time at which it was recorded follow from its place in the
+    /// journal and are not among its bytes.
+    mutating func replay(_ bytes: UnsafeRawBufferPointer, lsn: LSN, time: Timestamp) throws(StateError)
     var lastLSN: LSN { get }
     var lastTime: Timestamp { get }
     /// Zero, always.
     var booksSum: Int128 { get }
     func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure)
-    mutating func restore(section: UInt16, rows: Int, bytes: UnsafeRawBufferPointer) throws(StateError)
+    /// Takes one frame of a snapshot. `version` is the one its section had in the program that wrote it: every version
+    /// that was ever released is read, and what a newer program wrote is refused.
+    mutating func restore(
+        section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
+    ) throws(StateError)
+    /// Whether it knows a section's rows in this version. A snapshot with others is left to the program that made it.
+    static func reads(section: UInt16, version: UInt8) -> Bool
     mutating func finishRestoring() throws(StateError)
     /// A sentence for each invariant that does not hold.
     func violations() -> [String]
@@ -22,22 +29,23 @@ package protocol JournaledState: ~Copyable {
     /// that nobody has yet.
     func hasSealedText(_ user: UserOrdinal) -> Bool
     /// Some of it, for a look whether the key still opens it; empty where there is none.
-    func sealedText(_ user: UserOrdinal) -> SealedText
+    func sealedText(_ user: UserOrdinal) -> [UInt8]
 }
 
 extension JournaledState where Self: ~Copyable {
+    package static func reads(section: UInt16, version: UInt8) -> Bool { version == 1 }
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
-    package func sealedText(_ user: UserOrdinal) -> SealedText { [] }
+    package func sealedText(_ user: UserOrdinal) -> [UInt8] { [] }
 }
 
 extension StateMachine: JournaledState {
     package func hasSealedText(_ user: UserOrdinal) -> Bool { !sealedText(user).isEmpty }
 
-    package func sealedText(_ user: UserOrdinal) -> SealedText {
+    package func sealedText(_ user: UserOrdinal) -> [UInt8] {
         guard user.value < UInt32(userCount) else { return [] }
         let row = userRow(user, at: lastTime)
-        return row.email.isEmpty ? row.name : row.email
+        return (row.email.isEmpty ? row.name : row.email).sealedBytes
     }
 }
 
@@ -47,6 +55,10 @@ extension JournaledState where Self: ~Copyable {
     mutating func apply(
         _ batch: ScannedBatch, while wanted: (LSN, Timestamp) -> Bool = { _, _ in true }
     ) throws(StorageError) -> Bool {
+        guard batch.header.version >= JournalFormat.oldestReplayed else {
+            throw FormatFault.older(version: batch.header.version, reads: JournalFormat.oldestReplayed)
+                .error(batch.path, at: batch.offset)
+        }
         var cursor = EventCursor(batch.payload)
         for index in 0..<batch.header.count {
             let lsn = LSN(batch.header.firstLSN.value + UInt64(index))
@@ -54,9 +66,10 @@ extension JournaledState where Self: ~Copyable {
                 throw StorageError(.damagedBatch, batch.path, at: batch.offset, "its events do not fill its payload")
             }
             if lsn <= lastLSN { continue }
-            guard wanted(lsn, batch.header.time(ofEvent: index)) else { return false }
+            let time = batch.header.time(ofEvent: index)
+            guard wanted(lsn, time) else { return false }
             do throws(StateError) {
-                try replay(event)
+                try replay(event, lsn: lsn, time: time)
             } catch {
                 throw StorageError(.refusedByState, batch.path, at: batch.offset, "LSN \(lsn.value): \(error.reason)")
             }

@@ -18,6 +18,7 @@ package struct RecoveryReport: Sendable {
     package var rejectedSnapshots: [StorageError] = []
     /// What was left to be checked, when the start was told not to.
     package var unread: HistoryCheck?
+    package var took = ReplayTimes()
     /// For the log: a damaged manifest copy, files that were tidied away.
     package var warnings: [String] = []
 }
@@ -39,9 +40,9 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 /// The steps, and why in this order:
 ///   1. lock, marker, manifest: is it ours, is it alone, can we read it
 ///   2. inspect: every listed segment is there, whole, in its place; what lies beside them is not needed (`Leftovers`)
-///   3. fold: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
+///   3. replay: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
 ///      cache
-///   4. check: every sealed segment that the fold did not read, against its checksums (`HistoryCheck`)
+///   4. check: every sealed segment that the replay did not read, against its checksums (`HistoryCheck`)
 ///   5. tidy: remains of an interrupted step go. Nothing was changed before this.
 ///   6. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
@@ -52,18 +53,16 @@ package enum Recovery {
         package var segmentBytes: Int
         /// Memory for events unpacked for readers.
         package var cacheBytes: Int
-        package var epoch: UInt64
         /// Whether damage in the history that a snapshot stands for stops the start. If not, looking for it is left to
         /// the caller: `RecoveryReport.unread`.
         package var checksHistory: Bool
 
         package init(
-            segmentBytes: Int = JournalFormat.defaultSegmentBytes, cacheBytes: Int = 16 << 20, epoch: UInt64 = 0,
+            segmentBytes: Int = JournalFormat.defaultSegmentBytes, cacheBytes: Int = 16 << 20,
             checksHistory: Bool = true
         ) {
             self.segmentBytes = segmentBytes
             self.cacheBytes = cacheBytes
-            self.epoch = epoch
             self.checksHistory = checksHistory
         }
     }
@@ -104,9 +103,12 @@ package enum Recovery {
         report.lastLSN = replay.head.lastLSN
         report.lastAlive = replay.head.time
         report.wasClosed = replay.isClosed
+        report.took = replay.took
 
         let unread = HistoryCheck(directory, segments: 1..<replay.firstSegment)
+        let began = Lap.now
         if options.checksHistory { _ = try unread.run() } else { report.unread = unread }
+        report.took.history = Lap.now - began
 
         report.warnings += KeyStore.warnings(directory, replay.state)
 
@@ -130,12 +132,11 @@ package enum Recovery {
         let catalog = SegmentCatalog(
             try contents(inspection, replay, currentFile: file, leftovers, &report.warnings))
         let writer = JournalWriter(
-            directory: directory, catalog: catalog, epoch: options.epoch, file: file, segment: current.record.number,
+            directory: directory, catalog: catalog, file: file, segment: current.record.number,
             capacity: current.header!.capacity, offset: tail.offset, head: replay.head, isClosed: replay.isClosed)
         var upkeep = Journal.Upkeep(
             manifest: manifest, spares: leftovers.spares, nextSpare: (leftovers.spares.max() ?? 0) + 1)
         upkeep.manifest = catalog.contents.withLock { $0.manifest(after: manifest) }
-        upkeep.manifest.epoch = options.epoch
         do throws(StorageError) {
             try upkeep.manifest.save(to: directory)
         } catch  where error.isOutOfSpace {

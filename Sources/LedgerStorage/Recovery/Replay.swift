@@ -1,7 +1,7 @@
 package import LedgerCore
 
-/// The state at some moment: the newest good snapshot before it, then the journal from there. Recovery, checkpoints,
-/// verification and reads of the past are all this one fold.
+/// The state at some moment: the newest good snapshot before it, then the journal from there. Recovery, folds,
+/// verification and reads of the past are all this one replay.
 package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     package enum Target: Sendable {
         /// Everything there is; a torn tail ends it.
@@ -31,8 +31,9 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     /// Bytes used in unsealed segments, by segment number.
     var usedBytes: [UInt64: Int] = [:]
     var tail: RawEnding?
+    package var took = ReplayTimes()
 
-    /// Folds a data directory without taking its lock: the caller has it, or reads only what cannot change under it.
+    /// Replays a data directory without taking its lock: the caller has it, or reads only what cannot change under it.
     package static func run(
         _ directory: DataDirectory, to target: Target = .end
     ) throws(StorageError) -> Replay<State> {
@@ -46,23 +47,30 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     ) throws(StorageError) -> Replay<State> {
         let directory = inspection.directory
         var rejected: [StorageError] = []
+        var began = Lap.now
         for lsn in useSnapshots ? try candidates(inspection, target) : [] {
             do throws(StorageError) {
                 var state = State()
                 let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, of: lsn, into: &state)
                 guard target.allows(snapshot) else { continue }
-                return try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
+                let loaded = Lap.now
+                var replay = try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
+                replay.took = ReplayTimes(snapshot: loaded - began, journal: Lap.now - loaded)
+                return replay
             } catch {
                 // Whatever is wrong with this one file, an older snapshot or none is as good. Other faults are the
                 // journal's.
                 guard error.path == directory.snapshot(lsn) else { throw error }
                 rejected.append(error)
+                began = Lap.now
             }
         }
-        return try Replay(State(), nil, inspection, target, everyLiveSegment, rejected)
+        var replay = try Replay(State(), nil, inspection, target, everyLiveSegment, rejected)
+        replay.took.journal = Lap.now - began
+        return replay
     }
 
-    /// Snapshot files, newest first: those that are listed, and those a checkpointer finished before it was listed.
+    /// Snapshot files, newest first: those that are listed, and those a fold finished before it was listed.
     private static func candidates(
         _ inspection: JournalInspection, _ target: Target
     ) throws(StorageError) -> [LSN] {

@@ -143,7 +143,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         return good.sorted { $0.head.lastLSN < $1.head.lastLSN }
     }
 
-    /// What a start would try although no manifest lists it: what a checkpointer finished just before the end.
+    /// What a start would try although no manifest lists it: what a fold finished just before the end.
     private func unlistedSnapshots(_ manifest: Manifest) throws(StorageError) -> [LSN] {
         let listed = Set(manifest.snapshots.map(\.lsn))
         return try directory.presentSnapshots().filter { !listed.contains($0) }
@@ -283,9 +283,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
         guard snapshot.head.nextSequence == sequence, snapshot.head.chain == chain else {
             return damage("\(path) belongs to another history of this ledger")
         }
-        let digest = StateDigest.of(walk.state)
-        walk.digests[snapshot.head.lastLSN] = digest
-        if digest != snapshot.digest { damage("\(path): replaying from the first event leads to another state") }
+        walk.digests[snapshot.head.lastLSN] = StateDigest.of(walk.state)
     }
 
     // MARK: The journal from each snapshot
@@ -299,6 +297,11 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
             do throws(StorageError) {
                 var state = State()
                 _ = try SnapshotReader.load(path, directory, into: &state)
+                // A file whose rows have an earlier version says the same with other bytes.
+                let digest = digests[snapshot.head.lastLSN]
+                if digest != snapshot.digest, digest != StateDigest.of(state) {
+                    damage("\(path): replaying from the first event leads to another state")
+                }
                 if snapshot.head.lastLSN < goal {
                     let first = inspection.index(holding: snapshot.head)
                     _ = try inspection.scan(from: first, limit: goal) { batch throws(StorageError) in
@@ -308,7 +311,7 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                 }
                 if StateDigest.of(state) != digests[goal] {
                     damage(
-                        "\(path), replayed to LSN \(goal.value), leads to another state than the journal from genesis")
+                        "\(path), replayed to LSN \(goal.value), leads to another state than the whole journal")
                 }
                 for violation in state.violations() { damage("\(path), replayed to LSN \(goal.value): \(violation)") }
             } catch {

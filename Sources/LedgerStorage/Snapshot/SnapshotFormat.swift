@@ -11,21 +11,22 @@ package import LedgerCore
 //
 //   header                                  frame header                      footer
 //     0   4  magic "FSNP"                     0  4  magic "FRAM"                 0   4  magic "FSNE"
-//     4   2  format                           4  2  section                      4   4  number of frames
+//     4   2  version                          4  2  section                      4   4  number of frames
 //     6   2  oldest reader                    6  1  codec (1: zstd)              8   8  uncompressed bytes in all
-//     8  16  ledger UUID                      7  1  zero                        16   8  size of this file
+//     8  16  ledger UUID                      7  1  version of the section      16   8  size of this file
 //    24   8  LSN: the state is after it       8  4  rows                        24  32  state digest
 //    32   8  sequence of the next batch      12  4  uncompressed length         56  32  SHA-256 of all before it
 //    40   8  time of the journal there       16  4  compressed length           88  36  zero
 //    48  32  chain hash there                20  4  CRC32C of the compressed   124   4  CRC32C of bytes 0 to 123
 //    80   2  shard                           24  4  number of the frame
-//    88   8  epoch                           28  4  CRC32C of bytes 0 to 27
+//                                            28  4  CRC32C of bytes 0 to 27
 //    96  16  sum of the books (zero)
 //   252   4  CRC32C of bytes 0 to 251
 //
-// The *state digest* is SHA-256 over every frame's section, rows, length and uncompressed bytes. Equal states have
-// equal digests, whichever way they came about: that is how a live state, a replay and a restored snapshot are
-// compared.
+// The *state digest* is SHA-256 over every frame's section, its version, rows, length and uncompressed bytes. Equal
+// states have equal digests, whichever way they came about: that is how a live state, a replay and a restored snapshot
+// are compared. Written with rows of another version, an equal state has another digest: then the snapshot is restored
+// and its digest taken anew.
 //
 // The chain hash binds the snapshot to one history: recovery compares it with the journal's own at that place, so a
 // snapshot of another past is never continued.
@@ -34,6 +35,7 @@ package import LedgerCore
 // then may an older one be dropped.
 
 enum SnapshotFormat {
+    static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 1)
     static let headerMagic: UInt32 = 0x504E_5346  // "FSNP"
     static let frameMagic: UInt32 = 0x4D41_5246  // "FRAM"
     static let footerMagic: UInt32 = 0x454E_5346  // "FSNE"
@@ -66,12 +68,12 @@ package struct StateDigest: SnapshotSink, ~Copyable {
 
     package init() {}
 
-    package mutating func frame(section: UInt16, rows: Int, bytes: [UInt8]) throws(Never) {
-        bytes.withUnsafeBytes { add(section: section, rows: rows, $0) }
+    package mutating func frame(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) throws(Never) {
+        bytes.withUnsafeBytes { add(section: section, version: version, rows: rows, $0) }
     }
 
-    mutating func add(section: UInt16, rows: Int, _ bytes: UnsafeRawBufferPointer) {
-        stream.update(UInt64(section))
+    mutating func add(section: UInt16, version: UInt8, rows: Int, _ bytes: UnsafeRawBufferPointer) {
+        stream.update(UInt64(section) | UInt64(version) << 16)
         stream.update(UInt64(rows))
         stream.update(UInt64(bytes.count))
         stream.update(bytes)

@@ -1,7 +1,7 @@
 package import LedgerCore
 
 /// Which snapshots to keep: the two newest always; of the others, the newest of each hour for a day, of each day for a
-/// month, of each month for ever. They are dropped for their space only; none is needed for correctness.
+/// month, of each month without end. They are dropped for their space only; none is needed for correctness.
 package enum SnapshotLadder {
     /// The ones to drop. Depends on nothing but the arguments.
     package static func dropped(from snapshots: [(lsn: LSN, time: Timestamp)], now: Timestamp) -> [LSN] {

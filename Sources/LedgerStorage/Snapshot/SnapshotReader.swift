@@ -14,7 +14,7 @@ package enum SnapshotReader {
         _ path: String, _ directory: DataDirectory, pastCache: Bool = false
     ) throws(StorageError) -> SnapshotDescription {
         let file = try SnapshotFile(path, directory, pastCache: pastCache)
-        try file.read { _, _, _ throws(StorageError) in }
+        try file.read { _, _, _, _ throws(StorageError) in }
         return file.description
     }
 
@@ -28,9 +28,12 @@ package enum SnapshotReader {
         if let lsn, found != lsn {
             throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
         }
-        try file.read { section, rows, bytes throws(StorageError) in
+        try file.read { section, version, rows, bytes throws(StorageError) in
+            guard State.reads(section: section, version: version) else {
+                throw StorageError(.newerFormat, path, "section \(section) has version \(version)")
+            }
             do throws(StateError) {
-                try state.restore(section: section, rows: rows, bytes: bytes)
+                try state.restore(section: section, version: version, rows: rows, bytes: bytes)
             } catch {
                 throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
             }
@@ -93,10 +96,7 @@ private struct SnapshotFile {
                         header.number(at: 0) == SnapshotFormat.headerMagic,
                         header.slice(0, 252).crc32c == header.number(at: 252)
                     else { throw StorageError(.damagedSnapshot, path, at: 0, "its header's checksum does not match") }
-                    let reader: UInt16 = header.number(at: 6)
-                    guard reader <= JournalFormat.version else {
-                        throw StorageError(.newerFormat, path, "needs a reader of format \(reader)")
-                    }
+                    if let fault = SnapshotFormat.version.objection(to: header) { throw fault.error(path, at: 0) }
                     guard header.uuid(at: 8) == identity.uuid, header.number(at: 80) == identity.shard else {
                         throw StorageError(.foreignLedger, path, "it belongs to ledger \(header.uuid(at: 8))")
                     }
@@ -127,7 +127,7 @@ private struct SnapshotFile {
 
     /// Hands out every frame in order; afterwards the hash of the file and the digest of the state have been compared.
     func read(
-        _ visit: (UInt16, Int, UnsafeRawBufferPointer) throws(StorageError) -> Void
+        _ visit: (UInt16, UInt8, Int, UnsafeRawBufferPointer) throws(StorageError) -> Void
     ) throws(StorageError) {
         let decompressor = ZstdDecompressor()
         var hash = SHA256Stream()
@@ -155,9 +155,9 @@ private struct SnapshotFile {
             guard let bytes = compressed.withUnsafeBytes({ decompressor.decompress($0, count: frame.bytes) }) else {
                 throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")
             }
-            bytes.withUnsafeBytes { digest.add(section: frame.section, rows: frame.rows, $0) }
+            bytes.withUnsafeBytes { digest.add(section: frame.section, version: frame.version, rows: frame.rows, $0) }
             let visited = bytes.withUnsafeBytes { raw in
-                Result { () throws(StorageError) in try visit(frame.section, frame.rows, raw) }
+                Result { () throws(StorageError) in try visit(frame.section, frame.version, frame.rows, raw) }
             }
             try visited.get()
             offset += frame.compressedBytes
@@ -172,6 +172,7 @@ private struct SnapshotFile {
 
     private struct Frame {
         let section: UInt16
+        let version: UInt8
         let rows: Int
         let bytes: Int
         let compressedBytes: Int
@@ -184,6 +185,7 @@ private struct SnapshotFile {
                 header[6] == 1
             else { return nil }
             section = header.number(at: 4)
+            version = header[7]
             rows = Int(header.number(at: 8, as: UInt32.self))
             bytes = Int(header.number(at: 12, as: UInt32.self))
             compressedBytes = Int(header.number(at: 16, as: UInt32.self))

@@ -11,35 +11,36 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
     private var stateBytes = 0
 
     private init(
-        file: any DiskFile, identity: LedgerIdentity, head: JournalHead, booksSum: Int128, epoch: UInt64
+        file: any DiskFile, identity: LedgerIdentity, head: JournalHead, booksSum: Int128
     ) throws(StorageError) {
         self.file = file
         let header = [UInt8](record: SnapshotFormat.headerBytes) { bytes in
             bytes.store(SnapshotFormat.headerMagic, at: 0)
-            bytes.store(JournalFormat.version, at: 4)
-            bytes.store(UInt16(0), at: 6)
+            SnapshotFormat.version.stamp(bytes)
             bytes.store(identity.uuid, at: 8)
             bytes.store(head.lastLSN.value, at: 24)
             bytes.store(head.nextSequence, at: 32)
             bytes.store(head.time.nanoseconds, at: 40)
             bytes.store(head.chain, at: 48)
             bytes.store(identity.shard, at: 80)
-            bytes.store(epoch, at: 88)
             bytes.store(booksSum, at: 96)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 252).crc32c, at: 252)
         }
         try append(header)
     }
 
-    package mutating func frame(section: UInt16, rows: Int, bytes: [UInt8]) throws(StorageError) {
+    package mutating func frame(
+        section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]
+    ) throws(StorageError) {
         precondition(bytes.count <= SnapshotFormat.frameLimit, "a frame of a snapshot is larger than a gigabyte")
-        bytes.withUnsafeBytes { digest.add(section: section, rows: rows, $0) }
+        bytes.withUnsafeBytes { digest.add(section: section, version: version, rows: rows, $0) }
         let compressed = bytes.withUnsafeBytes { compressor.compress($0) }
         let number = frames
         let header = [UInt8](record: SnapshotFormat.frameHeaderBytes) { header in
             header.store(SnapshotFormat.frameMagic, at: 0)
             header.store(section, at: 4)
             header.store(UInt8(1), at: 6)
+            header.store(version, at: 7)
             header.store(UInt32(rows), at: 8)
             header.store(UInt32(bytes.count), at: 12)
             header.store(UInt32(compressed.count), at: 16)
@@ -81,7 +82,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
     /// Writes `state`, which stands at `head`, to its file: complete, checked against what the disk holds, and durable
     /// under its name when this returns. Does not touch the manifest (`Journal.adoptSnapshot` does).
     package static func write<State: JournaledState & ~Copyable>(
-        _ state: borrowing State, at head: JournalHead, epoch: UInt64 = 0, to directory: DataDirectory
+        _ state: borrowing State, at head: JournalHead, to directory: DataDirectory
     ) throws(StorageError) -> SnapshotDescription {
         precondition(state.lastLSN == head.lastLSN, "a snapshot was to be written of a state that ends inside a batch")
         let disk = directory.disk
@@ -92,7 +93,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         do throws(StorageError) {
             var writer = try SnapshotWriter(
                 file: try disk.open(temporary, .create), identity: directory.identity, head: head,
-                booksSum: state.booksSum, epoch: epoch)
+                booksSum: state.booksSum)
             try state.writeSnapshot(to: &writer)
             try writer.finish()
             description = try SnapshotReader.verify(temporary, directory, pastCache: true)

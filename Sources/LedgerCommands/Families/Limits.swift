@@ -1,0 +1,79 @@
+internal import LedgerCore
+
+extension CommandTable {
+    static let limitCommands = [
+        limitList, limitSet,
+    ]
+
+    private static let limitList = CommandSpec(
+        .limitList, "LIMIT LIST", .prices, .adminAll, .table, [], "What each type of user may have at most.",
+        notes: [
+            "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond their credit."
+        ],
+        reply: .list(["type", "limit", "value", "overdraft"]), examples: ["LIMIT LIST"]
+    ) { a, _ in ParsedCommand(a, .query(.limits)) }
+
+    private static let limitSet = CommandSpec(
+        .limitSet, "LIMIT SET", .prices, .adminAll, .write,
+        [.need("type", .userType), .need("limit", .limitName), .need("value", .limitValue, "none: no limit")],
+        key: true, "Change a limit.",
+        notes: [
+            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` a duration."
+        ],
+        reply: .receipt(["type", "limit", "value"]), examples: ["LIMIT SET free sessions 3"]
+    ) { a, _ throws(CommandError) in
+        let (type, limit): (UserType, LimitName) = (try a.choice(0, \.text), try a.choice(1, \.text))
+        return ParsedCommand(
+            a, .mutation(.limitSet(LimitSet(type: type, limit: limit, value: try a.limitValue(2, of: limit)))))
+    }
+}
+
+extension Arguments {
+    /// The value of a LIMIT SET that was read before.
+    var limitValue: Int64? {
+        guard let limit: LimitName = try? choice(1, \.text) else { return nil }
+        return try? limitValue(2, of: limit)
+    }
+
+    /// A count, megabytes, nano-USD, nanoseconds or a set of tiers, by the kind of the limit.
+    func limitValue(_ field: Int, of limit: LimitName) throws(CommandError) -> Int64 {
+        let bytes = bytes(field)
+        let shown = Echo.shown(bytes).map { " '\($0)'" } ?? ""
+        func refusal(_ expected: String) -> CommandError { .invalid("value\(shown) is not \(expected)") }
+        let mayBeNone = limit != .tiers && limit != .exhaustionGrace
+        if mayBeNone, isWord(field, "none") { return Limits.none }
+        switch limit {
+        case .sessions, .requestsPerHour:
+            guard let value = Decimal.parse(bytes), value < UInt64(UInt32.max) else {
+                throw refusal("a whole number or none")
+            }
+            return Int64(value)
+        case .tiers:
+            var set: Int64 = 0
+            for word in String(decoding: bytes.prefix(64), as: UTF8.self).split(
+                separator: ",", omittingEmptySubsequences: false)
+            {
+                guard let tier = Tier(text: word.lowercased()) else {
+                    throw refusal("a list of tiers like small,medium")
+                }
+                set |= 1 << Int64(tier.rawValue)
+            }
+            return set
+        case .storage:
+            guard let gigabytes = Money(parsing: bytes), gigabytes.nanos % 1_000_000 == 0 else {
+                throw refusal("a number of GB with at most 3 fraction digits, or none")
+            }
+            return gigabytes.nanos / 1_000_000
+        case .purchaseMinimum, .purchaseMaximum:
+            guard let amount = Money(parsing: bytes), amount.nanos % Money.cent.nanos == 0 else {
+                throw refusal("an amount in whole cents, or none")
+            }
+            return amount.nanos
+        case .exhaustionGrace:
+            guard let span = TimeSpan(parsing: bytes), span <= .days(30) else {
+                throw refusal("a duration from 0s to 30d")
+            }
+            return span.nanoseconds
+        }
+    }
+}

@@ -1,0 +1,125 @@
+internal import LedgerCore
+
+extension CommandTable {
+    static let operationCommands = [
+        info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyHistogram, dbsize, wait, snapshot,
+        clock, clockAccept, shutdown,
+    ]
+
+    private static let info = CommandSpec(
+        .info, "INFO", .operations, .sections, .operations, [.may("section", .words)], "How the server is.",
+        notes: [
+            "The sections, whose fields have Redis' names where Redis has them: `server`, `clients`, `stats`, `memory`, `persistence`, `replication`, `commandstats`, `keyspace`, and the ledger's own: `ledger`, `books`. None named: all of them.",
+            "In `commandstats`, `failed_calls` are those that the ledger refused (INSUFFICIENT, LIMIT, …), `rejected_calls` those that were refused before (a wrong argument, a missing permission). In `books`, parts of an account's name are joined by `/`.",
+        ],
+        reply: .other("text: # Section, then name:value lines"), examples: ["INFO", "INFO persistence"]
+    ) { a, _ in ParsedCommand(a, .server(.info(sections: a.rest.map { $0.lowercased() }))) }
+
+    private static let slowlogGet = CommandSpec(
+        .slowlogGet, "SLOWLOG GET", .operations, .adminAll, .operations, [.may("count", .count, "default 10")],
+        "The commands that kept the writer longest of late, newest first.",
+        notes: [
+            "The words are the command's name and the id of the user it names: no other argument is kept. Redis' last two fields, the client's address and name, are empty: the writer knows no connections."
+        ],
+        reply: .other("a list of [id, unix seconds, microseconds, words, \"\", \"\"]"),
+        examples: ["SLOWLOG GET 5"]
+    ) { a, _ throws(CommandError) in
+        ParsedCommand(a, .server(.slowlogGet(count: a.has(0) ? Int(try a.integer(0, 1...10_000)) : 10)))
+    }
+
+    private static let slowlogLen = CommandSpec(
+        .slowlogLen, "SLOWLOG LEN", .operations, .monitor, .operations, [], "How many entries the slow log has.",
+        reply: .other("an integer"), examples: ["SLOWLOG LEN"]
+    ) { a, _ in ParsedCommand(a, .server(.slowlogLength)) }
+
+    private static let slowlogReset = CommandSpec(
+        .slowlogReset, "SLOWLOG RESET", .operations, .adminAll, .operations, [], "Empty the slow log.",
+        reply: .other("OK"), examples: ["SLOWLOG RESET"]
+    ) { a, _ in ParsedCommand(a, .server(.slowlogReset)) }
+
+    private static let latencyLatest = CommandSpec(
+        .latencyLatest, "LATENCY LATEST", .operations, .monitor, .operations, [],
+        "For monitors of Redis; always empty. SLOWLOG GET and INFO commandstats show what takes long.",
+        reply: .other("an empty list"), examples: ["LATENCY LATEST"]
+    ) { a, _ in ParsedCommand(a, .local(.latencyLatest)) }
+
+    private static let latencyHistogram = CommandSpec(
+        .latencyHistogram, "LATENCY HISTOGRAM", .operations, .monitor, .operations, [.may("command", .words)],
+        "For monitors of Redis; always empty. SLOWLOG GET and INFO commandstats show what takes long.",
+        reply: .other("an empty map"), examples: ["LATENCY HISTOGRAM"]
+    ) { a, _ in ParsedCommand(a, .local(.latencyHistogram)) }
+
+    private static let dbsize = CommandSpec(
+        .dbsize, "DBSIZE", .operations, .monitor, .operations, [], "How many users there are.",
+        reply: .other("an integer"), examples: ["DBSIZE"]
+    ) { a, _ in ParsedCommand(a, .server(.databaseSize)) }
+
+    private static let wait = CommandSpec(
+        .wait, "WAIT", .operations, .anyPassport, .operations,
+        [
+            .need("lsn", .lsn),
+            .may("timeout", .timeout, "default: as long as it takes"),
+        ],
+        "Wait until reads of this connection see an event, so that writes of another connection can be read here.",
+        reply: .other("the last event that reads see, which is smaller than asked after a timeout"),
+        examples: ["WAIT 4711 5s"]
+    ) { a, _ throws(CommandError) in
+        let lsn = LSN(try a.integer(0, 0...UInt64(Int64.max)))
+        return ParsedCommand(a, .server(.wait(lsn, timeout: a.has(1) ? try timeout(a, 1) : nil)))
+    }
+
+    private static let snapshot = CommandSpec(
+        .snapshot, "SNAPSHOT", .operations, .adminAll, .operations, [], "Begin a snapshot in the background.",
+        notes: ["The prompt and the importer on a data directory are answered when the snapshot is made."],
+        reply: .other("a line"), examples: ["SNAPSHOT"]
+    ) { a, _ in ParsedCommand(a, .server(.snapshot)) }
+
+    private static let clock = CommandSpec(
+        .clock, "CLOCK", .operations, .monitor, .operations, [],
+        "How the ledger's clock stands to the wall clock, and what CLOCK ACCEPT would do now.",
+        notes: [
+            "`mode` is ok, deviating (by more than a minute: nothing is refused, the ledger draws level slowly) or read-only; `reason` says why, null where it is ok. `deviation_seconds` is wall less ledger.",
+            "`step_seconds` is how far CLOCK ACCEPT would step the ledger's time, to `accepted`: 0 where the wall is behind. By then `expiring_lots` end, with at most `expiring_credit` in them (less what was used while they were good), `expiring_holds`, and `ending_sessions` by their time to live. Some of it may be due already and only wait because the ledger is read-only.",
+        ],
+        reply: .map([
+            "mode", "reason", "time", "wall", "deviation_seconds", "step_seconds", "accepted", "expiring_lots",
+            "expiring_credit", "expiring_holds", "ending_sessions",
+        ]),
+        examples: ["CLOCK"]
+    ) { a, _ in ParsedCommand(a, .server(.clock)) }
+
+    private static let clockAccept = CommandSpec(
+        .clockAccept, "CLOCK ACCEPT", .operations, .adminAll, .write, [], key: true,
+        "Believe the wall clock, where it deviates so much that the ledger became read-only.",
+        notes: [
+            "Where the wall clock is ahead, this steps the ledger's time to it, at once and for good: what ends by then ends now, credit that expires included. Ask CLOCK first: it says what. The step counts as downtime, so nobody is lost for want of heartbeats in it.",
+            "Where the wall clock is behind, recorded time goes on from where it is, since it only rises, and falls back slowly.",
+        ],
+        reply: .receipt([]),
+        examples: ["CLOCK ACCEPT"]
+    ) { a, _ in ParsedCommand(a, .mutation(.clockAccept(ClockAccept()))) }
+
+    private static let shutdown = CommandSpec(
+        .shutdown, "SHUTDOWN", .operations, .adminAll, .operations,
+        [.may("mode", .words, "both mean the same here", shown: "SAVE|NOSAVE")],
+        "Stop the server: what was asked is answered, everything is on disk.",
+        reply: .other("none: the connection closes"), examples: ["SHUTDOWN"]
+    ) { a, _ throws(CommandError) in
+        guard a.rest.allSatisfy({ ["SAVE", "NOSAVE"].contains($0.uppercased()) }) else {
+            throw .invalid("SHUTDOWN takes SAVE or NOSAVE, which mean the same here")
+        }
+        return ParsedCommand(a, .server(.shutdown))
+    }
+
+    /// Redis' WAIT counts milliseconds, and 0 waits as long as it takes.
+    private static func timeout(_ a: Arguments, _ field: Int) throws(CommandError) -> TimeSpan? {
+        let bytes = a.bytes(field)
+        let span: TimeSpan
+        if let milliseconds = Decimal.parse(bytes), milliseconds <= 2_592_000_000 {
+            span = TimeSpan(nanoseconds: Int64(milliseconds) * 1_000_000)
+        } else {
+            span = try a.span(field, from: .zero)
+        }
+        return span == .zero ? nil : span
+    }
+}

@@ -1,0 +1,111 @@
+internal import LedgerCore
+
+extension CommandTable {
+    static let userCommands = [
+        userCreate, userGet, userSet, userList, userSummary,
+    ]
+
+    private static let userFields = [
+        "user", "email", "name", "type", "state", "created", "available", "paid", "promo", "held", "debt", "sessions",
+    ]
+
+    private static let userCreate = CommandSpec(
+        .userCreate, "USER CREATE", .user, .adminAll, .write,
+        [
+            .need("email", .email),
+            .option("ID", "id", .user, "the platform's own id for the user; default: one is made up (u_…)"),
+            .option("NAME", "n", .personName), .option("TYPE", "t", .userType, standard: "free"),
+            .option("PERSON", "x", .person, "the platform's own word for the person behind the address"),
+        ],
+        key: true, "Create a user.",
+        notes: [
+            "A free user gets the sign-up bonus, once per e-mail address and, where `PERSON` is given, once per person. Neither gets it again, whatever becomes of the user.",
+            "An address is one address however it is written: what is before the `@` is compared in Unicode's full case folding and NFC, the domain as IDNA has it (UTS 46, non-transitional), so that it equals its `xn--` form. `JOSÉ@EXÄMPLE.de` is `josé@xn--exmple-cua.de`. It is kept and shown as it was written. Plus signs and dots before the `@` count, and letters that only look alike are different letters.",
+            "Refused: an address that is not UTF-8, that has more than 254 bytes, nothing or more than 64 bytes before the `@`, or a character there that Unicode has not assigned; a domain without a dot, with one at its end, of more than 253 bytes (63 a label) as DNS has it, with `_`, or with what IDNA does not allow, emoji among it.",
+            "`PERSON` is compared byte by byte. Only a keyed hash of it is kept: nobody can read it again, and no answer shows it.",
+            "`id` and `user` are the same here.",
+        ],
+        reply: .receipt(["user", "email", "type", "state", "bonus", "available", "debt"]),
+        examples: ["USER CREATE ada@example.com ID u_ada NAME \"Ada L.\" TYPE pro"]
+    ) { a, context throws(CommandError) in
+        let (email, hash) = (try a.email(0), try a.emailHash(0, context))
+        let chosen: ShortText = if let field = a.given("ID") { try a.keptName(field) } else { randomUserID(context) }
+        let create = UserCreate(
+            id: chosen, emailHash: hash, personHash: try a.personHash("PERSON", context), email: email,
+            name: try a.text("NAME"), type: try a.choice("TYPE", \.text) ?? .free)
+        return ParsedCommand(a, .mutation(.userCreate(create)))
+    }
+
+    private static let userGet = CommandSpec(
+        .userGet, "USER GET", .user, .readOwn, .table, [.need("user", .user)], "One user and the account.",
+        reply: .map(userFields), examples: ["USER GET u_ada"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        return ParsedCommand(a, .query(.user(user)), on: .user(user))
+    }
+
+    private static let userSet = CommandSpec(
+        .userSet, "USER SET", .user, .adminAll, .write,
+        [
+            .need("user", .user), .option("NAME", "n", .personName), .option("TYPE", "t", .userType),
+            .option("STATE", "s", .userState), .option("EMAIL", "e", .email),
+        ],
+        key: true, "Change a user's name, type, state or e-mail address: exactly one of them.",
+        notes: [
+            "A suspended user starts nothing new; a banned one's sessions stop at once.",
+            "An address that another user has is refused with `EXISTS`. The old one is free again for others, its sign-up bonus is not; and there is none for the new one.",
+        ],
+        reply: .receipt(["user", "changed", "value", "available", "debt"]),
+        examples: ["USER SET u_ada STATE suspended"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        var changes: [UserSet.Change] = []
+        if let field = a.given("NAME") { changes.append(.name(try a.text(field))) }
+        if let type: UserType = try a.choice("TYPE", \.text) { changes.append(.type(type)) }
+        if let state: UserState = try a.choice("STATE", \.text) { changes.append(.state(state)) }
+        if let field = a.given("EMAIL") {
+            changes.append(.email(try a.email(field), hash: try a.emailHash(field, context)))
+        }
+        guard changes.count == 1 else {
+            throw .invalid("USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL")
+        }
+        return ParsedCommand(a, .mutation(.userSet(UserSet(user: user, change: changes[0]))), on: .user(user))
+    }
+
+    private static let userList = CommandSpec(
+        .userList, "USER LIST", .user, .readAll, .table, .page, "All users, newest first.",
+        reply: .page(userFields), brief: ["user", "email", "type", "state", "available", "debt", "sessions"],
+        examples: ["USER LIST COUNT 10"]
+    ) { a, _ throws(CommandError) in ParsedCommand(a, .query(.users(try a.page()))) }
+
+    private static let userSummary = CommandSpec(
+        .userSummary, "USER SUMMARY", .user, .readOwn, .history,
+        [
+            .need("user", .user), .option("FROM", "t", .time, "the first instant; default: the beginning"),
+            .option("TO", "t", .time, "everything before it; default: now"),
+        ],
+        "What a user bought, got and spent, by source.",
+        notes: [
+            "An entry belongs to the range in which its effective interval begins, so adjacent ranges add up.",
+            "`current_balance` and `debt` are those of now, whatever the range.",
+            "`spent_by_source` is a map: source → `count amount`; `sessions_by_tier` a map: tier → `count seconds amount`. Refunds are in `total_refunded`, not taken from `total_spent`.",
+        ],
+        reply: .map([
+            "user", "from", "to", "current_balance", "debt", "total_spent", "total_purchased", "purchases",
+            "total_granted", "total_adjusted", "total_refunded", "total_transferred", "total_expired", "entries",
+            "spent_by_source", "sessions_by_tier",
+        ]), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        let range = try a.range()
+        return ParsedCommand(a, .summary(user: user, from: range.from, to: range.to), on: .user(user))
+    }
+
+    /// `u_` and sixteen digits of base 62.
+    private static func randomUserID(_ context: ParseContext) -> ShortText {
+        var bytes = Array("u_".utf8)
+        // 62^8 of each half: the bias of the remainder is below one in 10^5.
+        for _ in 0..<2 { Base62.append(context.random() % 218_340_105_584_896, width: 8, to: &bytes) }
+        return bytes.withUnsafeBytes { ShortText($0)! }
+    }
+}

@@ -1,0 +1,35 @@
+/// What `COMMAND` and `COMMAND DOCS` say of a command, in the terms of Redis 7.
+extension CommandSpec {
+    /// Redis' arity: words of a request, negative where there may be more.
+    package var arity: Int {
+        let least = words.count + fields.filter { $0.isRequired }.reduce(0) { $0 + ($1.isOption && !$1.isFlag ? 2 : 1) }
+        let isFixed = fields.allSatisfy { $0.isRequired && $0.kind != .words }
+        return isFixed ? least : -least
+    }
+
+    package var redisName: String { words.joined(separator: "|").lowercased() }
+
+    package var flags: [String] {
+        switch kind {
+        case .connection: ["loading", "stale", "fast"] + (access == .open ? ["no_auth"] : [])
+        case .view: ["readonly", "fast"]
+        case .table, .history: ["readonly"]
+        case .write: access == .adminAll ? ["write", "admin"] : ["write"]
+        case .operations: access == .adminAll ? ["admin"] : []
+        }
+    }
+}
+
+extension CommandSpec.Kind {
+    /// Who works for it, which is what a request costs.
+    package var cost: String {
+        switch self {
+        case .connection: "Answered by the connection."
+        case .view: "Answered from a published view, without the writer."
+        case .table: "Answered by the writer from its tables, in its place among the writes."
+        case .history: "Read from the journal: grows with what is read."
+        case .write: "Decided by the writer and answered when it is on disk."
+        case .operations: "Answered by the server."
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Every command by its place in the table. Numbers appear in no file and on no wire.
+package enum CommandID: UInt8, CaseIterable, Sendable {
+    // connection
+    case ping, echo, auth, hello, quit, reset, select, time
+    case clientSetName, clientGetName, clientSetInfo, clientID, clientInfo, clientList
+    case configGet
+    case command, commandCount, commandInfo, commandDocs, commandList, help
+    // users and passports
+    case userCreate, userGet, userSet, userList, userSummary
+    case passportCreate, passportVerify, passportList, passportRevoke, passportRotate
+    // credit
+    case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund
+    case creditBalance, creditLots, creditHistory
+    case holdPlace, holdCapture, holdVoid, holdGet, holdList
+    // sessions
+    case sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionStop, sessionGet, sessionCancel
+    case sessionRecord, sessionList
+    // storage and spaces
+    case storageCreate, storageResize, storageDelete, storageList
+    case spaceAdd, spaceList, spacePurchase
+    // prices and limits
+    case priceInfo, explain
+    case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
+    case limitList, limitSet
+    // operations
+    case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyHistogram, dbsize, snapshot, clock
+    case clockAccept, wait, shutdown
+}

@@ -1,0 +1,16 @@
+extension StateMachine {
+    func lots(of user: UserOrdinal, _ page: Page) -> QueryResult {
+        var rows: [LotRow] = []
+        var order = 0
+        for slot in lots(of: user) {
+            order += 1
+            let lot = store.lots[slot]
+            if page.cursor == 0 || lot.id.value <= page.cursor {
+                rows.append(LotRow(origin: lot.origin, remaining: lot.remaining, pinned: lot.pinned, order: order))
+            }
+        }
+        rows.sort { $0.origin.id.value > $1.origin.id.value }
+        let next = rows.count > page.count ? rows[page.count].origin.id.value : 0
+        return .lots(Array(rows.prefix(page.count)), next: next)
+    }
+}

@@ -1,0 +1,246 @@
+/// What a user has and how it is taken: lots in burn order, pins, and the account they add up to.
+extension StateMachine {
+    // MARK: Looking
+
+    /// Unpinned credit that is effective and unexpired at `now`.
+    func spendable(_ user: UserOrdinal, at now: Timestamp) -> Money {
+        var sum = store.accounts[user].paid + store.accounts[user].promo - store.accounts[user].pending
+        if now >= store.accounts[user].nextExpiry {
+            for lot in lots(of: user) where store.lots[lot].expires <= now && !store.lots[lot].waiting {
+                sum -= store.lots[lot].free
+            }
+        }
+        return sum
+    }
+
+    /// Usage up to `now` that is neither posted nor held for: storage, and sessions beyond what they hold.
+    func unposted(_ user: UserOrdinal, at now: Timestamp) -> Money {
+        var sum = Int128(0)
+        if now > store.accounts[user].coveredUntil {
+            for session in sessions(of: user) {
+                let cost = self.cost(of: session, at: now)
+                let held = store.sessions[session].pins.total
+                if cost > held { sum += Int128((cost - held).nanos) }
+            }
+        }
+        sum += accruedStorage(user, at: now)
+        // `available` subtracts it from at most four billion dollars: it must not overflow there.
+        return Money(nanos: Int64(min(sum, Int128(StateMachine.accountCeiling))))
+    }
+
+    /// SPEC 3: unexpired lots − holds − accrued but unposted usage. May be negative while a session is in its grace.
+    func available(_ user: UserOrdinal, at now: Timestamp) -> Money {
+        spendable(user, at: now) - unposted(user, at: now)
+    }
+
+    /// The first `amount` of free credit in burn order, or all there is when that is less.
+    func planFree(_ user: UserOrdinal, _ amount: Money, at now: Timestamp) -> LotAmounts {
+        var plan = LotAmounts()
+        var missing = amount
+        guard missing > .zero else { return plan }
+        for lot in lots(of: user) where store.lots[lot].expires > now && !store.lots[lot].waiting {
+            let part = min(store.lots[lot].free, missing)
+            plan.append(LotAmount(lot: store.lots[lot].id, amount: part))
+            missing -= part
+            if missing <= .zero { break }
+        }
+        return plan
+    }
+
+    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
+    /// refused; what the account can owe no more (four billion dollars) stays unposted.
+    func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at instant: Timestamp) -> Settlement {
+        var settlement = Settlement()
+        var pins = pins
+        settlement.held = pins.take(min(pins.total, amount))
+        let rest = amount - settlement.held.total
+        settlement.free = planFree(user, rest, at: instant)
+        let room = Money(nanos: StateMachine.accountCeiling) - store.accounts[user].debt
+        settlement.debt = min(rest - settlement.free.total, max(room, .zero))
+        return settlement
+    }
+
+    /// The part of `pins` whose lots have expired: on release it goes to breakage.
+    func broken(_ pins: LotAmounts) -> Money {
+        var sum = Money.zero
+        for index in 0..<pins.count where store.lots[slot(of: pins[index].lot)].expired { sum += pins[index].amount }
+        return sum
+    }
+
+    func slot(of lot: LotID) -> Slot<Lot> {
+        guard let slot = self.lot(lot) else { preconditionFailure("a lot that does not exist") }
+        return slot
+    }
+
+    // MARK: Changing, by `apply` alone
+
+    /// Creates a lot, or gives credit back to it. Posts the user's side.
+    mutating func credit(_ user: UserOrdinal, _ origin: LotOrigin, _ amount: Money, at now: Timestamp) {
+        guard amount > .zero else { return }
+        let slot: Slot<Lot>
+        if let found = lot(origin.id) {
+            slot = found
+            store.lots[slot].remaining += amount
+        } else {
+            var lot = Lot()
+            lot.id = origin.id
+            lot.user = user
+            lot.kind = origin.kind
+            lot.priority = origin.priority
+            lot.remaining = amount
+            lot.effective = origin.effective
+            lot.expires = origin.expires
+            lot.parent = origin.parent
+            lot.scope = origin.scope
+            lot.fundedBy = origin.fundedBy
+            lot.waiting = origin.effective > now
+            slot = store.lots.insert(lot)
+            store.lotIndex.set(origin.id.value, slot)
+            link(lot: slot)
+            schedule(lot: slot)
+        }
+        if store.lots[slot].waiting { store.accounts[user].pending += amount }
+        add(user, store.lots[slot].kind, amount)
+    }
+
+    /// Puts a lot into its user's burn order.
+    mutating func link(lot slot: Slot<Lot>) {
+        let user = store.lots[slot].user
+        var before = Slot<Lot>.none
+        for other in lots(of: user) {
+            if store.lots[slot].burnsBefore(store.lots[other]) { break }
+            before = other
+        }
+        store.lots.link(slot, after: before, head: &store.accounts[user].firstLot)
+        store.accounts[user].lotCount += 1
+        store.accounts[user].nextExpiry = min(store.accounts[user].nextExpiry, store.lots[slot].expires)
+    }
+
+    mutating func schedule(lot slot: Slot<Lot>) {
+        let lot = store.lots[slot]
+        if lot.waiting { store.timers.push(TimerEntry(due: lot.effective, kind: .lotEffective, born: lot.id.value)) }
+        if !lot.expired { store.timers.push(TimerEntry(due: lot.expires, kind: .lotExpiry, born: lot.id.value)) }
+    }
+
+    /// Burns free credit. Posts the user's side.
+    mutating func burn(_ user: UserOrdinal, _ parts: LotAmounts) {
+        var isStale = false
+        for index in 0..<parts.count {
+            let lot = slot(of: parts[index].lot)
+            precondition(store.lots[lot].free >= parts[index].amount, "a lot burns more than it has")
+            store.lots[lot].remaining -= parts[index].amount
+            add(user, store.lots[lot].kind, -parts[index].amount)
+            if removeIfEmpty(lot) { isStale = true }
+        }
+        if isStale { refreshNextExpiry(user) }
+    }
+
+    /// Pins free credit for a hold: it moves from `paid` and `promo` to `held`.
+    mutating func pin(_ user: UserOrdinal, _ parts: LotAmounts) {
+        for index in 0..<parts.count {
+            let lot = slot(of: parts[index].lot)
+            precondition(store.lots[lot].free >= parts[index].amount, "a hold pins more than a lot has")
+            store.lots[lot].pinned += parts[index].amount
+            add(user, store.lots[lot].kind, -parts[index].amount)
+        }
+        hold(user, parts.total)
+    }
+
+    /// Captures pinned credit.
+    mutating func capture(_ user: UserOrdinal, _ parts: LotAmounts) {
+        var isStale = false
+        for index in 0..<parts.count {
+            let lot = slot(of: parts[index].lot)
+            precondition(store.lots[lot].pinned >= parts[index].amount, "a capture takes more than is pinned")
+            store.lots[lot].pinned -= parts[index].amount
+            store.lots[lot].remaining -= parts[index].amount
+            if removeIfEmpty(lot) { isStale = true }
+        }
+        if isStale { refreshNextExpiry(user) }
+        hold(user, -parts.total)
+    }
+
+    /// Releases pinned credit: back to its lots, and to breakage where they have expired.
+    mutating func release(_ user: UserOrdinal, _ parts: LotAmounts) {
+        var broken = Money.zero
+        for index in 0..<parts.count {
+            let lot = slot(of: parts[index].lot)
+            let amount = parts[index].amount
+            store.lots[lot].pinned -= amount
+            if store.lots[lot].expired {
+                store.lots[lot].remaining -= amount
+                broken += amount
+                _ = removeIfEmpty(lot)  // an expired lot has no expiry to come
+            } else {
+                add(user, store.lots[lot].kind, amount)
+            }
+        }
+        hold(user, -parts.total)
+        store.books.post(.breakage, broken)
+    }
+
+    /// Takes a settlement from the user's side of the books; the caller posts the other side.
+    mutating func pay(_ user: UserOrdinal, _ settlement: Settlement) {
+        capture(user, settlement.held)
+        burn(user, settlement.free)
+        owe(user, settlement.debt)
+    }
+
+    mutating func repay(_ user: UserOrdinal, _ amount: Money) { owe(user, -amount) }
+
+    mutating func owe(_ user: UserOrdinal, _ amount: Money) {
+        store.accounts[user].debt += amount
+        store.books.post(.userDebt, -amount)
+    }
+
+    private mutating func add(_ user: UserOrdinal, _ kind: LotKind, _ amount: Money) {
+        if kind.isPaid {
+            store.accounts[user].paid += amount
+            store.books.post(.userPaid, amount)
+        } else {
+            store.accounts[user].promo += amount
+            store.books.post(.userPromo, amount)
+        }
+    }
+
+    private mutating func hold(_ user: UserOrdinal, _ amount: Money) {
+        store.accounts[user].held += amount
+        store.books.post(.userHeld, amount)
+    }
+
+    /// The expiry of a lot: its free part leaves the account.
+    mutating func expire(lot slot: Slot<Lot>, _ amount: Money) {
+        let user = store.lots[slot].user
+        precondition(store.lots[slot].free == amount, "a lot expires with another amount than it has")
+        store.lots[slot].expired = true
+        store.lots[slot].remaining -= amount
+        if store.lots[slot].waiting {
+            store.accounts[user].pending -= amount
+            store.lots[slot].waiting = false
+        }
+        add(user, store.lots[slot].kind, -amount)
+        store.books.post(.breakage, amount)
+        _ = removeIfEmpty(slot)
+        refreshNextExpiry(user)
+    }
+
+    mutating func refreshNextExpiry(_ user: UserOrdinal) {
+        var next = Timestamp.never
+        for lot in lots(of: user) where !store.lots[lot].expired { next = min(next, store.lots[lot].expires) }
+        store.accounts[user].nextExpiry = next
+    }
+
+    /// Returns whether the user's next expiry may have gone with it. (Left alone, it would send every read of the
+    /// account looking for a lot that is no more.)
+    private mutating func removeIfEmpty(_ slot: Slot<Lot>) -> Bool {
+        guard store.lots[slot].remaining.isZero else { return false }
+        precondition(store.lots[slot].pinned.isZero, "an empty lot is still pinned")
+        let user = store.lots[slot].user
+        let expires = store.lots[slot].expires
+        store.lots.unlink(slot, head: &store.accounts[user].firstLot)
+        store.lotIndex.remove(store.lots[slot].id.value)
+        store.lots.remove(slot)
+        store.accounts[user].lotCount -= 1
+        return expires != .never && expires <= store.accounts[user].nextExpiry
+    }
+}

@@ -1,0 +1,72 @@
+/// What is known of an API key: never its secret.
+struct Passport: Recordable, Listed, Equatable {
+    var id = PassportID(value: 0)
+    var user = UserOrdinal.none
+    var digest = Digest256.zero
+    var lastFour: UInt32 = 0
+    var name = PersonalText.none
+    var permissions: Permissions = []
+    var scope = Scope.own
+    var created = Timestamp.distantPast
+    var expires = Timestamp.never
+    var revoked = false
+    /// It was rotated: `expires` is the end of the overlap.
+    var replaced = false
+    var rate: UInt32 = 0
+    /// Commands that change money are refused without a KEY.
+    var requiresKeys = false
+    var links = Links<Passport>()
+
+    mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.unsigned(&id.value)
+        try c.user(&user)
+        try c.digest(&digest)
+        try c.small(&lastFour)
+        try c.personal(&name)
+        try c.small(&permissions.rawValue)
+        try c.choice(&scope)
+        try c.time(&created)
+        try c.time(&expires)
+        try c.bool(&revoked)
+        try c.bool(&replaced)
+        try c.small(&rate)
+        try c.bool(&requiresKeys)
+    }
+}
+
+extension StateMachine {
+    /// Why this passport decides nothing any more, or nil. Whoever let the command in looked at published state: a
+    /// revocation that was decided since is in force with its receipt, and so before this command.
+    package func refusal(of actor: PassportOrdinal, at now: Timestamp) -> Rejection? {
+        guard actor != .none else { return nil }
+        guard !store.passports[actor].revoked, store.passports[actor].expires > now else { return .passportInvalid }
+        let state = store.accounts[store.passports[actor].user].state
+        return state == .banned || state == .closed ? .frozen(state) : nil
+    }
+
+    /// Nobody issues more than they hold. The engine itself (`.none`) holds everything, and `admin` of scope `all` holds
+    /// `monitor`: it sees as much, and a ledger whose admin was made before there was that permission could issue it to
+    /// nobody.
+    func check(
+        _ actor: PassportOrdinal, mayIssue permissions: Permissions, _ scope: Scope, expires: Timestamp, rate: UInt32,
+        requiresKeys: Bool
+    ) throws(Rejection) {
+        guard actor != .none else { return }
+        let issuer = store.passports[actor]
+        var held = issuer.permissions
+        if held.contains(.admin), issuer.scope == .all { held.insert(.monitor) }
+        guard permissions.isSubset(of: held), scope.rawValue <= issuer.scope.rawValue else {
+            throw .denied(
+                "a passport cannot issue more than it holds (\(issuer.permissions.text), scope \(issuer.scope.text))")
+        }
+        guard expires <= issuer.expires else {
+            throw .denied("a passport cannot issue one that outlives it (\(issuer.expires))")
+        }
+        guard issuer.rate == 0 || (rate > 0 && rate <= issuer.rate) else {
+            throw .denied("a passport cannot issue one with more requests an hour than its own \(issuer.rate)")
+        }
+        guard requiresKeys || !issuer.requiresKeys else {
+            throw .denied("a passport with KEYS required cannot issue one without")
+        }
+    }
+}

@@ -1,0 +1,143 @@
+/// Why an amount is what it is: the question a rule was asked, its answer, and which rule answered.
+package struct Pricing: Hashable, Sendable {
+    package var query: PriceQuery
+    package var priced: Priced
+    package init(query: PriceQuery, priced: Priced) {
+        self.query = query
+        self.priced = priced
+    }
+    package var tariff: Tariff {
+        guard case .tariff(let tariff) = priced.answer else { preconditionFailure("a metered price without a tariff") }
+        return tariff
+    }
+    package var amount: Money {
+        guard case .amount(let amount) = priced.answer else {
+            preconditionFailure("a one-time price without an amount")
+        }
+        return amount
+    }
+}
+
+/// What a session would cost: the engine computes it from a rule's answer. Rounded up.
+package struct SessionQuote: Sendable {
+    package var amount: Money
+    package var pricing: Pricing
+    /// Nil where the price of so long a time does not fit in an amount.
+    package init?(pricing: Pricing, duration: TimeSpan) {
+        guard let amount = pricing.tariff.quote(from: .zero, to: duration) else { return nil }
+        self.pricing = pricing
+        self.amount = amount
+    }
+}
+
+extension StateMachine {
+    /// What replay asks of a price before it applies an event.
+    func objection(to pricing: Pricing, _ rule: RuleName) -> String? {
+        guard pricing.query.rule == rule, case .tariff(let tariff) = pricing.priced.answer else {
+            return "has a price of another kind"
+        }
+        var from = TimeSpan.zero
+        var isGood = tariff.rate >= 0 && tariff.rate <= Tariff.maximumRate
+        for step in tariff.steps {
+            isGood = isGood && step.from > from && step.rate >= 0 && step.rate <= Tariff.maximumRate
+            from = step.from
+        }
+        return isGood ? nil : "has a price beyond every ceiling"
+    }
+}
+
+// MARK: - Bytes
+
+extension Tariff: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.signed(&rate)
+        try c.signed(&listRate)
+        try c.list(&steps, blank: Step(from: .zero, rate: 0))
+    }
+}
+
+extension Tariff.Step: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.span(&from)
+        try c.signed(&rate)
+    }
+}
+
+extension PriceQuery: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        var name = rule
+        try c.choice(&name)
+        if name != rule {
+            switch name {
+            case .sessionRuntime: self = .sessionRuntime(type: .free, tier: .small, secondsThisMonth: 0)
+            case .storage: self = .storage(type: .free, kind: .bucket, megabytes: 0)
+            case .spacePurchase: self = .spacePurchase(type: .free, space: ShortText(), listPrice: .zero, gigabytes: 0)
+            case .purchaseBonus: self = .purchaseBonus(type: .free, amount: .zero)
+            }
+        }
+        switch self {
+        case .sessionRuntime(var type, var tier, var seconds):
+            try c.choice(&type)
+            try c.choice(&tier)
+            try c.signed(&seconds)
+            self = .sessionRuntime(type: type, tier: tier, secondsThisMonth: seconds)
+        case .storage(var type, var kind, var megabytes):
+            try c.choice(&type)
+            try c.choice(&kind)
+            try c.signed(&megabytes)
+            self = .storage(type: type, kind: kind, megabytes: megabytes)
+        case .spacePurchase(var type, var space, var price, var gigabytes):
+            try c.choice(&type)
+            try c.text(&space)
+            try c.money(&price)
+            try c.signed(&gigabytes)
+            self = .spacePurchase(type: type, space: space, listPrice: price, gigabytes: gigabytes)
+        case .purchaseBonus(var type, var amount):
+            try c.choice(&type)
+            try c.money(&amount)
+            self = .purchaseBonus(type: type, amount: amount)
+        }
+    }
+}
+
+extension PriceAnswer: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        var isTariff = false
+        if case .tariff = self { isTariff = true }
+        let was = isTariff
+        try c.bool(&isTariff)
+        if isTariff != was { self = isTariff ? .tariff(.free) : .amount(.zero) }
+        switch self {
+        case .tariff(var tariff):
+            try tariff.code(with: &c)
+            self = .tariff(tariff)
+        case .amount(var amount):
+            try c.money(&amount)
+            self = .amount(amount)
+        }
+    }
+}
+
+extension Pricing: Recordable {
+    static let blank = Pricing(
+        query: .purchaseBonus(type: .free, amount: .zero), priced: Priced(answer: .amount(.zero), rule: .none))
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try query.code(with: &c)
+        try priced.answer.code(with: &c)
+        try c.rule(&priced.rule)
+    }
+}
+
+extension PriceBook: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.list(&rows, blank: Row(query: Pricing.blank.query, answer: .amount(.zero)))
+    }
+}
+
+extension PriceBook.Row: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try query.code(with: &c)
+        try answer.code(with: &c)
+    }
+}

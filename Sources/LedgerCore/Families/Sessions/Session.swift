@@ -1,0 +1,158 @@
+/// A running session. What it has used up to `postedThrough` is in the books; what it may use next is held.
+struct Session: Recordable, Listed, Equatable {
+    var id = SessionID.none
+    var user = UserOrdinal.none
+    var external = ShortText()
+    var tier = Tier.small
+    var type = UserType.free
+    var pricing = Pricing.blank
+    var started = Timestamp.distantPast
+    var ttlEnd = Timestamp.never
+    var reserveFull = false
+    /// Zero: not monitored.
+    var heartbeat = TimeSpan.zero
+    var heard = false
+    var lastHeard = Timestamp.distantPast
+    /// When silence means that the host is lost.
+    var lostAt = Timestamp.never
+    var leaseUntil = Timestamp.never
+    var status = SessionStatus.active
+    var emptyAt = Timestamp.never
+    var deadline = Timestamp.never
+    /// Until when the tariff is fixed.
+    var lockEnd = Timestamp.never
+    var nextDaily = Timestamp.never
+    /// Usage up to here is in the books: exactly `numerator` / `Tariff.hour`, of which `posted` was charged.
+    var postedThrough = Timestamp.distantPast
+    var numerator = Int128(0)
+    var posted = Money.zero
+    /// The events that charged for it, oldest first: what its receipt names, and what can be refunded.
+    var charges: [LSN] = []
+    var pins = LotAmounts()
+    var admitted = PassportOrdinal.none
+    /// Prices of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only when
+    /// it is heard, its price changes whether it is heard or not.
+    var repricings: [Repricing] = []
+    // Derived.
+    var links = Links<Session>()
+    var timerDue = Timestamp.never
+    var timerKind = TimerKind.session
+    /// Until when what is held covers its usage.
+    var coveredUntil = Timestamp.never
+
+    /// The price that holds from the last repricing on.
+    var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
+    var isMonitored: Bool { heartbeat > .zero }
+
+    mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.id(&id)
+        try c.user(&user)
+        try c.text(&external)
+        try c.choice(&tier)
+        try c.choice(&type)
+        try pricing.code(with: &c)
+        try c.time(&started)
+        try c.time(&ttlEnd)
+        try c.bool(&reserveFull)
+        try c.span(&heartbeat)
+        try c.bool(&heard)
+        try c.time(&lastHeard)
+        try c.time(&lostAt)
+        try c.time(&leaseUntil)
+        try c.choice(&status)
+        try c.time(&emptyAt)
+        try c.time(&deadline)
+        try c.time(&lockEnd)
+        try c.time(&nextDaily)
+        try c.time(&postedThrough)
+        try c.wide(&numerator)
+        try c.money(&posted)
+        try c.numbers(&charges)
+        try pins.code(with: &c)
+        try c.passport(&admitted)
+        try c.list(&repricings, blank: .blank)
+    }
+}
+
+package enum SessionStatus: UInt8, NamedCase, Sendable {
+    case active = 0
+    /// The next lease could not be covered; there is a deadline.
+    case exhausting = 1
+    case closed = 2
+    package var text: String {
+        switch self {
+        case .active: "active"
+        case .exhausting: "exhausting"
+        case .closed: "closed"
+        }
+    }
+}
+
+struct Repricing: Recordable, Hashable {
+    var at: Timestamp
+    var pricing: Pricing
+
+    static let blank = Repricing(at: .distantPast, pricing: .blank)
+
+    mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.time(&at)
+        try pricing.code(with: &c)
+    }
+}
+
+extension StateMachine {
+    static let lease = TimeSpan.minutes(10)
+    static let cancelWindow = TimeSpan.minutes(5)
+    /// How long a tariff is fixed.
+    static let tariffLock = TimeSpan.hours(24)
+    static let maximumTimeToLive = TimeSpan.days(30)
+
+    /// An open session's place, or the event that answers for a closed one.
+    enum FoundSession {
+        case open(Slot<Session>)
+        case closed(LSN)
+    }
+
+    func findSession(_ name: Hash128) throws(Rejection) -> FoundSession {
+        guard let lsn = store.external[name] else { throw .notFound(.session) }
+        if let slot = session(BirthID(shard: shard, lsn: LSN(lsn))) { return .open(slot) }
+        return .closed(LSN(lsn))
+    }
+
+    func session(_ id: SessionID, of user: UserOrdinal) -> Session? {
+        guard let slot = session(id), store.sessions[slot].user == user else { return nil }
+        return store.sessions[slot]
+    }
+
+    static let noSuchSession = "is about a session that is not open"
+
+    mutating func insert(_ session: Session) {
+        let slot = store.sessions.insert(session)
+        store.sessionIndex.set(session.id.value, slot)
+        store.sessions.link(slot, head: &store.accounts[session.user].firstSession)
+        store.accounts[session.user].sessionCount += 1
+        if session.status == .exhausting { store.accounts[session.user].exhaustingCount += 1 }
+        refreshCover(session: slot)
+        schedule(session: slot)
+    }
+
+    // MARK: Due instants
+
+    /// When a session next needs attention, and for what.
+    func nextDue(session slot: Slot<Session>) -> (due: Timestamp, kind: TimerKind) {
+        let row = store.sessions[slot]
+        var boundary = min(min(row.ttlEnd, row.lostAt), row.lockEnd)
+        // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
+        if !row.isMonitored { boundary = min(boundary, row.nextDaily) }
+        let exhaustion = row.status == .exhausting ? row.deadline : row.leaseUntil
+        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
+    }
+
+    mutating func schedule(session slot: Slot<Session>) {
+        let (due, kind) = nextDue(session: slot)
+        guard due != store.sessions[slot].timerDue || kind != store.sessions[slot].timerKind else { return }
+        store.sessions[slot].timerDue = due
+        store.sessions[slot].timerKind = kind
+        store.timers.push(TimerEntry(due: due, kind: kind, born: store.sessions[slot].id.value))
+    }
+}

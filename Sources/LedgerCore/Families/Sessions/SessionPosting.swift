@@ -1,0 +1,208 @@
+// What commands and timers share: a running session's usage is posted, its price changes, it is closed.
+extension StateMachine {
+    /// Posts a session's usage through `end` and releases what it held.
+    @discardableResult
+    mutating func close(
+        _ slot: Slot<Session>, _ reason: SessionClosed.Reason, through end: Timestamp, note: PersonalText = .none,
+        _ decision: inout Decision
+    ) -> EventReference {
+        let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
+        // The receipt is the closing event's, whatever had to be posted before it.
+        postRepricings(slot, before: end, precedes: true, &decision)
+        let row = store.sessions[slot]
+        var usage = self.usage(of: slot, through: end)
+        let settlement = planUsage(row.user, usage.amount, pins: row.pins, at: decision.creditInstant)
+        usage.amount = settlement.total
+        var left = row.pins
+        _ = left.take(settlement.held.total)
+        let event = SessionClosed(
+            session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason,
+            started: row.started, usage: usage, total: row.posted + usage.amount, charges: row.charges,
+            settlement: settlement, released: left.total, broken: broken(left), note: note)
+        return commit(
+            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), &decision)
+    }
+
+    /// Posts a running session's usage, and from there on the price is `pricing`, where one is named.
+    mutating func post(
+        _ slot: Slot<Session>, through end: Timestamp, then pricing: Pricing? = nil, precedes: Bool = false,
+        _ decision: inout Decision
+    ) {
+        let row = store.sessions[slot]
+        let end = max(min(end, row.ttlEnd), row.postedThrough)
+        var usage = self.usage(of: slot, through: end)
+        let settlement = planUsage(row.user, usage.amount, pins: row.pins, at: decision.creditInstant)
+        usage.amount = settlement.total
+        let event = SessionPosted(
+            session: row.id, external: row.external, tier: row.tier, usage: usage, settlement: settlement,
+            repriced: pricing)
+        commit(
+            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), precedes: precedes,
+            &decision)
+    }
+
+    /// Posts a monitored session's usage up to each change of its price before `end`: a posting has one price.
+    mutating func postRepricings(
+        _ slot: Slot<Session>, before end: Timestamp, precedes: Bool = false, _ decision: inout Decision
+    ) {
+        while let next = store.sessions[slot].repricings.first, next.at < end {
+            post(slot, through: next.at, then: next.pricing, precedes: precedes, &decision)
+        }
+    }
+
+    /// The end of a tariff's lock. What a monitored session used is not posted there: it may turn out to have ended
+    /// before.
+    mutating func unlock(_ slot: Slot<Session>, _ decision: inout Decision) {
+        let row = store.sessions[slot]
+        let pricing = nextPricing(session: slot)
+        if row.isMonitored {
+            commit(
+                SessionRepriced(session: row.id, at: row.lockEnd, pricing: pricing), user: row.user,
+                linked: row.id.lsn, effective: (row.lockEnd, row.lockEnd), &decision)
+        } else {
+            post(slot, through: row.lockEnd, then: pricing, &decision)
+        }
+        // Under a new price the old lease no longer says what is covered: look again at once.
+        if pricing != row.lastPricing { renew(slot, &decision) }
+    }
+
+    /// Counts session time for each month that it lies in: an input of rules.
+    mutating func countSessionTime(_ user: UserOrdinal, _ usage: MeteredUsage) {
+        var from = usage.from
+        while from < usage.through {
+            let month = Month(containing: from)
+            let to = min(month.end, usage.through)
+            let key = Store.monthKey(user, month)
+            // No money: it may stop at the end of 64 bits, it must not wrap or trap there.
+            let (sum, overflow) = (store.sessionTime[key] ?? 0).addingReportingOverflow(UInt64((to - from).nanoseconds))
+            store.sessionTime.set(key, overflow ? .max : sum)
+            from = to
+        }
+    }
+}
+
+/// Usage of a running session, from where it was last posted to `usage.through`.
+package struct SessionPosted: EventType {
+    package static let code = EventCode.sessionPosted
+    package static let blank = SessionPosted(
+        session: .none, external: ShortText(), tier: .small, usage: .blank, settlement: Settlement(), repriced: nil)
+    package var body: EventBody { .sessionPosted(self) }
+
+    package var session: SessionID
+    package var external: ShortText
+    package var tier: Tier
+    package var usage: MeteredUsage
+    package var settlement: Settlement
+    /// The tariff from here on, when the lock on the old one ended.
+    package var repriced: Pricing?
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.id(&session)
+        try c.text(&external)
+        try c.choice(&tier)
+        try usage.code(with: &c)
+        try settlement.code(with: &c)
+        try c.optional(&repriced, blank: .blank)
+    }
+
+    package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
+        ledger.objection(to: usage, of: session, header.user, settlement: settlement)
+            ?? repriced.flatMap { ledger.objection(to: $0, .sessionRuntime) }
+    }
+
+    package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
+        let slot = ledger.session(session)!
+        ledger.pay(header.user, settlement)
+        ledger.store.books.post(.sessionRuntime, usage.amount)
+        _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
+        ledger.store.sessions[slot].numerator = usage.numerator
+        ledger.store.sessions[slot].posted += usage.amount
+        ledger.store.sessions[slot].postedThrough = usage.through
+        ledger.store.sessions[slot].charges.append(header.lsn)
+        ledger.store.sessions[slot].nextDaily = StateMachine.daily(header.user, after: usage.through)
+        ledger.countSessionTime(header.user, usage)
+        if let repriced {
+            ledger.store.sessions[slot].pricing = repriced
+            if ledger.store.sessions[slot].repricings.first?.at == usage.through {
+                ledger.store.sessions[slot].repricings.removeFirst()  // its lock went on from there already
+            } else {
+                ledger.store.sessions[slot].lockEnd = usage.through + StateMachine.tariffLock
+            }
+        }
+        ledger.refreshCover(session: slot)
+        ledger.schedule(session: slot)
+    }
+
+    package func facts(_ header: EventHeader) -> Facts {
+        var facts = Facts()
+        facts.session = external
+        facts.charge = Facts.Charge(usage, Sources.sessionRuntime, settlement)
+        facts.usage = Facts.Usage(
+            tier: tier, from: usage.from, through: usage.through, amount: usage.amount, ends: false)
+        facts.text = .words("\(tier.text) session, so far")
+        return facts
+    }
+}
+
+/// The price of a monitored session from an instant on, where its tariff's lock ended. No money moves: what it used is
+/// posted when it is heard.
+package struct SessionRepriced: EventType {
+    package static let code = EventCode.sessionRepriced
+    package static let blank = SessionRepriced(session: .none, at: .distantPast, pricing: .blank)
+    package var body: EventBody { .sessionRepriced(self) }
+
+    package var session: SessionID
+    package var at: Timestamp
+    package var pricing: Pricing
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.id(&session)
+        try c.time(&at)
+        try pricing.code(with: &c)
+    }
+
+    package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
+        guard let row = ledger.session(session, of: header.user) else { return StateMachine.noSuchSession }
+        guard at >= row.started, at <= row.ttlEnd else { return "reprices a session beyond its time" }
+        return ledger.objection(to: pricing, .sessionRuntime)
+    }
+
+    package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
+        let slot = ledger.session(session)!
+        if pricing != ledger.store.sessions[slot].lastPricing {
+            ledger.store.sessions[slot].repricings.append(Repricing(at: at, pricing: pricing))
+            ledger.refreshCover(session: slot)
+        }
+        ledger.store.sessions[slot].lockEnd = at + StateMachine.tariffLock
+        ledger.schedule(session: slot)
+    }
+}
+
+// What replay asks of usage before it applies an event.
+extension StateMachine {
+    func objection(to usage: MeteredUsage, over denominator: Int128, _ rule: RuleName) -> String? {
+        guard usage.denominator == denominator, usage.numerator >= 0, usage.amount >= .zero else {
+            return "has usage that is none"
+        }
+        return objection(to: usage.pricing, rule)
+    }
+
+    func objection(
+        to usage: MeteredUsage, of id: SessionID, _ user: UserOrdinal, settlement: Settlement
+    ) -> String? {
+        guard let row = session(id, of: user) else { return Self.noSuchSession }
+        guard usage.through >= row.postedThrough, usage.through <= max(row.ttlEnd, row.postedThrough),
+            usage.from == row.postedThrough
+        else { return "posts a session beyond its time" }
+        // At the highest price for all of its time, a session's sums are far within their bounds.
+        guard usage.numerator <= Self.maximumSession, let posted = row.posted.adding(usage.amount),
+            posted.nanos <= .max / 2
+        else { return "posts more than a session can cost" }
+        return objection(to: usage, over: Tariff.hour, .sessionRuntime)
+            ?? objection(to: settlement, of: user, pinned: row.pins)
+    }
+
+    private static var maximumSession: Int128 {
+        Int128(Tariff.maximumRate) * Int128(maximumTimeToLive.nanoseconds)
+    }
+}

@@ -1,0 +1,94 @@
+/// SPACE PURCHASE: charges once and grants an instance in the same entry.
+package struct SpacePurchase: CommandType {
+    package static let name: StaticString = "SPACE PURCHASE"
+    package var user: Hash128
+    package var space: ShortText
+    package var workspace: ShortText
+    package var instance: ShortText
+    package init(user: Hash128, space: ShortText, workspace: ShortText, instance: ShortText) {
+        self.user = user
+        self.space = space
+        self.workspace = workspace
+        self.instance = instance
+    }
+
+    package var subject: Subject { .user(user) }
+
+    package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
+        guard let user = ledger.user(user), let space = ledger.space(space) else { return nil }
+        return query(ledger.type(of: user), space)
+    }
+
+    private func query(_ type: UserType, _ space: SpaceAdd) -> PriceQuery {
+        .spacePurchase(type: type, space: space.id, listPrice: space.cost, gigabytes: space.gigabytes)
+    }
+
+    package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
+        let user = try ledger.find(user)
+        guard let found = ledger.space(space) else { throw .notFound(.space) }
+        guard ledger.store.external[ledger.instanceName(user, workspace, instance)] == nil else {
+            throw .exists(.instance)
+        }
+        try ledger.checkMayStart(user)
+        try ledger.checkNoDebt(user)
+        let pricing = try decision.priced(query(ledger.type(of: user), found))
+        let available = ledger.available(user, at: decision.now)
+        guard available >= pricing.amount else { throw .insufficient(available: available, needed: pricing.amount) }
+        var settlement = Settlement()
+        settlement.free = ledger.planFree(user, pricing.amount, at: decision.now)
+        let event = SpacePurchased(
+            space: space, workspace: workspace, instance: instance, gigabytes: found.gigabytes,
+            amount: pricing.amount, pricing: pricing, settlement: settlement)
+        return .accepted(ledger.commit(event, user: user, &decision))
+    }
+}
+
+package struct SpacePurchased: EventType {
+    package static let code = EventCode.spacePurchased
+    package static let blank = SpacePurchased(
+        space: ShortText(), workspace: ShortText(), instance: ShortText(), gigabytes: 0, amount: .zero,
+        pricing: .blank, settlement: Settlement())
+    package var body: EventBody { .spacePurchased(self) }
+
+    package var space: ShortText
+    package var workspace: ShortText
+    package var instance: ShortText
+    package var gigabytes: Int64
+    package var amount: Money
+    package var pricing: Pricing
+    package var settlement: Settlement
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.text(&space)
+        try c.text(&workspace)
+        try c.text(&instance)
+        try c.signed(&gigabytes)
+        try c.money(&amount)
+        try pricing.code(with: &c)
+        try settlement.code(with: &c)
+    }
+
+    package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
+        ledger.objection(to: settlement, of: header.user)
+    }
+
+    package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
+        ledger.pay(header.user, settlement)
+        ledger.store.books.post(.spacePurchase, amount)
+        ledger.store.external.set(ledger.instanceName(header.user, workspace, instance), header.lsn.value)
+    }
+
+    package func facts(_ header: EventHeader) -> Facts {
+        var facts = Facts()
+        facts.charge = Facts.Charge(
+            amount: amount, source: Sources.spacePurchase, settlement: settlement, pricing: pricing)
+        facts.text = .words("\(space), \(instance) in \(workspace)")
+        return facts
+    }
+}
+
+extension StateMachine {
+    func instanceName(_ user: UserOrdinal, _ workspace: ShortText, _ instance: ShortText) -> Hash128 {
+        names.hash(.instance, [store.accounts[user].id, workspace, instance])
+    }
+}

@@ -1,0 +1,14 @@
+extension StateMachine {
+    private func resourceRow(_ slot: Slot<Resource>, at now: Timestamp) -> ResourceRow {
+        let row = store.resources[slot]
+        return ResourceRow(
+            id: row.id, resource: row.external, kind: row.kind, megabytes: row.megabytes, created: row.created,
+            rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom),
+            accrued: accrued(slot, at: now), posted: row.total)
+    }
+
+    func resources(of user: UserOrdinal, _ page: Page, at now: Timestamp) -> QueryResult {
+        let (slots, next) = walk(resources(of: user), page) { store.resources[$0].id.value }
+        return .resources(slots.map { resourceRow($0, at: now) }, next: next)
+    }
+}

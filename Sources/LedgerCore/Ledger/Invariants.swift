@@ -1,0 +1,110 @@
+/// The promises that hold between any two events, recomputed from the rows.
+extension StateMachine {
+    /// One sentence for each invariant that does not hold. Cost: a pass over all state.
+    package func violations() -> [String] {
+        var found: [String] = []
+        func require(_ holds: Bool, _ sentence: @autoclosure () -> String) {
+            if !holds, found.count < 100 { found.append(sentence()) }
+        }
+
+        require(store.books.sum == 0, "the sum over the books is \(store.books.sum), not zero")
+        require(
+            store.books.rows.reduce(Int128(0)) { $0 + $1.balance } == store.books.sum,
+            "the sum kept over the books is not the sum of their accounts")
+        require(
+            store.books.balance(.transfers) == 0,
+            "\(store.books.balance(.transfers)) is on its way from one user to another")
+
+        var paid = Int128(0)
+        var promo = Int128(0)
+        var held = Int128(0)
+        var debt = Int128(0)
+        for ordinal in 0..<UInt32(store.accounts.count) {
+            let user = UserOrdinal(ordinal)
+            let row = store.accounts[user]
+            let name = row.id
+            paid += Int128(row.paid.nanos)
+            promo += Int128(row.promo.nanos)
+            held += Int128(row.held.nanos)
+            debt += Int128(row.debt.nanos)
+            require(row.paid >= .zero && row.promo >= .zero && row.held >= .zero, "user \(name) has a negative balance")
+            require(row.debt >= .zero, "user \(name) has a negative debt")
+            require(row.lastEvent <= lastLSN && !row.lastEvent.isNone, "user \(name) has no last event")
+            require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
+
+            var free = (paid: Int128(0), promo: Int128(0), pinned: Int128(0), pending: Int128(0))
+            var before = Slot<Lot>.none
+            for slot in lots(of: user) {
+                let lot = store.lots[slot]
+                require(lot.user == user, "lot \(lot.id.text(as: .lot)) hangs at the wrong user")
+                require(lot.remaining > .zero, "lot \(lot.id.text(as: .lot)) is empty and still there")
+                require(
+                    lot.pinned >= .zero && lot.pinned <= lot.remaining,
+                    "lot \(lot.id.text(as: .lot)) is pinned beyond what it has")
+                require(!lot.expired || lot.free.isZero, "lot \(lot.id.text(as: .lot)) has expired with free credit")
+                require(
+                    before.isNone || store.lots[before].burnsBefore(lot),
+                    "the lots of user \(name) are not in burn order")
+                if lot.kind.isPaid { free.paid += Int128(lot.free.nanos) } else { free.promo += Int128(lot.free.nanos) }
+                free.pinned += Int128(lot.pinned.nanos)
+                if lot.waiting { free.pending += Int128(lot.free.nanos) }
+                before = slot
+            }
+            require(
+                free.paid == Int128(row.paid.nanos),
+                "user \(name): paid lots hold \(free.paid), the account says \(row.paid.nanos)")
+            require(
+                free.promo == Int128(row.promo.nanos),
+                "user \(name): other lots hold \(free.promo), the account says \(row.promo.nanos)")
+            require(
+                free.pinned == Int128(row.held.nanos),
+                "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
+            require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
+
+            var pins = Int128(0)
+            var holds = Int32(0)
+            for slot in self.holds(of: user) {
+                holds += 1
+                pins += Int128(store.holds[slot].pins.total.nanos)
+            }
+            var sessions = Int32(0)
+            var exhausting = Int32(0)
+            var covered = Timestamp.never
+            for slot in self.sessions(of: user) {
+                let session = store.sessions[slot]
+                pins += Int128(session.pins.total.nanos)
+                sessions += 1
+                if session.status == .exhausting { exhausting += 1 }
+                covered = min(covered, lasts(slot, held: session.pins.total))
+                require(
+                    store.external[names.session(session.external)] == session.id.lsn.value,
+                    "session \(session.external) is not found by name")
+                require(session.posted >= .zero, "session \(session.external) was charged less than nothing")
+            }
+            require(
+                pins == Int128(row.held.nanos),
+                "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
+            require(
+                sessions == row.sessionCount && exhausting == row.exhaustingCount && holds == row.holdCount,
+                "user \(name): open sessions or holds are miscounted")
+            require(
+                covered == row.coveredUntil,
+                "user \(name): sessions are covered until \(covered), the account says \(row.coveredUntil)")
+            var stored = Int64(0)
+            var resources = Int32(0)
+            for slot in self.resources(of: user) {
+                resources += 1
+                stored += store.resources[slot].megabytes
+            }
+            require(
+                stored == row.storedMegabytes && resources == row.resourceCount,
+                "user \(name): storage is miscounted")
+        }
+        func book(_ account: Books.Fixed) -> Int128 { store.books.balance(account) }
+        require(paid == book(.userPaid), "users hold \(paid) of bought credit, the books say \(book(.userPaid))")
+        require(promo == book(.userPromo), "users hold \(promo) of other credit, the books say \(book(.userPromo))")
+        require(held == book(.userHeld), "users have \(held) on hold, the books say \(book(.userHeld))")
+        require(-debt == book(.userDebt), "users owe \(debt), the books say \(-book(.userDebt))")
+        return found
+    }
+}

@@ -1,0 +1,194 @@
+/// A read that the writer answers from its tables (at most 1,000 rows a page), in its place among the writes.
+/// Lists come newest first; `cursor` 0 starts at the newest, the result's `next` continues, 0 when there is no more.
+package enum Query: Sendable {
+    case user(Hash128)
+    case users(Page)
+    case passport(PassportID)
+    case passports(user: Hash128, Page)
+    case lots(user: Hash128, Page)
+    case hold(HoldID)
+    case holds(user: Hash128, Page)
+    case session(Hash128)
+    /// Open sessions, of one user and in one status where given.
+    case sessions(user: Hash128?, status: SessionStatus?, Page)
+    case resources(user: Hash128, Page)
+    case spaces(Page, publicOnly: Bool = false)
+    case limits
+    case rules
+    /// The source of a version, or of the active version when none is named.
+    case ruleSource(RuleName, version: UInt32?)
+    case priceBooks
+    case books
+    /// What is needed to quote: the engine asks the rule and finishes with ``SessionQuote``.
+    case quote(user: Hash128, tier: Tier)
+}
+
+package struct Page: Hashable, Sendable {
+    package var count: Int
+    package var cursor: UInt64
+    package init(count: Int = 100, cursor: UInt64 = 0) {
+        self.count = count
+        self.cursor = cursor
+    }
+}
+
+package enum QueryResult: Sendable {
+    case rejected(Rejection)
+    case user(UserRow)
+    case users([UserRow], next: UInt64)
+    case passport(PassportRow)
+    case passports([PassportRow], next: UInt64)
+    case lots([LotRow], next: UInt64)
+    case hold(HoldRow)
+    case holds([HoldRow], next: UInt64)
+    case session(SessionRow)
+    /// The session is closed or was recorded: its receipt is this event.
+    case closedSession(LSN)
+    case sessions([SessionRow], next: UInt64)
+    case resources([ResourceRow], next: UInt64)
+    case spaces([SpaceRow], next: UInt64)
+    case limits([LimitRow])
+    case rules([RuleRow])
+    case ruleSource(RuleRow, source: [UInt8])
+    case priceBooks([PriceBookRow])
+    case books([BookRow])
+    case quote(PriceQuery, user: UserRow)
+}
+
+package struct UserRow: Sendable {
+    package var ordinal: UserOrdinal
+    package var id: ShortText
+    package var email: PersonalText
+    package var name: PersonalText
+    package var type: UserType
+    package var state: UserState
+    package var created: Timestamp
+    package var account: AccountImage
+    package var sessions: Int
+    package var lastEvent: LSN
+}
+
+package struct PassportRow: Sendable {
+    package var ordinal: PassportOrdinal
+    package var id: PassportID
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var digest: Digest256
+    package var lastFour: UInt32
+    package var name: PersonalText
+    package var permissions: Permissions
+    package var scope: Scope
+    package var created: Timestamp
+    package var expires: Timestamp
+    package var revoked: Bool
+    package var rate: UInt32
+    package var requiresKeys: Bool
+    /// A hint that the ledger does not keep: whoever answers fills it in. `.distantPast`: unknown.
+    package var lastUsed = Timestamp.distantPast
+}
+
+package struct LotRow: Sendable {
+    package var origin: LotOrigin
+    package var remaining: Money
+    package var pinned: Money
+    /// Its place in the order in which the user's lots burn, from 1.
+    package var order: Int
+}
+
+package struct HoldRow: Sendable {
+    package var id: HoldID
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var amount: Money
+    package var source: ShortText
+    package var placed: Timestamp
+    package var expires: Timestamp
+}
+
+package struct SessionRow: Sendable {
+    package var id: SessionID
+    package var session: ShortText
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var type: UserType
+    package var tier: Tier
+    package var status: SessionStatus
+    package var started: Timestamp
+    /// nano-USD per hour now.
+    package var rate: Int64
+    package var held: Money
+    package var leaseUntil: Timestamp
+    package var emptyAt: Timestamp
+    /// `.never` unless exhausting.
+    package var deadline: Timestamp
+    package var ttlEnd: Timestamp
+    package var heartbeat: TimeSpan
+    package var lastHeard: Timestamp
+    /// Up to the instant of the read.
+    package var elapsed: TimeSpan
+    package var amount: Money
+}
+
+package struct ResourceRow: Sendable {
+    package var id: ResourceID
+    package var resource: ShortText
+    package var kind: StorageKind
+    package var megabytes: Int64
+    package var created: Timestamp
+    /// nano-USD per GB-month.
+    package var rate: Int64
+    /// Accrued and not posted, at the instant of the read.
+    package var accrued: Money
+    /// Posted in all its life.
+    package var posted: Money
+}
+
+package struct SpaceRow: Sendable {
+    package var space: SpaceAdd
+    /// The user whose passport added it; empty for what the ledger began with.
+    package var creator: ShortText
+    package var created: Timestamp
+}
+
+package struct LimitRow: Sendable {
+    package var type: UserType
+    package var limit: LimitName
+    package var value: Int64
+    /// For `exhaustion_grace`: the largest overdraft that the sessions of one user of this type can make together. nil
+    /// elsewhere and without an active rule.
+    package var overdraft: Money?
+}
+
+package struct RuleRow: Sendable {
+    package var name: RuleName
+    package var version: UInt32
+    package var identity: RuleIdentity
+    package var loaded: Timestamp
+    package var active: Bool
+    /// When it became active, or will; `.never` otherwise.
+    package var activation: Timestamp
+}
+
+package struct PriceBookRow: Sendable {
+    package var rule: RuleRow
+    package var book: PriceBook
+}
+
+/// One account of the business's books. Liabilities to users and revenue are positive, assets and costs negative; the
+/// sum over all is zero.
+package struct BookRow: Sendable {
+    package var account: String
+    package var balance: Int128
+}
+
+/// What a ledger has to catch up with after it was away.
+package struct Overdue: Hashable, Sendable {
+    package var lots = 0
+    /// Credit of those lots, in nano-USD: it expires now, but for what is still to be charged for the time they were
+    /// good.
+    package var credit = Int128(0)
+    package var holds = 0
+    /// Sessions whose time to live has ended.
+    package var sessions = 0
+    package init() {}
+}

@@ -1,0 +1,131 @@
+/// Everything the ledger knows: tables, indexes, books. Owned by one ``StateMachine``; changed by `apply` alone.
+struct Store: ~Copyable {
+    var accounts = Slab<Account>()
+    var passports = Slab<Passport>()
+    var lots = Slab<Lot>()
+    var holds = Slab<Hold>()
+    var sessions = Slab<Session>()
+    var resources = Slab<Resource>()
+    @Saved var spaces: [Space] = []
+    @Saved var rules: [Rule] = []
+    @Saved var active: [ActiveRule] = []
+    @Saved var scheduled: [ScheduledRule] = []
+    @Saved var limits = Limits.defaults
+    @Saved var presence = Presence()
+    @Saved var refusals = RefusalRate()
+    var books = Books()
+    var history = CommandHistory()
+
+    /// Hash of the user's id → ordinal.
+    var userIndex = HashIndex<Hash128>()
+    /// Passport id → ordinal.
+    var passportIndex = HashIndex<UInt64>()
+    /// Birth id → slot.
+    var lotIndex = HashIndex<UInt64>()
+    var holdIndex = HashIndex<UInt64>()
+    var sessionIndex = HashIndex<UInt64>()
+    /// Names that are unique for all time: hash → the LSN that answers for it. A session's is its start while it is
+    /// open and its close afterwards.
+    var external = HashIndex<Hash128>()
+    /// Hash of a live resource's name → slot.
+    var resourceIndex = HashIndex<Hash128>()
+    /// Birth id of a live resource → slot.
+    var resourceByID = HashIndex<UInt64>()
+    /// Charge (LSN) → nano-USD already refunded.
+    var refunded = HashIndex<UInt64>()
+    /// User ‖ month → nanoseconds of session time in that month, posted or recorded.
+    var sessionTime = HashIndex<UInt64>()
+
+    /// What becomes due, and when. Derived: no snapshot holds it.
+    var timers = TimerQueue()
+
+    static func monthKey(_ user: UserOrdinal, _ month: Month) -> UInt64 {
+        UInt64(user.value) << 32 | UInt64(UInt32(bitPattern: month.index &+ 1 &+ (1 << 20)))
+    }
+}
+
+// MARK: - Every table
+
+/// Something to be done with a table of whatever kind.
+protocol TableVisitor {
+    mutating func visit<Table: Undoable & ~Copyable>(_ table: inout Table)
+}
+
+extension Store {
+    /// Every table, in one order. What is missing here would keep what was rolled back: a test compares the whole state.
+    mutating func visitTables<V: TableVisitor>(_ visitor: inout V) {
+        visitor.visit(&accounts)
+        visitor.visit(&passports)
+        visitor.visit(&lots)
+        visitor.visit(&holds)
+        visitor.visit(&sessions)
+        visitor.visit(&resources)
+        visitor.visit(&_spaces)
+        visitor.visit(&_rules)
+        visitor.visit(&_active)
+        visitor.visit(&_scheduled)
+        visitor.visit(&_limits)
+        visitor.visit(&_presence)
+        visitor.visit(&_refusals)
+        visitor.visit(&books)
+        visitor.visit(&history)
+        visitor.visit(&userIndex)
+        visitor.visit(&passportIndex)
+        visitor.visit(&lotIndex)
+        visitor.visit(&holdIndex)
+        visitor.visit(&sessionIndex)
+        visitor.visit(&external)
+        visitor.visit(&resourceIndex)
+        visitor.visit(&resourceByID)
+        visitor.visit(&refunded)
+        visitor.visit(&sessionTime)
+        visitor.visit(&timers)
+    }
+}
+
+// MARK: - Rows by what names them
+
+extension Slab where Row == Account {
+    subscript(user: UserOrdinal) -> Account {
+        _read { yield self[Slot(index: Int32(bitPattern: user.value))] }
+        _modify { yield &self[Slot(index: Int32(bitPattern: user.value))] }
+    }
+}
+
+extension Slab where Row == Passport {
+    subscript(passport: PassportOrdinal) -> Passport {
+        _read { yield self[Slot(index: Int32(bitPattern: passport.value))] }
+        _modify { yield &self[Slot(index: Int32(bitPattern: passport.value))] }
+    }
+}
+
+extension HashIndex {
+    /// The value as a row's place.
+    func slot<Row>(_ key: Key, in table: Row.Type = Row.self) -> Slot<Row>? {
+        self[key].map { Slot(index: Int32(truncatingIfNeeded: $0)) }
+    }
+
+    mutating func set<Row>(_ key: Key, _ slot: Slot<Row>) { set(key, UInt64(slot.index)) }
+}
+
+extension StateMachine {
+    func user(_ name: Hash128) -> UserOrdinal? { store.userIndex[name].map { UserOrdinal(UInt32($0)) } }
+    func passport(_ id: PassportID) -> PassportOrdinal? {
+        store.passportIndex[id.value].map { PassportOrdinal(UInt32($0)) }
+    }
+    func lot(_ id: LotID) -> Slot<Lot>? { store.lotIndex.slot(id.value) }
+    func hold(_ id: HoldID) -> Slot<Hold>? { store.holdIndex.slot(id.value) }
+    func session(_ id: SessionID) -> Slot<Session>? { store.sessionIndex.slot(id.value) }
+    func resource(_ id: ResourceID) -> Slot<Resource>? { store.resourceByID.slot(id.value) }
+    func resource(named name: ShortText) -> Slot<Resource>? { store.resourceIndex.slot(names.resource(name)) }
+
+    // A user's rows, without an allocation. The one that was given out may be removed on the way.
+    func lots(of user: UserOrdinal) -> SlabList<Lot> { store.lots.list(from: store.accounts[user].firstLot) }
+    func holds(of user: UserOrdinal) -> SlabList<Hold> { store.holds.list(from: store.accounts[user].firstHold) }
+    func sessions(of user: UserOrdinal) -> SlabList<Session> {
+        store.sessions.list(from: store.accounts[user].firstSession)
+    }
+    func resources(of user: UserOrdinal) -> SlabList<Resource> {
+        store.resources.list(from: store.accounts[user].firstResource)
+    }
+}

@@ -1,0 +1,181 @@
+/// A key that can find its place in a ``HashIndex``: `spread` must be well mixed over all 64 bits.
+protocol IndexKey: Equatable, Comparable {
+    var spread: UInt64 { get }
+    static var vacant: Self { get }
+}
+
+extension Hash128: IndexKey {
+    var spread: UInt64 { low }  // already the output of a keyed hash
+    static var vacant: Hash128 { .zero }
+}
+
+extension UInt64: IndexKey {
+    /// Keys that the ledger itself numbered (LSNs, passport ids): a fixed mix is enough, nobody outside chooses them.
+    /// Finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+    var spread: UInt64 {
+        var z = self &+ 0x9e37_79b9_7f4a_7c15
+        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+        return z ^ z >> 31
+    }
+    static var vacant: UInt64 { 0 }
+}
+
+/// Open addressing with linear probing, in 256 segments that grow one at a time, so that no insertion pays for moving
+/// the whole table. Load at most 5/8. Removal shifts back what follows: no tombstones. `Key.vacant` cannot be a key.
+///
+/// `sorted()` is the only way through it: no order that follows the hash ever decides what is recorded. So a rollback
+/// restores what each key stood for, and not where in a segment it lay.
+struct HashIndex<Key: IndexKey>: ~Copyable {
+    private struct Change {
+        var key: Key
+        /// None: the key was not there.
+        var old: UInt64?
+    }
+
+    private var segments = ContiguousArray(repeating: IndexSegment<Key>(), count: 256)
+    private(set) var count = 0
+    private var undo = UndoLog<Change>()
+
+    subscript(key: Key) -> UInt64? {
+        // The vacant key would "find" the first empty entry: nobody has it, whoever may ask for it.
+        guard key != .vacant else { return nil }
+        let spread = key.spread
+        return segments[Int(spread >> 56)].find(key, spread)
+    }
+
+    /// Inserts or replaces. Traps on the vacant key.
+    mutating func set(_ key: Key, _ value: UInt64) {
+        let old = store(key, value)
+        if undo.isOpen { undo.note(Change(key: key, old: old)) }
+    }
+
+    mutating func remove(_ key: Key) {
+        let old = erase(key)
+        if undo.isOpen, old != nil { undo.note(Change(key: key, old: old)) }
+    }
+
+    /// All entries, sorted by key: the canonical order of a snapshot.
+    func sorted() -> [(key: Key, value: UInt64)] {
+        var all: [(key: Key, value: UInt64)] = []
+        all.reserveCapacity(count)
+        for segment in segments {
+            for entry in segment.entries where entry.key != .vacant { all.append((entry.key, entry.value)) }
+        }
+        all.sort { $0.key < $1.key }
+        return all
+    }
+
+    /// Returns what the key stood for until now.
+    @inline(__always)
+    private mutating func store(_ key: Key, _ value: UInt64) -> UInt64? {
+        precondition(key != .vacant, "the vacant key was to be stored")
+        let spread = key.spread
+        let old = segments[Int(spread >> 56)].set(key, spread, value)
+        if old == nil { count += 1 }
+        return old
+    }
+
+    /// Returns what the key stood for until now.
+    private mutating func erase(_ key: Key) -> UInt64? {
+        guard key != .vacant else { return nil }
+        let spread = key.spread
+        let old = segments[Int(spread >> 56)].remove(key, spread)
+        if old != nil { count -= 1 }
+        return old
+    }
+}
+
+extension HashIndex: Undoable {
+    mutating func openSavepoint() -> Int { undo.open() }
+    mutating func closeSavepoint() { undo.close() }
+
+    mutating func rollBack(to mark: Int) {
+        while let change = undo.takeBack(to: mark) {
+            if let old = change.old { _ = store(change.key, old) } else { _ = erase(change.key) }
+        }
+    }
+}
+
+/// The keys whose spread begins with the same eight bits. The spread's last bits name a key's home; the key lies there
+/// or behind it with no vacant place between, and the first place is behind the last.
+private struct IndexSegment<Key: IndexKey> {
+    struct Entry {
+        var key: Key
+        var value: UInt64
+        static var vacant: Entry { Entry(key: .vacant, value: 0) }
+    }
+
+    /// None, or a power of two.
+    private(set) var entries: ContiguousArray<Entry> = []
+    private var count = 0
+
+    @inline(__always)
+    func find(_ key: Key, _ spread: UInt64) -> UInt64? {
+        guard !entries.isEmpty else { return nil }
+        var place = home(spread)
+        while true {
+            let entry = entries[place]
+            if entry.key == key { return entry.value }
+            if entry.key == .vacant { return nil }
+            place = next(place)
+        }
+    }
+
+    @inline(__always)
+    mutating func set(_ key: Key, _ spread: UInt64, _ value: UInt64) -> UInt64? {
+        if count * 8 >= entries.count * 5 { grow() }
+        var place = home(spread)
+        while entries[place].key != .vacant {
+            if entries[place].key == key {
+                let old = entries[place].value
+                entries[place].value = value
+                return old
+            }
+            place = next(place)
+        }
+        entries[place] = Entry(key: key, value: value)
+        count += 1
+        return nil
+    }
+
+    mutating func remove(_ key: Key, _ spread: UInt64) -> UInt64? {
+        guard !entries.isEmpty else { return nil }
+        var hole = home(spread)
+        while entries[hole].key != key {
+            if entries[hole].key == .vacant { return nil }
+            hole = next(hole)
+        }
+        let old = entries[hole].value
+        // Backward shift (Knuth, TAOCP 6.4, Algorithm R): pull forward every later entry that may stand here.
+        var place = next(hole)
+        while entries[place].key != .vacant {
+            if distance(from: home(entries[place].key.spread), to: place) >= distance(from: hole, to: place) {
+                entries[hole] = entries[place]
+                hole = place
+            }
+            place = next(place)
+        }
+        entries[hole] = .vacant
+        count -= 1
+        return old
+    }
+
+    @inline(never)
+    private mutating func grow() {
+        let old = entries
+        entries = ContiguousArray(repeating: .vacant, count: max(16, old.count * 2))
+        for entry in old where entry.key != .vacant {
+            var place = home(entry.key.spread)
+            while entries[place].key != .vacant { place = next(place) }
+            entries[place] = entry
+        }
+    }
+
+    @inline(__always)
+    private func home(_ spread: UInt64) -> Int { Int(truncatingIfNeeded: spread) & (entries.count - 1) }
+    @inline(__always)
+    private func next(_ place: Int) -> Int { (place + 1) & (entries.count - 1) }
+    @inline(__always)
+    private func distance(from home: Int, to place: Int) -> Int { (place &- home) & (entries.count - 1) }
+}

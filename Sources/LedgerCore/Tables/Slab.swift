@@ -1,0 +1,267 @@
+/// A row's place in its table while it lives. Freed slots are used again; slots appear in no file and decide nothing
+/// that is recorded.
+struct Slot<Row>: Hashable, Sendable {
+    var index: Int32
+    /// No row: the end of a list.
+    static var none: Slot { Slot(index: -1) }
+    var isNone: Bool { index < 0 }
+}
+
+/// Rows in chunks that never move: growing a table of ten million rows copies none of them.
+///
+/// Slots are counted from 0 on; a freed slot is handed out before a new one, the last freed first. So in a table that
+/// never removes a row, the n-th row has slot n − 1.
+///
+/// Unsafe pointers, made safe thus: the slab is noncopyable, so it has one owner; every access checks that the slot is
+/// live; a chunk is freed only by `deinit`. The sequences of a slab (``slots``, ``list(from:)``) do not borrow it, so
+/// that rows may be changed, inserted and removed on the way; they must not outlive it.
+struct Slab<Row>: ~Copyable {
+    private enum Change {
+        case wrote(Slot<Row>, Row)
+        case inserted(Slot<Row>, reused: Bool)
+        case removed(Slot<Row>, Row)
+    }
+
+    private var directory = SlabDirectory<Row>()
+    /// The same directory at an address that sequences can keep: they see chunks that came after them.
+    private let shared: UnsafeMutablePointer<SlabDirectory<Row>>
+    /// Handed out next, the last one first.
+    private(set) var free: [Slot<Row>] = []
+    /// Slots ever used.
+    private var used = 0
+    private(set) var count = 0
+    private var undo = UndoLog<Change>()
+
+    init() {
+        shared = .allocate(capacity: 1)
+        shared.initialize(to: directory)
+    }
+
+    deinit {
+        for slot in slots { directory.live(slot).deinitialize(count: 1) }
+        directory.deallocate()
+        shared.deallocate()
+    }
+
+    subscript(slot: Slot<Row>) -> Row {
+        _read { yield directory.live(slot).pointee }
+        _modify {
+            let row = directory.live(slot)
+            if undo.isOpen { noteWrite(slot, row) }
+            yield &row.pointee
+        }
+    }
+
+    /// Traps when there are 2³¹ − 1 rows.
+    mutating func insert(_ row: consuming Row) -> Slot<Row> {
+        let slot: Slot<Row>
+        let reused: Bool
+        if let freed = free.popLast() {
+            (slot, reused) = (freed, true)
+        } else {
+            precondition(used < Int(Int32.max), "a table is full")
+            (slot, reused) = (Slot(index: Int32(used)), false)
+            if !directory.holds(slot) {
+                directory.addChunk()
+                shared.pointee = directory
+            }
+            used += 1
+        }
+        directory.fill(slot, with: row)
+        count += 1
+        if undo.isOpen { undo.note(.inserted(slot, reused: reused)) }
+        return slot
+    }
+
+    @discardableResult
+    mutating func remove(_ slot: Slot<Row>) -> Row {
+        let row = directory.empty(slot)
+        free.append(slot)
+        count -= 1
+        if undo.isOpen { undo.note(.removed(slot, row)) }
+        return row
+    }
+
+    /// Live slots in no meaningful order. Rows may be removed on the way; a row that is inserted on the way may appear
+    /// or not. Cost: a bit for each slot ever used.
+    var slots: SlabSlots<Row> { SlabSlots(directory: shared) }
+
+    @inline(never)
+    private mutating func noteWrite(_ slot: Slot<Row>, _ row: UnsafeMutablePointer<Row>) {
+        undo.note(.wrote(slot, row.pointee))
+    }
+}
+
+extension Slab: Undoable {
+    mutating func openSavepoint() -> Int { undo.open() }
+    mutating func closeSavepoint() { undo.close() }
+
+    mutating func rollBack(to mark: Int) {
+        while let change = undo.takeBack(to: mark) {
+            switch change {
+            case .wrote(let slot, let row): directory.live(slot).pointee = row
+            case .inserted(let slot, let reused):
+                _ = directory.empty(slot)
+                count -= 1
+                if reused { free.append(slot) } else { used -= 1 }
+            case .removed(let slot, let row):
+                let freed = free.removeLast()
+                precondition(freed == slot, "the list of free slots is not what it was")
+                directory.fill(slot, with: row)
+                count += 1
+            }
+        }
+    }
+}
+
+// MARK: - Lists
+
+/// A place in a doubly linked list of rows. Links are slots, not references.
+struct Links<Row>: Hashable, Sendable {
+    var previous = Slot<Row>.none
+    var next = Slot<Row>.none
+}
+
+/// A row that hangs in its user's list.
+protocol Listed {
+    var links: Links<Self> { get set }
+}
+
+extension Slab where Row: Listed {
+    /// Puts a row at the head: newest first.
+    mutating func link(_ slot: Slot<Row>, head: inout Slot<Row>) {
+        self[slot].links = Links(next: head)
+        if !head.isNone { self[head].links.previous = slot }
+        head = slot
+    }
+
+    /// Puts a row behind `before`, or at the head when that is none.
+    mutating func link(_ slot: Slot<Row>, after before: Slot<Row>, head: inout Slot<Row>) {
+        guard !before.isNone else { return link(slot, head: &head) }
+        let next = self[before].links.next
+        self[slot].links = Links(previous: before, next: next)
+        self[before].links.next = slot
+        if !next.isNone { self[next].links.previous = slot }
+    }
+
+    /// Takes a row out of its list. Its own links stay as they were.
+    mutating func unlink(_ slot: Slot<Row>, head: inout Slot<Row>) {
+        let links = self[slot].links
+        if links.previous.isNone { head = links.next } else { self[links.previous].links.next = links.next }
+        if !links.next.isNone { self[links.next].links.previous = links.previous }
+    }
+
+    /// The list that starts at `head`, without an allocation or a reference count. The next link is read before a slot
+    /// is given out, so the row that was given out may be unlinked and removed; no other row of the list may.
+    func list(from head: Slot<Row>) -> SlabList<Row> { SlabList(directory: shared, following: head) }
+}
+
+struct SlabList<Row: Listed>: Sequence, IteratorProtocol {
+    fileprivate let directory: UnsafeMutablePointer<SlabDirectory<Row>>
+    fileprivate var following: Slot<Row>
+
+    @inline(__always)
+    mutating func next() -> Slot<Row>? {
+        guard !following.isNone else { return nil }
+        let slot = following
+        following = directory.pointee.live(slot).pointee.links.next
+        return slot
+    }
+}
+
+struct SlabSlots<Row>: Sequence, IteratorProtocol {
+    fileprivate let directory: UnsafeMutablePointer<SlabDirectory<Row>>
+    fileprivate var position = 0
+
+    fileprivate init(directory: UnsafeMutablePointer<SlabDirectory<Row>>) { self.directory = directory }
+
+    mutating func next() -> Slot<Row>? {
+        guard let slot = directory.pointee.firstLive(from: position) else { return nil }
+        position = Int(slot.index) + 1
+        return slot
+    }
+}
+
+// MARK: - Memory
+
+/// Where the chunks of a slab are. Two tables of pointers and nothing that is counted, so that a sequence reads it
+/// without touching a reference count. It grows by doubling; what it points to stays where it is.
+private struct SlabDirectory<Row> {
+    private struct Chunk {
+        var rows: UnsafeMutablePointer<Row>
+        /// A bit for each row: whether it is there.
+        var live: UnsafeMutablePointer<UInt64>
+    }
+
+    private static var chunkBits: Int { 12 }
+    private static var chunkRows: Int { 1 << chunkBits }
+    private static var chunkMask: Int { chunkRows - 1 }
+
+    private var chunks = UnsafeMutablePointer<Chunk>.allocate(capacity: 4)
+    private var capacity = 4
+    private var count = 0
+
+    /// Whether there is room for a slot's row.
+    @inline(__always)
+    func holds(_ slot: Slot<Row>) -> Bool { slot.index >= 0 && Int(slot.index) >> Self.chunkBits < count }
+
+    @inline(__always)
+    private func isLive(_ slot: Slot<Row>) -> Bool {
+        guard holds(slot) else { return false }
+        let place = Int(slot.index) & Self.chunkMask
+        return chunks[Int(slot.index) >> Self.chunkBits].live[place >> 6] & 1 << UInt64(place & 63) != 0
+    }
+
+    @inline(__always)
+    func live(_ slot: Slot<Row>) -> UnsafeMutablePointer<Row> {
+        precondition(isLive(slot), "a slot that holds no row")
+        return chunks[Int(slot.index) >> Self.chunkBits].rows + (Int(slot.index) & Self.chunkMask)
+    }
+
+    func fill(_ slot: Slot<Row>, with row: consuming Row) {
+        let (chunk, place) = (chunks[Int(slot.index) >> Self.chunkBits], Int(slot.index) & Self.chunkMask)
+        (chunk.rows + place).initialize(to: row)
+        chunk.live[place >> 6] |= 1 << UInt64(place & 63)
+    }
+
+    func empty(_ slot: Slot<Row>) -> Row {
+        let row = live(slot).move()
+        let place = Int(slot.index) & Self.chunkMask
+        chunks[Int(slot.index) >> Self.chunkBits].live[place >> 6] &= ~(1 << UInt64(place & 63))
+        return row
+    }
+
+    func firstLive(from start: Int) -> Slot<Row>? {
+        var position = start
+        while position >> Self.chunkBits < count {
+            let place = position & Self.chunkMask
+            let word = chunks[position >> Self.chunkBits].live[place >> 6] >> UInt64(place & 63)
+            if word != 0 { return Slot(index: Int32(position + word.trailingZeroBitCount)) }
+            position = (position | 63) + 1
+        }
+        return nil
+    }
+
+    mutating func addChunk() {
+        if count == capacity {
+            let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
+            larger.moveInitialize(from: chunks, count: count)
+            chunks.deallocate()
+            (chunks, capacity) = (larger, capacity * 2)
+        }
+        let words = Self.chunkRows / 64
+        let chunk = Chunk(rows: .allocate(capacity: Self.chunkRows), live: .allocate(capacity: words))
+        chunk.live.initialize(repeating: 0, count: words)
+        (chunks + count).initialize(to: chunk)
+        count += 1
+    }
+
+    /// The rows are gone already.
+    func deallocate() {
+        for index in 0..<count {
+            chunks[index].rows.deallocate()
+            chunks[index].live.deallocate()
+        }
+        chunks.deallocate()
+    }
+}

@@ -1,0 +1,43 @@
+internal import LedgerCore
+
+extension Facts {
+    /// What EXPLAIN explains: a charge, or what else moved credit, as if it were one.
+    var explained: Charge? {
+        charge
+            ?? movement.map {
+                Charge(amount: $0.amount, source: $0.source, settlement: $0.settlement ?? Settlement())
+            }
+    }
+}
+
+extension ChargeExplanation {
+    /// Does the arithmetic again, from what the event says alone.
+    mutating func explainAmount() {
+        if let usage {
+            recomputed = Rational.halfEven(usage.numerator, over: usage.denominator)?.subtracting(usage.postedBefore)
+            let tariff = usage.pricing.tariff
+            arithmetic = [
+                "rate \(Money(nanos: tariff.rate)) (list \(Money(nanos: tariff.listRate)))"
+                    + (tariff.steps.isEmpty ? "" : ", then \(tariff.steps.count) steps"),
+                "metered from \(usage.from) through \(usage.through): "
+                    + "\(Decimal.seconds(TimeSpan(nanoseconds: usage.through.nanoseconds - usage.from.nanoseconds)))",
+                "so far \(usage.numerator) / \(usage.denominator) nano-USD, rounded half to even",
+                "less \(usage.postedBefore) posted before = \(usage.amount)",
+            ]
+        } else if let pricing {
+            recomputed = pricing.amount
+            arithmetic = ["the rule's amount: \(pricing.amount)"]
+        } else {
+            recomputed = amount
+            arithmetic = ["the amount as it was asked: \(amount)"]
+        }
+    }
+}
+
+extension Decimal {
+    /// `3600.5s`
+    static func seconds(_ span: TimeSpan) -> String {
+        let text = Money(nanos: span.nanoseconds).description
+        return (text.hasSuffix(".00") ? String(text.dropLast(3)) : text) + "s"
+    }
+}

@@ -1,0 +1,186 @@
+internal import LedgerCore
+internal import RESP
+
+/// What can write the fields of a map. Two can: ``RESPWriter`` anything, and ``FieldCursor`` the receipts of the hot
+/// path.
+protocol FieldWriter {
+    /// Keys written so far in the innermost map that is open.
+    var pairs: Int { get set }
+    /// Begins a map whose pairs are not counted yet; ``closeMap(from:pairs:)`` gets the answer back.
+    mutating func openMap() -> Int
+    mutating func closeMap(from start: Int, pairs: Int)
+    mutating func null()
+    mutating func integer(_ value: Int64)
+    mutating func bulk(_ value: UnsafeRawBufferPointer)
+    /// Exact decimal text, at least two fraction digits.
+    mutating func money(_ value: Money)
+    /// RFC 3339.
+    mutating func instant(_ value: Timestamp)
+    /// A letter and base 62.
+    mutating func id(_ value: BirthID, as kind: BirthKind)
+    /// Ten digits of base 62.
+    mutating func id(_ value: PassportID)
+    /// `value` ÷ 10^`digits`, without trailing zeros.
+    mutating func thin(_ value: Int64, digits: Int)
+}
+
+extension FieldWriter {
+    /// A map of what `body` writes, and so never of more or less than that: each key counts one pair, also where
+    /// others are nested in its value.
+    @inline(__always)
+    mutating func map(_ body: (inout Self) -> Void) {
+        let outer = pairs
+        pairs = 0
+        let start = openMap()
+        body(&self)
+        closeMap(from: start, pairs: pairs)
+        pairs = outer
+    }
+
+    /// The value follows.
+    @inline(__always)
+    mutating func key(_ name: StaticString) {
+        pairs &+= 1
+        bulk(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    mutating func key(_ name: String) {
+        pairs &+= 1
+        var name = name
+        name.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
+    }
+
+    @_disfavoredOverload
+    mutating func key(_ name: ShortText) {
+        pairs &+= 1
+        text(name)
+    }
+}
+
+/// One key and its value.
+extension FieldWriter {
+    mutating func pair(_ name: StaticString, _ value: StaticString) {
+        key(name)
+        bulk(UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+    }
+
+    @_disfavoredOverload  // a literal is a StaticString
+    mutating func pair(_ name: StaticString, _ value: String?) {
+        key(name)
+        guard var value else { return null() }
+        value.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Empty text is null.
+    @_disfavoredOverload
+    mutating func pair(_ name: StaticString, _ value: ShortText) {
+        key(name)
+        if value.isEmpty { null() } else { text(value) }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: [UInt8]?) {
+        key(name)
+        if let value { value.withUnsafeBytes { bulk($0) } } else { null() }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: Money) {
+        key(name)
+        money(value)
+    }
+
+    mutating func pair(_ name: StaticString, _ value: Money?) {
+        key(name)
+        if let value { money(value) } else { null() }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: MoneySum) { pair(name, value.description) }
+
+    /// `never` and `distantPast` are null.
+    mutating func pair(_ name: StaticString, _ value: Timestamp) {
+        key(name)
+        if value == .never || value == .distantPast { null() } else { instant(value) }
+    }
+
+    mutating func pair(_ name: StaticString, seconds value: TimeSpan) {
+        key(name)
+        thin(value.nanoseconds, digits: 9)
+    }
+
+    /// A sum of times, which may be longer than a ``TimeSpan``.
+    mutating func pair(_ name: StaticString, seconds nanoseconds: Int128) {
+        if let short = Int64(exactly: nanoseconds) { return pair(name, seconds: TimeSpan(nanoseconds: short)) }
+        var text = MoneySum(nanos: nanoseconds).description
+        while text.last == "0" { text.removeLast() }
+        if text.last == "." { text.removeLast() }
+        pair(name, text)
+    }
+
+    mutating func pair(_ name: StaticString, gigabytes megabytes: Int64) {
+        key(name)
+        thin(megabytes, digits: 3)
+    }
+
+    /// nano-USD per hour or per GB-month.
+    mutating func pair(_ name: StaticString, rate: Int64) {
+        key(name)
+        money(Money(nanos: rate))
+    }
+
+    mutating func pair(_ name: StaticString, integer value: Int64) {
+        key(name)
+        integer(value)
+    }
+
+    /// 0 or 1, as an integer in both versions of the protocol.
+    mutating func pair(_ name: StaticString, flag value: Bool) {
+        key(name)
+        integer(value ? 1 : 0)
+    }
+
+    mutating func pair(_ name: StaticString, id value: BirthID, as kind: BirthKind) {
+        key(name)
+        if value.isNone { null() } else { id(value, as: kind) }
+    }
+
+    mutating func pair(_ name: StaticString, _ value: PassportID) {
+        key(name)
+        if value.value == 0 { null() } else { id(value) }
+    }
+
+    /// `read,write`.
+    mutating func pair(_ name: StaticString, _ value: Permissions) {
+        key(name)
+        let text = permissionTexts[Int(value.rawValue & 31)]
+        bulk(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func pair(_ name: StaticString, _ value: RuleIdentity) {
+        pair(name, value == .none ? nil : value.digest.hex)
+    }
+
+    /// Requests per hour; none of its own is null.
+    mutating func pair(_ name: StaticString, rateLimit: UInt32) {
+        key(name)
+        if rateLimit == 0 { null() } else { integer(Int64(rateLimit)) }
+    }
+
+    /// Four ASCII characters, the first in the highest byte.
+    mutating func pair(_ name: StaticString, lastFour: UInt32) {
+        key(name)
+        withUnsafeBytes(of: lastFour.bigEndian) { bulk($0) }
+    }
+
+    mutating func text(_ value: ShortText) { value.withBytes { bulk($0) } }
+}
+
+/// The texts of all sets of permissions, by their bits, in the order of `Permissions.names`: passports are verified too
+/// often to put them together each time.
+private let permissionTexts: InlineArray<32, StaticString> = [
+    "", "read", "write", "read,write", "billing", "read,billing", "write,billing", "read,write,billing", "admin",
+    "read,admin", "write,admin", "read,write,admin", "billing,admin", "read,billing,admin", "write,billing,admin",
+    "read,write,billing,admin", "monitor", "read,monitor", "write,monitor", "read,write,monitor", "billing,monitor",
+    "read,billing,monitor", "write,billing,monitor", "read,write,billing,monitor", "monitor,admin",
+    "read,monitor,admin", "write,monitor,admin", "read,write,monitor,admin", "billing,monitor,admin",
+    "read,billing,monitor,admin", "write,billing,monitor,admin", "read,write,billing,monitor,admin",
+]

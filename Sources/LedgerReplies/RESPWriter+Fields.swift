@@ -1,0 +1,44 @@
+internal import LedgerCore
+internal import RESP
+
+extension RESPWriter: FieldWriter {
+    mutating func money(_ value: Money) { bulk { value.append(to: &$0) } }
+    mutating func instant(_ value: Timestamp) { bulk { value.append(to: &$0) } }
+    mutating func id(_ value: BirthID, as kind: BirthKind) { bulk { value.append(as: kind, to: &$0) } }
+    mutating func id(_ value: PassportID) { bulk { value.append(to: &$0) } }
+    mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
+
+    /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has
+    /// ``FieldCursor/room`` bytes and may not need more. One growth of the buffer at most, however many fields.
+    mutating func fields(_ body: (inout FieldCursor) -> Void) { direct { $0.map(body) } }
+
+    /// As ``fields(_:)``, for whatever frames `body` writes.
+    mutating func direct(_ body: (inout FieldCursor) -> Void) {
+        let isRESP3 = version == .v3
+        bytes.append(addingCapacity: FieldCursor.room) { span in
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                var cursor = FieldCursor(UnsafeMutableBufferPointer(rebasing: buffer[count...]), isRESP3: isRESP3)
+                body(&cursor)
+                count += cursor.count
+            }
+        }
+    }
+}
+
+extension [UInt8] {
+    /// `value` ÷ 10^`digits` in decimal, without trailing zeros: `3600`, `0.5`.
+    mutating func append(thin value: Int64, digits: Int) {
+        var scale: UInt64 = 1
+        for _ in 0..<digits { scale *= 10 }
+        if value < 0 { append(UInt8(ascii: "-")) }
+        Decimal.append(value.magnitude / scale, to: &self)
+        var fraction = value.magnitude % scale
+        guard fraction > 0 else { return }
+        append(UInt8(ascii: "."))
+        while fraction > 0 {
+            scale /= 10
+            append(UInt8(ascii: "0") + UInt8(fraction / scale))
+            fraction %= scale
+        }
+    }
+}

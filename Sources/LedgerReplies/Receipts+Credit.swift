@@ -1,0 +1,92 @@
+internal import LedgerCore
+
+/// Receipts of commands that move credit.
+extension ReplyEncoder {
+    func charged(_ it: CreditCharged, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .charge, &writer)
+        writer.pair("user", start.user)
+        writer.pair("amount", it.amount)
+        writer.pair("source", it.source)
+        writer.pair("owed", it.settlement.debt)
+        start.close(&writer)
+    }
+
+    func purchased(_ it: CreditPurchased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .purchase, &writer)
+        writer.pair("user", start.user)
+        writer.pair("amount", it.amount)
+        writer.pair("credits", it.amount)
+        writer.pair("bonus", it.bonus)
+        writer.pair("total", it.amount + it.bonus)
+        writer.pair("repaid", it.repaid)
+        writer.pair("method", it.method)
+        writer.pair("reference", it.reference)
+        start.close(&writer, bonus: it.bonus)
+    }
+
+    func granted(_ it: CreditGranted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.lot.id, .lot, &writer)
+        writer.pair("user", start.user)
+        writer.pair("amount", it.amount)
+        writer.pair("kind", it.lot.kind.text)
+        writer.pair("effective", it.lot.effective)
+        writer.pair("expires", it.lot.expires)
+        start.close(&writer)
+    }
+
+    func adjusted(_ it: CreditAdjusted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .entry, &writer)
+        writer.pair("user", start.user)
+        writer.pair("amount", it.amount)
+        writer.pair("repaid", it.repaid)
+        writer.pair("owed", it.settlement.debt)
+        writer.pair("reference", it.reference)
+        start.close(&writer)
+    }
+
+    func refunded(_ it: CreditRefunded, _ start: ReceiptStart, expired: Money, _ writer: inout FieldCursor) {
+        start.open(as: .entry, &writer)
+        writer.pair("user", start.user)
+        writer.pair("charge", id: it.charge, as: .charge)
+        writer.pair("amount", it.amount)
+        writer.pair("total", it.total ?? it.amount)
+        writer.pair("source", it.source)
+        writer.pair("forgiven", it.forgiven)
+        writer.pair("expired", expired)
+        start.close(&writer)
+    }
+
+    // MARK: Holds
+
+    func placed(_ it: HoldPlaced, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .hold, &writer)
+        writer.pair("user", start.user)
+        writer.pair("amount", it.amount)
+        writer.pair("source", it.source)
+        writer.pair("expires", it.expires)
+        start.close(&writer)
+    }
+
+    func captured(_ it: HoldCaptured, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .charge, &writer)
+        writer.pair("user", start.user)
+        writer.pair("hold", id: it.hold, as: .hold)
+        writer.pair("charge", id: start.born, as: .charge)
+        writer.pair("amount", it.amount)
+        writer.pair("source", it.source)
+        writer.pair("final", flag: it.final)
+        writer.pair("released", it.released)
+        writer.pair("owed", it.settlement.debt)
+        start.close(&writer)
+    }
+
+    func released(_ it: HoldReleased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.hold, .hold, &writer)
+        writer.pair("user", start.user)
+        writer.pair("hold", id: it.hold, as: .hold)
+        writer.pair("reason", it.reason == .voided ? "voided" : "expired")
+        writer.pair("released", it.released)
+        writer.pair("expired", it.broken)
+        start.close(&writer)
+    }
+}

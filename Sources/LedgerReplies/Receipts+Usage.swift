@@ -1,0 +1,155 @@
+package import LedgerCore
+package import RESP
+
+/// Receipts of sessions, storage and spaces: what is metered, or bought once.
+extension ReplyEncoder {
+    func started(_ it: SessionStarted, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout FieldCursor) {
+        start.open(as: .session, &writer)
+        writer.pair("session", it.session)
+        writer.pair("user", start.user)
+        writer.pair("email", names.email)
+        writer.pair("type", it.type.text)
+        writer.pair("tier", it.tier.text)
+        writer.pair("rate", rate: it.pricing.tariff.rate)
+        writer.pair("list_rate", rate: it.pricing.tariff.listRate)
+        writer.pair("held", it.held)
+        writer.pair("lease_until", it.leaseUntil)
+        writer.pair("empty_at", it.emptyAt)
+        writer.pair("ttl_end", it.ttlEnd)
+        start.close(&writer)
+    }
+
+    func heard(_ it: SessionHeard, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.session, .session, &writer)
+        writer.pair("status", it.status.text)
+        writer.pair("lease_until", it.leaseUntil)
+        writer.pair("deadline", it.deadline)
+    }
+
+    func closed(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.session, .session, &writer)
+        closedFields(it, start, &writer)
+    }
+
+    private func closedFields(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        writer.pair("session", it.external)
+        writer.pair("user", start.user)
+        writer.pair("type", it.type.text)
+        writer.pair("tier", it.tier.text)
+        // A cancelled session charged nothing: there is no charge to explain.
+        writer.pair("charge", id: it.reason == .cancelled ? .none : start.born, as: .charge)
+        writer.pair("reason", it.reason.text)
+        writer.pair("started", it.started)
+        writer.pair("ended", it.usage.through)
+        writer.pair("seconds", seconds: it.usage.through - it.started)
+        writer.pair("amount", it.total)
+        writer.pair("released", it.released)
+        writer.pair("segments", integer: Int64(it.segments))
+        start.close(&writer)
+    }
+
+    func recorded(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .session, &writer)
+        recordedFields(it, start, &writer)
+    }
+
+    private func recordedFields(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        writer.pair("session", it.session)
+        writer.pair("user", start.user)
+        writer.pair("type", it.type.text)
+        writer.pair("tier", it.tier.text)
+        writer.pair("charge", id: start.born, as: .charge)
+        writer.pair("from", it.usage.from)
+        writer.pair("to", it.usage.through)
+        writer.pair("seconds", seconds: it.usage.through - it.usage.from)
+        writer.pair("rate", rate: it.usage.pricing.tariff.rate)
+        writer.pair("amount", it.usage.amount)
+        writer.pair("owed", it.settlement.debt)
+        start.close(&writer)
+    }
+
+    /// `SESSION GET` of a session that ended or was recorded: its receipt, and `status` `closed`.
+    package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout RESPWriter) {
+        let start = ReceiptStart(event, replayed: false, shard: shard, user: names.user)
+        if case .sessionClosed(let it) = event.body {
+            writer.fields { writer in
+                writer.pair("status", "closed")
+                writer.pair("id", id: it.session, as: .session)
+                closedFields(it, start, &writer)
+            }
+        } else if case .sessionRecorded(let it) = event.body {
+            writer.fields { writer in
+                writer.pair("status", "closed")
+                writer.pair("id", id: start.born, as: .session)
+                recordedFields(it, start, &writer)
+            }
+        } else {
+            rejection(.notFound(.session), to: &writer)
+        }
+    }
+
+    // MARK: Storage and spaces
+
+    func created(_ it: StorageCreated, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .resource, &writer)
+        writer.pair("user", start.user)
+        writer.pair("resource", it.resource)
+        writer.pair("kind", it.kind.text)
+        writer.pair("gb", gigabytes: it.megabytes)
+        writer.pair("rate", rate: it.pricing.tariff.rate)
+        writer.pair("list_rate", rate: it.pricing.tariff.listRate)
+        start.close(&writer)
+    }
+
+    func resized(_ it: StorageResized, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.posted.resource, .resource, &writer)
+        writer.pair("user", start.user)
+        writer.pair("resource", it.posted.external)
+        writer.pair("kind", it.posted.kind.text)
+        writer.pair("gb", gigabytes: it.megabytes)
+        writer.pair("rate", rate: it.pricing.tariff.rate)
+        writer.pair("list_rate", rate: it.pricing.tariff.listRate)
+        posted(it.posted, start, &writer)
+        start.close(&writer)
+    }
+
+    func deleted(_ it: StorageDeleted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.posted.resource, .resource, &writer)
+        writer.pair("user", start.user)
+        writer.pair("resource", it.posted.external)
+        writer.pair("kind", it.posted.kind.text)
+        writer.pair("gb", gigabytes: it.posted.megabytes)
+        writer.pair("total", it.total)
+        posted(it.posted, start, &writer)
+        start.close(&writer)
+    }
+
+    private func posted(_ it: StoragePosted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        writer.pair("charge", id: start.born, as: .charge)
+        writer.pair("amount", it.usage.amount)
+        writer.pair("owed", it.settlement.debt)
+    }
+
+    func added(_ it: SpaceAdded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(id: it.space.id, &writer)
+        writer.pair("space", it.space.id)
+        writer.pair("name", it.space.name)
+        writer.pair("category", it.space.category)
+        writer.pair("gb", integer: it.space.gigabytes)
+        writer.pair("cost", it.space.cost)
+        writer.pair("public", flag: it.space.isPublic)
+    }
+
+    func purchased(_ it: SpacePurchased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .space, &writer)
+        writer.pair("user", start.user)
+        writer.pair("space", it.space)
+        writer.pair("workspace", it.workspace)
+        writer.pair("instance", it.instance)
+        writer.pair("gb", integer: it.gigabytes)
+        writer.pair("charge", id: start.born, as: .charge)
+        writer.pair("amount", it.amount)
+        writer.pair("owed", it.settlement.debt)
+        start.close(&writer)
+    }
+}

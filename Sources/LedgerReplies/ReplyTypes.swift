@@ -1,0 +1,85 @@
+package import LedgerCore
+
+/// The texts a receipt shows besides what its event holds: about `event.user`, and nobody else.
+package struct ReceiptNames: Hashable, Sendable {
+    /// The user's id; empty for events of the ledger itself.
+    package var user: ShortText
+    /// The user's e-mail in the clear; nil when its key is gone. Read only where ``needsEmail(_:)``.
+    package var email: [UInt8]?
+    /// The name of the event's passport in the clear; nil when the user's key is gone.
+    package var passport: [UInt8]?
+    /// The name or the e-mail address that a user was given, in the clear; nil when the name was taken away, or the
+    /// user's key is gone.
+    package var name: [UInt8]?
+
+    package init(user: ShortText, email: [UInt8]? = nil, passport: [UInt8]? = nil, name: [UInt8]? = nil) {
+        self.user = user
+        self.email = email
+        self.passport = passport
+        self.name = name
+    }
+
+    /// Whether an event's receipt shows an e-mail address; decrypt none otherwise.
+    package static func needsEmail(_ event: Event) -> Bool {
+        if case .userCreated = event.body { return true }
+        if case .sessionStarted = event.body { return true }
+        return false
+    }
+}
+
+/// A connection as `CLIENT INFO` and `HELLO` show it.
+package struct ClientReply: Sendable {
+    package var id: UInt64
+    package var address: String
+    package var localAddress: String
+    package var name: ShortText
+    package var library: ShortText
+    package var libraryVersion: ShortText
+    /// Seconds since it was opened, and since its last command.
+    package var age: Int64
+    package var idle: Int64
+    /// The user of its passport; empty before AUTH.
+    package var user: ShortText
+
+    package init(
+        id: UInt64, address: String, localAddress: String, name: ShortText = ShortText(),
+        library: ShortText = ShortText(), libraryVersion: ShortText = ShortText(), age: Int64, idle: Int64,
+        user: ShortText = ShortText()
+    ) {
+        self.id = id
+        self.address = address
+        self.localAddress = localAddress
+        self.name = name
+        self.library = library
+        self.libraryVersion = libraryVersion
+        self.age = age
+        self.idle = idle
+        self.user = user
+    }
+}
+
+/// What the edge counts, for INFO.
+package struct ServerFigures: Sendable {
+    package var version = ""
+    package var process: Int32 = 0
+    package var port = 0
+    package var eventLoops = 0
+    package var clients = 0
+    package var maxClients = 0
+    package var opened: UInt64 = 0
+    package var refused: UInt64 = 0
+    package var dropped: UInt64 = 0
+    package var authenticationFailures: UInt64 = 0
+    package var requests: UInt64 = 0
+    package var errors: UInt64 = 0
+    package var bytesIn: UInt64 = 0
+    package var bytesOut: UInt64 = 0
+    /// Bytes of memory that answers take which wait for their clients.
+    package var answersWaiting = 0
+    /// Requests that were answered BUSY for want of room for answers.
+    package var busy: UInt64 = 0
+    /// Requests by command that were refused before the ledger saw them.
+    package var rejected: [(name: String, count: UInt64)] = []
+
+    package init() {}
+}

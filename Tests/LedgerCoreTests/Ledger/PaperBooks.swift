@@ -1,0 +1,223 @@
+import LedgerCore
+import LedgerTestKit
+
+/// A ledger as one would write it on paper: what came in, what was charged, what was used, in dictionaries.
+struct PaperBooks {
+    /// A stretch of time under one price.
+    private struct Stretch {
+        var from: Timestamp
+        var tariff: Tariff
+        /// Where the tariff's clock starts.
+        var clock: Timestamp
+        var megabytes: Int64
+    }
+    private var net: [UserOrdinal: Int128] = [:]
+    private var accounts: [String: Int128] = [:]
+    private var usage: [BirthID: (stretch: Stretch, sums: [Int32: Int128], posted: Int128)] = [:]
+    private var position = 0
+    private var faults: [String] = []
+    private(set) var closed = 0
+    private(set) var deleted = 0
+    private(set) var refunds = 0
+
+    // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
+    private var charges: [LSN: Facts.Charge] = [:]
+    private var kinds: [LotID: LotKind] = [:]
+    private var refunded: [LSN: Int64] = [:]
+    private var owed: [UserOrdinal: Int64] = [:]
+    private var repaidByPurchases: [UserOrdinal: Int64] = [:]
+
+    /// The rate at each instant, summed stretch by stretch between the steps.
+    private func area(_ stretch: Stretch, to end: Timestamp) -> Int128 {
+        var sum = Int128(0)
+        var at = stretch.from
+        while at < end {
+            let elapsed = at - stretch.clock
+            let rate = stretch.tariff.steps.last { $0.from <= elapsed }?.rate ?? stretch.tariff.rate
+            let next = stretch.tariff.steps.first { $0.from > elapsed }.map { min(end, stretch.clock + $0.from) } ?? end
+            sum += Int128(rate) * Int128((next - at).nanoseconds)
+            at = next
+        }
+        return sum
+    }
+
+    mutating func read(_ ledger: borrowing TestLedger) throws {
+        while position < ledger.journal.count {
+            let event = try ledger.journal[position].event()
+            position += 1
+            count(event)
+        }
+    }
+
+    private mutating func credit(_ event: Event, _ amount: Money, from account: String) {
+        net[event.user, default: 0] += Int128(amount.nanos)
+        accounts[account, default: 0] -= Int128(amount.nanos)
+    }
+
+    private mutating func count(_ event: Event) {
+        if let charge = event.facts.charge {
+            let (amount, payment, source) = (charge.amount, charge.settlement, charge.source)
+            if payment.total != amount {
+                faults.append("event \(event.lsn.value) charges \(amount) and takes \(payment.total)")
+            }
+            charges[event.lsn] = charge
+            owed[event.user, default: 0] += payment.debt.nanos
+            if amount.isNegative { faults.append("event \(event.lsn.value) charges less than nothing") }
+            net[event.user, default: 0] -= Int128(amount.nanos)
+            accounts["revenue:\(source)", default: 0] += Int128(amount.nanos)
+        }
+        for lot in event.facts.born { kinds[lot.id] = lot.kind }
+        var broken = Money.zero
+        switch event.body {
+        case .userCreated(let e): credit(event, e.bonus, from: "promo_cost")
+        case .creditPurchased(let e):
+            credit(event, e.amount, from: "cash:\(e.method)")
+            owed[event.user, default: 0] -= e.repaid.nanos
+            repaidByPurchases[event.user, default: 0] += e.repaid.nanos
+        case .creditGranted(let e):
+            credit(
+                event, e.amount,
+                from: e.lot.kind == .bonus ? "bonus_cost" : e.lot.kind == .promo ? "promo_cost" : "compensation_cost")
+        case .creditAdjusted(let e):
+            credit(event, e.amount, from: "adjustments")
+            owed[event.user, default: 0] += e.settlement.debt.nanos - e.repaid.nanos
+        case .creditRefunded(let e):
+            credit(event, e.amount, from: "refunds")
+            for part in e.parts where part.lot.expires <= event.time { broken += part.amount }
+            let parts = e.parts.reduce(Money.zero) { $0 + $1.amount }
+            if parts + e.forgiven != e.amount { faults.append("refund \(event.lsn.value) loses money") }
+            refund(event, e)
+        case .lotExpired(let e): broken = e.amount
+        case .holdCaptured(let e): broken = e.broken
+        case .holdReleased(let e): broken = e.broken
+        case .sessionStarted(let e):
+            usage[event.id(shard: 0)] = (
+                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: 1), [0: 0], 0
+            )
+        case .sessionPosted(let e):
+            use(e.session, e.usage, through: e.usage.through, month: 0)
+            if let pricing = e.repriced { usage[e.session]?.stretch.tariff = pricing.tariff }
+        case .sessionClosed(let e):
+            broken = e.broken
+            use(e.session, e.usage, through: e.usage.through, month: 0)
+            guard let used = usage.removeValue(forKey: e.session) else { break }
+            closed += 1
+            let total = Rational.halfEven(used.sums[0]!, over: 3_600_000_000_000)!
+            if total != e.total || Int128(total.nanos) != used.posted {
+                faults.append(
+                    "session \(e.external): paper says \(total), the ledger \(e.total), posted \(used.posted)")
+            }
+        case .storageCreated(let e):
+            usage[event.id(shard: 0)] = (
+                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: e.megabytes), [:], 0
+            )
+        case .storagePosted(let e): post(e)
+        case .storageResized(let e):
+            post(e.posted)
+            usage[e.posted.resource]?.stretch = Stretch(
+                from: e.posted.usage.through, tariff: e.pricing.tariff, clock: e.posted.usage.through,
+                megabytes: e.megabytes)
+        case .storageDeleted(let e):
+            post(e.posted)
+            guard let used = usage.removeValue(forKey: e.posted.resource) else { break }
+            deleted += 1
+            var total = Int128(0)
+            for (month, sum) in used.sums {
+                total += Int128(
+                    Rational.halfEven(sum, over: Int128(Month(index: month).length.nanoseconds) * 1_000)!.nanos)
+            }
+            if total != Int128(e.total.nanos) || total != used.posted {
+                faults.append(
+                    "resource \(e.posted.external): paper says \(total), the ledger \(e.total.nanos), posted \(used.posted)"
+                )
+            }
+        default: break
+        }
+        net[event.user, default: 0] -= Int128(broken.nanos)
+        accounts["breakage", default: 0] += Int128(broken.nanos)
+        if event.user != .none {
+            let after = event.after
+            let owned =
+                Int128(after.paid.nanos) + Int128(after.promo.nanos) + Int128(after.held.nanos)
+                - Int128(after.debt.nanos)
+            if owned != net[event.user, default: 0] {
+                faults.append(
+                    "event \(event.lsn.value): paper says \(net[event.user, default: 0]), the account \(owned)")
+            }
+        }
+    }
+
+    /// What was paid last comes back first: the debt, as far as it is owed still, and what repaid it; then each lot.
+    private mutating func refund(_ event: Event, _ e: CreditRefunded) {
+        refunds += 1
+        guard let charge = charges[e.charge.lsn] else { return faults.append("a refund of no charge") }
+        let from = refunded[e.charge.lsn, default: 0]
+        let to = from + e.amount.nanos
+        refunded[e.charge.lsn] = to
+        if to > charge.amount.nanos { faults.append("refund \(event.lsn.value) gives back more than was charged") }
+        // Each source of the charge is a stretch of its amount; what is refunded is a stretch of it too.
+        var expected: [(kind: LotKind, lot: LotID, amount: Int64)] = []
+        var start = Int64(0)
+        func overlap(_ length: Int64) -> Int64 {
+            defer { start += length }
+            return max(min(to, start + length) - max(from, start), 0)
+        }
+        let debt = overlap(charge.settlement.debt.nanos)
+        let forgiven = min(debt, owed[event.user, default: 0])
+        let bought = min(debt - forgiven, repaidByPurchases[event.user, default: 0])
+        owed[event.user, default: 0] -= forgiven
+        repaidByPurchases[event.user, default: 0] -= bought
+        let payment = charge.settlement
+        let burned =
+            (0..<payment.held.count).map { payment.held[$0] } + (0..<payment.free.count).map { payment.free[$0] }
+        for part in burned.reversed() {
+            let amount = overlap(part.amount.nanos)
+            if amount > 0 { expected.append((kinds[part.lot] ?? .opening, part.lot, amount)) }
+        }
+        if bought > 0 { expected.append((.paid, .none, bought)) }
+        if debt > forgiven + bought { expected.append((.adjustment, .none, debt - forgiven - bought)) }
+        let isRight =
+            e.forgiven.nanos == forgiven && e.asBought.nanos == bought && e.parts.count == expected.count
+            && zip(e.parts, expected).allSatisfy {
+                $0.lot.kind == $1.kind && $0.lot.id == $1.lot && $0.amount.nanos == $1.amount
+            }
+        if !isRight { faults.append("refund \(event.lsn.value) returns \(e.parts), on paper \(expected)") }
+    }
+
+    private mutating func use(_ id: BirthID, _ charged: MeteredUsage, through end: Timestamp, month: Int32) {
+        guard var used = usage[id] else { return faults.append("usage of something that does not run") }
+        if charged.from != used.stretch.from { faults.append("usage leaves a gap at \(charged.from)") }
+        used.sums[month, default: 0] += area(used.stretch, to: end) * Int128(used.stretch.megabytes)
+        used.stretch.from = end
+        used.posted += Int128(charged.amount.nanos)
+        usage[id] = used
+    }
+
+    private mutating func post(_ e: StoragePosted) {
+        let month = Month(containing: e.usage.from)
+        if e.usage.through > month.end { faults.append("a posting crosses the end of a month") }
+        use(e.resource, e.usage, through: e.usage.through, month: month.index)
+        if let pricing = e.repriced {
+            usage[e.resource]?.stretch.tariff = pricing.tariff
+            usage[e.resource]?.stretch.clock = e.usage.through
+        }
+    }
+
+    func disagreements(_ ledger: borrowing TestLedger) -> [String] {
+        var found = faults
+        for (user, debt) in owed where !ledger.machine.owes(user, debt) {
+            found.append("user \(user.value) owes \(debt) on paper, the account says something else")
+        }
+        guard case .books(let rows) = ledger.machine.read(.books, at: ledger.now) else { return ["no books"] }
+        for row in rows where !row.account.hasPrefix("users:") && row.balance != accounts[row.account, default: 0] {
+            found.append("\(row.account): paper says \(accounts[row.account, default: 0]), the ledger \(row.balance)")
+        }
+        return found
+    }
+}
+
+extension StateMachine {
+    fileprivate func owes(_ user: UserOrdinal, _ debt: Int64) -> Bool {
+        userRow(user, at: .distantPast).account.debt.nanos == debt
+    }
+}
