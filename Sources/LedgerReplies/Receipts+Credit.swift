@@ -56,6 +56,14 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
+    func sent(_ it: CreditSent, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+        start.open(as: .entry, &writer)
+        writer.pair("user", start.user)
+        writer.pair("to", it.to)
+        writer.pair("amount", it.amount)
+        start.close(&writer)
+    }
+
     // MARK: Holds
 
     func placed(_ it: HoldPlaced, _ start: ReceiptStart, _ writer: inout FieldCursor) {

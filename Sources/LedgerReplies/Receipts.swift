@@ -30,6 +30,7 @@ extension ReplyEncoder {
             case .creditGranted(let it): granted(it, start, &writer)
             case .creditAdjusted(let it): adjusted(it, start, &writer)
             case .creditRefunded(let it): refunded(it, start, expired: event.facts.expired, &writer)
+            case .creditSent(let it): sent(it, start, &writer)
             case .userCreated(let it): created(it, start, names, &writer)
             case .userChanged(let it): changed(it, start, names, &writer)
             case .passportCreated(let it): created(it, start, names, secret, &writer)
@@ -44,7 +45,7 @@ extension ReplyEncoder {
             case .ruleActivated(let it): activated(it, start, &writer)
             case .limitsSet(let it): set(it, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
-                .sessionRepriced, .storagePosted, .lotExpired, .lotEffective, .refused,
+                .sessionRepriced, .storagePosted, .lotExpired, .lotEffective, .creditReceived, .refused,
                 .answered:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(as: .entry, &writer)

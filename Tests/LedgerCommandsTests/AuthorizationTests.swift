@@ -43,6 +43,7 @@ struct AuthorizationTests {
         . ... ..W ... ... ...  CREDIT CHARGE
         . ... ... ..B ... ...  CREDIT ADJUST
         . ... ... ..B ... ...  CREDIT REFUND
+        . ... ... ..B ... ...  CREDIT TRANSFER
         . R.R ... ... ... ...  CREDIT BALANCE
         . R.R ... ... ... ...  CREDIT LOTS
         . R.R ... ... ... ...  CREDIT HISTORY
@@ -227,7 +228,7 @@ struct AuthorizationTests {
         #expect(
             names == [
                 "CREDIT PURCHASE", "CREDIT GRANT", "CREDIT CHARGE", "CREDIT ADJUST", "CREDIT REFUND",
-                "HOLD PLACE", "HOLD CAPTURE", "SPACE PURCHASE",
+                "CREDIT TRANSFER", "HOLD PLACE", "HOLD CAPTURE", "SPACE PURCHASE",
             ])
     }
 }

@@ -42,7 +42,7 @@ struct LocalReplyTests {
         #expect(credit.count == 2 && credit[1] == .null)
         #expect(credit[0].elements?[1] == .integer(-2))
         let names = credit[0].elements?[9].elements?.map { $0.elements?[0].string }
-        #expect(names?.contains("credit|charge") == true && names?.count == 8)
+        #expect(names?.contains("credit|charge") == true && names?.count == 9)
         let charge = try answer("COMMAND INFO credit|charge").elements?[0].elements
         #expect(charge?[0].string == "credit|charge" && charge?[1] == .integer(-5))
         #expect(try answer("COMMAND INFO ping select").elements?[1].elements?[1] == .integer(-2))
@@ -91,7 +91,7 @@ struct LocalReplyTests {
             let lines = try answer("HELP \(spec.name.lowercased())").elements ?? []
             #expect(lines.first?.string == spec.usage)
         }
-        #expect(try answer("HELP credit").elements?.count == 8)
+        #expect(try answer("HELP credit").elements?.count == 9)
         #expect(try answer("HELP nothing").error?.code == "ERR")
         #expect(try answer("HELP \(secret)").error?.text.contains("fl_0Ab") == false)
     }

@@ -88,6 +88,7 @@ struct ReceiptTests {
                 .creditAdjust,
                 "id e_Jyi user ada amount -1.50 repaid 0.00 owed 0.25 reference _ available 7.50 debt 0.00"
             ),
+            (.creditTransfer, "id e_Jyi user ada to bob amount 5.00 available 7.50 debt 0.00"),
             (
                 .holdPlace,
                 "id h_Jyi user ada amount 2.50 source hold expires 2026-11-23T09:40:00.250Z available 7.50 debt 0.00"

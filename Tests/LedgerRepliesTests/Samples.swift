@@ -113,6 +113,12 @@ enum Samples {
                         forgiven: Money(usd: "0.25"), asBought: .zero, parts: [], total: nil, reason: [1])))
         ),
         (
+            .creditTransfer,
+            event(
+                .creditSent(
+                    CreditSent(to: "bob", amount: Money(usd: "5"), parts: LotAmounts(), reason: [1])))
+        ),
+        (
             .holdPlace,
             event(
                 .holdPlaced(

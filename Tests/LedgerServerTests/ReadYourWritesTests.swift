@@ -46,6 +46,7 @@ import Testing
         case .creditGrant: return .write("CREDIT GRANT u_a 1 REASON r")
         case .creditCharge: return .write(charge)
         case .creditAdjust: return .write("CREDIT ADJUST u_a -1 REASON r")
+        case .creditTransfer: return .write("CREDIT TRANSFER u_a u_b 1 REASON r")
         case .creditRefund: return .write("CREDIT REFUND $charge REASON r", after: [charge])
         case .creditBalance: return .read("CREDIT BALANCE u_a")
         case .creditLots: return .read("CREDIT LOTS u_a COUNT 5")

@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let creditCommands = [
-        creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund,
+        creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund, creditTransfer,
         creditBalance, creditLots, creditHistory,
     ]
 
@@ -108,6 +108,25 @@ extension CommandTable {
             target: charge.map { .charge($0) } ?? .session(session), amount: a.has(1) ? try a.amount(1) : nil,
             reason: try a.text("REASON"))
         return ParsedCommand(a, .refund(draft), on: charge.map { .charge($0) } ?? .session(session))
+    }
+
+    private static let creditTransfer = CommandSpec(
+        .creditTransfer, "CREDIT TRANSFER", .credit, .billingAll, .write,
+        [
+            .need("from", .user), .need("to", .user), .need("amount", .amount), .must("REASON", "r", .text),
+        ],
+        key: true, changesMoney: true, "Move credit from one user to another.",
+        notes: [
+            "What burns first goes first, from at most 256 lots, and stays what it is: `kind`, `expires` and `source` of a lot do not change, and its `parent` is the lot that was bought. It is never a purchase and never repays debt.",
+            "The receiver's history says `transfer from` and the sender's id; the reason is in the sender's only.",
+        ],
+        reply: .receipt(["user", "to", "amount", "available", "debt"]),
+        examples: ["CREDIT TRANSFER u_ada u_bob 5 REASON \"shared project\""]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        let transfer = CreditTransfer(
+            from: user, to: try a.user(1, context), amount: try a.amount(2), reason: try a.text("REASON"))
+        return ParsedCommand(a, .mutation(.creditTransfer(transfer)), on: .user(user))
     }
 
     private static let creditBalance = CommandSpec(

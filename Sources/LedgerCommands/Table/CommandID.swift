@@ -9,7 +9,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case userCreate, userGet, userSet, userList, userSummary
     case passportCreate, passportVerify, passportList, passportRevoke, passportRotate
     // credit
-    case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund
+    case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund, creditTransfer
     case creditBalance, creditLots, creditHistory
     case holdPlace, holdCapture, holdVoid, holdGet, holdList
     // sessions

@@ -17,6 +17,7 @@ package enum Command: Sendable {
     case creditCharge(CreditCharge)
     case creditAdjust(CreditAdjust)
     indirect case creditRefund(CreditRefund)
+    indirect case creditTransfer(CreditTransfer)
     case holdPlace(HoldPlace)
     case holdCapture(HoldCapture)
     case holdVoid(HoldVoid)
@@ -52,6 +53,7 @@ extension Command {
         case .creditCharge(let it): try visitor.visit(it)
         case .creditAdjust(let it): try visitor.visit(it)
         case .creditRefund(let it): try visitor.visit(it)
+        case .creditTransfer(let it): try visitor.visit(it)
         case .holdPlace(let it): try visitor.visit(it)
         case .holdCapture(let it): try visitor.visit(it)
         case .holdVoid(let it): try visitor.visit(it)
@@ -106,6 +108,9 @@ extension Command {
         case .creditRefund(var it):
             try changer.change(&it)
             self = .creditRefund(it)
+        case .creditTransfer(var it):
+            try changer.change(&it)
+            self = .creditTransfer(it)
         case .holdPlace(var it):
             try changer.change(&it)
             self = .holdPlace(it)
@@ -189,6 +194,8 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case creditRefunded = 34
     case lotExpired = 35
     case lotEffective = 36
+    case creditSent = 37
+    case creditReceived = 38
     case holdPlaced = 40
     case holdCaptured = 41
     case holdReleased = 42
@@ -230,6 +237,8 @@ package enum EventBody: Sendable {
     case creditRefunded(CreditRefunded)
     case lotExpired(LotExpired)
     case lotEffective(LotEffective)
+    case creditSent(CreditSent)
+    case creditReceived(CreditReceived)
     case holdPlaced(HoldPlaced)
     case holdCaptured(HoldCaptured)
     case holdReleased(HoldReleased)
@@ -273,6 +282,8 @@ extension EventBody {
         case .creditRefunded(let event): try visitor.visit(event)
         case .lotExpired(let event): try visitor.visit(event)
         case .lotEffective(let event): try visitor.visit(event)
+        case .creditSent(let event): try visitor.visit(event)
+        case .creditReceived(let event): try visitor.visit(event)
         case .holdPlaced(let event): try visitor.visit(event)
         case .holdCaptured(let event): try visitor.visit(event)
         case .holdReleased(let event): try visitor.visit(event)
@@ -318,6 +329,8 @@ extension EventCode {
         case .creditRefunded: try visitor.visit(CreditRefunded.self)
         case .lotExpired: try visitor.visit(LotExpired.self)
         case .lotEffective: try visitor.visit(LotEffective.self)
+        case .creditSent: try visitor.visit(CreditSent.self)
+        case .creditReceived: try visitor.visit(CreditReceived.self)
         case .holdPlaced: try visitor.visit(HoldPlaced.self)
         case .holdCaptured: try visitor.visit(HoldCaptured.self)
         case .holdReleased: try visitor.visit(HoldReleased.self)

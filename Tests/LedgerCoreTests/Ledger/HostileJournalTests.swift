@@ -55,6 +55,9 @@ import Testing
         ledger.command(.creditAdjust(CreditAdjust(user: ledger.hash("cem"), amount: Money("7")!, reason: [])))
         ledger.command(
             .creditRefund(CreditRefund(charge: charged, lots: lots(ledger, "ann"), amount: Money("0.75")!, reason: [])))
+        ledger.command(
+            .creditTransfer(
+                CreditTransfer(from: ledger.hash("cem"), to: ledger.hash("ann"), amount: Money("1")!, reason: [])))
         let hold = ledger.command(
             .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: Money("3")!, timeToLive: .hours(1), source: "job"))
         ).event!.id(shard: 0)

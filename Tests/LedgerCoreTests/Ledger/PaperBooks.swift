@@ -87,6 +87,12 @@ struct PaperBooks {
             let parts = e.parts.reduce(Money.zero) { $0 + $1.amount }
             if parts + e.forgiven != e.amount { faults.append("refund \(event.lsn.value) loses money") }
             refund(event, e)
+        case .creditSent(let e): credit(event, -e.amount, from: "transfers")
+        case .creditReceived(let e):
+            credit(event, e.amount, from: "transfers")
+            if e.parts.reduce(Money.zero, { $0 + $1.amount }) != e.amount {
+                faults.append("transfer \(event.lsn.value) loses money")
+            }
         case .lotExpired(let e): broken = e.amount
         case .holdCaptured(let e): broken = e.broken
         case .holdReleased(let e): broken = e.broken

@@ -253,7 +253,12 @@ struct Wishes {
                     charges: charges.map {
                         CreditRefund.Charge(lsn: $0.lsn, user: $0.user, facts: $0.facts.charge!, lots: lots(of: $0))
                     }, amount: chance(2) ? nil : money(2), reason: []))
-        case 25, 26, 27:
+        case 25:
+            command = .creditTransfer(
+                CreditTransfer(
+                    from: user, to: ledger.hash(Wishes.users.randomElement(using: &random)!), amount: money(3),
+                    reason: []))
+        case 26, 27:
             guard let charge = charges.randomElement(using: &random) else { fallthrough }
             command = .creditRefund(
                 CreditRefund(charge: charge, lots: lots(of: charge), amount: chance(2) ? nil : money(1), reason: []))
