@@ -100,17 +100,17 @@ extension StateMachine {
         let debt = portion(settlement.debt)
         let forgiven = min(debt, account.debt)
         let asBought = min(debt - forgiven, account.debtRepaidByPurchases)
-        var parts: [CreditRefunded.Part] = []
+        var parts: [LotPart] = []
         for part in settlement.burned.reversed() {
             let used = portion(part.amount)
             guard used > .zero, let origin = charge.lots.first(where: { $0.id == part.lot }) else { continue }
-            parts.append(CreditRefunded.Part(lot: origin, amount: used))
+            parts.append(LotPart(lot: origin, amount: used))
         }
         // Lots of their own; their index is filled in where the event is applied.
         for (kind, amount) in [(LotKind.paid, asBought), (.adjustment, debt - forgiven - asBought)] where amount > .zero
         {
             parts.append(
-                CreditRefunded.Part(lot: LotOrigin(kind, born: .none, at: now, fundedBy: "refund"), amount: amount))
+                LotPart(lot: LotOrigin(kind, born: .none, at: now, fundedBy: "refund"), amount: amount))
         }
         return CreditRefunded(
             charge: BirthID(shard: shard, lsn: charge.lsn), source: charge.facts.source, amount: amount,
@@ -130,11 +130,6 @@ package struct CreditRefunded: EventType {
         reason: .none)
     package var body: EventBody { .creditRefunded(self) }
 
-    package struct Part: Hashable, Sendable {
-        /// Without an id where it is a lot of its own.
-        package var lot: LotOrigin
-        package var amount: Money
-    }
     package var charge: ChargeID
     package var source: ShortText
     package var amount: Money
@@ -142,7 +137,8 @@ package struct CreditRefunded: EventType {
     package var forgiven: Money
     /// Of `amount`, debt that bought credit had repaid: it comes back as bought credit.
     package var asBought: Money
-    package var parts: [Part]
+    /// A lot has no id where it is one of its own.
+    package var parts: [LotPart]
     /// What the whole group gives back, where several charges are refunded; in the first event.
     package var total: Money?
     package var reason: PersonalText
@@ -153,7 +149,7 @@ package struct CreditRefunded: EventType {
         try c.money(&amount)
         try c.money(&forgiven)
         try c.money(&asBought)
-        try c.list(&parts, blank: Part(lot: .blank, amount: .zero))
+        try c.list(&parts, blank: .blank)
         var several = total != nil
         try c.bool(&several)
         if several {
@@ -202,7 +198,7 @@ package struct CreditRefunded: EventType {
     }
 
     /// The parts, lots of their own with the ids that this event gives them.
-    private func named(_ header: EventHeader, shard: UInt16) -> [Part] {
+    private func named(_ header: EventHeader, shard: UInt16) -> [LotPart] {
         var own: UInt8 = 0
         return parts.map { part in
             guard part.lot.id.isNone else { return part }
@@ -221,12 +217,5 @@ package struct CreditRefunded: EventType {
         facts.expired = parts.reduce(.zero) { $1.lot.expires <= header.asOf ? $0 + $1.amount : $0 }
         facts.born = zip(parts, named(header, shard: 0)).filter { $0.0.lot.id.isNone }.map(\.1.lot)
         return facts
-    }
-}
-
-extension CreditRefunded.Part: Recordable {
-    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try lot.code(with: &c)
-        try c.money(&amount)
     }
 }

@@ -43,7 +43,7 @@ package struct CreditTransfer: CommandType {
 
         let (sent, received) = (ledger.store.accounts[sender], ledger.store.accounts[receiver])
         let lots = (0..<parts.count).map { index in
-            CreditReceived.Part(
+            LotPart(
                 lot: ledger.store.lots[ledger.slot(of: parts[index].lot)].origin, amount: parts[index].amount)
         }
         let answer = ledger.commit(
@@ -105,20 +105,16 @@ package struct CreditReceived: EventType {
     /// An event names at most so many lots: their number is a byte of their id.
     package static let maximumLots = 256
 
-    package struct Part: Hashable, Sendable {
-        /// The sender's lot.
-        package var lot: LotOrigin
-        package var amount: Money
-    }
     /// The sender's id.
     package var from: ShortText
     package var amount: Money
-    package var parts: [Part]
+    /// Of the sender's lots.
+    package var parts: [LotPart]
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.text(&from)
         try c.money(&amount)
-        try c.list(&parts, blank: Part(lot: .blank, amount: .zero))
+        try c.list(&parts, blank: .blank)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
@@ -153,12 +149,5 @@ package struct CreditReceived: EventType {
         facts.text = .words("transfer from \(from)")
         facts.born = lots(header, shard: 0)
         return facts
-    }
-}
-
-extension CreditReceived.Part: Recordable {
-    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try lot.code(with: &c)
-        try c.money(&amount)
     }
 }

@@ -72,6 +72,25 @@ extension LotOrigin: Recordable {
     }
 }
 
+/// Credit that goes to a lot, with all that is needed to make it.
+package struct LotPart: Hashable, Sendable {
+    package var lot: LotOrigin
+    package var amount: Money
+    package init(lot: LotOrigin, amount: Money) {
+        self.lot = lot
+        self.amount = amount
+    }
+}
+
+extension LotPart: Recordable {
+    static let blank = LotPart(lot: .blank, amount: .zero)
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try lot.code(with: &c)
+        try c.money(&amount)
+    }
+}
+
 /// Credit of one origin.
 struct Lot: Recordable, Listed, Equatable {
     var id = LotID.none
