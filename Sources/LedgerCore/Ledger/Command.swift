@@ -16,14 +16,14 @@ package protocol CommandType: Sendable {
     /// As clients write it: what INFO and SLOWLOG call it.
     static var name: StaticString { get }
     /// What the engine has to do once it was accepted.
-    static var consequence: Consequence { get }
+    var consequence: Consequence { get }
 }
 
 /// What the engine has to do about an accepted command, outside of the ledger's state.
 package enum Consequence: Sendable {
     case none
     /// A source is to be kept at hand for EXPLAIN.
-    case ruleLoaded
+    case ruleLoaded(RuleLoad)
     /// Other versions may price from now on.
     case rulesChanged
     /// Readers are to see other limits.
@@ -34,7 +34,7 @@ package enum Consequence: Sendable {
 }
 
 extension CommandType {
-    package static var consequence: Consequence { .none }
+    package var consequence: Consequence { .none }
 
     /// For every command that gives credit back, and so may renew its user's exhausting sessions.
     func mayRenewMany(in ledger: borrowing StateMachine) -> Bool {
@@ -105,7 +105,7 @@ extension Command {
         mutating func visit<C: CommandType>(_ command: borrowing C) -> StaticString { C.name }
     }
     private struct ConsequenceOfCommand: CommandVisitor {
-        mutating func visit<C: CommandType>(_ command: borrowing C) -> Consequence { C.consequence }
+        mutating func visit<C: CommandType>(_ command: borrowing C) -> Consequence { command.consequence }
     }
     private struct SealingTexts<E: Error>: CommandChanger {
         let seal: (inout PersonalText) throws(E) -> Void

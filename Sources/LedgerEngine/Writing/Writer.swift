@@ -367,8 +367,7 @@ actor Writer {
     private func follow(_ command: Command, _ unit: CommitUnit) {
         switch command.consequence {
         case .none: break
-        case .ruleLoaded:
-            guard case .ruleLoad(let load) = command else { preconditionFailure("a rule came from no RULE LOAD") }
+        case .ruleLoaded(let load):
             unit.rules.append(CommitUnit.LoadedRule(identity: load.identity, name: load.name, source: load.source))
         case .rulesChanged: followActivations()
         case .limitsChanged: unit.limits = state.limits

@@ -1,7 +1,7 @@
 /// CLOCK ACCEPT: the wall is right, whatever the ledger's clock says.
 package struct ClockAccept: CommandType {
     package static let name: StaticString = "CLOCK ACCEPT"
-    package static let consequence = Consequence.clockAccepted
+    package var consequence: Consequence { .clockAccepted }
     package init() {}
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {

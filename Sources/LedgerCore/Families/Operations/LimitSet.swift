@@ -1,7 +1,7 @@
 /// LIMIT SET; the event says the same.
 package struct LimitSet: CommandType, EventType {
     package static let name: StaticString = "LIMIT SET"
-    package static let consequence = Consequence.limitsChanged
+    package var consequence: Consequence { .limitsChanged }
     package static let code = EventCode.limitsSet
     package static let isAboutUser = false
     package static let blank = LimitSet(type: .free, limit: .sessions, value: 0)

@@ -1,7 +1,7 @@
 /// RULE ACTIVATE: which version prices from now on, or from an instant to come.
 package struct RuleActivate: CommandType {
     package static let name: StaticString = "RULE ACTIVATE"
-    package static let consequence = Consequence.rulesChanged
+    package var consequence: Consequence { .rulesChanged }
     package var name: RuleName
     package var identity: RuleIdentity
     /// nil: now.
@@ -33,7 +33,7 @@ package struct RuleActivate: CommandType {
 /// RULE ROLLBACK: the version that was active before.
 package struct RuleRollback: CommandType {
     package static let name: StaticString = "RULE ROLLBACK"
-    package static let consequence = Consequence.rulesChanged
+    package var consequence: Consequence { .rulesChanged }
     package var name: RuleName
     package init(name: RuleName) { self.name = name }
 

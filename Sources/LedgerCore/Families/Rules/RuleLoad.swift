@@ -1,7 +1,7 @@
 /// RULE LOAD: journals a source, for all time, before it is first used.
 package struct RuleLoad: CommandType {
     package static let name: StaticString = "RULE LOAD"
-    package static let consequence = Consequence.ruleLoaded
+    package var consequence: Consequence { .ruleLoaded(self) }
     package var name: RuleName
     package var identity: RuleIdentity
     package var source: [UInt8]

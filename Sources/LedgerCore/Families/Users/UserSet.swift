@@ -1,7 +1,7 @@
 /// USER SET: one thing about a user at a time.
 package struct UserSet: CommandType {
     package static let name: StaticString = "USER SET"
-    package static let consequence = Consequence.emailChanged
+    package var consequence: Consequence { .emailChanged }
     package enum Change: Sendable {
         case name(PersonalText)
         case type(UserType)
