@@ -154,14 +154,11 @@ extension Dispatcher {
         case .history(let range):
             let slot = begin(parsed, for: client)
             let request = HistoryRequest.history(
-                user: range.user, from: range.from == .distantPast ? nil : range.from,
-                to: range.to == .never ? nil : range.to, range.page)
+                user: range.user, from: range.from, to: range.to, range.page)
             read(request, for: client, slot: slot) { $0.answer($1, $2, $3) }
         case .summary(let user, let from, let to):
             let slot = begin(parsed, for: client)
-            let request = HistoryRequest.summary(
-                user: user, from: from == .distantPast ? nil : from, to: to == .never ? nil : to)
-            read(request, for: client, slot: slot) { $0.answer($1, $2, $3) }
+            read(.summary(user: user, from: from, to: to), for: client, slot: slot) { $0.answer($1, $2, $3) }
         case .explain(let charge):
             read(.explain(charge), for: client, slot: begin(parsed, for: client)) { $0.answer($1, $2, $3) }
         case .connection(let command): perform(command, for: client)

@@ -43,8 +43,7 @@ extension Dispatcher {
                 dispatcher.inRound {
                     guard !client.isClosed else { return }
                     then(dispatcher, client, slot, result)
-                    dispatcher.touch(client)
-                    dispatcher.settleAll()
+                    dispatcher.settleLater(client)
                 }
             }
         }
@@ -68,8 +67,7 @@ extension Dispatcher {
                 let (dispatcher, client, then) = bound.value
                 guard !client.isClosed else { return }
                 dispatcher.perform(then(verdict), key: key, for: client, slot: slot)
-                dispatcher.touch(client)
-                dispatcher.settleAll()
+                dispatcher.settleLater(client)
             }
         }
         if !accepted { refuse(client, slot, .busy("too many rules are being examined; try again")) }

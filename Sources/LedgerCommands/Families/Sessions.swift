@@ -14,6 +14,10 @@ extension CommandTable {
         "session", "user", "email", "type", "tier", "rate", "list_rate", "held", "lease_until", "empty_at", "ttl_end",
         "available", "debt",
     ])
+    private static let endReply: CommandSpec.Reply = .receipt([
+        "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount", "released",
+        "segments", "available", "debt",
+    ])
     private static let startOptions: [Field] = [
         .option("TTL", "d", .lifetime, standard: "24h"),
         .option(
@@ -72,11 +76,7 @@ extension CommandTable {
         notes: [
             "`amount` is the cost of the whole session, `seconds` its length; `charge` is the last posting. A second STOP gives the first answer, replayed."
         ],
-        reply: .receipt([
-            "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount",
-            "released",
-            "segments", "available", "debt",
-        ]),
+        reply: endReply,
         examples: ["SESSION STOP job-81"]
     ) { a, context throws(CommandError) in
         let session = try a.session(0, context)
@@ -87,11 +87,7 @@ extension CommandTable {
         .sessionCancel, "SESSION CANCEL", .session, .writeAll, .write,
         [.need("session", .session), .must("REASON", "r", .text)], key: true,
         "Provisioning failed: no charge. Only before the first heartbeat and within five minutes.",
-        reply: .receipt([
-            "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount",
-            "released",
-            "segments", "available", "debt",
-        ]),
+        reply: endReply,
         examples: ["SESSION CANCEL job-81 REASON \"no node\""]
     ) { a, context throws(CommandError) in
         let session = try a.session(0, context)

@@ -35,8 +35,8 @@ extension Engine {
         .read(event: lsn) { .answer(.closedSession($0)) }
     }
 
-    /// What a command was answered under its key before; `hold`: the one that it is about.
-    package func lookUp(replayed lsn: LSN, hold: HoldID? = nil) -> Step {
+    /// What a command about a hold was answered under its key before.
+    package func lookUp(replayed lsn: LSN, hold: HoldID) -> Step {
         .read(.replayed(lsn)) { self.replay($0, hold) }
     }
 
