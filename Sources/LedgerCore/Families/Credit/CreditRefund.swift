@@ -60,16 +60,16 @@ package struct CreditRefund: CommandType {
                 throw .notFound(.charge)
             }
         }
+        // The last entry answers: what the account looks like behind it is what the whole refund leaves.
         var rest = total
-        var isFirst = true
         for charge in charges where rest > .zero {
             let amount = min(ledger.refundable(charge), rest)
             guard amount > .zero else { continue }
             rest -= amount
-            var event = ledger.refund(amount, of: charge, at: decision.now, reason: isFirst ? reason : .none)
-            if isFirst, charges.count > 1 { event.total = total }
-            isFirst = false
-            ledger.commit(event, user: user, linked: charge.lsn, &decision)
+            let isLast = rest == .zero
+            var event = ledger.refund(amount, of: charge, at: decision.now, reason: isLast ? reason : .none)
+            if isLast, charges.count > 1 { event.total = total }
+            ledger.commit(event, user: user, linked: charge.lsn, precedes: !isLast, &decision)
         }
         guard let answer = decision.answer else { throw .closed(.charge) }
         ledger.renewExhausting(user, &decision)
@@ -139,7 +139,7 @@ package struct CreditRefunded: EventType {
     package var asBought: Money
     /// A lot has no id where it is one of its own.
     package var parts: [LotPart]
-    /// What the whole group gives back, where several charges are refunded; in the first event.
+    /// What the whole group gives back, where several charges are refunded; in the last event.
     package var total: Money?
     package var reason: PersonalText
 

@@ -110,19 +110,21 @@ import Testing
         // A part: the last charge first, then the one before it.
         let last = all[0].facts.amount
         let part = last + Money(nanos: 1_000)
-        guard let first = try refund(&ledger, "\(part)").event, case .creditRefunded(let event) = first.body else {
+        guard let answer = try refund(&ledger, "\(part)").event, case .creditRefunded(let second) = answer.body else {
             Issue.record("not refunded")
             return
         }
-        #expect(event.charge.lsn == all[0].lsn && event.amount == last && event.total == part)
-        let group = try ledger.journal.map { try $0.event() }.filter { $0.group == first.lsn }
-        guard group.count == 2, case .creditRefunded(let second) = group[1].body else {
+        let group = try ledger.journal.map { try $0.event() }.filter { $0.group == answer.group }
+        guard group.count == 2, case .creditRefunded(let first) = group[0].body else {
             Issue.record("\(group.count) events")
             return
         }
-        #expect(second.charge.lsn == all[1].lsn && second.amount == Money(nanos: 1_000) && second.total == nil)
+        #expect(first.charge.lsn == all[0].lsn && first.amount == last && first.total == nil)
+        // The receipt is that of the last entry: it shows what the whole refund leaves.
+        #expect(second.charge.lsn == all[1].lsn && second.amount == Money(nanos: 1_000) && second.total == part)
+        #expect(answer.after.available == ledger.account("ann").available)
         // What was asked for is said once.
-        #expect(event.reason == [1, 2] && second.reason == .none)
+        #expect(first.reason == .none && second.reason == [1, 2])
 
         // More than there is left is refused, and all of the rest goes.
         #expect(try refund(&ledger, "\(end.total)").rejection != nil)
