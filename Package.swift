@@ -3,11 +3,11 @@ import PackageDescription
 
 // Imports point down:
 //
-//     LedgerCore <- LedgerStorage, LedgerRules <- LedgerEngine <- LedgerReplies <- LedgerServer <- florin
-//     LedgerCore <- LedgerCommands <- LedgerReplies
+//     LedgerCore <- LedgerStorage, LedgerRules, LedgerCommands <- LedgerEngine <- LedgerReplies <- LedgerServer <- florin
 //     RESP <- LedgerClient <- LedgerREPL <- florin
 //
-// What is asked (LedgerCommands) knows no engine and no wire; what is answered (LedgerReplies) knows both. LedgerREPL
+// What is asked (LedgerCommands) knows no engine and no wire; the engine carries it out; what is answered (LedgerReplies)
+// knows all of them. LedgerREPL
 // reads the table of commands, and links no engine. LedgerImport stands on LedgerCore, LedgerRules and RESP. LedgerCore
 // and RESP import none of the others.
 //
@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "LedgerEngine",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerRules", "CIntrinsics", "CIDN2", "CUnistring",
+                "LedgerCore", "LedgerCommands", "LedgerStorage", "LedgerRules", "CIntrinsics", "CIDN2", "CUnistring",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -94,6 +94,12 @@ let package = Package(
 
         // One test target per module, mirroring its files.
         .target(name: "LedgerTestKit", dependencies: ["LedgerCore", "LedgerStorage"], path: "Tests/LedgerTestKit"),
+        .target(name: "CountedMemory", path: "Tests/CountedMemory", cSettings: [.unsafeFlags(["-fno-builtin"])]),
+        .executableTarget(
+            name: "charge-cost",
+            dependencies: [
+                "CountedMemory", "LedgerCore", "LedgerEngine", .product(name: "Logging", package: "swift-log"),
+            ], path: "Tests/ChargeCost"),
         .testTarget(name: "LedgerCoreTests", dependencies: ["LedgerCore", "LedgerTestKit"]),
         .testTarget(name: "LedgerStorageTests", dependencies: ["LedgerStorage", "LedgerTestKit"]),
         .testTarget(name: "LedgerRulesTests", dependencies: ["LedgerRules", "LedgerCore", "CLua"]),

@@ -117,7 +117,7 @@ static void out_of_budget(lua_State *L, lua_Debug *where) {
 #endif
 
 // The time is a second wall. An instruction can cost a thousand others (a float turned into text, a remainder, a copy
-// of four thousand arguments), and no count knows which; whoever stays in the count with plain work never meets the
+// of four thousand arguments), and no count knows which; code that stays in the count with plain work never meets the
 // wall.
 static void look_at_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);

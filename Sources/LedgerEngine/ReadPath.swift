@@ -110,7 +110,7 @@ package final class ReadPath: Sendable {
     }
 
     /// Empty for a user that nobody may see yet.
-    package func userID(_ user: UserOrdinal) -> ShortText { views.withUserID(user) { ShortText($0)! } ?? ShortText() }
+    package func userID(_ user: UserOrdinal) -> ShortText { views.userID(user) ?? ShortText() }
 
     /// The address in the clear; empty when there is none.
     package func email(_ user: UserOrdinal) -> [UInt8] {

@@ -67,11 +67,15 @@ package enum WorkResult: Sendable {
 /// thread after everything the results rest on is durable, hands it back (the closure hops to the loop). Only the owner
 /// touches it, and the hand-overs are synchronising, which is what makes it safe to pass between threads.
 package final class WorkBatch: @unchecked Sendable {
-    package internal(set) var items: [WorkItem] = []
-    /// The passport that asks for the item at the same index; `.none` may ask anything.
-    package internal(set) var actors: [PassportOrdinal] = []
-    /// The idempotency key of the item at the same index.
-    package internal(set) var keys: [IdempotencyKey?] = []
+    /// One item.
+    struct Entry {
+        let item: WorkItem
+        /// The passport that asks for it; `.none` may ask anything.
+        let actor: PassportOrdinal
+        let key: IdempotencyKey?
+    }
+    private(set) var entries: [Entry] = []
+    /// By the index of the item.
     package internal(set) var results: [WorkResult] = []
     /// The memory in which committed events lie: of one unit, or of two where the batch did not fit into the first.
     private var pins: [Pin] = []
@@ -82,14 +86,18 @@ package final class WorkBatch: @unchecked Sendable {
     /// `complete` is called exactly once for each successful submit, on a thread of the engine; it must not block.
     package init(capacity: Int = 256, complete: @escaping @Sendable (WorkBatch) -> Void) {
         self.complete = complete
-        items.reserveCapacity(capacity)
-        actors.reserveCapacity(capacity)
-        keys.reserveCapacity(capacity)
+        entries.reserveCapacity(capacity)
         results.reserveCapacity(capacity)
     }
 
-    package var isEmpty: Bool { items.isEmpty }
-    package var count: Int { items.count }
+    package var isEmpty: Bool { entries.isEmpty }
+    package var count: Int { entries.count }
+    package func item(_ index: Int) -> WorkItem { entries[index].item }
+    /// What was minted for the item.
+    package func secret(_ index: Int) -> PassportSecret? {
+        if case .issue(_, let secret) = entries[index].item { return secret }
+        return nil
+    }
 
     /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport
     /// is good no more by then.
@@ -97,13 +105,45 @@ package final class WorkBatch: @unchecked Sendable {
     package func append(
         _ item: WorkItem, by actor: PassportOrdinal = .none, key: IdempotencyKey? = nil
     ) -> Int {
-        items.append(item)
-        actors.append(actor)
-        keys.append(key)
-        return items.count - 1
+        entries.append(Entry(item: item, actor: actor, key: key))
+        return entries.count - 1
     }
 
-    private struct Pin {
+    /// What became of its items, to be looked at one after the other: taken once, it costs less than as many looks at
+    /// the batch.
+    package struct Answers {
+        fileprivate let entries: [Entry]
+        fileprivate let results: [WorkResult]
+        fileprivate let pins: [Pin]
+
+        package var count: Int { results.count }
+
+        /// Where the event lies that answers the item, if it was accepted and its receipt says all.
+        package func receipt(_ index: Int) -> EventReference? {
+            guard case .outcome(.accepted(let event)) = results[index] else { return nil }
+            if case .issue = entries[index].item { return nil }
+            return event
+        }
+
+        /// A committed event, read from the bytes as they were journaled.
+        package func event(_ reference: EventReference) -> Event {
+            guard let pin = pins.last(where: { $0.first <= reference.lsn }) else {
+                preconditionFailure("an event of a unit that was not kept")
+            }
+            let time = Timestamp(
+                nanoseconds: pin.base.nanoseconds + Int64(reference.lsn.value - pin.first.value))
+            do throws(StateError) {
+                return try pin.memory.withBytes(of: reference) { (bytes) throws(StateError) in
+                    try Event(decoding: bytes, lsn: reference.lsn, time: time)
+                }
+            } catch {
+                preconditionFailure("an event of our own cannot be read: \(error)")
+            }
+        }
+    }
+    package var answers: Answers { Answers(entries: entries, results: results, pins: pins) }
+
+    fileprivate struct Pin {
         let memory: BatchMemory
         let first: LSN
         let base: Timestamp
@@ -115,27 +155,11 @@ package final class WorkBatch: @unchecked Sendable {
         pins.append(Pin(memory: memory, first: first, base: base))
     }
 
-    /// A committed event, read from the bytes as they were journaled.
-    package func event(_ reference: EventReference) -> Event {
-        guard let pin = pins.last(where: { $0.first <= reference.lsn }) else {
-            preconditionFailure("an event of a unit that was not kept")
-        }
-        let time = Timestamp(
-            nanoseconds: pin.base.nanoseconds + Int64(reference.lsn.value - pin.first.value))
-        do throws(StateError) {
-            return try pin.memory.withBytes(of: reference) { (bytes) throws(StateError) in
-                try Event(decoding: bytes, lsn: reference.lsn, time: time)
-            }
-        } catch {
-            preconditionFailure("an event of our own cannot be read: \(error)")
-        }
-    }
+    package func event(_ reference: EventReference) -> Event { answers.event(reference) }
 
     /// Empties it for the next load and keeps its memory.
     package func recycle() {
-        items.removeAll(keepingCapacity: true)
-        actors.removeAll(keepingCapacity: true)
-        keys.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
         pins.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
         generation &+= 1

@@ -25,7 +25,7 @@ package struct ImportError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Text from a log, a map or a ledger in a message: control characters and what turns the writing direction become
-/// escapes. Nothing in a file can steer the terminal of whoever imports it.
+/// escapes. Nothing in a file can steer the terminal it is imported from.
 func cleaned(_ raw: String) -> String {
     var text = ""
     for scalar in raw.unicodeScalars {

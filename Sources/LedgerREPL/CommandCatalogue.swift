@@ -1,4 +1,4 @@
-/// What the prompt knows about the commands it sends: enough to complete them and to explain them. Whoever owns the
+/// What the prompt knows about the commands it sends: enough to complete them and to explain them. The owner of the
 /// command table fills one of these; nothing here decides what a server accepts.
 package struct CommandCatalogue: Sendable {
     package struct Argument: Sendable, Hashable {

@@ -134,7 +134,7 @@ extension CommandDocs {
             writer.pair("summary", spec.summary)
             writer.pair("since", spec.since)
             writer.pair("group", spec.group.rawValue)
-            writer.pair("complexity", spec.kind.cost)
+            writer.pair("complexity", spec.lane.cost)
             if !spec.fields.isEmpty {
                 writer.key("arguments")
                 writer.array(spec.fields.count)

@@ -10,6 +10,8 @@ internal import LedgerCore
 struct FieldCursor: FieldWriter {
     /// Enough for any receipt: at most 19 fields of keys up to 14 bytes and texts up to 80, and an address of 254.
     static let room = 2560
+    /// A length, a letter, an underscore, eleven digits and two ends of lines.
+    static let roomOfID = 20
     private static let longestText = 512
 
     private let buffer: UnsafeMutableBufferPointer<UInt8>
@@ -45,6 +47,12 @@ struct FieldCursor: FieldWriter {
     }
 
     private static let mapHeader = 5
+
+    mutating func array(_ count: Int) {
+        put(UInt8(ascii: "*"))
+        decimal(UInt64(count))
+        lineEnd()
+    }
 
     mutating func null() {
         if isRESP3 {
@@ -180,12 +188,24 @@ struct FieldCursor: FieldWriter {
     private mutating func padded(_ value: UInt64, _ digits: Int) {
         var at = take(digits) + digits
         var rest = value
-        for _ in 0..<digits {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            at -= 1
-            buffer[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+        var left = digits
+        while left >= 2 {
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            at -= 2
+            left -= 2
+            buffer[at] = Self.pairs.utf8Start[Int(pair) &* 2]
+            buffer[at &+ 1] = Self.pairs.utf8Start[Int(pair) &* 2 &+ 1]
             rest = quotient
         }
+        if left == 1 { buffer[at - 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10) }
+    }
+
+    /// All numbers of two digits.
+    private static var pairs: StaticString {
+        """
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
     }
 
     private mutating func base62(_ value: UInt64, _ digits: Int) {

@@ -9,13 +9,16 @@ extension RESPWriter: FieldWriter {
     mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
 
     /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has
-    /// ``FieldCursor/room`` bytes and may not need more. One growth of the buffer at most, however many fields.
-    mutating func fields(_ body: (inout FieldCursor) -> Void) { direct { $0.map(body) } }
+    /// ``FieldCursor/room`` bytes, and those of a list of `ids`, and may not need more. One growth of the buffer at most,
+    /// however many fields.
+    mutating func fields(roomFor ids: Int = 0, _ body: (inout FieldCursor) -> Void) {
+        direct(roomFor: ids) { $0.map(body) }
+    }
 
-    /// As ``fields(_:)``, for whatever frames `body` writes.
-    mutating func direct(_ body: (inout FieldCursor) -> Void) {
+    /// As ``fields(roomFor:_:)``, for whatever frames `body` writes.
+    mutating func direct(roomFor ids: Int = 0, _ body: (inout FieldCursor) -> Void) {
         let isRESP3 = version == .v3
-        bytes.append(addingCapacity: FieldCursor.room) { span in
+        bytes.append(addingCapacity: FieldCursor.room + ids * FieldCursor.roomOfID) { span in
             span.withUnsafeMutableBufferPointer { buffer, count in
                 var cursor = FieldCursor(UnsafeMutableBufferPointer(rebasing: buffer[count...]), isRESP3: isRESP3)
                 body(&cursor)

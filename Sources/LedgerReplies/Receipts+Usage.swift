@@ -45,6 +45,10 @@ extension ReplyEncoder {
         writer.pair("amount", it.total)
         writer.pair("released", it.released)
         writer.pair("segments", integer: Int64(it.segments))
+        writer.key("charges")
+        writer.array(it.segments)
+        for charge in it.charges { writer.id(BirthID(shard: shard, lsn: charge), as: .charge) }
+        if it.isCharge { writer.id(start.born, as: .charge) }
         start.close(&writer)
     }
 
@@ -72,7 +76,7 @@ extension ReplyEncoder {
     package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout RESPWriter) {
         let start = ReceiptStart(event, replayed: false, shard: shard, user: names.user)
         if case .sessionClosed(let it) = event.body {
-            writer.fields { writer in
+            writer.fields(roomFor: it.segments) { writer in
                 writer.pair("status", "closed")
                 writer.pair("id", id: it.session, as: .session)
                 closedFields(it, start, &writer)

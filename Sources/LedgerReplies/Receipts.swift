@@ -15,7 +15,9 @@ extension ReplyEncoder {
             return self.rejection(rejection, to: &writer)
         }
         let start = ReceiptStart(event, replayed: replayed, shard: shard, user: names.user)
-        writer.fields { writer in
+        var ids = 0
+        if case .sessionClosed(let it) = event.body { ids = it.segments }
+        writer.fields(roomFor: ids) { writer in
             switch event.body {
             // The hot ones first.
             case .creditCharged(let it): charged(it, start, &writer)

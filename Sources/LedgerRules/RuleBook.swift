@@ -3,7 +3,7 @@ package import LedgerCore
 
 /// The active version of every rule, compiled: the writer's own, asked once per command that needs a price.
 ///
-/// It mirrors what the journal says (`RuleActivated`): whoever applies these events tells it, and after a restart fills
+/// It mirrors what the journal says (`RuleActivated`): who applies these events tells it, and after a restart fills
 /// it from the state. One Lua state for each active rule, made when it is first asked and thrown away after any error;
 /// making it anew takes microseconds, for nothing is compiled here. Versions that may become active soon wait as
 /// bytecode.

@@ -32,7 +32,7 @@ final class Client {
         /// Has shown no passport yet.
         case stranger
         case passport(PassportOrdinal)
-        /// Whoever opened the data directory in this process: nobody could be asked for permission.
+        /// The one who opened the data directory in this process: nobody could be asked for permission.
         case owner
     }
 
@@ -43,7 +43,9 @@ final class Client {
     /// As the journal's readers know it.
     let asker = Asker()
 
-    var standing: Standing
+    var standing: Standing { didSet { rights = nil } }
+    /// What its passport may do, once it was asked in this turn.
+    var rights: Authorization.Rights?
     /// Since when it has been a stranger, if it is one: the time to show a passport counts from here.
     var strangerSince: NIODeadline
     /// Passports shown that were none, since the last that was one.
@@ -167,6 +169,27 @@ final class Client {
         nextInLine()
     }
 
+    /// Answers the commands that are next in line, each with what `encode` writes for its slot, until it has nothing
+    /// for one or the transport takes no more.
+    func answerFront(_ encode: (_ slot: UInt64, _ writer: inout RESPWriter) -> Bool) {
+        guard !isClosed, goesOut else { return }
+        // Taken out while it lasts: a pipeline's hundred receipts are one access, not a hundred.
+        var (line, writer) = (Pipeline.empty, RESPWriter(version: .v2))
+        swap(&line, &pipeline)
+        swap(&writer, &output)
+        let before = writer.bytes.count
+        while writer.bytes.count < Self.flushedAtOnce, let version = line.nextVersion {
+            writer.version = version
+            guard encode(line.front, &writer) else { break }
+            line.removeFirst()
+            if line.readyAnswer != nil { break }
+        }
+        produced += writer.bytes.count - before
+        swap(&writer, &output)
+        swap(&line, &pipeline)
+        handOnEarly()
+    }
+
     /// Answers a command with what the journal has under an LSN, to be read when the transport takes it.
     func answer(_ number: UInt64, _ kind: AnswerQueue.Reference.Kind, _ lsn: LSN) {
         guard !isClosed else { return }
@@ -206,6 +229,10 @@ final class Client {
     /// The front command has been answered: so may be those behind it.
     private func nextInLine() {
         pipeline.removeFirst()
+        handOnEarly()
+    }
+
+    private func handOnEarly() {
         while let ready = pipeline.readyAnswer {
             switch ready {
             case .bytes(let bytes) where goesOut: output.bytes.append(contentsOf: bytes)

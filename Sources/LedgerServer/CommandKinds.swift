@@ -1,48 +1,20 @@
 internal import LedgerCommands
 internal import LedgerCore
 
-extension ParsedCommand {
-    /// What it has to wait for, and what has to wait for it, so that each command sees exactly what came before it on
-    /// its connection, whatever kind of command that was.
-    var kind: Pipeline.Kind {
-        switch ask {
-        // Views have the limit on requests, which VERIFY asks even in the writer's turn.
-        case .mutation(.limitSet): .gate
-        case .mutation, .passportCreate, .passportRotate, .admit: .write
-        // The journal is read, or a rule examined, before the writer is asked: what comes behind must not get there
-        // first.
-        case .refund, .ruleLoad, .ruleActivate: .exclusive
-        case .query(let query): query.isLong ? .history : .read
-        case .quote, .verify, .balance: .read
-        case .history, .summary, .explain, .ruleCheck: .history
-        case .connection(let command):
-            switch command {
-            // A passport is looked up where a revocation shows when it is durable.
-            case .auth, .hello(_, auth: .some, _): .history
-            case .hello(_, auth: nil, _), .quit, .reset, .setName, .getName, .setInfo, .id, .info, .list: .read
+extension Pipeline.Kind {
+    /// What a command of this lane has to wait for, and what has to wait for it, so that each command sees exactly what
+    /// came before it on its connection, whatever it was.
+    init(_ lane: CommandSpec.Lane) {
+        self =
+            switch lane {
+            case .connection, .view, .table: .read
+            // Others get in between: its own client's writes have come through by then, and later ones wait.
+            case .identity, .list, .history, .operations: .history
+            case .write: .write
+            // What comes behind must not get to the writer first; behind a barrier it is to see what was waited for.
+            case .procedure, .barrier: .exclusive
+            case .gate: .gate
             }
-        case .local: .read
-        case .server(let command):
-            switch command {
-            // What is waited for is to be seen by what comes behind.
-            case .wait: .exclusive
-            case .info, .databaseSize, .clock, .slowlogGet, .slowlogLength, .slowlogReset, .snapshot: .history
-            case .time, .shutdown: .read
-            }
-        }
-    }
-}
-
-extension Query {
-    /// Takes the writer so long that it is asked aside: between the loads of others, one at a time, where its own
-    /// client's writes have come through and later ones wait.
-    var isLong: Bool {
-        switch self {
-        case .users, .passports, .lots, .holds, .sessions, .resources, .spaces, .limits, .rules, .priceBooks, .books,
-            .ruleSource:
-            true
-        case .user, .passport, .hold, .session, .quote: false
-        }
     }
 }
 
@@ -73,11 +45,11 @@ extension ParsedCommand {
     }
 
     /// What the answer needs to know of the request, besides what the result says.
-    var detail: Pipeline.Detail {
+    func detail(_ lane: CommandSpec.Lane) -> Pipeline.Detail {
+        if case .hold(let hold) = target { return .hold(hold) }
+        guard !lane.isWrite else { return .none }
         if case .verify(_, let permission) = ask { return .permission(permission) }
         if case .server(.info(let sections)) = ask { return .sections(sections) }
-        if case .mutation(.holdCapture(let capture)) = ask { return .hold(capture.hold) }
-        if case .mutation(.holdVoid(let it)) = ask { return .hold(it.hold) }
         return .none
     }
 }

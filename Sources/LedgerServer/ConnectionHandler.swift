@@ -238,7 +238,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
             taken: given - client.buffered, untaken: client.buffered > 0, isUnread: client.state.hasBacklog)
         switch missed {
         case nil:
-            // Whoever was to call may have forgotten.
+            // The call may have been forgotten.
             dispatcher.goOn(client)
         case .passport?:
             drop("showed no passport", tell: "ERR no passport within \(configuration.authSeconds) s, closing")

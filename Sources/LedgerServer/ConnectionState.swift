@@ -1,5 +1,5 @@
 /// Where a connection stands, and what is to be done when something happens to it: a pure state machine, without
-/// socket, clock or bytes. Whoever owns it performs the actions that its methods return.
+/// socket, clock or bytes. Its owner performs the actions that its methods return.
 ///
 /// ```
 ///                 received, resume                     the other side has sent all,

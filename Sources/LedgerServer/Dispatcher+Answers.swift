@@ -11,9 +11,8 @@ internal import Synchronization
 extension Dispatcher {
     /// Answers what the writer decided or read.
     func answer(_ client: Client, _ slot: UInt64, _ work: WorkBatch, _ index: Int) {
-        let item = work.items[index]
         switch work.results[index] {
-        case .outcome(.accepted(let reference)): accepted(client, slot, item, work, reference)
+        case .outcome(.accepted(let reference)): accepted(client, slot, work, index, reference)
         case .outcome(.rejected(.closed(.hold))):
             guard let hold = hold(client, slot) else {
                 preconditionFailure("a hold was refused to a command about none")
@@ -26,13 +25,13 @@ extension Dispatcher {
             perform(engine.lookUp(replayed: lsn, hold: hold), for: client, slot: slot)
         case .outcome(.recorded(let lsn, let arguments)):
             perform(engine.lookUp(recorded: lsn, arguments: arguments), for: client, slot: slot)
-        case .query(let result): answer(client, slot, item, result)
+        case .query(let result): answer(client, slot, work.item(index), result)
         case .verified(let result):
             var permission = Permissions()
             if case .permission(let needed) = client.pipeline[slot].detail { permission = needed }
             client.answer(slot) { verified(result, needing: permission, to: &$0) }
         case .quote(let quote, let user):
-            guard case .quote(_, let tier, let duration) = item else {
+            guard case .quote(_, let tier, let duration) = work.item(index) else {
                 preconditionFailure("a quote answers what asked for none")
             }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
@@ -49,11 +48,30 @@ extension Dispatcher {
         }
     }
 
+    /// Answers what was accepted, from the first of a batch's items on, as long as one client's answers follow each other.
+    /// Returns where that ends.
+    func answerReceipts(_ batch: TicketedBatch, from first: Int) -> Int {
+        let answers = batch.work.answers
+        guard answers.receipt(first) != nil else { return first }
+        let (ticket, client) = batch[first]
+        let tickets = batch.tickets
+        var index = first
+        client.answerFront { slot, writer in
+            guard index < tickets.count, tickets[index].client == ticket.client, tickets[index].slot == slot,
+                let event = answers.receipt(index)
+            else { return false }
+            receipt(answers.event(event), replayed: false, to: &writer)
+            index += 1
+            return true
+        }
+        return index
+    }
+
     /// From what was decided to its receipt: at once where the client takes it, else by reference.
     private func accepted(
-        _ client: Client, _ slot: UInt64, _ item: WorkItem, _ work: WorkBatch, _ reference: EventReference
+        _ client: Client, _ slot: UInt64, _ work: WorkBatch, _ index: Int, _ reference: EventReference
     ) {
-        if case .issue(_, let secret) = item {
+        if let secret = work.secret(index) {
             // Shown once, and kept nowhere: this answer waits as it is.
             client.answer(slot) { receipt(work.event(reference), replayed: false, secret: secret.bytes, to: &$0) }
         } else {
@@ -133,31 +151,6 @@ extension Dispatcher {
         let slot = client.pipeline[slot]
         guard slot.ownRowsOnly, let rights = ownRights(of: client) else { return nil }
         return Authorization.refusal(slot.command, rights, owner: owner)
-    }
-
-    // MARK: The journal
-
-    /// Answers what a reader thread found.
-    func answer(_ client: Client, _ slot: UInt64, _ result: HistoryResult) {
-        switch result {
-        case .rejected(let rejection):
-            if let refusal = refusal(client, slot, .unknown) { return refuse(client, slot, refusal) }
-            refuse(client, slot, rejection)
-        case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
-        case .event(let event): client.answer(slot) { receipt(event, replayed: false, to: &$0) }
-        case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
-        case .summary(let summary):
-            let user = engine.reads.userID(summary.user)
-            client.answer(slot) { encoder.summary(summary, user: user, to: &$0) }
-        case .explanation(let explanation):
-            if let refusal = refusal(client, slot, .user(explanation.event.user)) {
-                return refuse(client, slot, refusal)
-            }
-            let user = engine.reads.userID(explanation.event.user)
-            client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
-        case .fault(let text): fault(client, slot, text)
-        case .hold, .refund, .several: preconditionFailure("a procedure's step was taken for its answer")
-        }
     }
 
     /// The hold that a command is about.

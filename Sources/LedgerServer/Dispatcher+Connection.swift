@@ -181,7 +181,7 @@ extension Dispatcher {
 
     private func wait(_ parsed: ParsedCommand, _ lsn: LSN, _ timeout: TimeSpan?, for client: Client) {
         let slot = begin(parsed, for: client)
-        // By number: whoever waits must not keep alive a client that has gone.
+        // By number: a wait must not keep alive a client that has gone.
         let number = client.number
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let waiting = engine.wait(for: lsn) { [eventLoop] _ in

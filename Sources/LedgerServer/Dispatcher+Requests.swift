@@ -11,14 +11,14 @@ internal import Synchronization
 extension Dispatcher {
     /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
     func perform(_ words: Words, for client: Client, at now: Timestamp) {
-        if client.transaction != .none, passOver(words, for: client) { return }
+        if client.transaction.isOpen, passOver(words, for: client) { return }
         do throws(CommandError) {
             let id = try CommandTable.find(words)
             let rights = try rights(of: client, for: id, at: now)
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
-            if client.pipeline.mustWait(parsed.kind) {
+            if client.pipeline.mustWait(Pipeline.Kind(CommandTable.lane(parsed.id))) {
                 client.held = parsed
             } else {
                 try start(parsed, for: client)
@@ -33,6 +33,7 @@ extension Dispatcher {
 
     /// Begins a command that had to wait. What it waited for may have been the end of its passport: it is asked again.
     func goOn(with held: ParsedCommand, for client: Client) {
+        client.rights = nil
         do throws(CommandError) {
             try mayName(held, try rights(of: client, for: held.id, at: engine.now()))
             try start(held, for: client)
@@ -48,7 +49,8 @@ extension Dispatcher {
         return .none
     }
 
-    /// What the client may do at this moment: a passport that was revoked or has expired since AUTH opens nothing more.
+    /// What the client may do: a passport that was revoked or has expired since AUTH opens nothing more. Asked once a
+    /// turn, which is a millisecond at most; the writer asks again at the instant of each decision.
     /// Throws what can be refused without knowing the arguments.
     private func rights(
         of client: Client, for id: CommandID, at now: Timestamp
@@ -58,18 +60,20 @@ extension Dispatcher {
         case .stranger: rights = nil
         case .owner: return nil
         case .passport(let ordinal):
-            switch engine.reads.recheck(ordinal, at: now) {
-            case .valid(let verified):
-                rights = Authorization.Rights(
-                    permissions: verified.passport.permissions, scope: verified.passport.scope,
-                    user: verified.passport.user, requiresKeys: requiresKeys(verified.passport))
-            case .rejected:
-                guard CommandTable.spec(id).access == .open else { throw .noPassport }
-                rights = nil
-            }
+            rights = client.rights ?? self.rights(of: ordinal, at: now)
+            client.rights = rights
+            if rights == nil, CommandTable.access(id) != .open { throw .noPassport }
         }
         if let refusal = Authorization.mayAsk(id, rights) { throw refusal }
         return rights
+    }
+
+    /// Nil: the passport opens nothing any more.
+    private func rights(of passport: PassportOrdinal, at now: Timestamp) -> Authorization.Rights? {
+        guard case .valid(let verified) = engine.reads.recheck(passport, at: now) else { return nil }
+        return Authorization.Rights(
+            permissions: verified.passport.permissions, scope: verified.passport.scope, user: verified.passport.user,
+            requiresKeys: requiresKeys(verified.passport))
     }
 
     /// Whether commands that change money must carry a KEY on a connection of this passport.
@@ -103,7 +107,9 @@ extension Dispatcher {
 
     /// Whether a command may end what the passport of its own connection may do.
     private func isGate(_ parsed: ParsedCommand, of client: Client) -> Bool {
-        guard [.passportRevoke, .passportRotate, .userSet].contains(parsed.id) else { return false }
+        guard parsed.id == .passportRevoke || parsed.id == .passportRotate || parsed.id == .userSet else {
+            return false
+        }
         guard case .passport(let ordinal) = client.standing, let own = engine.reads.passport(ordinal) else {
             return false
         }
@@ -120,51 +126,23 @@ extension Dispatcher {
     private func start(_ parsed: ParsedCommand, for client: Client) throws(CommandError) {
         switch parsed.ask {
         case .mutation(let command): enqueue(parsed, for: client, .command(command))
-        case .query(.spaces(let page, _)):
-            // What is not public is for those who may see everything.
-            ask(.query(.spaces(page, publicOnly: ownRights(of: client) != nil)), parsed, for: client)
-        case .query(let query) where query.isLong: ask(.query(query), parsed, for: client)
-        case .query(let query): enqueue(parsed, for: client, .query(query))
         case .verify(let secret, let permission): try verify(parsed, secret, permission, for: client)
-        case .admit(let secret, let start):
-            enqueue(parsed, for: client, .admit(start, try proof(of: secret)))
-        case .balance(let user): balance(parsed, of: user, for: client)
-        case .quote(let user, let tier, let duration):
-            enqueue(parsed, for: client, .quote(user: user, tier: tier, duration: duration))
-        case .passportCreate(let draft):
-            let step = engine.createPassport(
-                user: draft.user, name: draft.name, permissions: draft.permissions, scope: draft.scope,
-                expires: draft.expires, rate: draft.rate, requiresKeys: draft.requiresKeys)
-            begin(step, parsed, for: client)
-        case .passportRotate(let old, let overlap):
-            begin(engine.rotatePassport(old, overlap: overlap), parsed, for: client)
-        case .ruleLoad(let name, let source):
-            begin(engine.loadRule(name, source: source), parsed, for: client)
-        case .ruleActivate(let name, let version, let at):
-            begin(engine.activateRule(name, version: version, at: at), parsed, for: client)
-        case .ruleCheck(let name, let version, let source):
-            begin(engine.checkRule(name, version: version, source: source), parsed, for: client)
-        case .refund(let draft):
-            let step =
-                switch draft.target {
-                case .charge(let charge): engine.refund(charge, amount: draft.amount, reason: draft.reason)
-                case .session(let session): engine.refund(session: session, amount: draft.amount, reason: draft.reason)
-                }
-            begin(step, parsed, for: client)
-        case .history(let range):
-            let slot = begin(parsed, for: client)
-            let request = HistoryRequest.history(
-                user: range.user, from: range.from, to: range.to, range.page)
-            read(request, for: client, slot: slot) { $0.answer($1, $2, $3) }
-        case .summary(let user, let from, let to):
-            let slot = begin(parsed, for: client)
-            read(.summary(user: user, from: from, to: to), for: client, slot: slot) { $0.answer($1, $2, $3) }
-        case .explain(let charge):
-            read(.explain(charge), for: client, slot: begin(parsed, for: client)) { $0.answer($1, $2, $3) }
+        case .balance(let user): try balance(parsed, of: user, for: client)
         case .connection(let command): perform(command, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
+        case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query, .quote,
+            .history, .summary, .explain:
+            try ask(parsed, for: client)
         }
+    }
+
+    /// Asks the engine.
+    private func ask(_ parsed: ParsedCommand, for client: Client) throws(CommandError) {
+        guard let step = try engine.perform(parsed, seesAll: ownRights(of: client) == nil) else {
+            preconditionFailure("the engine was asked about a connection")
+        }
+        perform(step, key: parsed.key, for: client, slot: begin(parsed, for: client))
     }
 
     /// Takes a place in the client's pipeline.
@@ -174,10 +152,12 @@ extension Dispatcher {
             case .hold, .charge, .session, .resource: ownRights(of: client) != nil
             case .none, .user, .passport: false
             }
+        let lane = CommandTable.lane(parsed.id)
         return client.pipeline.append(
             Pipeline.Slot(
-                command: parsed.id, kind: isGate(parsed, of: client) ? .gate : parsed.kind, version: client.version,
-                ownRowsOnly: ownRowsOnly, detail: parsed.detail, share: parsed.share))
+                command: parsed.id, kind: isGate(parsed, of: client) ? .gate : Pipeline.Kind(lane),
+                version: client.version, ownRowsOnly: ownRowsOnly, detail: parsed.detail(lane),
+                share: lane.isWrite ? 0 : parsed.share))
     }
 
     /// Asks the writer aside: what takes it long.
@@ -189,33 +169,21 @@ extension Dispatcher {
         enqueue(item, key: parsed.key, for: client, slot: begin(parsed, for: client))
     }
 
-    // MARK: Passports
-
-    private func proof(of secret: Secret) throws(CommandError) -> PassportProof {
-        guard let proof = secret.text.withBytes({ engine.reads.proof(of: $0) }) else {
-            throw .invalidSecret
-        }
-        return proof
-    }
+    // MARK: Views: answered on the spot where nothing of the client is under way
 
     private func verify(
         _ parsed: ParsedCommand, _ secret: Secret, _ permission: Permissions, for client: Client
     ) throws(CommandError) {
-        let proof = try proof(of: secret)
-        guard client.pipeline.writes == 0 else {
-            return enqueue(parsed, for: client, .verify(proof))
-        }
-        let result = engine.reads.verify(proof, at: engine.now())
+        guard client.pipeline.writes == 0 else { return try ask(parsed, for: client) }
+        let result = engine.reads.verify(try engine.proof(of: secret), at: engine.now())
         client.answer { verified(result, needing: permission, to: &$0) }
     }
 
-    // MARK: Reads
-
-    private func balance(_ parsed: ParsedCommand, of user: Hash128, for client: Client) {
+    private func balance(_ parsed: ParsedCommand, of user: Hash128, for client: Client) throws(CommandError) {
         let now = engine.now()
         guard client.pipeline.writes == 0, let ordinal = engine.reads.user(user),
             let view = engine.reads.account(ordinal, at: now)
-        else { return enqueue(parsed, for: client, .query(.user(user))) }
+        else { return try ask(parsed, for: client) }
         let user = engine.reads.userID(ordinal)
         client.answer { encoder.balance(view, user: user, at: now, to: &$0) }
     }

@@ -8,15 +8,11 @@ internal import RESP
 
 /// Performs the engine's procedures: takes each ``Step`` to the thread where it belongs, and the last to the client.
 extension Dispatcher {
-    /// Takes a place in the client's pipeline, and the first step.
-    func begin(_ step: Step, _ parsed: ParsedCommand, for client: Client) {
-        perform(step, key: parsed.key, for: client, slot: begin(parsed, for: client))
-    }
-
     /// `key`: for what the writer is asked at the end.
     func perform(_ step: Step, key: IdempotencyKey? = nil, for client: Client, slot: UInt64) {
         switch step {
         case .ask(let item): enqueue(item, key: key, for: client, slot: slot)
+        case .aside(let item): enqueueAside(item, for: client, slot: slot)
         case .query(let query, let then):
             enqueue(.query(query), for: client, slot: slot) { dispatcher, client, slot, result in
                 dispatcher.perform(then(result), key: key, for: client, slot: slot)
@@ -93,6 +89,13 @@ extension Dispatcher {
             let names = ReceiptNames(user: engine.reads.userID(event.user))
             client.answer(slot) { encoder.closedSession(event, names: names, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
+        case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
+        case .summary(let summary):
+            let user = engine.reads.userID(summary.user)
+            client.answer(slot) { encoder.summary(summary, user: user, to: &$0) }
+        case .explanation(let explanation):
+            let user = engine.reads.userID(explanation.event.user)
+            client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
         case .fault(let text): fault(client, slot, text)

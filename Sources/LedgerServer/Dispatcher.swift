@@ -99,8 +99,8 @@ final class Dispatcher {
 
     func client(_ number: UInt64) -> Client? { clients[number] }
 
-    /// Whether one more connection may come. Where there is no room, whoever has gone longest without showing a
-    /// passport makes some; a client that has shown one never does.
+    /// Whether one more connection may come. Where there is no room, the client that has gone longest without
+    /// showing a passport makes some; a client that has shown one never does.
     func makeRoom() -> Bool {
         let isFull = counters.clients.load(ordering: .relaxed) >= configuration.maxClients
         guard isFull || strangers.count >= configuration.strangersPerLoop else { return true }
@@ -195,7 +195,7 @@ final class Dispatcher {
             && owed > configuration.share(clients: counters.clients.load(ordering: .relaxed))
     }
 
-    /// Whoever has shown no passport gets next to nothing that it does not take.
+    /// A client without a passport is owed next to nothing.
     private func hasRoomForStranger(_ client: Client) -> Bool {
         let limit = configuration.outputLimitBeforeAuth
         guard client.isStranger, client.owed > limit else { return true }
@@ -206,6 +206,7 @@ final class Dispatcher {
 
     /// Begins and ends a client's turn: between the two it takes requests, after them its answers are flushed.
     func turn(of client: Client, _ body: () -> Int) {
+        client.rights = nil
         let performed = body()
         if performed > 0 {
             counters.commands.add(UInt64(performed), ordering: .relaxed)
@@ -217,7 +218,7 @@ final class Dispatcher {
     /// Goes on with what a client held back, hands on what is ready, and closes it when it is done.
     func settle(_ client: Client) {
         guard !client.isClosed else { return }
-        while let held = client.held, !client.pipeline.mustWait(held.kind) {
+        while let held = client.held, !client.pipeline.mustWait(Pipeline.Kind(CommandTable.lane(held.id))) {
             client.held = nil
             goOn(with: held, for: client)
         }
@@ -310,7 +311,7 @@ final class Dispatcher {
         }
     }
 
-    /// Not from here: whoever enqueues may be in the middle of a client's turn.
+    /// Not from here: the caller may be in the middle of a client's turn.
     private func settleSoon() {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute { bound.value.settleAll() }
@@ -344,13 +345,18 @@ final class Dispatcher {
 
     private func completed(_ work: WorkBatch) {
         let (batch, wasAside) = takeBack(work)
-        for (index, ticket) in batch.tickets.enumerated() {
-            let client = batch.clients[ticket.client]
+        var index = 0
+        while index < batch.count {
+            let first = index
+            index = answerReceipts(batch, from: first)
+            guard index == first else { continue }
+            index += 1
+            let (ticket, client) = batch[first]
             guard !client.isClosed else { continue }
-            if let then = ticket.then, case .query(let result) = work.results[index] {
+            if let then = ticket.then, case .query(let result) = work.results[first] {
                 then(self, client, ticket.slot, result)
             } else {
-                answer(client, ticket.slot, work, index)
+                answer(client, ticket.slot, work, first)
             }
         }
         for client in batch.clients { touch(client) }

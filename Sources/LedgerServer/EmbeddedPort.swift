@@ -10,7 +10,7 @@ package import RESP
 /// An engine in this process as a place to send commands to: for the prompt and the importer on a data directory. The
 /// same dispatcher as behind a socket, without the socket.
 ///
-/// Whoever holds the directory needs no passport: its commands are the engine's own (`PassportOrdinal.none` in the
+/// The holder of the directory needs no passport: its commands are the engine's own (`PassportOrdinal.none` in the
 /// journal).
 package final class EmbeddedPort: CommandPort {
     private let group: MultiThreadedEventLoopGroup

@@ -7,7 +7,7 @@ internal import NIOPosix
 internal import Synchronization
 
 /// The port, and the event loops behind it. Bound first, so that a port that cannot be had costs nothing else; until
-/// there is a ledger behind it, whoever connects is told `-LOADING` and let go. Then each event loop has a
+/// there is a ledger behind it, a client that connects is told `-LOADING` and let go. Then each event loop has a
 /// ``Dispatcher``.
 final class Listener: Sendable {
     private typealias Dispatchers = [ObjectIdentifier: (loop: any EventLoop, dispatcher: NIOLoopBound<Dispatcher>)]

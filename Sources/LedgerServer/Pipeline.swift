@@ -28,7 +28,7 @@ struct Pipeline {
         case permission(Permissions)
         /// INFO.
         case sections([String])
-        /// HOLD CAPTURE and VOID.
+        /// The hold that it is about.
         case hold(HoldID)
     }
 
@@ -72,7 +72,12 @@ struct Pipeline {
     /// The sum of the shares of what is under way.
     private(set) var reserved = 0
 
+    /// Nothing under way. Making one allocates.
+    static let empty = Pipeline()
+
     var count: Int { slots.count }
+    /// How the client spoke when it asked for what is next.
+    var nextVersion: RESPVersion? { slots.first?.version }
     /// What is under way may need, and what came early takes.
     var needed: Int { keptBytes + reserved }
     var isEmpty: Bool { slots.isEmpty }

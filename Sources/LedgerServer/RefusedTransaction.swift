@@ -14,6 +14,12 @@ enum RefusedTransaction: Equatable {
     /// More came behind MULTI: none of it is run until the transaction ends.
     case passingOver
 
+    /// Asked for every request: `!=` would look its own meaning up each time.
+    var isOpen: Bool {
+        if case .none = self { return false }
+        return true
+    }
+
     /// MULTI was refused in this slot.
     mutating func refused(slot: UInt64, _ error: CommandError) { self = .heldBack(slot: slot, error) }
 

@@ -65,7 +65,7 @@ package struct Server: Service {
     }
 }
 
-/// A port that was bound, before there is a ledger: a taken one is known before anything is made or read, and whoever
+/// A port that was bound, before there is a ledger: a taken one is known before anything is made or read, and who
 /// connects meanwhile is told that the ledger is loading.
 package struct BoundPort: Sendable {
     let listener: Listener

@@ -23,6 +23,7 @@ final class TicketedBatch {
     init(_ work: WorkBatch) { self.work = work }
 
     var count: Int { tickets.count }
+    subscript(index: Int) -> (Ticket, Client) { (tickets[index], clients[tickets[index].client]) }
 
     func append(
         _ item: WorkItem, by actor: PassportOrdinal, key: IdempotencyKey?, for client: Client, slot: UInt64,

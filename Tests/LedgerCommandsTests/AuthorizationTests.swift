@@ -167,7 +167,7 @@ struct AuthorizationTests {
     }
 
     @Test func `a passport with every permission of scope own creates no credit, meters nothing and ends nothing`() {
-        for spec in CommandTable.specs where spec.kind == .write {
+        for spec in CommandTable.specs where spec.lane.isWrite {
             #expect(!Self.may(spec.id, .all, .own, .user(Self.mine)), "\(spec.name)")
         }
     }

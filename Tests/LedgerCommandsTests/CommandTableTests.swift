@@ -38,8 +38,8 @@ struct CommandTableTests {
 
     @Test func `writes take a key, and only commands that the journal records do`() {
         for spec in CommandTable.specs {
-            #expect(spec.takesKey == (spec.kind == .write), "\(spec.name)")
-            if case .receipt = spec.reply { #expect(spec.kind == .write, "\(spec.name)") }
+            #expect(spec.takesKey == spec.lane.isWrite, "\(spec.name)")
+            if case .receipt = spec.reply { #expect(spec.lane.isWrite, "\(spec.name)") }
         }
     }
 

@@ -66,7 +66,7 @@ import Testing
                 let id = ShortText("user-\(user)")!
                 let found = views.user(names.user(id))
                 if found != UserOrdinal(UInt32(user)) { missed.wrappingAdd(1, ordering: .relaxed) }
-                if views.withUserID(UserOrdinal(UInt32(user)), { ShortText($0) }) != id {
+                if views.userID(UserOrdinal(UInt32(user))) != id {
                     missed.wrappingAdd(1, ordering: .relaxed)
                 }
                 if views.withEmail(UserOrdinal(UInt32(user)), { bytes, _ in bytes.count }) != user % 40 {
@@ -124,6 +124,6 @@ import Testing
         #expect(
             views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") }
                 == "clear@example.org")
-        #expect(views.withUserID(UserOrdinal(1)) { $0.count } == nil)
+        #expect(views.userID(UserOrdinal(1)) == nil)
     }
 }

@@ -53,12 +53,15 @@ struct ReceiptTests {
         #expect(receipt(event)["value"] == .null)
     }
 
-    /// Words to frames, by hand: `:1` is an integer, `_` null, anything else a bulk string.
+    /// Words to frames, by hand: `:1` is an integer, `_` null, `*2` a list of the two words behind it, anything else a
+    /// bulk string.
     private func frames(_ version: RESPVersion, _ pairs: String) -> String {
         let words = pairs.split(separator: " ")
-        var text = version == .v2 ? "*\(words.count)\r\n" : "%\(words.count / 2)\r\n"
+        let listed = words.reduce(0) { $0 + ($1.hasPrefix("*") ? Int($1.dropFirst())! : 0) }
+        let count = words.count - listed
+        var text = version == .v2 ? "*\(count)\r\n" : "%\(count / 2)\r\n"
         for word in words {
-            if word.hasPrefix(":") {
+            if word.hasPrefix(":") || word.hasPrefix("*") {
                 text += "\(word)\r\n"
             } else if word == "_" {
                 text += version == .v2 ? "$-1\r\n" : "_\r\n"
@@ -100,7 +103,7 @@ struct ReceiptTests {
             (.sessionHeartbeat, "id s_10 status active lease_until 2026-11-23T09:40:00.250Z deadline _"),
             (
                 .sessionStop,
-                "id s_10 session job-1 user ada type pro tier small charge c_Jyi reason stopped started 2026-11-23T08:30:00Z ended 2026-11-23T09:30:00Z seconds 3600 amount 0.025 released 0.004 segments :2 available 7.50 debt 0.00"
+                "id s_10 session job-1 user ada type pro tier small charge c_Jyi reason stopped started 2026-11-23T08:30:00Z ended 2026-11-23T09:30:00Z seconds 3600 amount 0.025 released 0.004 segments :2 charges *2 c_GeG c_Jyi available 7.50 debt 0.00"
             ),
             (
                 .userCreate,
@@ -163,7 +166,7 @@ struct ReceiptTests {
     }
 
     @Test func `a closed session is got with its receipt's fields`() {
-        for (event, count) in [(Samples.stop, 16), (Samples.record, 15)] {
+        for (event, count) in [(Samples.stop, 17), (Samples.record, 15)] {
             let it = value { encoder.closedSession(event, names: Samples.ada, to: &$0) }
             #expect(it["status"]?.string == "closed" && it.pairs?.count == count && it["amount"] != nil)
         }

@@ -135,7 +135,7 @@ import Testing
             var (writes, reads, changed) = (0, 0, 0)
             for write in CommandTable.specs {
                 guard case .write(let writeLine, let before) = use(write.id) else {
-                    #expect(write.kind != .write, "\(write.name) is a write, and no line of it is given")
+                    #expect(!write.lane.isWrite, "\(write.name) is a write, and no line of it is given")
                     continue
                 }
                 writes += 1

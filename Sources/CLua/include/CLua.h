@@ -18,7 +18,7 @@
 //   at most `block`. The last three bound what a single instruction can cost: the count hook does not run inside C.
 // - A state that raised an error of any kind is dead and answers CLUA_DEAD from then on: free it, make another.
 //
-// Compiling is under the memory limits only: nothing can interrupt it. Whoever loads text bounds it beforehand.
+// Compiling is under the memory limits only: nothing can interrupt it. Text is bounded before it is loaded.
 //
 // A state belongs to one thread at a time. Values that point into it live until its next call.
 typedef struct clua clua;

@@ -7,7 +7,7 @@ extension CommandTable {
     ]
 
     private static let auth = CommandSpec(
-        .auth, "AUTH", .connection, .open, .connection,
+        .auth, "AUTH", .connection, .open, .identity,
         [
             .need(
                 "passport", .words, "the secret; the word default may stand before it", shown: "[default] passport")
@@ -26,7 +26,7 @@ extension CommandTable {
     }
 
     private static let hello = CommandSpec(
-        .hello, "HELLO", .connection, .open, .connection,
+        .hello, "HELLO", .connection, .open, .identity,
         [
             .may(
                 "protover", .words, "the protocol, 2 or 3; without it, as before",

@@ -90,14 +90,14 @@ extension CommandTable {
     }
 
     private static let creditRefund = CommandSpec(
-        .creditRefund, "CREDIT REFUND", .credit, .billingAll, .write,
+        .creditRefund, "CREDIT REFUND", .credit, .billingAll, .procedure,
         [
             .need("charge", .chargeOrSession), .may("amount", .amount, "default: all that was not refunded yet"),
             .must("REASON", "r", .text),
         ],
         key: true, changesMoney: true, "Give a charge, or a whole session, back to the lots that paid it.",
         notes: [
-            "Of a session that has ended, the last charge goes back first; each is an entry of its own, and the receipt is that of the first, with the `total` of all.",
+            "Of a session that has ended, the last charge goes back first; each is an entry of its own, and the receipt is that of the last entry, with the `total` of all.",
             "`forgiven` is the part that had become debt, `expired` what went back to lots that have expired.",
         ],
         reply: .receipt(["user", "charge", "amount", "total", "source", "forgiven", "expired", "available", "debt"]),
@@ -143,7 +143,7 @@ extension CommandTable {
     }
 
     private static let creditLots = CommandSpec(
-        .creditLots, "CREDIT LOTS", .credit, .readOwn, .table, [.need("user", .user)] + .page,
+        .creditLots, "CREDIT LOTS", .credit, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's lots of credit, newest first.",
         notes: ["`order` is a lot's place in the order in which they burn: 1 goes first."],
         reply: .page([

@@ -68,7 +68,7 @@ extension CommandTable {
     }
 
     private static let holdList = CommandSpec(
-        .holdList, "HOLD LIST", .hold, .readOwn, .table, [.need("user", .user)] + .page,
+        .holdList, "HOLD LIST", .hold, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's open holds, newest first.",
         notes: ["`original` and `captured` are null here: HOLD GET reads them from the journal."],
         reply: .page(holdFields), brief: ["hold", "remaining", "source", "placed", "expires"],

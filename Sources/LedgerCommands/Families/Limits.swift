@@ -6,7 +6,7 @@ extension CommandTable {
     ]
 
     private static let limitList = CommandSpec(
-        .limitList, "LIMIT LIST", .prices, .adminAll, .table, [], "What each type of user may have at most.",
+        .limitList, "LIMIT LIST", .prices, .adminAll, .list, [], "What each type of user may have at most.",
         notes: [
             "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond their credit."
         ],
@@ -14,7 +14,7 @@ extension CommandTable {
     ) { a, _ in ParsedCommand(a, .query(.limits)) }
 
     private static let limitSet = CommandSpec(
-        .limitSet, "LIMIT SET", .prices, .adminAll, .write,
+        .limitSet, "LIMIT SET", .prices, .adminAll, .gate,
         [.need("type", .userType), .need("limit", .limitName), .need("value", .limitValue, "none: no limit")],
         key: true, "Change a limit.",
         notes: [

@@ -55,7 +55,7 @@ extension CommandTable {
     ) { a, _ in ParsedCommand(a, .server(.databaseSize)) }
 
     private static let wait = CommandSpec(
-        .wait, "WAIT", .operations, .anyPassport, .operations,
+        .wait, "WAIT", .operations, .anyPassport, .barrier,
         [
             .need("lsn", .lsn),
             .may("timeout", .timeout, "default: as long as it takes"),

@@ -55,7 +55,7 @@ extension CommandTable {
     }
 
     private static let passportList = CommandSpec(
-        .passportList, "PASSPORT LIST", .passport, .readOwn, .table, [.need("user", .user)] + .page,
+        .passportList, "PASSPORT LIST", .passport, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's passports, newest first; never their secrets.",
         reply: .page([
             "passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "keys",

@@ -8,7 +8,7 @@ extension CommandTable {
     private static let ruleFields = ["rule", "version", "sha256", "loaded", "active", "activation"]
 
     private static let priceInfo = CommandSpec(
-        .priceInfo, "PRICE INFO", .prices, .read, .table, [], "The active price book.",
+        .priceInfo, "PRICE INFO", .prices, .read, .list, [], "The active price book.",
         notes: [
             "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once."
         ],
@@ -34,7 +34,7 @@ extension CommandTable {
     }
 
     private static let ruleLoad = CommandSpec(
-        .ruleLoad, "RULE LOAD", .prices, .adminAll, .write, [.need("rule", .ruleName), .need("source", .source)],
+        .ruleLoad, "RULE LOAD", .prices, .adminAll, .procedure, [.need("rule", .ruleName), .need("source", .source)],
         key: true, "Journal a new version of a rule; it prices nothing until it is activated.",
         reply: .receipt(["rule", "version", "sha256"]),
         examples: ["RULE LOAD purchase_bonus \"return function(t, amount) return amount // 10 end\""]
@@ -43,12 +43,12 @@ extension CommandTable {
     }
 
     private static let ruleList = CommandSpec(
-        .ruleList, "RULE LIST", .prices, .adminAll, .table, [], "All versions of all rules.",
+        .ruleList, "RULE LIST", .prices, .adminAll, .list, [], "All versions of all rules.",
         reply: .list(ruleFields), examples: ["RULE LIST"]
     ) { a, _ in ParsedCommand(a, .query(.rules)) }
 
     private static let ruleShow = CommandSpec(
-        .ruleShow, "RULE SHOW", .prices, .adminAll, .table,
+        .ruleShow, "RULE SHOW", .prices, .adminAll, .list,
         [.need("rule", .ruleName), .may("version", .version, "default: the active one")], "A rule's source.",
         reply: .map(ruleFields + ["source"]), examples: ["RULE SHOW session_runtime"]
     ) { a, _ throws(CommandError) in
@@ -74,7 +74,7 @@ extension CommandTable {
     }
 
     private static let ruleActivate = CommandSpec(
-        .ruleActivate, "RULE ACTIVATE", .prices, .adminAll, .write,
+        .ruleActivate, "RULE ACTIVATE", .prices, .adminAll, .procedure,
         [.need("rule", .ruleName), .need("version", .version), .option("AT", "t", .time, "default: now")],
         key: true, "Price with this version from now on, or from a time on.",
         reply: .receipt(["rule", "version", "sha256", "at"]), examples: ["RULE ACTIVATE session_runtime 2"]

@@ -16,7 +16,7 @@ extension CommandTable {
     ])
     private static let endReply: CommandSpec.Reply = .receipt([
         "session", "user", "type", "tier", "charge", "reason", "started", "ended", "seconds", "amount", "released",
-        "segments", "available", "debt",
+        "segments", "charges", "available", "debt",
     ])
     private static let startOptions: [Field] = [
         .option("TTL", "d", .lifetime, standard: "24h"),
@@ -135,7 +135,7 @@ extension CommandTable {
     }
 
     private static let sessionList = CommandSpec(
-        .sessionList, "SESSION LIST", .session, .readOwn, .table,
+        .sessionList, "SESSION LIST", .session, .readOwn, .list,
         [.option("USER", "u", .user, "needed with scope own"), .option("STATUS", "s", .status)] + .page,
         "Open sessions, newest first.", reply: .page(sessionFields),
         brief: ["session", "user", "tier", "status", "started", "lease_until", "held", "amount"],

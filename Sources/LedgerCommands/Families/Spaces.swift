@@ -28,7 +28,7 @@ extension CommandTable {
     }
 
     private static let spaceList = CommandSpec(
-        .spaceList, "SPACE LIST", .space, .read, .table, .page, "The catalogue, newest first.",
+        .spaceList, "SPACE LIST", .space, .read, .list, .page, "The catalogue, newest first.",
         notes: [
             "`creator` is the user whose passport added it; null for what the ledger began with.",
             "A passport of scope own sees the public ones.",

@@ -47,7 +47,7 @@ extension CommandTable {
     }
 
     private static let storageList = CommandSpec(
-        .storageList, "STORAGE LIST", .storage, .readOwn, .table, [.need("user", .user)] + .page,
+        .storageList, "STORAGE LIST", .storage, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's resources, newest first.",
         reply: .page(["resource", "id", "kind", "gb", "created", "rate", "accrued", "posted"]),
         brief: ["resource", "kind", "gb", "rate", "accrued", "posted"],

@@ -73,7 +73,7 @@ extension CommandTable {
     }
 
     private static let userList = CommandSpec(
-        .userList, "USER LIST", .user, .readAll, .table, .page, "All users, newest first.",
+        .userList, "USER LIST", .user, .readAll, .list, .page, "All users, newest first.",
         reply: .page(userFields), brief: ["user", "email", "type", "state", "available", "debt", "sessions"],
         examples: ["USER LIST COUNT 10"]
     ) { a, _ throws(CommandError) in ParsedCommand(a, .query(.users(try a.page()))) }

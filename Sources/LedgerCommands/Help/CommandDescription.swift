@@ -10,26 +10,26 @@ extension CommandSpec {
     package var redisName: String { words.joined(separator: "|").lowercased() }
 
     package var flags: [String] {
-        switch kind {
-        case .connection: ["loading", "stale", "fast"] + (access == .open ? ["no_auth"] : [])
+        switch lane {
+        case .connection, .identity: ["loading", "stale", "fast"] + (access == .open ? ["no_auth"] : [])
         case .view: ["readonly", "fast"]
-        case .table, .history: ["readonly"]
-        case .write: access == .adminAll ? ["write", "admin"] : ["write"]
-        case .operations: access == .adminAll ? ["admin"] : []
+        case .table, .list, .history: ["readonly"]
+        case .write, .procedure, .gate: access == .adminAll ? ["write", "admin"] : ["write"]
+        case .operations, .barrier: access == .adminAll ? ["admin"] : []
         }
     }
 }
 
-extension CommandSpec.Kind {
+extension CommandSpec.Lane {
     /// Who works for it, which is what a request costs.
     package var cost: String {
         switch self {
-        case .connection: "Answered by the connection."
+        case .connection, .identity: "Answered by the connection."
         case .view: "Answered from a published view, without the writer."
-        case .table: "Answered by the writer from its tables, in its place among the writes."
+        case .table, .list: "Answered by the writer from its tables, in its place among the writes."
         case .history: "Read from the journal: grows with what is read."
-        case .write: "Decided by the writer and answered when it is on disk."
-        case .operations: "Answered by the server."
+        case .write, .procedure, .gate: "Decided by the writer and answered when it is on disk."
+        case .operations, .barrier: "Answered by the server."
         }
     }
 }

@@ -119,7 +119,7 @@ package enum ReferencePage {
     private static func section(_ spec: CommandSpec) -> String {
         var text = "\n### \(spec.name)\n\n```\n\(spec.usage)\n```\n\n\(spec.summary)\n"
         for note in spec.notes { text += "\n\(note)\n" }
-        text += "\n- Needs: \(spec.access.text). Since \(spec.since). \(spec.kind.cost)\n"
+        text += "\n- Needs: \(spec.access.text). Since \(spec.since). \(spec.lane.cost)\n"
         for field in spec.fields where !field.explanation.isEmpty {
             text += "- `\(field.token ?? field.name)`: \(field.explanation)\n"
         }
@@ -157,7 +157,8 @@ package enum ReferencePage {
         ("arithmetic", "from the answer to the amount, step by step"), ("at", "from when on it prices"),
         ("available", "what can be spent: unexpired lots less holds less usage that is not posted"),
         ("bonus", "credit given on top"), ("category", "the space's category"), ("changed", "what was changed"),
-        ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"), ("closed", "when the hold ended"),
+        ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"),
+        ("charges", "the ids of all charges, oldest first"), ("closed", "when the hold ended"),
         ("captured", "what was charged from the hold"), ("cost", "the list price"), ("created", "when it was created"),
         ("creator", "the user whose passport added it"),
         ("credits", "credit that was bought, debt repaid included"), ("current_balance", "available, now"),
@@ -207,7 +208,7 @@ package enum ReferencePage {
         ("resource", "the resource's name"), ("revoked", "1 when it was revoked"), ("role", "master"),
         ("rule", "the rule's name"), ("scope", "own or all; of a lot: what it may be spent on"),
         ("seconds", "how long, exact"), ("secret", "the passport's secret: shown here once"),
-        ("segments", "postings of the session"), ("server", "florin"), ("session", "the session's id"),
+        ("segments", "postings of the session, each a charge"), ("server", "florin"), ("session", "the session's id"),
         ("sessions", "open sessions"), ("sessions_by_tier", "tier → count, seconds, amount"),
         ("sha256", "the rule's identity"),
         ("source", "the revenue account, or where credit came from; of a rule: its text"),

@@ -7,7 +7,7 @@ package struct CommandSpec: Sendable {
     package let name: String
     package let group: Group
     package let access: Access
-    package let kind: Kind
+    package let lane: Lane
     /// Mutating commands take `KEY k`; it is the last of `fields` then.
     package let takesKey: Bool
     /// Sent twice, it would move or reserve money twice: what `--require-keys` refuses without a KEY. Not those that
@@ -68,9 +68,38 @@ package struct CommandSpec: Sendable {
         }
     }
 
-    /// Who answers: the connection itself, a published view, the writer's tables, the journal; or the writer decides.
-    package enum Kind: String, Sendable {
-        case connection, view, table, history, write, operations
+    /// Who answers, and so what a command waits for behind others of its connection.
+    package enum Lane: String, CaseIterable, Sendable {
+        /// The connection itself.
+        case connection
+        /// The same, where what came before shows: a passport is looked up among those that are durable.
+        case identity
+        /// A published view; the writer's tables where writes of the connection are under way.
+        case view
+        /// The writer's tables.
+        case table
+        /// The same, for what takes the writer so long that it is asked between the loads of others, one at a time.
+        case list
+        /// The journal.
+        case history
+        /// The server, or a thread of its own.
+        case operations
+        /// The writer decides.
+        case write
+        /// It decides when the journal was read or a rule examined.
+        case procedure
+        /// It decides what is asked before a command gets to it: views have the limit on requests.
+        case gate
+        /// Waits for what came before.
+        case barrier
+
+        /// Whether the ledger may be changed.
+        package var isWrite: Bool {
+            switch self {
+            case .write, .procedure, .gate: true
+            case .connection, .identity, .view, .table, .list, .history, .operations, .barrier: false
+            }
+        }
     }
 
     /// The shape of an answer. Field names are snake_case and listed in the order they come.
@@ -96,7 +125,7 @@ package struct CommandSpec: Sendable {
     }
 
     init(
-        _ id: CommandID, _ name: String, _ group: Group, _ access: Access, _ kind: Kind, _ fields: [Field] = [],
+        _ id: CommandID, _ name: String, _ group: Group, _ access: Access, _ lane: Lane, _ fields: [Field] = [],
         key: Bool = false, changesMoney: Bool = false, _ summary: String, notes: [String] = [], reply: Reply,
         brief: [String] = [], examples: [String], since: String = "0.1.0", parse: @escaping Parse
     ) {
@@ -104,7 +133,7 @@ package struct CommandSpec: Sendable {
         self.name = name
         self.group = group
         self.access = access
-        self.kind = kind
+        self.lane = lane
         self.takesKey = key
         self.changesMoney = changesMoney
         self.fields =

@@ -10,6 +10,9 @@ package enum CommandTable {
     /// Who may ask a command. Cheap enough to ask for each request.
     package static func access(_ id: CommandID) -> CommandSpec.Access { Grammar.of(id).access }
 
+    /// Who answers a command. As cheap.
+    package static func lane(_ id: CommandID) -> CommandSpec.Lane { Grammar.of(id).lane }
+
     private static let byID: [CommandSpec] = {
         let sorted = specs.sorted { $0.id.rawValue < $1.id.rawValue }
         precondition(sorted.map(\.id) == CommandID.allCases, "a command is missing from the table or is there twice")

@@ -14,6 +14,7 @@ struct Grammar {
     static let capacity = 16
 
     let access: CommandSpec.Access
+    let lane: CommandSpec.Lane
     let changesMoney: Bool
     let nameWords: Int
     /// Positional arguments that must be there, and that may be there.
@@ -55,6 +56,7 @@ struct Grammar {
     private init(_ spec: CommandSpec) {
         precondition(spec.fields.count <= Self.capacity, "\(spec.name) has too many fields")
         access = spec.access
+        lane = spec.lane
         changesMoney = spec.changesMoney
         nameWords = spec.words.count
         needed = spec.positional.filter(\.isRequired).count

@@ -1,4 +1,4 @@
-/// The memory of a batch of events. Whoever renders receipts from it keeps a reference; it is used again only when
+/// The memory of a batch of events. Who renders receipts from it keeps a reference; it is used again only when
 /// nobody does. The bytes of finished events never change.
 ///
 /// Unchecked Sendable: written by the one who fills the batch, before it is handed on; read by everybody afterwards.

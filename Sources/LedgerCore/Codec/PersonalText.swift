@@ -27,7 +27,7 @@ package enum PersonalText: Hashable, Sendable {
         }
     }
 
-    /// What may be recorded. A clear text here is our mistake: it would be on disk for ever.
+    /// What may be recorded. A clear text here is our mistake: it would stay on disk.
     package var sealedBytes: [UInt8] {
         switch self {
         case .sealed(let bytes): return bytes

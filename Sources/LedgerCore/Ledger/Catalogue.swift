@@ -219,6 +219,7 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
 
 /// An event's own part, of whatever type.
 package enum EventBody: Sendable {
+    // What is larger than most lies beside it, so that the others are cheap to pass on.
     case ledgerCreated(LedgerCreated)
     case engineStarted(EngineStarted)
     case clockAccepted(ClockAccepted)
@@ -246,16 +247,16 @@ package enum EventBody: Sendable {
     case sessionHeard(SessionHeard)
     case leaseRenewed(LeaseRenewed)
     case sessionExhausting(SessionExhausting)
-    case sessionPosted(SessionPosted)
-    case sessionClosed(SessionClosed)
-    case sessionRecorded(SessionRecorded)
+    indirect case sessionPosted(SessionPosted)
+    indirect case sessionClosed(SessionClosed)
+    indirect case sessionRecorded(SessionRecorded)
     case sessionRepriced(SessionRepriced)
     case storageCreated(StorageCreated)
-    case storageResized(StorageResized)
-    case storagePosted(StoragePosted)
-    case storageDeleted(StorageDeleted)
+    indirect case storageResized(StorageResized)
+    indirect case storagePosted(StoragePosted)
+    indirect case storageDeleted(StorageDeleted)
     case spaceAdded(SpaceAdded)
-    case spacePurchased(SpacePurchased)
+    indirect case spacePurchased(SpacePurchased)
     case refused(Refused)
     case answered(Answered)
 }

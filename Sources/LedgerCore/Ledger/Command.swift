@@ -93,6 +93,12 @@ extension Command {
         }
     }
 
+    /// Whether there is a text to seal. Cheap: most commands have none.
+    package var hasClearText: Bool {
+        var visitor = LookingForText()
+        return visit(&visitor)
+    }
+
     package var consequence: Consequence {
         var visitor = ConsequenceOfCommand()
         return visit(&visitor)
@@ -106,6 +112,14 @@ extension Command {
     }
     private struct ConsequenceOfCommand: CommandVisitor {
         mutating func visit<C: CommandType>(_ command: borrowing C) -> Consequence { command.consequence }
+    }
+    private struct LookingForText: CommandVisitor {
+        mutating func visit<C: CommandType>(_ command: borrowing C) -> Bool {
+            var command = copy command
+            var isThere = false
+            command.sealTexts { if case .clear = $0 { isThere = true } }
+            return isThere
+        }
     }
     private struct SealingTexts<E: Error>: CommandChanger {
         let seal: (inout PersonalText) throws(E) -> Void

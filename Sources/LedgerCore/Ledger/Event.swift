@@ -6,14 +6,26 @@
 ///
 /// This value is for who looks at single events (history, EXPLAIN, tests). Deciding writes events straight into a
 /// batch, replaying and receipts read them from there by their own type (``EventType``).
-@dynamicMemberLookup
 package struct Event: Sendable {
     package var header: EventHeader
     /// The user's account after it: `apply` must arrive at the same numbers.
     package var after: AccountImage
     package var body: EventBody
 
-    package subscript<T>(dynamicMember field: KeyPath<EventHeader, T>) -> T { header[keyPath: field] }
+    // The header's fields. (A key path for each would be looked up at run time, for every receipt.)
+    package var lsn: LSN { header.lsn }
+    package var time: Timestamp { header.time }
+    package var asOf: Timestamp { header.asOf }
+    package var user: UserOrdinal { header.user }
+    package var actor: PassportOrdinal { header.actor }
+    package var group: LSN { header.group }
+    package var isLastOfGroup: Bool { header.isLastOfGroup }
+    package var previous: LSN { header.previous }
+    package var effectiveFrom: Timestamp { header.effectiveFrom }
+    package var effectiveTo: Timestamp { header.effectiveTo }
+    package var key: IdempotencyKey? { header.key }
+    package var linked: LSN { header.linked }
+    package var origin: EventOrigin { header.origin }
 
     /// The id of what this event created.
     package func id(shard: UInt16) -> BirthID { header.id(shard: shard) }

@@ -83,7 +83,7 @@ package struct PassportRow: Sendable {
     package var revoked: Bool
     package var rate: UInt32
     package var requiresKeys: Bool
-    /// A hint that the ledger does not keep: whoever answers fills it in. `.distantPast`: unknown.
+    /// A hint that the ledger does not keep: the answerer fills it in. `.distantPast`: unknown.
     package var lastUsed = Timestamp.distantPast
 }
 

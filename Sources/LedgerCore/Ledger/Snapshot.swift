@@ -218,7 +218,7 @@ extension StateMachine {
             let (id, user) = (row.id, row.user)
             let slot = store.passports.insert(row)
             store.passportIndex.set(id.value, slot)
-            store.passports.link(slot, head: &store.accounts[user].firstPassport)
+            store.link(slot, of: user)
         case .lots:
             var row = Lot()
             try reader.row(&row)

@@ -7,7 +7,14 @@
 ///
 /// What a command or an event *is* stands in its family's folder; here are the few verbs that all of them share.
 package struct StateMachine: ~Copyable {
-    var store = Store()
+    /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of it.
+    ///
+    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows.
+    private let storage: UnsafeMutablePointer<Store>
+    var store: Store {
+        _read { yield storage.pointee }
+        _modify { yield &storage.pointee }
+    }
 
     /// The last applied event, `LSN.none` before the first.
     package internal(set) var lastLSN: LSN = .none
@@ -20,7 +27,15 @@ package struct StateMachine: ~Copyable {
     var seed = Hash128.zero
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
-    package init() {}
+    package init() {
+        storage = .allocate(capacity: 1)
+        storage.initialize(to: Store())
+    }
+
+    deinit {
+        storage.deinitialize(count: 1)
+        storage.deallocate()
+    }
 
     /// No group of events is larger, in bytes: it must fit into one batch of the journal. A command that would give
     /// more is refused whole; a timer leaves the rest for later.
@@ -85,7 +100,7 @@ package struct StateMachine: ~Copyable {
         entry.key.arguments == key.arguments ? .replayed(entry.lsn) : .rejected(.keyReused)
     }
 
-    /// What a key answers without deciding anything, or nil: `decide` looks there first, and so does whoever counts or
+    /// What a key answers without deciding anything, or nil: `decide` looks there first, and so does who counts or
     /// checks before it.
     package func remembered(_ request: Request, at now: Timestamp) -> Outcome? {
         let now = instant(now)

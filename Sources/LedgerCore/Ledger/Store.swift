@@ -44,6 +44,40 @@ struct Store: ~Copyable {
     }
 }
 
+// MARK: - Rows of a user, in lists
+
+extension Store {
+    /// Behind `before`, or in front of all where that is none.
+    mutating func link(_ lot: Slot<Lot>, after before: Slot<Lot>, of user: UserOrdinal) {
+        lots.link(lot, after: before, head: &accounts[user].firstLot)
+    }
+    mutating func link(_ hold: Slot<Hold>, of user: UserOrdinal) {
+        holds.link(hold, head: &accounts[user].firstHold)
+    }
+    mutating func link(_ session: Slot<Session>, of user: UserOrdinal) {
+        sessions.link(session, head: &accounts[user].firstSession)
+    }
+    mutating func link(_ resource: Slot<Resource>, of user: UserOrdinal) {
+        resources.link(resource, head: &accounts[user].firstResource)
+    }
+    mutating func link(_ passport: Slot<Passport>, of user: UserOrdinal) {
+        passports.link(passport, head: &accounts[user].firstPassport)
+    }
+
+    mutating func unlink(_ lot: Slot<Lot>, of user: UserOrdinal) {
+        lots.unlink(lot, head: &accounts[user].firstLot)
+    }
+    mutating func unlink(_ hold: Slot<Hold>, of user: UserOrdinal) {
+        holds.unlink(hold, head: &accounts[user].firstHold)
+    }
+    mutating func unlink(_ session: Slot<Session>, of user: UserOrdinal) {
+        sessions.unlink(session, head: &accounts[user].firstSession)
+    }
+    mutating func unlink(_ resource: Slot<Resource>, of user: UserOrdinal) {
+        resources.unlink(resource, head: &accounts[user].firstResource)
+    }
+}
+
 // MARK: - Every table
 
 /// Something to be done with a table of whatever kind.

@@ -93,7 +93,12 @@ struct Books {
     private var balances = [Int128](repeating: 0, count: Books.firstNamed)
     /// The named accounts in order of opening.
     private var names: [Name] = []
-    private var placeByName: [Name: Place] = [:]
+    /// And the fixed ones that charges name.
+    private var placeByName: [Name: Place] = [
+        Name(family: .revenue, text: Sources.sessionRuntime): Place(.sessionRuntime),
+        Name(family: .revenue, text: Sources.storageCreation): Place(.storageCreation),
+        Name(family: .revenue, text: Sources.spacePurchase): Place(.spacePurchase),
+    ]
     /// The fixed accounts that a snapshot restored; bit n stands for code n.
     private var restored: UInt64 = 0
     /// The sum over all accounts, kept with every posting.
@@ -109,8 +114,7 @@ struct Books {
 
     /// The account of a payment method or a charge's source, if there is one.
     func find(_ family: Family, _ text: ShortText) -> Place? {
-        if family == .revenue, let fixed = Books.builtIn(text) { return Place(fixed) }
-        return placeByName[Name(family: family, text: text)]
+        placeByName[Name(family: family, text: text)]
     }
 
     func canOpen(_ family: Family, _ text: ShortText) -> Bool {
@@ -148,15 +152,6 @@ struct Books {
     private mutating func add(_ amount: Int128, at place: Place) {
         balances[place.index] += amount
         sum += amount
-    }
-
-    static func builtIn(_ source: ShortText) -> Fixed? {
-        switch source {
-        case Sources.sessionRuntime: .sessionRuntime
-        case Sources.storageCreation: .storageCreation
-        case Sources.spacePurchase: .spacePurchase
-        default: nil
-        }
     }
 }
 

@@ -38,7 +38,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private var undo = UndoLog<Change>()
 
     subscript(key: Key) -> UInt64? {
-        // The vacant key would "find" the first empty entry: nobody has it, whoever may ask for it.
+        // The vacant key would "find" the first empty entry: nobody has it.
         guard key != .vacant else { return nil }
         let spread = key.spread
         return segments[Int(spread >> 56)].find(key, spread)

@@ -9,7 +9,7 @@ package struct ShortText: Sendable {
 
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count <= Self.capacity else { return nil }
-        for (index, byte) in bytes.enumerated() { storage[index] = byte }
+        withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: bytes) }
         count = UInt8(bytes.count)
     }
 
@@ -32,8 +32,17 @@ package struct ShortText: Sendable {
 extension ShortText: Hashable {
     package static func == (a: ShortText, b: ShortText) -> Bool {
         guard a.count == b.count else { return false }
-        for index in 0..<Int(a.count) where a.storage[index] != b.storage[index] { return false }
-        return true
+        let length = Int(a.count)
+        // Words at a time: what lies behind the text is zero in both.
+        return withUnsafeBytes(of: a.storage) { a in
+            withUnsafeBytes(of: b.storage) { b in
+                for word in stride(from: 0, to: length, by: 8)
+                where a.loadUnaligned(fromByteOffset: word, as: UInt64.self)
+                    != b.loadUnaligned(fromByteOffset: word, as: UInt64.self)
+                { return false }
+                return true
+            }
+        }
     }
     package func hash(into hasher: inout Hasher) { withBytes { hasher.combine(bytes: $0) } }
 }

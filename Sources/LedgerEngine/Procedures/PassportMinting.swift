@@ -1,23 +1,21 @@
-package import LedgerCore
+internal import LedgerCommands
+internal import LedgerCore
 
 /// New passports: the secret is made here, outside of the ledger, which sees its digest alone; it travels with the
 /// command, so that the first answer can show it, once.
 extension Engine {
-    /// PASSPORT CREATE. `name` is in the clear; the writer seals it.
-    package func createPassport(
-        user: Hash128, name: [UInt8], permissions: Permissions, scope: Scope, expires: Timestamp, rate: UInt32,
-        requiresKeys: Bool
-    ) -> Step {
+    /// PASSPORT CREATE. The name is in the clear; the writer seals it.
+    func createPassport(_ draft: PassportDraft) -> Step {
         let secret = PassportSecret.mint()
         let create = PassportCreate(
-            user: user, id: secret.id, digest: reads.proof(of: secret).digest, lastFour: secret.lastFour,
-            name: PersonalText(clear: name), permissions: permissions, scope: scope, expires: expires, rate: rate,
-            requiresKeys: requiresKeys)
+            user: draft.user, id: secret.id, digest: reads.proof(of: secret).digest, lastFour: secret.lastFour,
+            name: PersonalText(clear: draft.name), permissions: draft.permissions, scope: draft.scope,
+            expires: draft.expires, rate: draft.rate, requiresKeys: draft.requiresKeys)
         return .ask(.issue(.passportCreate(create), secret))
     }
 
     /// PASSPORT ROTATE: another secret in the place of `old`, which stays good for `overlap`.
-    package func rotatePassport(_ old: PassportID, overlap: TimeSpan) -> Step {
+    func rotatePassport(_ old: PassportID, overlap: TimeSpan) -> Step {
         let secret = PassportSecret.mint()
         let rotate = PassportRotate(
             old: old, id: secret.id, digest: reads.proof(of: secret).digest, lastFour: secret.lastFour,

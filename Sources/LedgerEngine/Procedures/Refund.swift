@@ -1,4 +1,5 @@
-package import LedgerCore
+internal import LedgerCommands
+internal import LedgerCore
 
 extension Engine {
     /// CREDIT REFUND of a charge:
@@ -7,14 +8,17 @@ extension Engine {
     ///    the decision);
     /// 2. the writer decides what of it goes back.
     ///
-    /// `amount` nil: all that has not been refunded yet.
-    package func refund(_ charge: ChargeID, amount: Money?, reason: PersonalText) -> Step {
-        refund(.refund(charge), amount, reason)
+    /// Without an amount: all that has not been refunded yet.
+    func refund(_ draft: RefundDraft) -> Step {
+        switch draft.target {
+        case .charge(let charge): refund(.refund(charge), draft.amount, draft.reason)
+        case .session(let session): refund(session: session, draft.amount, draft.reason)
+        }
     }
 
     /// CREDIT REFUND of a session that has ended: the tables say which event ended it, and that event names all its
     /// charges; then as of one charge, the last one first.
-    package func refund(session: Hash128, amount: Money?, reason: PersonalText) -> Step {
+    private func refund(session: Hash128, _ amount: Money?, _ reason: PersonalText) -> Step {
         .query(.session(session)) { result in
             if case .closedSession(let lsn) = result { return self.refund(.refundSession(lsn), amount, reason) }
             if case .rejected(let rejection) = result { return .answer(.rejected(rejection)) }

@@ -1,4 +1,4 @@
-package import LedgerCore
+internal import LedgerCore
 internal import LedgerRules
 
 /// Rules are examined on a thread of their own, which may take its time; then the writer decides, if there is something
@@ -8,7 +8,7 @@ extension Engine {
     ///
     /// 1. the source is compiled;
     /// 2. the writer journals it.
-    package func loadRule(_ name: RuleName, source: [UInt8]) -> Step {
+    func loadRule(_ name: RuleName, source: [UInt8]) -> Step {
         .examine(.load(name, source: source)) { verdict in
             .ask(.ruleLoad(name: name, source: source, verdict: verdict))
         }
@@ -18,14 +18,14 @@ extension Engine {
     ///
     /// 1. the version is checked against everything that it can be asked;
     /// 2. the writer activates it, if the check has no findings, with the prices that it found.
-    package func activateRule(_ name: RuleName, version: UInt32, at: Timestamp?) -> Step {
+    func activateRule(_ name: RuleName, version: UInt32, at: Timestamp?) -> Step {
         .examine(.version(name, version)) { verdict in
             .ask(.ruleActivate(name: name, version: version, at: at, verdict: verdict))
         }
     }
 
     /// RULE CHECK of a source, or of a version that is loaded (nil: the active one): one step, and nothing is kept.
-    package func checkRule(_ name: RuleName, version: UInt32?, source: [UInt8]?) -> Step {
+    func checkRule(_ name: RuleName, version: UInt32?, source: [UInt8]?) -> Step {
         .examine(source.map { .check(name, source: $0) } ?? .version(name, version)) { verdict in
             switch verdict {
             case .checked(let check): .answer(.ruleCheck(check))

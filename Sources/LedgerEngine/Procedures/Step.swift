@@ -7,6 +7,8 @@ package import LedgerRules
 package enum Step {
     /// The writer decides or answers, and that is the end.
     case ask(WorkItem)
+    /// The same for what takes the writer long: between the loads of others.
+    case aside(WorkItem)
     /// The tables are asked first.
     case query(Query, then: (QueryResult) -> Step)
     /// A reader of the journal is asked first.
@@ -26,6 +28,9 @@ package enum Answer: Sendable {
     /// SESSION GET of one that ended or was recorded.
     case closedSession(Event)
     case ruleCheck(RuleCheck)
+    case history([HistoryRow], next: UInt64)
+    case summary(Summary)
+    case explanation(ChargeExplanation)
     case rejected(Rejection)
     /// A refusal that its KEY had before.
     case remembered(Rejection, since: Timestamp)
@@ -48,8 +53,9 @@ extension Answer {
         case .replay(let event), .closedSession(let event): .user(event.user)
         case .openHold(_, let placed): .user(placed.user)
         case .closedHold(let hold): .user(hold.placed.user)
+        case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .fault: .nobody
+        case .ruleCheck, .history, .summary, .fault: .nobody
         }
     }
 }
@@ -63,13 +69,16 @@ extension Step {
         }
     }
 
-    /// The journal did not give what was asked for.
+    /// What the journal gave is the answer.
     static func end(_ result: HistoryResult) -> Step {
         switch result {
         case .rejected(let rejection): .answer(.rejected(rejection))
         case .remembered(let rejection, let since): .answer(.remembered(rejection, since: since))
         case .fault(let text): .answer(.fault(text))
-        case .event, .history, .summary, .explanation, .refund, .hold, .several:
+        case .history(let rows, let next): .answer(.history(rows, next: next))
+        case .summary(let summary): .answer(.summary(summary))
+        case .explanation(let explanation): .answer(.explanation(explanation))
+        case .event, .refund, .hold, .several:
             preconditionFailure("the journal answered another question")
         }
     }

@@ -185,7 +185,6 @@ final class Checkpoints: @unchecked Sendable {
             status = "\(error)"
             logger.error("no snapshot", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
         }
-        if gate.setSnapshot(isFull ? "no room for a snapshot: free some space" : nil) { pokeWriter() }
         let served = state.withLock { state in
             state.isRunning = false
             state.isOwed = isFull
@@ -202,6 +201,8 @@ final class Checkpoints: @unchecked Sendable {
             }
             return served
         }
+        // Who sees the ledger writable again sees why.
+        if gate.setSnapshot(isFull ? "no room for a snapshot: free some space" : nil) { pokeWriter() }
         for wish in served { wish.completion(result) }
     }
 

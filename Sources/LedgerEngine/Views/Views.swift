@@ -4,16 +4,11 @@ internal import Synchronization
 /// What readers see: a copy of every account and passport as of the last *durable* batch. Who commits stores it,
 /// one thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
-/// Words of an account: 0 sequence lock · 1 type, state, days of the month in which storage accrues · 2 paid · 3 promo
-/// · 4 held · 5 debt · 6 available · 7 as of · 8 slope · 9 valid until · 10 last event · 11, 12 hash of the id · 13 id
-/// · 14 e-mail (both ``TextArena`` references) · 15 lasting · 16 its slope · 17, 18, 19 how storage accrues. Words 11 to
-/// 14 are set before the record is published and (but for an e-mail that was opened late) never again, so they may be
-/// read outside the lock.
-///
-/// Words of a passport: 0 sequence lock · 1–4 digest · 5 id · 6 user, permissions, scope, revoked, KEYS · 7 expires · 8 rate.
+/// An account takes three lines of memory: two that change with it, and one of its own for what receipts show and no
+/// change of the account touches (``AccountWord``).
 final class Views: Sendable {
-    private let accounts = AtomicRecords(words: 20)
-    private let passports = AtomicRecords(words: 9)
+    private let accounts = AtomicRecords(words: AccountWord.count)
+    private let passports = AtomicRecords(words: PassportWord.count)
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
     private let texts = TextArena()
@@ -41,12 +36,16 @@ final class Views: Sendable {
         mark: UInt64 = 0
     ) {
         let record = accounts.record(Int(user.value))
-        record.set(11, hash.high)
-        record.set(12, hash.low)
-        record.set(13, id.withBytes { texts.append($0) })
-        record.set(14, email.isEmpty ? 0 : texts.append(email) | mark)
+        let viewed = ViewedID(id) { texts.append($0) }
+        record.set(AccountWord.idRest, viewed.words.1)
+        record.set(AccountWord.idEnd, viewed.words.2)
+        record.set(AccountWord.hashHigh, hash.high)
+        record.set(AccountWord.hashLow, hash.low)
+        record.set(AccountWord.email, email.isEmpty ? 0 : texts.append(email) | mark)
         store(view, lastEvent: lastEvent)
-        users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(11) }
+        // From here on readers see the texts.
+        record[AccountWord.id].store(viewed.words.0, ordering: .releasing)
+        users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(AccountWord.hashHigh) }
     }
 
     /// A user of whom only the sealed e-mail is at hand.
@@ -60,17 +59,17 @@ final class Views: Sendable {
     /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
     func fill(email: UnsafeRawBufferPointer, of user: UserOrdinal) {
         guard let record = accounts.existing(Int(user.value)) else { return }
-        let sealed = record[14].load(ordering: .relaxed)
+        let sealed = record[AccountWord.email].load(ordering: .relaxed)
         guard sealed & Self.isSealed != 0 else { return }
         // Unless the address was changed meanwhile.
-        _ = record[14].compareExchange(
+        _ = record[AccountWord.email].compareExchange(
             expected: sealed, desired: openedTexts.append(email) | Self.isOpened, ordering: .releasing)
     }
 
     /// Another e-mail, in the clear, for a user who is there. The old text stays until the engine goes.
     func setEmail(_ user: UserOrdinal, _ email: UnsafeRawBufferPointer) {
         guard let record = accounts.existing(Int(user.value)) else { return }
-        record[14].store(email.isEmpty ? 0 : texts.append(email), ordering: .releasing)
+        record[AccountWord.email].store(email.isEmpty ? 0 : texts.append(email), ordering: .releasing)
     }
 
     private static let isOpened: UInt64 = 1 << 63
@@ -79,24 +78,24 @@ final class Views: Sendable {
     func store(_ view: AccountView, lastEvent: LSN) {
         SeqLock.write(accounts.record(Int(view.user.value))) { record in
             record.set(
-                1,
+                AccountWord.kind,
                 UInt64(view.type.rawValue) | UInt64(view.state.rawValue) << 8
                     | UInt64(view.storage?.days ?? 0) << 16)
-            record.set(2, view.paid.nanos)
-            record.set(3, view.promo.nanos)
-            record.set(4, view.held.nanos)
-            record.set(5, view.debt.nanos)
-            record.set(6, view.available.nanos)
-            record.set(7, view.asOf.nanoseconds)
-            record.set(8, view.slope)
-            record.set(9, view.validUntil.nanoseconds)
-            record.set(10, lastEvent.value)
-            record.set(15, view.lasting.nanos)
-            record.set(16, view.lastingSlope)
+            record.set(AccountWord.paid, view.paid.nanos)
+            record.set(AccountWord.promo, view.promo.nanos)
+            record.set(AccountWord.held, view.held.nanos)
+            record.set(AccountWord.debt, view.debt.nanos)
+            record.set(AccountWord.available, view.available.nanos)
+            record.set(AccountWord.asOf, view.asOf.nanoseconds)
+            record.set(AccountWord.slope, view.slope)
+            record.set(AccountWord.validUntil, view.validUntil.nanoseconds)
+            record.set(AccountWord.lastEvent, lastEvent.value)
+            record.set(AccountWord.lasting, view.lasting.nanos)
+            record.set(AccountWord.lastingSlope, view.lastingSlope)
             guard let storage = view.storage else { return }
-            record.set(17, storage.whole)
-            record.set(18, storage.rest)
-            record.set(19, storage.growth)
+            record.set(AccountWord.storageWhole, storage.whole)
+            record.set(AccountWord.storageRest, storage.rest)
+            record.set(AccountWord.storageGrowth, storage.growth)
         }
     }
 
@@ -104,22 +103,22 @@ final class Views: Sendable {
         let record = passports.record(Int(passport.ordinal.value))
         let isNew = record.get(0) == 0
         SeqLock.write(record) { record in
-            record.set(1, passport.digest.words.a)
-            record.set(2, passport.digest.words.b)
-            record.set(3, passport.digest.words.c)
-            record.set(4, passport.digest.words.d)
-            record.set(5, passport.id.value)
+            record.set(PassportWord.digest, passport.digest.words.a)
+            record.set(PassportWord.digest + 1, passport.digest.words.b)
+            record.set(PassportWord.digest + 2, passport.digest.words.c)
+            record.set(PassportWord.digest + 3, passport.digest.words.d)
+            record.set(PassportWord.id, passport.id.value)
             record.set(
-                6,
+                PassportWord.rights,
                 UInt64(passport.user.value) | UInt64(passport.permissions.rawValue) << 32
                     | UInt64(passport.scope.rawValue) << 40 | (passport.revoked ? 1 << 48 : 0)
                     | (passport.requiresKeys ? 1 << 49 : 0))
-            record.set(7, passport.expires.nanoseconds)
-            record.set(8, UInt64(passport.rate))
+            record.set(PassportWord.expires, passport.expires.nanoseconds)
+            record.set(PassportWord.rate, UInt64(passport.rate))
         }
         guard isNew else { return }
         passportIDs.insert(mix(passport.id), Int(passport.ordinal.value)) { [passports, self] in
-            mix(PassportID(value: passports.existing($0)!.get(5)))
+            mix(PassportID(value: passports.existing($0)!.get(PassportWord.id)))
         }
     }
 
@@ -134,7 +133,7 @@ final class Views: Sendable {
     func user(_ hash: Hash128) -> UserOrdinal? {
         users.find(hash.high) { [accounts] number in
             let record = accounts.existing(number)!
-            return record.get(11) == hash.high && record.get(12) == hash.low
+            return record.get(AccountWord.hashHigh) == hash.high && record.get(AccountWord.hashLow) == hash.low
         }.map { UserOrdinal(UInt32($0)) }
     }
 
@@ -146,56 +145,58 @@ final class Views: Sendable {
     /// Both from the same store.
     func accountAndLastEvent(_ user: UserOrdinal) -> (AccountView, LSN)? {
         guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
-        return SeqLock.read(record) { (AccountView(user, $0), LSN($0.get(10))) }
+        return SeqLock.read(record) { (AccountView(user, $0), LSN($0.get(AccountWord.lastEvent))) }
     }
 
     /// The head of the user's thread through the journal.
     func lastEvent(_ user: UserOrdinal) -> LSN? {
         guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
-        return SeqLock.read(record) { LSN($0.get(10)) }
+        return SeqLock.read(record) { LSN($0.get(AccountWord.lastEvent)) }
     }
 
     /// nil: no such user has been published.
-    func withUserID<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? { withText(13, user, body) }
+    func userID(_ user: UserOrdinal) -> ShortText? {
+        guard let record = published(user) else { return nil }
+        return ViewedID(
+            words: (record.get(AccountWord.id), record.get(AccountWord.idRest), record.get(AccountWord.idEnd))
+        ).text { texts.withText($0) { ShortText($0)! } }
+    }
     /// The e-mail, and whether it is still sealed.
     func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer, _ isSealed: Bool) -> R) -> R? {
-        guard let reference = text(14, user) else { return nil }
+        guard let reference = published(user)?[AccountWord.email].load(ordering: .acquiring) else { return nil }
         let isSealed = reference & Self.isSealed != 0
         let arena = reference & Self.isOpened == 0 ? texts : openedTexts
         return arena.withText(reference & ~(Self.isOpened | Self.isSealed)) { body($0, isSealed) }
     }
 
-    private func withText<R>(_ word: Int, _ user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
-        text(word, user).map { texts.withText($0, body) }
-    }
-
-    private func text(_ word: Int, _ user: UserOrdinal) -> TextArena.Reference? {
-        guard user != .none, let record = accounts.existing(Int(user.value)), record[0].load(ordering: .acquiring) != 0
+    private func published(_ user: UserOrdinal) -> AtomicRecords.Record? {
+        guard user != .none, let record = accounts.existing(Int(user.value)),
+            record[AccountWord.id].load(ordering: .acquiring) != 0
         else { return nil }
-        return record[word].load(ordering: .acquiring)
+        return record
     }
 
     func passport(_ id: PassportID) -> PassportView? {
-        passportIDs.find(mix(id)) { [passports] in passports.existing($0)!.get(5) == id.value }
+        passportIDs.find(mix(id)) { [passports] in passports.existing($0)!.get(PassportWord.id) == id.value }
             .flatMap { passport(PassportOrdinal(UInt32($0))) }
     }
 
     func passport(_ ordinal: PassportOrdinal) -> PassportView? {
         guard ordinal != .none, let record = passports.existing(Int(ordinal.value)) else { return nil }
         return SeqLock.read(record) { record in
-            let word = record.get(6)
+            let word = record.get(PassportWord.rights)
             var digest = Digest256.zero
-            digest.words.a = record.get(1)
-            digest.words.b = record.get(2)
-            digest.words.c = record.get(3)
-            digest.words.d = record.get(4)
+            digest.words.a = record.get(PassportWord.digest)
+            digest.words.b = record.get(PassportWord.digest + 1)
+            digest.words.c = record.get(PassportWord.digest + 2)
+            digest.words.d = record.get(PassportWord.digest + 3)
             return PassportView(
-                ordinal: ordinal, id: PassportID(value: record.get(5)),
+                ordinal: ordinal, id: PassportID(value: record.get(PassportWord.id)),
                 user: UserOrdinal(UInt32(truncatingIfNeeded: word)), digest: digest,
                 permissions: Permissions(rawValue: UInt8(truncatingIfNeeded: word >> 32)),
                 scope: Scope(rawValue: UInt8(truncatingIfNeeded: word >> 40)) ?? .own,
-                expires: Timestamp(nanoseconds: record.getSigned(7)), revoked: word >> 48 & 1 == 1,
-                rate: UInt32(truncatingIfNeeded: record.get(8)), requiresKeys: word >> 49 & 1 == 1)
+                expires: Timestamp(nanoseconds: record.getSigned(PassportWord.expires)), revoked: word >> 48 & 1 == 1,
+                rate: UInt32(truncatingIfNeeded: record.get(PassportWord.rate)), requiresKeys: word >> 49 & 1 == 1)
         }
     }
 
@@ -211,15 +212,20 @@ final class Views: Sendable {
 extension AccountView {
     /// Words of a torn read may be anything: they are only judged once the lock says they belong together.
     fileprivate init(_ user: UserOrdinal, _ record: AtomicRecords.Record) {
-        let word = record.get(1)
+        let word = record.get(AccountWord.kind)
         self.init(
             user: user, type: UserType(rawValue: UInt8(truncatingIfNeeded: word)) ?? .free,
             state: UserState(rawValue: UInt8(truncatingIfNeeded: word >> 8)) ?? .closed,
-            paid: Money(nanos: record.getSigned(2)), promo: Money(nanos: record.getSigned(3)),
-            held: Money(nanos: record.getSigned(4)), debt: Money(nanos: record.getSigned(5)),
-            available: Money(nanos: record.getSigned(6)), asOf: Timestamp(nanoseconds: record.getSigned(7)),
-            slope: record.getSigned(8), validUntil: Timestamp(nanoseconds: record.getSigned(9)),
-            lasting: Money(nanos: record.getSigned(15)), lastingSlope: record.getSigned(16),
+            paid: Money(nanos: record.getSigned(AccountWord.paid)),
+            promo: Money(nanos: record.getSigned(AccountWord.promo)),
+            held: Money(nanos: record.getSigned(AccountWord.held)),
+            debt: Money(nanos: record.getSigned(AccountWord.debt)),
+            available: Money(nanos: record.getSigned(AccountWord.available)),
+            asOf: Timestamp(nanoseconds: record.getSigned(AccountWord.asOf)),
+            slope: record.getSigned(AccountWord.slope),
+            validUntil: Timestamp(nanoseconds: record.getSigned(AccountWord.validUntil)),
+            lasting: Money(nanos: record.getSigned(AccountWord.lasting)),
+            lastingSlope: record.getSigned(AccountWord.lastingSlope),
             storage: StorageAccrual(UInt8(truncatingIfNeeded: word >> 16), record))
     }
 }
@@ -227,6 +233,68 @@ extension AccountView {
 extension StorageAccrual {
     fileprivate init?(_ days: UInt8, _ record: AtomicRecords.Record) {
         guard days > 0 else { return nil }
-        self.init(days: days, whole: record.getSigned(17), rest: record.get(18), growth: record.get(19))
+        self.init(
+            days: days, whole: record.getSigned(AccountWord.storageWhole), rest: record.get(AccountWord.storageRest),
+            growth: record.get(AccountWord.storageGrowth))
+    }
+}
+
+private enum AccountWord {
+    /// The sequence lock is word 0. The type, the state, and the days of the month in which storage accrues:
+    static let kind = 1
+    static let paid = 2, promo = 3, held = 4, debt = 5, available = 6, asOf = 7, slope = 8
+    static let validUntil = 9, lastEvent = 10, lasting = 11, lastingSlope = 12
+    static let storageWhole = 13, storageRest = 14, storageGrowth = 15
+
+    // Set before `id` is, which publishes them, and (but for an e-mail that was opened late, or changed) never again:
+    // they are read outside the lock.
+
+    /// See ``ViewedID``.
+    static let id = 16, idRest = 17, idEnd = 18
+    static let hashHigh = 19, hashLow = 20
+    /// A ``TextArena`` reference.
+    static let email = 21
+    static let count = 24
+}
+
+private enum PassportWord {
+    /// Four words. (The sequence lock is word 0.)
+    static let digest = 1
+    static let id = 5
+    /// User, permissions, scope, revoked, KEYS.
+    static let rights = 6
+    static let expires = 7, rate = 8
+    static let count = 9
+}
+
+/// A user's id in three words: a short one, as most are, in the words themselves.
+private struct ViewedID {
+    /// The first byte is the text's length and one more; or it is 255, and the second word refers to the arena.
+    let words: (UInt64, UInt64, UInt64)
+    private static let capacity = 23
+    private static let isLonger: UInt8 = 255
+
+    init(words: (UInt64, UInt64, UInt64)) { self.words = words }
+
+    init(_ id: ShortText, longer: (UnsafeRawBufferPointer) -> TextArena.Reference) {
+        var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        id.withBytes { text in
+            if text.count > Self.capacity {
+                words = (UInt64(Self.isLonger), longer(text), 0)
+            } else {
+                withUnsafeMutableBytes(of: &words) { bytes in
+                    bytes[0] = UInt8(text.count + 1)
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[1...]).copyMemory(from: text)
+                }
+            }
+        }
+        self.words = words
+    }
+
+    func text(longer: (TextArena.Reference) -> ShortText) -> ShortText {
+        withUnsafeBytes(of: words) { bytes in
+            bytes[0] == Self.isLonger
+                ? longer(words.1) : ShortText(UnsafeRawBufferPointer(rebasing: bytes[1..<Int(bytes[0])]))!
+        }
     }
 }

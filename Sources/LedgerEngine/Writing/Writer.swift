@@ -16,25 +16,25 @@ actor Writer {
 
     var state: StateMachine
     var rules: RuleBook
-    private let parts: Parts
+    let parts: Parts
 
     /// Batches taken from the mailbox; those before `nextTaken` are worked off.
     private var taken: [WorkBatch] = []
     private var nextTaken = 0
-    private var pauses: Pauses
-    private var timersFired: UInt64 = 0
-    private var statistics = CommandStatistics()
+    var pauses: Pauses
+    var timersFired: UInt64 = 0
+    var statistics = CommandStatistics()
     private var publishedUsers: Int
     private var publishedPassports: Int
     /// Clear e-mails of users created in the unit that is open, by ordinal.
-    private var freshEmails: [UInt32: [UInt8]] = [:]
+    var freshEmails: [UInt32: [UInt8]] = [:]
     /// The clear e-mail that the command under way gives a user who is there.
-    private var changedEmail: (user: UserOrdinal, email: [UInt8])?
+    var changedEmail: (user: UserOrdinal, email: [UInt8])?
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0
     /// Monotonic: when a line about texts that cannot be sealed may be logged again.
-    private var nextSealingLine: UInt64 = 0
+    var nextSealingLine: UInt64 = 0
 
     /// What the writer works with and does not own.
     struct Parts: Sendable {
@@ -136,7 +136,7 @@ actor Writer {
     }
 
     /// Whether the journal certainly has zero-filled room for another unit behind those on their way.
-    private func hasRoom() -> Bool {
+    func hasRoom() -> Bool {
         let room = parts.committer.room
         if room < 2 * Self.batchesPerUnit { parts.needRoom() }
         return room >= Self.batchesPerUnit
@@ -171,7 +171,7 @@ actor Writer {
     private func giveUp() {
         while let batch = parts.aside.takeFirst() { taken.append(batch) }
         for batch in taken[nextTaken...] {
-            batch.results = Array(repeating: .unknownOutcome, count: batch.items.count)
+            batch.results = Array(repeating: .unknownOutcome, count: batch.count)
             batch.complete(batch)
         }
         nextTaken = taken.count
@@ -179,7 +179,7 @@ actor Writer {
     }
 
     /// Says how long nobody could decide, before any timer fires: leases are extended by it.
-    private func resume(_ unit: CommitUnit) {
+    func resume(_ unit: CommitUnit) {
         let isStart = pauses.isStart
         let downtime = pauses.end(at: unit.time)
         if !isStart {
@@ -221,7 +221,7 @@ actor Writer {
         var began = MonotonicTime.now
         while nextTaken < taken.count {
             let batch = taken[nextTaken]
-            while batch.results.count < batch.items.count {
+            while batch.results.count < batch.count {
                 guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target else { return }
                 began = workItem(of: batch, unit, refusal, since: began)
                 items += 1
@@ -235,7 +235,7 @@ actor Writer {
     private func workAside(_ unit: CommitUnit, _ refusal: String?) {
         guard let batch = parts.aside.takeFirst() else { return }
         var began = MonotonicTime.now
-        while batch.results.count < batch.items.count { began = workItem(of: batch, unit, refusal, since: began) }
+        while batch.results.count < batch.count { began = workItem(of: batch, unit, refusal, since: began) }
         unit.batches.append(batch)
     }
 
@@ -243,11 +243,11 @@ actor Writer {
     private func workItem(
         of batch: WorkBatch, _ unit: CommitUnit, _ refusal: String?, since began: UInt64
     ) -> UInt64 {
-        let index = batch.results.count
-        let result = answer(batch, index, unit, refusal)
+        let entry = batch.entries[batch.results.count]
+        let result = answer(entry, unit, refusal)
         unit.endGroup()
         let ended = MonotonicTime.now
-        note(batch.items[index], result, took: ended &- began, at: unit.time)
+        note(entry.item, result, took: ended &- began, at: unit.time)
         batch.results.append(result)
         return ended
     }
@@ -298,184 +298,6 @@ actor Writer {
         }
     }
 
-    // MARK: - One item
-
-    private func answer(_ batch: WorkBatch, _ index: Int, _ unit: CommitUnit, _ refusal: String?) -> WorkResult {
-        let (actor, key) = (batch.actors[index], batch.keys[index])
-        // Published state let it in; what was decided since counts for reads as it does for commands.
-        guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
-        switch batch.items[index] {
-        case .command(let command), .issue(let command, _):
-            return .outcome(decide(Request(actor: actor, key: key, command: command), unit, refusal))
-        case .admit(let start, let proof):
-            let request = Request(actor: actor, key: key, command: .sessionStart(start))
-            return .outcome(admit(request, proof, unit, refusal))
-        case .verify(let proof):
-            return .verified(verify(proof, at: unit.time))
-        case .query(let query):
-            return .query(withLastUse(state.read(query, at: unit.time)))
-        case .quote(let user, let tier, let duration):
-            return quote(user, tier, duration, at: unit.time)
-        case .barrier:
-            return .barrier(state.lastLSN)
-        case .ruleLoad(let name, let source, let verdict):
-            return .outcome(load(name, source, verdict, actor, key, unit, refusal))
-        case .ruleActivate(let name, let version, let at, let verdict):
-            return .outcome(activate(name, version, at, verdict, actor, key, unit, refusal))
-        case .ruleMaterial(let name, let version):
-            return .ruleMaterial(material(name, version, at: unit.time))
-        case .storageSizes(let users):
-            return .storageSizes(storageSizes(of: users))
-        case .info:
-            return .info(info(at: unit.time))
-        case .clock:
-            var report = ClockReport(now: unit.time, status: parts.clock.discipline())
-            report.overdue = state.overdue(at: report.accepted)
-            return .clock(report)
-        }
-    }
-
-    /// prepare → price → decide: the middle of the whole system.
-    func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
-        if let refusal {
-            if let known = state.remembered(request, at: unit.time) { return known }
-            guard case .clockAccept = request.command, parts.gate.clockRefusal != nil, hasRoom() else {
-                return .rejected(.readOnly(refusal))
-            }
-            // First the pause so far: the event that ends it is a sign of life.
-            if pauses.isOpen { resume(unit) }
-        }
-        var request = request
-        do throws(StorageError) {
-            try seal(&request.command, unit)
-        } catch {
-            return .rejected(whyUnsealed(error))
-        }
-        let price: PriceInput
-        if let query = state.prepare(request, at: unit.time) {
-            do throws(RuleError) { price = .priced(try rules.price(query)) } catch { price = .failed(error.text) }
-        } else {
-            price = .none
-        }
-        let outcome = state.decide(request, price: price, at: unit.time, into: &unit.decision)
-        if case .accepted = outcome { follow(request.command, unit) }
-        changedEmail = nil
-        return outcome
-    }
-
-    /// What the engine itself has to do about an accepted command.
-    private func follow(_ command: Command, _ unit: CommitUnit) {
-        switch command.consequence {
-        case .none: break
-        case .ruleLoaded(let load):
-            unit.rules.append(CommitUnit.LoadedRule(identity: load.identity, name: load.name, source: load.source))
-        case .rulesChanged: followActivations()
-        case .limitsChanged: unit.limits = state.limits
-        case .clockAccepted:
-            parts.clock.accept()
-            _ = parts.gate.setClock(nil)
-            pauses.step(from: unit.time, to: parts.clock.now())
-        case .emailChanged:
-            if let (user, email) = changedEmail { unit.emails.append(CommitUnit.NewEmail(user: user, email: email)) }
-        }
-    }
-
-    // MARK: Passports
-
-    /// Adds what the ledger itself does not know.
-    private func withLastUse(_ result: QueryResult) -> QueryResult {
-        func add(_ row: PassportRow) -> PassportRow {
-            var row = row
-            row.lastUsed = parts.reads.passportUse.lastUse(row.ordinal)
-            return row
-        }
-        switch result {
-        case .passport(let row): return .passport(add(row))
-        case .passports(let rows, let next): return .passports(rows.map(add), next: next)
-        case .rejected, .user, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources, .spaces,
-            .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
-            return result
-        }
-    }
-
-    private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
-        let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }
-        let account = passport.map { state.accountView($0.user, at: now) }
-        return parts.reads.verify(proof, passport: passport, account: { _ in account }, at: now)
-    }
-
-    private func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
-        // Asked again, the first answer counts: nothing is verified anew, and no request of the user's hour is used up.
-        if let known = state.remembered(request, at: unit.time) { return known }
-        if let refusal { return .rejected(.readOnly(refusal)) }
-        guard case .sessionStart(var start) = request.command else {
-            preconditionFailure("something else than a session was to be admitted")
-        }
-        switch verify(proof, at: unit.time) {
-        case .rejected(let rejection): return .rejected(rejection)
-        case .valid(let verified):
-            guard verified.passport.permissions.contains(.write) else {
-                return .rejected(.denied("the user's passport lacks the permission write"))
-            }
-            start.user = state.names.user(state.passportView(verified.passport.ordinal).userID)
-            start.admitted = verified.passport.ordinal
-            var request = request
-            request.command = .sessionStart(start)
-            return decide(request, unit, nil)
-        }
-    }
-
-    // MARK: Personal text
-
-    /// Encrypts what a command carries in the clear, under the key of the user it is about. Without a user it will be
-    /// refused anyway: the text goes nowhere.
-    private func seal(_ command: inout Command, _ unit: CommitUnit) throws(StorageError) {
-        let subject = command.subject
-        let user = state.user(of: subject)
-        let clearEmail = command.clearEmail
-        let (state, keys) = (HasText(of: user, self.state), parts.keys)
-        try command.sealTexts { (text) throws(StorageError) in
-            guard case .clear(let bytes) = text else { return }
-            guard let user else {
-                text = .none
-                return
-            }
-            try keys.ensureKey(user, isNewUser: subject == .newUser, hasSealedText: state.hasText)
-            text = PersonalText(sealed: try keys.seal(bytes, user))
-        }
-        guard let clearEmail, let user else { return }
-        if subject == .newUser { freshEmails[user.value] = clearEmail } else { changedEmail = (user, clearEmail) }
-    }
-
-    /// Whether a user has sealed text already, looked up once and only where it is asked.
-    private struct HasText {
-        let hasText: Bool
-        init(of user: UserOrdinal?, _ state: borrowing StateMachine) {
-            hasText = user.map { state.hasSealedText($0) } ?? false
-        }
-    }
-
-    private func clear(_ text: PersonalText, _ user: UserOrdinal) -> [UInt8] {
-        guard !text.isEmpty else { return [] }
-        do throws(StorageError) {
-            return try parts.keys.open(text.sealedBytes, user)
-        } catch {
-            parts.logger.error("a user's text cannot be opened", metadata: ["fault": "\(error)"])
-            return []
-        }
-    }
-
-    private func whyUnsealed(_ error: StorageError) -> Rejection {
-        // Each command that comes meets it: one line a second says so.
-        let now = MonotonicTime.now
-        if now >= nextSealingLine {
-            parts.logger.error("a text cannot be sealed", metadata: ["fault": "\(error)"])
-            nextSealingLine = now + 1_000_000_000
-        }
-        return error.reason == .destroyedKey
-            ? .invalid("the user's key was destroyed") : .readOnly("the text cannot be sealed: \(error)")
-    }
-
     // MARK: Notes
 
     private func note(_ item: WorkItem, _ result: WorkResult, took nanoseconds: UInt64, at time: Timestamp) {
@@ -491,7 +313,7 @@ actor Writer {
         return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
     }
 
-    private func info(at now: Timestamp) -> EngineInfo {
+    func info(at now: Timestamp) -> EngineInfo {
         var info = EngineInfo()
         info.now = now
         info.readOnly = parts.gate.refusal
@@ -507,39 +329,4 @@ actor Writer {
         parts.info(&info)
         return info
     }
-}
-
-extension WorkResult {
-    var isRejection: Bool {
-        switch self {
-        case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
-        case .none, .barrier, .outcome, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
-            .unknownOutcome:
-            false
-        }
-    }
-}
-
-extension Command {
-    /// The address that it carries, in the clear: what readers will see.
-    fileprivate var clearEmail: [UInt8]? {
-        if case .userCreate(let create) = self, case .clear(let email) = create.email { return email }
-        if case .userSet(let set) = self, case .email(.clear(let email), _) = set.change { return email }
-        return nil
-    }
-}
-
-/// Opens once; all that wait go on.
-final class Latch: @unchecked Sendable {  // `isOpen` is touched under the monitor only
-    private let monitor = Monitor()
-    private var isOpen = false
-
-    func open(if condition: Bool = true) {
-        guard condition else { return }
-        monitor.withLock {
-            isOpen = true
-            monitor.wake()
-        }
-    }
-    func wait() { monitor.withLock { _ = monitor.wait { isOpen } } }
 }

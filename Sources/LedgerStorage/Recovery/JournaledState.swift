@@ -40,12 +40,12 @@ extension JournaledState where Self: ~Copyable {
 }
 
 extension StateMachine: JournaledState {
-    package func hasSealedText(_ user: UserOrdinal) -> Bool { !sealedText(user).isEmpty }
+    package func hasSealedText(_ user: UserOrdinal) -> Bool {
+        user.value < UInt32(userCount) && !sealedText(of: user).isEmpty
+    }
 
     package func sealedText(_ user: UserOrdinal) -> [UInt8] {
-        guard user.value < UInt32(userCount) else { return [] }
-        let row = userRow(user, at: lastTime)
-        return (row.email.isEmpty ? row.name : row.email).sealedBytes
+        user.value < UInt32(userCount) ? sealedText(of: user).sealedBytes : []
     }
 }
 

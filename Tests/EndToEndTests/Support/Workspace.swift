@@ -14,13 +14,15 @@ final class Workspace: Sendable {
 
     var data: String { path + "/data" }
 
-    /// Where `swift build` left the program that belongs to these tests.
-    static let binary: String = {
-        if let path = getenv("FLORIN_BINARY") { return String(cString: path) }
+    /// The program.
+    static let binary = getenv("FLORIN_BINARY").map { String(cString: $0) } ?? products + "/florin"
+
+    /// Where `swift build` left what belongs to these tests.
+    static let products: String = {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         let own = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/florin"
+        return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
     }()
 
     /// The checkout.

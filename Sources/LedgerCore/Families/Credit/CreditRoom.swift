@@ -71,31 +71,38 @@ extension StateMachine {
     }
 
     /// Parts of lots, each of which must have that much.
-    func objection(toTaking parts: LotAmounts, of user: UserOrdinal, from amount: (Lot) -> Money) -> String? {
+    func objection(toTaking parts: LotAmounts, of user: UserOrdinal, from share: LotShare) -> String? {
         var taken: [UInt64: Money] = [:]
         for index in 0..<parts.count {
-            guard let lot = lot(parts[index].lot, of: user) else { return Self.noSuchLot }
-            // The usual list has a part or two, each of another lot.
-            let before = parts.count > 1 ? taken[lot.id.value] ?? .zero : .zero
-            guard parts[index].amount > .zero, parts[index].amount <= amount(lot) - before else {
-                return "takes more from a lot than it has"
-            }
-            if parts.count > 1 { taken[lot.id.value] = before + parts[index].amount }
+            let part = parts[index]
+            guard let slot = lot(part.lot), store.lots[slot].user == user else { return Self.noSuchLot }
+            // The usual list has one part.
+            let before = parts.count > 1 ? taken[part.lot.value] ?? .zero : .zero
+            let there = share == .free ? store.lots[slot].free : store.lots[slot].pinned
+            guard part.amount > .zero, part.amount <= there - before else { return "takes more from a lot than it has" }
+            if parts.count > 1 { taken[part.lot.value] = before + part.amount }
         }
         return nil
     }
 
+    /// What of a lot is to be taken.
+    enum LotShare { case free, pinned }
+
     func objection(
         to settlement: Settlement, of user: UserOrdinal, pinned: LotAmounts = LotAmounts()
     ) -> String? {
-        if let objection = objection(toTaking: settlement.held, of: user, from: { $0.pinned })
-            ?? objection(toTaking: settlement.free, of: user, from: { $0.free })
+        if let objection = objection(toTaking: settlement.held, of: user, from: .pinned)
+            ?? objection(toTaking: settlement.free, of: user, from: .free)
         {
             return objection
         }
-        var pins = pinned
-        let held = settlement.held.total
-        guard held <= pins.total, pins.take(held) == settlement.held else { return "takes what was not held for it" }
+        if !settlement.held.isEmpty {
+            var pins = pinned
+            let held = settlement.held.total
+            guard held <= pins.total, pins.take(held) == settlement.held else {
+                return "takes what was not held for it"
+            }
+        }
         let debt = store.accounts[user].debt.adding(settlement.debt)
         guard settlement.debt >= .zero, let debt, debt.nanos <= .max / 2 else { return "owes more than one can owe" }
         return nil

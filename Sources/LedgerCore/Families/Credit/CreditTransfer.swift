@@ -76,7 +76,7 @@ package struct CreditSent: EventType {
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         guard amount > .zero, parts.total == amount else { return "sends parts that are not its amount" }
-        return ledger.objection(toTaking: parts, of: header.user, from: { $0.free })
+        return ledger.objection(toTaking: parts, of: header.user, from: .free)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {

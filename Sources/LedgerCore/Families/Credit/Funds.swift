@@ -72,6 +72,13 @@ extension StateMachine {
         return slot
     }
 
+    /// The same for a lot of a user. What pays is nearly always among the first in burn order, which are at hand; the
+    /// index of all lots lies elsewhere in memory.
+    func slot(of lot: LotID, of user: UserOrdinal) -> Slot<Lot> {
+        for slot in lots(of: user).prefix(2) where store.lots[slot].id == lot { return slot }
+        return slot(of: lot)
+    }
+
     // MARK: Changing, by `apply` alone
 
     /// Creates a lot, or gives credit back to it. Posts the user's side.
@@ -111,7 +118,7 @@ extension StateMachine {
             if store.lots[slot].burnsBefore(store.lots[other]) { break }
             before = other
         }
-        store.lots.link(slot, after: before, head: &store.accounts[user].firstLot)
+        store.link(slot, after: before, of: user)
         store.accounts[user].lotCount += 1
         store.accounts[user].nextExpiry = min(store.accounts[user].nextExpiry, store.lots[slot].expires)
     }
@@ -126,7 +133,7 @@ extension StateMachine {
     mutating func burn(_ user: UserOrdinal, _ parts: LotAmounts) {
         var isStale = false
         for index in 0..<parts.count {
-            let lot = slot(of: parts[index].lot)
+            let lot = slot(of: parts[index].lot, of: user)
             precondition(store.lots[lot].free >= parts[index].amount, "a lot burns more than it has")
             store.lots[lot].remaining -= parts[index].amount
             add(user, store.lots[lot].kind, -parts[index].amount)
@@ -138,7 +145,7 @@ extension StateMachine {
     /// Pins free credit for a hold: it moves from `paid` and `promo` to `held`.
     mutating func pin(_ user: UserOrdinal, _ parts: LotAmounts) {
         for index in 0..<parts.count {
-            let lot = slot(of: parts[index].lot)
+            let lot = slot(of: parts[index].lot, of: user)
             precondition(store.lots[lot].free >= parts[index].amount, "a hold pins more than a lot has")
             store.lots[lot].pinned += parts[index].amount
             add(user, store.lots[lot].kind, -parts[index].amount)
@@ -150,7 +157,7 @@ extension StateMachine {
     mutating func capture(_ user: UserOrdinal, _ parts: LotAmounts) {
         var isStale = false
         for index in 0..<parts.count {
-            let lot = slot(of: parts[index].lot)
+            let lot = slot(of: parts[index].lot, of: user)
             precondition(store.lots[lot].pinned >= parts[index].amount, "a capture takes more than is pinned")
             store.lots[lot].pinned -= parts[index].amount
             store.lots[lot].remaining -= parts[index].amount
@@ -164,7 +171,7 @@ extension StateMachine {
     mutating func release(_ user: UserOrdinal, _ parts: LotAmounts) {
         var broken = Money.zero
         for index in 0..<parts.count {
-            let lot = slot(of: parts[index].lot)
+            let lot = slot(of: parts[index].lot, of: user)
             let amount = parts[index].amount
             store.lots[lot].pinned -= amount
             if store.lots[lot].expired {
@@ -181,9 +188,9 @@ extension StateMachine {
 
     /// Takes a settlement from the user's side of the books; the caller posts the other side.
     mutating func pay(_ user: UserOrdinal, _ settlement: Settlement) {
-        capture(user, settlement.held)
+        if !settlement.held.isEmpty { capture(user, settlement.held) }
         burn(user, settlement.free)
-        owe(user, settlement.debt)
+        if !settlement.debt.isZero { owe(user, settlement.debt) }
     }
 
     mutating func repay(_ user: UserOrdinal, _ amount: Money) { owe(user, -amount) }
@@ -237,7 +244,7 @@ extension StateMachine {
         precondition(store.lots[slot].pinned.isZero, "an empty lot is still pinned")
         let user = store.lots[slot].user
         let expires = store.lots[slot].expires
-        store.lots.unlink(slot, head: &store.accounts[user].firstLot)
+        store.unlink(slot, of: user)
         store.lotIndex.remove(store.lots[slot].id.value)
         store.lots.remove(slot)
         store.accounts[user].lotCount -= 1

@@ -36,7 +36,7 @@ extension StateMachine {
     mutating func insert(_ hold: Hold) {
         let slot = store.holds.insert(hold)
         store.holdIndex.set(hold.id.value, slot)
-        store.holds.link(slot, head: &store.accounts[hold.user].firstHold)
+        store.link(slot, of: hold.user)
         store.accounts[hold.user].holdCount += 1
         store.timers.push(TimerEntry(due: hold.expires, kind: .holdExpiry, born: hold.id.value))
     }
@@ -44,7 +44,7 @@ extension StateMachine {
     mutating func endHold(_ slot: Slot<Hold>) {
         let hold = store.holds[slot]
         release(hold.user, hold.pins)
-        store.holds.unlink(slot, head: &store.accounts[hold.user].firstHold)
+        store.unlink(slot, of: hold.user)
         store.accounts[hold.user].holdCount -= 1
         store.holdIndex.remove(hold.id.value)
         store.holds.remove(slot)

@@ -50,7 +50,7 @@ package struct HoldPlaced: EventType {
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
-        ledger.objection(toTaking: pins, of: header.user, from: { $0.free })
+        ledger.objection(toTaking: pins, of: header.user, from: .free)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {

@@ -35,7 +35,7 @@ struct Passport: Recordable, Listed, Equatable {
 }
 
 extension StateMachine {
-    /// Why this passport decides nothing any more, or nil. Whoever let the command in looked at published state: a
+    /// Why this passport decides nothing any more, or nil. Who let the command in looked at published state: a
     /// revocation that was decided since is in force with its receipt, and so before this command.
     package func refusal(of actor: PassportOrdinal, at now: Timestamp) -> Rejection? {
         guard actor != .none else { return nil }

@@ -145,7 +145,7 @@ package struct PassportCreated: EventType {
         passport.requiresKeys = requiresKeys
         let slot = ledger.store.passports.insert(passport)
         ledger.store.passportIndex.set(id.value, slot)
-        ledger.store.passports.link(slot, head: &ledger.store.accounts[header.user].firstPassport)
+        ledger.store.link(slot, of: header.user)
         if let old = ledger.passport(replaces) {
             ledger.store.passports[old].expires = replacedExpires
             ledger.store.passports[old].replaced = true

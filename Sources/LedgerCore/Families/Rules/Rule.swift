@@ -1,4 +1,4 @@
-/// One loaded version of a rule. Rules are few and kept for ever.
+/// One loaded version of a rule. Rules are few, and none is ever removed.
 struct Rule: Recordable, Equatable {
     var name = RuleName.sessionRuntime
     var version: UInt32 = 0

@@ -1,5 +1,5 @@
 /// What a metered rule returns: a price per unit of time, constant or in steps. Rates are nano-USD per hour for
-/// sessions and per GB-month for storage. A tariff is data: once journaled it prices without Lua, for ever.
+/// sessions and per GB-month for storage. A tariff is data: once journaled it prices without Lua.
 package struct Tariff: Hashable, Sendable {
     /// From `from` after the start of metering onwards, `rate` applies, until the next step.
     package struct Step: Hashable, Sendable {

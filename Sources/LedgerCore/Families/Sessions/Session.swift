@@ -129,7 +129,7 @@ extension StateMachine {
     mutating func insert(_ session: Session) {
         let slot = store.sessions.insert(session)
         store.sessionIndex.set(session.id.value, slot)
-        store.sessions.link(slot, head: &store.accounts[session.user].firstSession)
+        store.link(slot, of: session.user)
         store.accounts[session.user].sessionCount += 1
         if session.status == .exhausting { store.accounts[session.user].exhaustingCount += 1 }
         refreshCover(session: slot)

@@ -45,7 +45,7 @@ extension StateMachine {
         }
         waiting.sort { ($0.deadline.nanoseconds, $0.id.value) < ($1.deadline.nanoseconds, $1.id.value) }
         for waiting in waiting {
-            // A timer cannot be refused: whoever is left then tries again at its deadline.
+            // A timer cannot be refused: what is left then is tried again at its deadline.
             if decision.origin == .timer, decision.groupSize > groupLimit / 2 { return }
             if let slot = session(waiting.id) { renew(slot, &decision) }
         }
@@ -70,7 +70,7 @@ extension StateMachine {
 
     fileprivate func objection(toPinning pins: LotAmounts, for session: SessionID, _ user: UserOrdinal) -> String? {
         guard self.session(session, of: user) != nil else { return Self.noSuchSession }
-        return objection(toTaking: pins, of: user, from: { $0.free })
+        return objection(toTaking: pins, of: user, from: .free)
     }
 }
 

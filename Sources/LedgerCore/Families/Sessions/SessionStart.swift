@@ -116,7 +116,7 @@ package struct SessionStarted: EventType {
             return "starts a session that lasts longer than one may"
         }
         return ledger.objection(to: pricing, .sessionRuntime)
-            ?? ledger.objection(toTaking: pins, of: header.user, from: { $0.free })
+            ?? ledger.objection(toTaking: pins, of: header.user, from: .free)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {

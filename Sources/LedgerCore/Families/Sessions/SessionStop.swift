@@ -125,7 +125,7 @@ package struct SessionClosed: EventType {
         ledger.store.accounts[user].sessionCount -= 1
         ledger.store.sessionIndex.remove(session.value)
         let cover = ledger.store.sessions[slot].coveredUntil
-        ledger.store.sessions.unlink(slot, head: &ledger.store.accounts[user].firstSession)
+        ledger.store.unlink(slot, of: user)
         ledger.store.sessions.remove(slot)
         if cover <= ledger.store.accounts[user].coveredUntil { ledger.refreshCover(account: user) }
     }

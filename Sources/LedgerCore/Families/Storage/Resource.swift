@@ -62,7 +62,7 @@ extension StateMachine {
         let slot = store.resources.insert(resource)
         store.resourceIndex.set(names.resource(resource.external), slot)
         store.resourceByID.set(resource.id.value, slot)
-        store.resources.link(slot, head: &store.accounts[resource.user].firstResource)
+        store.link(slot, of: resource.user)
         store.accounts[resource.user].storedMegabytes += resource.megabytes
         store.accounts[resource.user].resourceCount += 1
         schedule(resource: slot)

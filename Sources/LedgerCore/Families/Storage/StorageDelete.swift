@@ -42,7 +42,7 @@ package struct StorageDeleted: EventType {
         ledger.store.accounts[header.user].resourceCount -= 1
         ledger.store.resourceIndex.remove(ledger.names.resource(posted.external))
         ledger.store.resourceByID.remove(posted.resource.value)
-        ledger.store.resources.unlink(slot, head: &ledger.store.accounts[header.user].firstResource)
+        ledger.store.unlink(slot, of: header.user)
         ledger.store.resources.remove(slot)
     }
 

@@ -7,6 +7,12 @@ extension StateMachine {
             lastEvent: row.lastEvent)
     }
 
+    /// Some text that was sealed under the user's key, if there is any.
+    package func sealedText(of user: UserOrdinal) -> PersonalText {
+        let email = store.accounts[user].email
+        return email.isEmpty ? store.accounts[user].name : email
+    }
+
     /// The head of a user's thread through the journal.
     package func lastEvent(of user: UserOrdinal) -> LSN { store.accounts[user].lastEvent }
 

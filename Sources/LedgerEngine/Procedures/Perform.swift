@@ -1,0 +1,37 @@
+package import LedgerCommands
+internal import LedgerCore
+
+/// From what is asked to its first step: one place for every edge, whatever it speaks.
+extension Engine {
+    /// How what was asked is carried out. Nil: it is about a connection or the process, which its edge knows.
+    ///
+    /// `seesAll`: the asker may see what is not public. Throws what can be refused without the ledger: a secret that is
+    /// none.
+    package func perform(_ asked: ParsedCommand, seesAll: Bool) throws(CommandError) -> Step? {
+        switch asked.ask {
+        case .mutation(let command): .ask(.command(command))
+        case .admit(let secret, let start): .ask(.admit(start, try proof(of: secret)))
+        case .passportCreate(let draft): createPassport(draft)
+        case .passportRotate(let old, let overlap): rotatePassport(old, overlap: overlap)
+        case .refund(let draft): refund(draft)
+        case .ruleLoad(let name, let source): loadRule(name, source: source)
+        case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
+        case .ruleCheck(let name, let version, let source): checkRule(name, version: version, source: source)
+        case .query(.spaces(let page, _)): .aside(.query(.spaces(page, publicOnly: !seesAll)))
+        case .query(let query): CommandTable.lane(asked.id) == .list ? .aside(.query(query)) : .ask(.query(query))
+        case .quote(let user, let tier, let duration): .ask(.quote(user: user, tier: tier, duration: duration))
+        case .verify(let secret, _): .ask(.verify(try proof(of: secret)))
+        case .balance(let user): .ask(.query(.user(user)))
+        case .history(let range):
+            .read(.history(user: range.user, from: range.from, to: range.to, range.page)) { .end($0) }
+        case .summary(let user, let from, let to): .read(.summary(user: user, from: from, to: to)) { .end($0) }
+        case .explain(let charge): .read(.explain(charge)) { .end($0) }
+        case .connection, .server, .local: nil
+        }
+    }
+
+    package func proof(of secret: Secret) throws(CommandError) -> PassportProof {
+        guard let proof = secret.text.withBytes({ reads.proof(of: $0) }) else { throw .invalidSecret }
+        return proof
+    }
+}

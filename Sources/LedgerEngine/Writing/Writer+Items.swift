@@ -1,0 +1,147 @@
+internal import LedgerCore
+internal import LedgerRules
+internal import LedgerStorage
+
+/// One item: what the writer answers to each.
+extension Writer {
+    func answer(_ entry: WorkBatch.Entry, _ unit: CommitUnit, _ refusal: String?) -> WorkResult {
+        let (actor, key) = (entry.actor, entry.key)
+        // Published state let it in; what was decided since counts for reads as it does for commands.
+        guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
+        switch entry.item {
+        case .command(let command), .issue(let command, _):
+            return .outcome(decide(Request(actor: actor, key: key, command: command), unit, refusal))
+        case .admit(let start, let proof):
+            let request = Request(actor: actor, key: key, command: .sessionStart(start))
+            return .outcome(admit(request, proof, unit, refusal))
+        case .verify(let proof):
+            return .verified(verify(proof, at: unit.time))
+        case .query(let query):
+            return .query(withLastUse(state.read(query, at: unit.time)))
+        case .quote(let user, let tier, let duration):
+            return quote(user, tier, duration, at: unit.time)
+        case .barrier:
+            return .barrier(state.lastLSN)
+        case .ruleLoad(let name, let source, let verdict):
+            return .outcome(load(name, source, verdict, actor, key, unit, refusal))
+        case .ruleActivate(let name, let version, let at, let verdict):
+            return .outcome(activate(name, version, at, verdict, actor, key, unit, refusal))
+        case .ruleMaterial(let name, let version):
+            return .ruleMaterial(material(name, version, at: unit.time))
+        case .storageSizes(let users):
+            return .storageSizes(storageSizes(of: users))
+        case .info:
+            return .info(info(at: unit.time))
+        case .clock:
+            var report = ClockReport(now: unit.time, status: parts.clock.discipline())
+            report.overdue = state.overdue(at: report.accepted)
+            return .clock(report)
+        }
+    }
+
+    /// prepare → price → decide: the middle of the whole system.
+    func decide(_ request: Request, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
+        if let refusal {
+            if let known = state.remembered(request, at: unit.time) { return known }
+            guard case .clockAccept = request.command, parts.gate.clockRefusal != nil, hasRoom() else {
+                return .rejected(.readOnly(refusal))
+            }
+            // First the pause so far: the event that ends it is a sign of life.
+            if pauses.isOpen { resume(unit) }
+        }
+        guard request.command.hasClearText else { return decide(sealed: request, unit) }
+        var request = request
+        do throws(StorageError) {
+            try seal(&request.command, unit)
+        } catch {
+            return .rejected(whyUnsealed(error))
+        }
+        defer { changedEmail = nil }
+        return decide(sealed: request, unit)
+    }
+
+    private func decide(sealed request: Request, _ unit: CommitUnit) -> Outcome {
+        let price: PriceInput
+        if let query = state.prepare(request, at: unit.time) {
+            do throws(RuleError) { price = .priced(try rules.price(query)) } catch { price = .failed(error.text) }
+        } else {
+            price = .none
+        }
+        let outcome = state.decide(request, price: price, at: unit.time, into: &unit.decision)
+        if case .accepted = outcome { follow(request.command, unit) }
+        return outcome
+    }
+
+    /// What the engine itself has to do about an accepted command.
+    private func follow(_ command: Command, _ unit: CommitUnit) {
+        switch command.consequence {
+        case .none: break
+        case .ruleLoaded(let load):
+            unit.rules.append(CommitUnit.LoadedRule(identity: load.identity, name: load.name, source: load.source))
+        case .rulesChanged: followActivations()
+        case .limitsChanged: unit.limits = state.limits
+        case .clockAccepted:
+            parts.clock.accept()
+            _ = parts.gate.setClock(nil)
+            pauses.step(from: unit.time, to: parts.clock.now())
+        case .emailChanged:
+            if let (user, email) = changedEmail { unit.emails.append(CommitUnit.NewEmail(user: user, email: email)) }
+        }
+    }
+
+    // MARK: Passports
+
+    /// Adds what the ledger itself does not know.
+    private func withLastUse(_ result: QueryResult) -> QueryResult {
+        func add(_ row: PassportRow) -> PassportRow {
+            var row = row
+            row.lastUsed = parts.reads.passportUse.lastUse(row.ordinal)
+            return row
+        }
+        switch result {
+        case .passport(let row): return .passport(add(row))
+        case .passports(let rows, let next): return .passports(rows.map(add), next: next)
+        case .rejected, .user, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources, .spaces,
+            .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
+            return result
+        }
+    }
+
+    private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
+        let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }
+        let account = passport.map { state.accountView($0.user, at: now) }
+        return parts.reads.verify(proof, passport: passport, account: { _ in account }, at: now)
+    }
+
+    private func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
+        // Asked again, the first answer counts: nothing is verified anew, and no request of the user's hour is used up.
+        if let known = state.remembered(request, at: unit.time) { return known }
+        if let refusal { return .rejected(.readOnly(refusal)) }
+        guard case .sessionStart(var start) = request.command else {
+            preconditionFailure("something else than a session was to be admitted")
+        }
+        switch verify(proof, at: unit.time) {
+        case .rejected(let rejection): return .rejected(rejection)
+        case .valid(let verified):
+            guard verified.passport.permissions.contains(.write) else {
+                return .rejected(.denied("the user's passport lacks the permission write"))
+            }
+            start.user = state.names.user(state.passportView(verified.passport.ordinal).userID)
+            start.admitted = verified.passport.ordinal
+            var request = request
+            request.command = .sessionStart(start)
+            return decide(request, unit, nil)
+        }
+    }
+}
+
+extension WorkResult {
+    var isRejection: Bool {
+        switch self {
+        case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
+        case .none, .barrier, .outcome, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
+            .unknownOutcome:
+            false
+        }
+    }
+}
