@@ -126,4 +126,17 @@ import Testing
                 == "clear@example.org")
         #expect(views.userID(UserOrdinal(1)) == nil)
     }
+    @Test func `an id of any length is read as it was stored`() {
+        let views = Views(seed: 1)
+        let names = Names(seed: .zero)
+        for length in 1...ShortText.capacity {
+            let user = UserOrdinal(UInt32(length))
+            let id = ShortText(String((0..<length).map { Character(Unicode.Scalar(UInt8(97 + $0 % 26))) }))!
+            #expect(views.userID(user) == nil)
+            let noText = UnsafeRawBufferPointer(start: nil, count: 0)
+            views.add(user, hash: names.user(id), id: id, email: noText, view(user.value, 7), lastEvent: LSN(9))
+            #expect(views.userID(user) == id && views.user(names.user(id)) == user)
+            #expect(views.account(user)?.paid == Money(nanos: 7) && views.lastEvent(user) == LSN(9))
+        }
+    }
 }

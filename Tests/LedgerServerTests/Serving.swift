@@ -24,7 +24,7 @@ struct Serving {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configuration.eventLoops = 2
-        configuration.authSeconds = 60  // beside hundreds of other tests, five pass before a client has said a word
+        configuration.authSeconds = 600  // beside many others, a test waits long for its turn
         change(&configuration)
         let bound = try await BoundPort(configuration, logger: logger)
         let server = try await Server(bound, engine: opened.engine, version: "test", logger: logger)
@@ -43,7 +43,8 @@ struct Serving {
     }
 
     func connect(_ passport: String? = nil) async throws -> RemoteLedger {
-        try await RemoteLedger.connect(host: "127.0.0.1", port: server.port, passport: passport ?? self.passport)
+        try await RemoteLedger.connect(
+            host: "127.0.0.1", port: server.port, passport: passport ?? self.passport, timeoutSeconds: 600)
     }
 }
 
