@@ -9,8 +9,8 @@ extension RESPWriter: FieldWriter {
     mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
 
     /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has
-    /// ``FieldCursor/room`` bytes, and those of a list of `ids`, and may not need more. One growth of the buffer at most,
-    /// however many fields.
+    /// ``FieldCursor/room`` bytes, and those of a list of `ids`, and may not need more. One growth of the buffer at
+    /// most, however many fields.
     mutating func fields(roomFor ids: Int = 0, _ body: (inout FieldCursor) -> Void) {
         direct(roomFor: ids) { $0.map(body) }
     }

@@ -48,8 +48,8 @@ extension Dispatcher {
         }
     }
 
-    /// Answers what was accepted, from the first of a batch's items on, as long as one client's answers follow each other.
-    /// Returns where that ends.
+    /// Answers what was accepted, from the first of a batch's items on, as long as one client's answers follow each
+    /// other. Returns where that ends.
     func answerReceipts(_ batch: TicketedBatch, from first: Int) -> Int {
         let answers = batch.work.answers
         guard answers.receipt(first) != nil else { return first }

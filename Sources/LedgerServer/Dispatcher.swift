@@ -268,7 +268,8 @@ final class Dispatcher {
         return current.count >= configuration.batchCapacity && underWay.count >= configuration.batchesInFlight
     }
 
-    /// Appends work for the writer; its result answers `slot` of `client`, unless `then` goes on with what a query found.
+    /// Appends work for the writer; its result answers `slot` of `client`, unless `then` goes on with what a query
+    /// found.
     func enqueue(
         _ item: WorkItem, key: IdempotencyKey? = nil, for client: Client, slot: UInt64,
         then: TicketedBatch.Continuation? = nil

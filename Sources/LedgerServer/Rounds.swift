@@ -9,8 +9,8 @@ internal import Glibc
 ///
 /// NIO runs whatever is submitted to an event loop before it looks at its sockets again: a client that continued itself
 /// by `execute` would keep all others waiting until it had nothing left to do. So a round begins with an event of the
-/// selector, a byte through a pipe, as the requests of everybody else do; and it ends after ``longest``, even if some still
-/// wait.
+/// selector, a byte through a pipe, as the requests of everybody else do; and it ends after ``longest``, even if some
+/// still wait.
 ///
 /// Belongs to its event loop.
 final class Rounds {

@@ -7,7 +7,8 @@
 ///
 /// What a command or an event *is* stands in its family's folder; here are the few verbs that all of them share.
 package struct StateMachine: ~Copyable {
-    /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of it.
+    /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of
+    /// it.
     ///
     /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows.
     private let storage: UnsafeMutablePointer<Store>

@@ -86,7 +86,8 @@ protocol TableVisitor {
 }
 
 extension Store {
-    /// Every table, in one order. What is missing here would keep what was rolled back: a test compares the whole state.
+    /// Every table, in one order. What is missing here would keep what was rolled back: a test compares the whole
+    /// state.
     mutating func visitTables<V: TableVisitor>(_ visitor: inout V) {
         visitor.visit(&accounts)
         visitor.visit(&passports)

@@ -8,7 +8,8 @@ package import LedgerCore
 /// - Beside a running server, in a process of its own. The server takes `Journal.holdFiles`, starts the child with
 ///   its durable LSN, and the child calls `Fold.through`. The child reads only what cannot change: sealed segments,
 ///   held live files up to that LSN. It writes one file, the snapshot, complete and durable under its name; it takes
-///   no lock and never writes the manifest, which has one writer, the server. When the child has ended well, the server calls
+///   no lock and never writes the manifest, which has one writer, the server. When the child has ended well, the server
+///   calls
 ///   `Journal.adoptSnapshot`. A child that dies leaves a `.tmp`; one that finishes unnoticed leaves a good snapshot
 ///   that the next start finds and lists.
 /// - On a stopped ledger: `Fold.toEnd`.

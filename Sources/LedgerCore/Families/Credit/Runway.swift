@@ -7,8 +7,8 @@ struct Starting {
 extension StateMachine {
     /// The instant at which all that runs (sessions beyond their time to live as well) and all that is stored has used
     /// up what lots there are, each of which pays until it expires and not before it is effective. `.never` when that
-    /// is not within the time that a ledger records. To the nanosecond for sessions; storage counts in whole nano-USD an
-    /// hour, rounded up. Cost: the user's lots, sessions and resources, sorted.
+    /// is not within the time that a ledger records. To the nanosecond for sessions; storage counts in whole nano-USD
+    /// an hour, rounded up. Cost: the user's lots, sessions and resources, sorted.
     func emptyAt(_ user: UserOrdinal, at now: Timestamp, with starting: Starting? = nil) -> Timestamp {
         var runway = Runway(now: now)
         for slot in lots(of: user) where store.lots[slot].expires > now {
@@ -37,8 +37,8 @@ extension StateMachine {
     }
 }
 
-/// Credit and what uses it, from an instant on. Amounts are nano-USD times the nanoseconds of an hour, so that a rate an
-/// hour times a time is one of them.
+/// Credit and what uses it, from an instant on. Amounts are nano-USD times the nanoseconds of an hour, so that a rate
+/// an hour times a time is one of them.
 private struct Runway {
     private enum Change {
         case rate(Int128)

@@ -44,7 +44,8 @@ extension StateMachine {
         return state == .banned || state == .closed ? .frozen(state) : nil
     }
 
-    /// Nobody issues more than they hold. The engine itself (`.none`) holds everything, and `admin` of scope `all` holds
+    /// Nobody issues more than they hold. The engine itself (`.none`) holds everything, and `admin` of scope `all`
+    /// holds
     /// `monitor`: it sees as much, and a ledger whose admin was made before there was that permission could issue it to
     /// nobody.
     func check(

@@ -14,8 +14,8 @@ struct Account: Recordable, Equatable {
     var promo = Money.zero
     var held = Money.zero
     var debt = Money.zero
-    /// Debt that bought credit repaid, less what refunds have given back of it: so much of a refunded debt comes back as
-    /// bought credit.
+    /// Debt that bought credit repaid, less what refunds have given back of it: so much of a refunded debt comes back
+    /// as bought credit.
     var debtRepaidByPurchases = Money.zero
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
