@@ -8,8 +8,8 @@ import PackageDescription
 //     RESP <- LedgerClient <- LedgerREPL <- florin
 //
 // What is asked (LedgerCommands) knows no engine and no wire; the engine carries it out; what is answered
-// (LedgerReplies) knows all of them. LedgerREPL reads the table of commands, and links no engine. LedgerImport stands on
-// LedgerCore, LedgerRules and RESP. LedgerCore and RESP import none of the others.
+// (LedgerReplies) knows all of them. LedgerREPL reads the table of commands, and links no engine. LedgerImport stands
+// on LedgerCore, LedgerRules and RESP. LedgerCore and RESP import none of the others.
 //
 // C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
 // libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those

@@ -116,8 +116,6 @@ package final class WorkBatch: @unchecked Sendable {
         fileprivate let results: [WorkResult]
         fileprivate let pins: [Pin]
 
-        package var count: Int { results.count }
-
         /// Where the event lies that answers the item, if it was accepted and its receipt says all.
         package func receipt(_ index: Int) -> EventReference? {
             guard case .outcome(.accepted(let event)) = results[index] else { return nil }

@@ -9,15 +9,15 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct DurabilityTests {
     @Test func `nothing is visible or answered before the sync`() throws {
-        let disk = GatedDisk()
-        let t = try TestEngine(disk: disk)
+        let gate = SyncGate()
+        let t = try TestEngine(disk: gate.disk())
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         try t.accept(t.purchase("ada", "10.00"))
         let ada = try #require(t.engine.reads.user(t.hash("ada")))
         let before = t.engine.durableLSN
 
-        disk.gate.close()
+        gate.close()
         let answered = Box(false)
         let done = Latch()
         let batch = WorkBatch { _ in
@@ -27,7 +27,7 @@ import Testing
         batch.append(t.charge("ada", "1.00").item(t.adminOrdinal))
         batch.append(.query(.user(t.hash("ada"))))
         #expect(t.engine.submit(batch))
-        disk.gate.waitForSync()
+        gate.waitForSync()
         #expect(!answered.get())
         #expect(t.engine.durableLSN == before)
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("10.00"))
@@ -36,7 +36,7 @@ import Testing
         }
         #expect(rows.count == 1)
 
-        disk.gate.open()
+        gate.open()
         done.wait()
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("9.00"))
         guard case .query(.user(let row)) = batch.results[1] else { throw Unexpected("no row") }
@@ -44,12 +44,12 @@ import Testing
     }
 
     @Test func `refusals and reads complete behind what they rest on, in order`() throws {
-        let disk = GatedDisk()
-        let t = try TestEngine(disk: disk)
+        let gate = SyncGate()
+        let t = try TestEngine(disk: gate.disk())
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         try t.accept(t.purchase("ada", "10.00"))
-        disk.gate.close()
+        gate.close()
         let order = Box<[Int]>([])
         let all = Latch()
         let items: [Asked] = [
@@ -70,10 +70,10 @@ import Testing
             return batch
         }
         #expect(t.engine.submit(batches[0]))
-        disk.gate.waitForSync()
+        gate.waitForSync()
         for batch in batches.dropFirst() { #expect(t.engine.submit(batch)) }
         #expect(order.get().isEmpty)
-        disk.gate.open()
+        gate.open()
         all.wait()
         #expect(order.get() == Array(items.indices))
         guard case .outcome(.rejected(.insufficient(let available, _))) = batches[2].results[0] else {
@@ -85,14 +85,14 @@ import Testing
     }
 
     @Test func `views show the last of many units that touched one account`() throws {
-        let disk = GatedDisk()
-        let t = try TestEngine(disk: disk)
+        let gate = SyncGate()
+        let t = try TestEngine(disk: gate.disk())
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         try t.accept(t.purchase("ada", "10.00"))
         let ada = try #require(t.engine.reads.user(t.hash("ada")))
         // Batches that come while others are on their way to a slow disk join the unit that waits there.
-        disk.gate.setDelay(microseconds: 300)
+        gate.setDelay(microseconds: 300)
         for _ in 0..<40 {
             let count = 100
             let left = Box(count)
@@ -121,10 +121,10 @@ import Testing
     }
 
     @Test func `a full mailbox says no, and what it took is answered`() throws {
-        let disk = GatedDisk()
-        let t = try TestEngine(disk: disk) { $0.mailboxCapacity = 4 }
+        let gate = SyncGate()
+        let t = try TestEngine(disk: gate.disk()) { $0.mailboxCapacity = 4 }
         defer { t.stop() }
-        disk.gate.close()
+        gate.close()
         let answered = Box(0)
         let all = Latch()
         func batch() -> WorkBatch {
@@ -140,10 +140,10 @@ import Testing
             return batch
         }
         #expect(t.engine.submit(batch()))
-        disk.gate.waitForSync()  // the writer itself stands there: nobody empties the mailbox
+        gate.waitForSync()  // the writer itself stands there: nobody empties the mailbox
         for _ in 0..<4 { #expect(t.engine.submit(batch())) }
         #expect(!t.engine.submit(batch()))
-        disk.gate.open()
+        gate.open()
         all.wait()
         #expect(t.work([.barrier]).count == 1)
     }

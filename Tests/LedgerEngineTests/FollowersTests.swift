@@ -145,22 +145,22 @@ import Testing
     }
 
     @Test func `nothing is shown to a follower before it is durable`() throws {
-        let disk = GatedDisk()
+        let gate = SyncGate()
         let follower = Toy("mirror")
-        let t = try Self.engine(disk, [follower])
+        let t = try Self.engine(gate.disk(), [follower])
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         let before = t.engine.durableLSN
         Self.await { follower.seen.get().last == before }
-        disk.gate.close()
+        gate.close()
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }
         batch.append(t.purchase("ada", "10.00").item(t.adminOrdinal))
         #expect(t.engine.submit(batch))
-        disk.gate.waitForSync()
+        gate.waitForSync()
         #expect(follower.seen.get().last == before)
         #expect(try t.engine.tail(from: before.next) == nil)
-        disk.gate.open()
+        gate.open()
         done.wait()
         Self.await { follower.seen.get().last == before.next }
         #expect(try t.engine.tail(from: before.next)?.count == 1)

@@ -28,8 +28,8 @@ import Testing
     }
 
     @Test func `no command is decided before more timers than one unit takes`() throws {
-        let disk = GatedDisk()
-        let t = try TestEngine(disk: disk)
+        let gate = SyncGate()
+        let t = try TestEngine(disk: gate.disk())
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         try t.accept(t.purchase("ada", "100.00"))
@@ -39,18 +39,18 @@ import Testing
         try t.accept(
             .sessionStart(SessionStart(user: t.hash("ada"), session: "s-1", tier: .small, heartbeat: .minutes(15))))
         // While the writer waits for its disk an hour passes: the holds expire first, then the silent host is lost.
-        disk.gate.close()
+        gate.close()
         let first = WorkBatch { _ in }
         first.append(t.charge("ada", "1.00").item(t.adminOrdinal))
         #expect(t.engine.submit(first))
-        disk.gate.waitForSync()
+        gate.waitForSync()
         t.clock.advance(by: .hours(1))
         let done = Latch()
         let late = WorkBatch { _ in done.open() }
         late.append(
             Command.sessionHeartbeat(SessionHeartbeat(session: t.engine.names.session("s-1"))).item(t.adminOrdinal))
         #expect(t.engine.submit(late))
-        disk.gate.open()
+        gate.open()
         done.wait()
         guard case .outcome(.rejected(.closed(.session))) = late.results[0] else {
             throw Unexpected("a heartbeat revived a host that was lost: \(late.results[0])")

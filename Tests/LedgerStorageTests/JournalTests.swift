@@ -33,12 +33,12 @@ import Testing
     }
 
     @Test func `the bytes of an event go to the disk from where they were decided, copied nowhere`() throws {
-        let disk = WatchedDisk()
-        let ledger = try ToyLedger(on: disk)
+        let writes = WatchedWrites()
+        let ledger = try ToyLedger(on: writes.disk())
         var payload = EventPayload()
         for _ in 0..<100 { payload.append([UInt8](repeating: 5, count: 333)) }
         // What the writer is given, and what it gives to the system, is one and the same memory.
-        let before = disk.pieces.withLock { $0.count }
+        let before = writes.pieces.withLock { $0.count }
         let address = try payload.bytes.withUnsafeBytes { bytes in
             Result { () throws(StorageError) -> UInt in
                 try ledger.journal.append(
@@ -48,7 +48,7 @@ import Testing
                 return UInt(bitPattern: bytes.baseAddress)
             }
         }.get()
-        let written = disk.pieces.withLock { Array($0[before...]) }
+        let written = writes.pieces.withLock { Array($0[before...]) }
         #expect(written.map(\.count) == [192, 100 * 337, 36_864 - 192 - 100 * 337])
         #expect(written[1].address == address)
     }

@@ -36,49 +36,25 @@ final class MemoryFile: DiskFile, @unchecked Sendable {  // one test, one thread
     func sync() {}
 }
 
-/// A disk that notes where the pieces lay that it was told to write as one.
-final class WatchedDisk: Disk, Sendable {
+/// Notes where the pieces lay that its disk was told to write as one.
+final class WatchedWrites: Sendable {
     let pieces = Lock<[(address: UInt, count: Int)]>([])
-    private let base = SimulatedDisk()
 
-    func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile {
-        WatchedFile(try base.open(path, mode), self)
-    }
-    func exists(_ path: String) throws(StorageError) -> Bool { try base.exists(path) }
-    func rename(_ path: String, to target: String) throws(StorageError) { try base.rename(path, to: target) }
-    func remove(_ path: String) throws(StorageError) { try base.remove(path) }
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
-    func makeDirectory(_ path: String) throws(StorageError) { try base.makeDirectory(path) }
-    func syncDirectory(_ path: String) throws(StorageError) { try base.syncDirectory(path) }
-    func lock(_ path: String) throws(StorageError) -> (any DiskLock)? { try base.lock(path) }
-    func freeSpace(_ directory: String) throws(StorageError) -> Int { try base.freeSpace(directory) }
+    func disk() -> ForwardingDisk { ForwardingDisk(SimulatedDisk()) { WatchedFile($0, self) } }
 }
 
-private final class WatchedFile: DiskFile {
-    private let base: any DiskFile
-    private let disk: WatchedDisk
-    var path: String { base.path }
-    init(_ base: any DiskFile, _ disk: WatchedDisk) {
+private final class WatchedFile: ForwardingFile {
+    let base: any DiskFile
+    private let writes: WatchedWrites
+    init(_ base: any DiskFile, _ writes: WatchedWrites) {
         self.base = base
-        self.disk = disk
-    }
-    func size() throws(StorageError) -> Int { try base.size() }
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
-        try base.read(into: buffer, at: offset)
-    }
-    func readPastCache(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
-        try base.readPastCache(into: buffer, at: offset)
-    }
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
-        try base.write(bytes, at: offset)
+        self.writes = writes
     }
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(StorageError) {
         let noted = pieces.map { (address: UInt(bitPattern: $0.baseAddress), count: $0.count) }
-        disk.pieces.withLock { $0 += noted }
+        writes.pieces.withLock { $0 += noted }
         try base.write(pieces, at: offset)
     }
-    func zeroFill(from offset: Int, count: Int) throws(StorageError) { try base.zeroFill(from: offset, count: count) }
-    func sync() throws(StorageError) { try base.sync() }
 }
 
 extension ToyLedger {

@@ -69,7 +69,7 @@ package struct CommandSpec: Sendable {
     }
 
     /// Who answers, and so what a command waits for behind others of its connection.
-    package enum Lane: String, CaseIterable, Sendable {
+    package enum Lane: Sendable {
         /// The connection itself.
         case connection
         /// The same, where what came before shows: a passport is looked up among those that are durable.
