@@ -114,7 +114,7 @@ extension ReplyEncoder {
             writer.pair("pinned", row.pinned)
             writer.pair("source", row.origin.fundedBy)
             writer.pair("parent", id: row.origin.parent, as: .lot)
-            writer.pair("scope", row.origin.scope)
+            writer.pair("scope", row.origin.scope.text)
             writer.pair("priority", integer: Int64(row.origin.priority))
             writer.pair("effective", row.origin.effective)
             writer.pair("expires", row.origin.expires)

@@ -13,7 +13,7 @@ package enum Command: Sendable {
     case passportRevoke(PassportRevoke)
     indirect case passportRotate(PassportRotate)
     indirect case creditPurchase(CreditPurchase)
-    case creditGrant(CreditGrant)
+    indirect case creditGrant(CreditGrant)
     case creditCharge(CreditCharge)
     case creditAdjust(CreditAdjust)
     indirect case creditRefund(CreditRefund)

@@ -33,8 +33,10 @@ extension StateMachine {
             require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
 
             var free = (paid: Int128(0), promo: Int128(0), pinned: Int128(0), pending: Int128(0))
+            var (lots, scoped) = (Int32(0), Int32(0))
             var before = Slot<Lot>.none
-            for slot in lots(of: user) {
+            for slot in self.lots(of: user) {
+                lots += 1
                 let lot = store.lots[slot]
                 require(lot.user == user, "lot \(lot.id.text(as: .lot)) hangs at the wrong user")
                 require(lot.remaining > .zero, "lot \(lot.id.text(as: .lot)) is empty and still there")
@@ -47,6 +49,7 @@ extension StateMachine {
                     "the lots of user \(name) are not in burn order")
                 if lot.kind.isPaid { free.paid += Int128(lot.free.nanos) } else { free.promo += Int128(lot.free.nanos) }
                 free.pinned += Int128(lot.pinned.nanos)
+                if !lot.scope.isEverything { scoped += 1 }
                 if lot.waiting { free.pending += Int128(lot.free.nanos) }
                 before = slot
             }
@@ -60,6 +63,7 @@ extension StateMachine {
                 free.pinned == Int128(row.held.nanos),
                 "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
             require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
+            require(lots == row.lotCount && scoped == row.scopedLots, "user \(name): lots are miscounted")
 
             var pins = Int128(0)
             var holds = Int32(0)

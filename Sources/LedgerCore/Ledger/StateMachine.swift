@@ -179,7 +179,7 @@ package struct StateMachine: ~Copyable {
         image.promo = store.accounts[user].promo
         image.held = store.accounts[user].held
         image.debt = store.accounts[user].debt
-        image.available = available(user, at: now)
+        image.available = available(user, for: .anything, at: now)
         return image
     }
 

@@ -23,6 +23,7 @@ struct PaperBooks {
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
     private var charges: [LSN: Facts.Charge] = [:]
     private var kinds: [LotID: LotKind] = [:]
+    private var scopes: [LotID: CreditScope] = [:]
     private var refunded: [LSN: Int64] = [:]
     private var owed: [UserOrdinal: Int64] = [:]
     private var repaidByPurchases: [UserOrdinal: Int64] = [:]
@@ -66,7 +67,13 @@ struct PaperBooks {
             net[event.user, default: 0] -= Int128(amount.nanos)
             accounts["revenue:\(source)", default: 0] += Int128(amount.nanos)
         }
-        for lot in event.facts.born { kinds[lot.id] = lot.kind }
+        for lot in event.facts.born { (kinds[lot.id], scopes[lot.id]) = (lot.kind, lot.scope) }
+        if let charge = event.facts.charge {
+            for part in charge.settlement.held.all + charge.settlement.free.all
+            where !(scopes[part.lot] ?? .everything).pays(for: .source(charge.source)) {
+                faults.append("event \(event.lsn.value): \(part.lot.value) does not pay for \(charge.source)")
+            }
+        }
         var broken = Money.zero
         switch event.body {
         case .userCreated(let e): credit(event, e.bonus, from: "promo_cost")
@@ -174,9 +181,7 @@ struct PaperBooks {
         owed[event.user, default: 0] -= forgiven
         repaidByPurchases[event.user, default: 0] -= bought
         let payment = charge.settlement
-        let burned =
-            (0..<payment.held.count).map { payment.held[$0] } + (0..<payment.free.count).map { payment.free[$0] }
-        for part in burned.reversed() {
+        for part in (payment.held.all + payment.free.all).reversed() {
             let amount = overlap(part.amount.nanos)
             if amount > 0 { expected.append((kinds[part.lot] ?? .opening, part.lot, amount)) }
         }
@@ -226,4 +231,8 @@ extension StateMachine {
     fileprivate func owes(_ user: UserOrdinal, _ debt: Int64) -> Bool {
         userRow(user, at: .distantPast).account.debt.nanos == debt
     }
+}
+
+extension LotAmounts {
+    var all: [LotAmount] { (0..<count).map { self[$0] } }
 }

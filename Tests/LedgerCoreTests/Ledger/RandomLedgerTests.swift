@@ -42,7 +42,8 @@ import Testing
                         user: hash, amount: money(3), kind: .promo,
                         effective: Bool.random(using: &random)
                             ? nil : ledger.now + .hours(Int64.random(in: 0...5, using: &random)),
-                        expires: ledger.now + .hours(Int64.random(in: 6...100, using: &random)), reason: []))
+                        expires: ledger.now + .hours(Int64.random(in: 6...100, using: &random)),
+                        scope: Wishes.scopes.randomElement(using: &random)!, reason: []))
             case 2, 3, 4:
                 command = .creditCharge(
                     CreditCharge(

@@ -109,6 +109,10 @@ enum Prices {
 /// What a careless crowd of clients asks for.
 struct Wishes {
     static let users: [ShortText] = ["u0", "u1", "u2", "u3"]
+    static let scopes: [CreditScope] = [
+        .everything, .everything, CreditScope("session_runtime")!, CreditScope("storage_creation,api")!,
+        CreditScope("job,session_runtime,space_purchase")!,
+    ]
     private var holds: [HoldID] = []
     private var charges: [Event] = []
     /// Of each session that ended, its charges, the last posted first.
@@ -204,7 +208,8 @@ struct Wishes {
                 CreditGrant(
                     user: user, amount: money(2), kind: chance(2) ? .promo : .compensation,
                     effective: chance(2) ? nil : ledger.now + .hours(number(0...5)),
-                    expires: ledger.now + .hours(number(6...60)), reason: []))
+                    expires: ledger.now + .hours(number(6...60)), scope: Self.scopes.randomElement(using: &random)!,
+                    reason: []))
         case 3, 4:
             command = .creditCharge(
                 CreditCharge(user: user, amount: money(4), source: chance(2) ? "api" : "gpu", over: chance(4)))

@@ -14,6 +14,8 @@ struct TimerScene {
     var due: [(kind: Due, at: Timestamp, user: ShortText)] = []
     /// Shortly before, the users spend all they have.
     var isTight = false
+    /// Some of the credit pays for sessions alone, some for storage alone.
+    var hasScopes = false
 
     static let start = Timestamp("2026-01-29T00:00:00Z")!
     static let users: [ShortText] = ["ann", "bob"]
@@ -45,6 +47,7 @@ struct TimerScene {
             due.append((kind, Self.isFree(kind) ? at : Self.instant(kind, notBefore: base, user), user))
         }
         isTight = Bool.random(using: &random)
+        hasScopes = Bool.random(using: &random)
     }
 
     /// Whether it can be made due at any instant.
@@ -97,6 +100,10 @@ struct TimerScene {
         for user in Self.users {
             ledger.user(user)
             ledger.purchase(user, "100")
+            if hasScopes {
+                ledger.grant(user, "0.1234567", for: .sessions)
+                ledger.grant(user, "0.0123456", for: .storage)
+            }
         }
         for action in actions.sorted(by: { $0.at < $1.at }) {
             ledger.advance(to: action.at)
@@ -137,14 +144,15 @@ struct TimerScene {
     private var actions: [Action] {
         var all: [Action] = []
         for (number, item) in due.enumerated() {
-            all += Self.actions(item.kind, at: item.at, user: item.user, "x\(number)")
+            all += actions(item.kind, at: item.at, user: item.user, "x\(number)")
         }
         if isTight { all += Self.users.map { user in Action(at: gapStart - .seconds(10)) { $0.drain(user) } } }
         return all
     }
 
-    private static func actions(_ kind: Due, at due: Timestamp, user: ShortText, _ name: String) -> [Action] {
+    private func actions(_ kind: Due, at due: Timestamp, user: ShortText, _ name: String) -> [Action] {
         let name = ShortText(name)!
+        let scope = hasScopes ? CreditScope.sessions : .everything
         func session(_ lead: TimeSpan, ttl: TimeSpan? = nil, heartbeat: TimeSpan = .zero, full: Bool = false) -> Action
         {
             Action(at: due - lead) { ledger in
@@ -160,7 +168,8 @@ struct TimerScene {
                     ledger.command(.ruleLoad(RuleLoad(name: .sessionRuntime, identity: identity, source: [0x31])))
                     ledger.command(
                         .ruleActivate(
-                            RuleActivate(name: .sessionRuntime, identity: identity, at: due, book: book(rate * 3))))
+                            RuleActivate(
+                                name: .sessionRuntime, identity: identity, at: due, book: Self.book(Self.rate * 3))))
                 }
             ]
         case .accrual, .monthEnd:
@@ -177,9 +186,9 @@ struct TimerScene {
         case .tariffLock:
             return [
                 session(.hours(24), ttl: .days(3), full: true),
-                Action(at: due - .hours(2)) { $0.activate(.sessionRuntime, 61, book: book(rate * 2)) },
+                Action(at: due - .hours(2)) { $0.activate(.sessionRuntime, 61, book: Self.book(Self.rate * 2)) },
             ]
-        case .effective: return [Action(at: due - .hours(1)) { $0.grant(user, "3", effective: due) }]
+        case .effective: return [Action(at: due - .hours(1)) { $0.grant(user, "3", effective: due, for: scope) }]
         case .holdExpiry:
             return [
                 Action(at: due - .hours(3)) { ledger in
@@ -190,7 +199,7 @@ struct TimerScene {
                                 timeToLive: due - ledger.machine.instant(ledger.now), source: "job")))
                 }
             ]
-        case .lotExpiry: return [Action(at: due - .hours(6)) { $0.grant(user, "4", expires: due) }]
+        case .lotExpiry: return [Action(at: due - .hours(6)) { $0.grant(user, "4", expires: due, for: scope) }]
         case .lease: return [session(.hours(2), ttl: .hours(9))]
         case .lost: return [session(.hours(2), ttl: .hours(9), heartbeat: .hours(2))]
         case .exhaustion:
@@ -213,18 +222,22 @@ extension TestLedger {
         now = max(now, instant)
     }
 
-    mutating func grant(_ user: ShortText, _ amount: String, effective: Timestamp? = nil, expires: Timestamp = .never) {
+    @discardableResult
+    mutating func grant(
+        _ user: ShortText, _ amount: String, effective: Timestamp? = nil, expires: Timestamp = .never,
+        for scope: CreditScope = .everything
+    ) -> Decided {
         command(
             .creditGrant(
                 CreditGrant(
                     user: hash(user), amount: Money(amount)!, kind: .promo, effective: effective, expires: expires,
-                    reason: [])))
+                    scope: scope, reason: [])))
     }
 
     /// Spends all that is available.
     mutating func drain(_ user: ShortText) {
         settle()
-        let left = machine.available(machine.lookUp(user: hash(user))!, at: machine.instant(now))
+        let left = machine.available(machine.lookUp(user: hash(user))!, for: .anything, at: machine.instant(now))
         if left > .zero { charge(user, "\(left)") }
     }
 }
@@ -275,4 +288,9 @@ extension TestLedger {
         }
         return rows
     }
+}
+
+extension CreditScope {
+    static let sessions = CreditScope("session_runtime")!
+    static let storage = CreditScope("storage_creation")!
 }

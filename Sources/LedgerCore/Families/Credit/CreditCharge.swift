@@ -32,9 +32,10 @@ package struct CreditCharge: CommandType {
             try ledger.checkNoDebt(user)
         }
         try ledger.checkSource(source)
-        let available = ledger.available(user, at: decision.now)
+        let use = CreditUse.source(source)
+        let available = ledger.available(user, for: use, at: decision.now)
         guard available >= amount || over else { throw .insufficient(available: available, needed: amount) }
-        let settlement = try ledger.settleFree(user, amount, at: decision.now)
+        let settlement = try ledger.settleFree(user, amount, for: use, at: decision.now)
         return .accepted(
             ledger.commit(
                 CreditCharged(amount: amount, source: source, settlement: settlement, description: description),

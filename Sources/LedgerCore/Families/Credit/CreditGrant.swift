@@ -8,16 +8,18 @@ package struct CreditGrant: CommandType {
     /// nil: at once.
     package var effective: Timestamp?
     package var expires: Timestamp
+    package var scope: CreditScope
     package var reason: PersonalText
     package init(
         user: Hash128, amount: Money, kind: LotKind, effective: Timestamp? = nil, expires: Timestamp = .never,
-        reason: PersonalText
+        scope: CreditScope = .everything, reason: PersonalText
     ) {
         self.user = user
         self.amount = amount
         self.kind = kind
         self.effective = effective
         self.expires = expires
+        self.scope = scope
         self.reason = reason
     }
 
@@ -40,6 +42,7 @@ package struct CreditGrant: CommandType {
             kind, born: BirthID(shard: ledger.shard, lsn: ledger.lastLSN.next), at: effective,
             fundedBy: kind == .promo ? "grant" : "compensation")
         lot.expires = expires
+        lot.scope = scope
         let answer = ledger.commit(
             CreditGranted(amount: amount, lot: lot, reason: reason), user: user,
             effective: effective > decision.now ? (effective, effective) : nil, &decision)

@@ -34,15 +34,6 @@ extension StateMachine {
             throw .invalid("there are \(Books.maximumNamed) charge sources already")
         }
     }
-
-    /// How `amount` is met from free credit, and debt where that is not enough.
-    func settleFree(_ user: UserOrdinal, _ amount: Money, at now: Timestamp) throws(Rejection) -> Settlement {
-        var settlement = Settlement()
-        settlement.free = planFree(user, min(amount, max(available(user, at: now), .zero)), at: now)
-        settlement.debt = amount - settlement.free.total
-        try checkDebtRoom(user, settlement.debt)
-        return settlement
-    }
 }
 
 // What replay asks of money before it applies an event.

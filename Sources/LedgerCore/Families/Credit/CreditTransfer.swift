@@ -33,9 +33,9 @@ package struct CreditTransfer: CommandType {
             guard state == .active else { throw .frozen(state) }
         }
         try ledger.checkNoDebt(sender)
-        let available = ledger.available(sender, at: decision.now)
+        let available = ledger.available(sender, for: .movement, at: decision.now)
         guard available >= amount else { throw .insufficient(available: available, needed: amount) }
-        let parts = ledger.planFree(sender, amount, at: decision.now)
+        let parts = ledger.planFree(sender, amount, for: .movement, at: decision.now)
         guard parts.count <= CreditReceived.maximumLots else {
             throw .invalid("\(amount) lies in more than \(CreditReceived.maximumLots) lots; transfer less")
         }

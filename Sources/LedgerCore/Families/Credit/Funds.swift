@@ -1,64 +1,6 @@
-/// What a user has and how it is taken: lots in burn order, pins, and the account they add up to.
+/// What a user has and how it changes: lots in burn order, pins, and the account they add up to.
 extension StateMachine {
     // MARK: Looking
-
-    /// Unpinned credit that is effective and unexpired at `now`.
-    func spendable(_ user: UserOrdinal, at now: Timestamp) -> Money {
-        var sum = store.accounts[user].paid + store.accounts[user].promo - store.accounts[user].pending
-        if now >= store.accounts[user].nextExpiry {
-            for lot in lots(of: user) where store.lots[lot].expires <= now && !store.lots[lot].waiting {
-                sum -= store.lots[lot].free
-            }
-        }
-        return sum
-    }
-
-    /// Usage up to `now` that is neither posted nor held for: storage, and sessions beyond what they hold.
-    func unposted(_ user: UserOrdinal, at now: Timestamp) -> Money {
-        var sum = Int128(0)
-        if now > store.accounts[user].coveredUntil {
-            for session in sessions(of: user) {
-                let cost = self.cost(of: session, at: now)
-                let held = store.sessions[session].pins.total
-                if cost > held { sum += Int128((cost - held).nanos) }
-            }
-        }
-        sum += accruedStorage(user, at: now)
-        // `available` subtracts it from at most four billion dollars: it must not overflow there.
-        return Money(nanos: Int64(min(sum, Int128(StateMachine.accountCeiling))))
-    }
-
-    /// SPEC 3: unexpired lots − holds − accrued but unposted usage. May be negative while a session is in its grace.
-    func available(_ user: UserOrdinal, at now: Timestamp) -> Money {
-        spendable(user, at: now) - unposted(user, at: now)
-    }
-
-    /// The first `amount` of free credit in burn order, or all there is when that is less.
-    func planFree(_ user: UserOrdinal, _ amount: Money, at now: Timestamp) -> LotAmounts {
-        var plan = LotAmounts()
-        var missing = amount
-        guard missing > .zero else { return plan }
-        for lot in lots(of: user) where store.lots[lot].expires > now && !store.lots[lot].waiting {
-            let part = min(store.lots[lot].free, missing)
-            plan.append(LotAmount(lot: store.lots[lot].id, amount: part))
-            missing -= part
-            if missing <= .zero { break }
-        }
-        return plan
-    }
-
-    /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
-    /// refused; what the account can owe no more (four billion dollars) stays unposted.
-    func planUsage(_ user: UserOrdinal, _ amount: Money, pins: LotAmounts, at instant: Timestamp) -> Settlement {
-        var settlement = Settlement()
-        var pins = pins
-        settlement.held = pins.take(min(pins.total, amount))
-        let rest = amount - settlement.held.total
-        settlement.free = planFree(user, rest, at: instant)
-        let room = Money(nanos: StateMachine.accountCeiling) - store.accounts[user].debt
-        settlement.debt = min(rest - settlement.free.total, max(room, .zero))
-        return settlement
-    }
 
     /// The part of `pins` whose lots have expired: on release it goes to breakage.
     func broken(_ pins: LotAmounts) -> Money {
@@ -120,6 +62,7 @@ extension StateMachine {
         }
         store.link(slot, after: before, of: user)
         store.accounts[user].lotCount += 1
+        if !store.lots[slot].scope.isEverything { store.accounts[user].scopedLots += 1 }
         store.accounts[user].nextExpiry = min(store.accounts[user].nextExpiry, store.lots[slot].expires)
     }
 
@@ -244,6 +187,7 @@ extension StateMachine {
         precondition(store.lots[slot].pinned.isZero, "an empty lot is still pinned")
         let user = store.lots[slot].user
         let expires = store.lots[slot].expires
+        if !store.lots[slot].scope.isEverything { store.accounts[user].scopedLots -= 1 }
         store.unlink(slot, of: user)
         store.lotIndex.remove(store.lots[slot].id.value)
         store.lots.remove(slot)

@@ -31,13 +31,12 @@ package struct LotOrigin: Hashable, Sendable {
     package var effective: Timestamp
     package var expires: Timestamp
     package var parent: LotID
-    /// What it may pay for; `*` is everything, and all there is for now.
-    package var scope: ShortText
+    package var scope: CreditScope
     /// Who paid for it (a payment method, `grant`, `bonus`), shown as its source.
     package var fundedBy: ShortText
     package init(
         id: LotID, kind: LotKind, priority: UInt8, effective: Timestamp, expires: Timestamp, parent: LotID = .none,
-        scope: ShortText = "*", fundedBy: ShortText
+        scope: CreditScope = .everything, fundedBy: ShortText
     ) {
         self.scope = scope
         self.id = id
@@ -67,7 +66,7 @@ extension LotOrigin: Recordable {
         try c.time(&effective)
         try c.time(&expires)
         try c.id(&parent)
-        try c.text(&scope)
+        try scope.code(with: &c)
         try c.text(&fundedBy)
     }
 }
@@ -103,7 +102,7 @@ struct Lot: Recordable, Listed, Equatable {
     var effective = Timestamp.distantPast
     var expires = Timestamp.never
     var parent = LotID.none
-    var scope: ShortText = "*"
+    var scope = CreditScope.everything
     var fundedBy = ShortText()
     /// The expiry was recorded; what is left is pinned by holds.
     var expired = false
@@ -118,10 +117,12 @@ struct Lot: Recordable, Listed, Equatable {
             scope: scope, fundedBy: fundedBy)
     }
 
-    /// SPEC 4: priority, sooner expiry, zero cost basis, older, id.
+    /// SPEC 4: priority, what pays for less, sooner expiry, zero cost basis, older (ids count up).
     func burnsBefore(_ other: Lot) -> Bool {
-        (priority, expires.nanoseconds, kind.isPaid ? 1 : 0, id.value)
-            < (other.priority, other.expires.nanoseconds, other.kind.isPaid ? 1 : 0, other.id.value)
+        if priority != other.priority { return priority < other.priority }
+        if scope.isEverything != other.scope.isEverything { return other.scope.isEverything }
+        return (expires.nanoseconds, kind.isPaid ? 1 : 0, id.value)
+            < (other.expires.nanoseconds, other.kind.isPaid ? 1 : 0, other.id.value)
     }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
@@ -134,7 +135,7 @@ struct Lot: Recordable, Listed, Equatable {
         try c.time(&effective)
         try c.time(&expires)
         try c.id(&parent)
-        try c.text(&scope)
+        try scope.code(with: &c)
         try c.text(&fundedBy)
         try c.bool(&expired)
         try c.bool(&waiting)

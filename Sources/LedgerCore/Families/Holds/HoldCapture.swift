@@ -23,7 +23,8 @@ package struct HoldCapture: CommandType {
         let held = pins.total
         guard amount <= held || over else { throw .insufficient(available: held, needed: amount) }
         let captured = pins.take(min(held, amount))
-        var settlement = try ledger.settleFree(user, amount - captured.total, at: decision.now)
+        var settlement = try ledger.settleFree(
+            user, amount - captured.total, for: .source(ledger.store.holds[slot].source), at: decision.now)
         settlement.held = captured
         let ends = final || pins.total.isZero
         let event = HoldCaptured(

@@ -23,11 +23,12 @@ package struct HoldPlace: CommandType {
         guard ledger.store.accounts[user].holdCount < StateMachine.maximumHolds else {
             throw .invalid("the account has \(StateMachine.maximumHolds) open holds already")
         }
-        let available = ledger.available(user, at: decision.now)
+        let use = CreditUse.source(source)
+        let available = ledger.available(user, for: use, at: decision.now)
         guard available >= amount else { throw .insufficient(available: available, needed: amount) }
         let event = HoldPlaced(
             amount: amount, expires: decision.now + timeToLive, source: source,
-            pins: ledger.planFree(user, amount, at: decision.now))
+            pins: ledger.planFree(user, amount, for: use, at: decision.now))
         return .accepted(ledger.commit(event, user: user, &decision))
     }
 }

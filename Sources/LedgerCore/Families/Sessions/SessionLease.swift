@@ -13,15 +13,14 @@ extension StateMachine {
         let held = row.pins.total
         let missing = max(cover(slot, through: until) - held, .zero)
         // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.
-        let uncovered = max(cost(of: slot, at: now) - held, .zero)
-        let available = self.available(row.user, at: now) + uncovered
+        let available = self.available(row.user, for: .session, at: now, beside: slot)
+        let added = min(max(available, .zero), missing)
+        let pins = planFree(row.user, added, for: .session, at: now, beside: slot)
         guard available < missing else {
-            let event = LeaseRenewed(
-                session: row.id, added: missing, pins: planFree(row.user, missing, at: now), leaseUntil: until)
+            let event = LeaseRenewed(session: row.id, added: added, pins: pins, leaseUntil: until)
             commit(event, user: row.user, linked: row.id.lsn, &decision)
             return true
         }
-        let added = max(available, .zero)
         guard row.status == .active || added > .zero else { return false }
         let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
         let grace = self.grace(row.type)
@@ -29,7 +28,7 @@ extension StateMachine {
         // further: or a cent a minute would buy grace without end.
         let told = max(max(emptyAt, now), store.presence.since)
         let event = SessionExhausting(
-            session: row.id, added: added, pins: planFree(row.user, added, at: now), emptyAt: emptyAt,
+            session: row.id, added: added, pins: pins, emptyAt: emptyAt,
             deadline: row.status == .active ? told + grace : max(row.deadline, emptyAt + grace))
         commit(event, user: row.user, linked: row.id.lsn, &decision)
         return false

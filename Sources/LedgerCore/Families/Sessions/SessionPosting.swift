@@ -11,7 +11,8 @@ extension StateMachine {
         postRepricings(slot, before: end, precedes: true, &decision)
         let row = store.sessions[slot]
         var usage = self.usage(of: slot, through: end)
-        let settlement = planUsage(row.user, usage.amount, pins: row.pins, at: decision.creditInstant)
+        let settlement = planUsage(
+            row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
         usage.amount = settlement.total
         var left = row.pins
         _ = left.take(settlement.held.total)
@@ -31,7 +32,8 @@ extension StateMachine {
         let row = store.sessions[slot]
         let end = max(min(end, row.ttlEnd), row.postedThrough)
         var usage = self.usage(of: slot, through: end)
-        let settlement = planUsage(row.user, usage.amount, pins: row.pins, at: decision.creditInstant)
+        let settlement = planUsage(
+            row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
         usage.amount = settlement.total
         let event = SessionPosted(
             session: row.id, external: row.external, tier: row.tier, usage: usage, settlement: settlement,

@@ -49,7 +49,7 @@ package struct SessionRecord: CommandType {
         let usage = MeteredUsage(
             amount: amount, from: from, through: to, numerator: numerator, denominator: Tariff.hour,
             postedBefore: .zero, pricing: pricing)
-        let settlement = ledger.planUsage(user, amount, pins: LotAmounts(), at: now)
+        let settlement = ledger.planUsage(user, amount, of: .recorded, at: now)
         guard settlement.total == amount else {
             throw .invalid("an account owes at most \(StateMachine.ceiling)")
         }

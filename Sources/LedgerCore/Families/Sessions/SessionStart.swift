@@ -60,9 +60,9 @@ package struct SessionStart: CommandType {
         guard let needed = pricing.tariff.quote(from: .zero, to: lease) else {
             throw .invalid("the price does not fit in an amount")
         }
-        let available = ledger.available(user, at: now)
+        let available = ledger.available(user, for: .session, at: now)
         guard available >= needed else { throw .insufficient(available: available, needed: needed) }
-        let pins = ledger.planFree(user, needed, at: now)
+        let pins = ledger.planFree(user, needed, for: .session, at: now)
         let event = SessionStarted(
             session: session, tier: tier, type: type, pricing: pricing, ttlEnd: now + timeToLive,
             reserveFull: reserveFull, heartbeat: heartbeat, held: needed, pins: pins, leaseUntil: now + lease,

@@ -32,10 +32,10 @@ package struct SpacePurchase: CommandType {
         try ledger.checkMayStart(user)
         try ledger.checkNoDebt(user)
         let pricing = try decision.priced(query(ledger.type(of: user), found))
-        let available = ledger.available(user, at: decision.now)
+        let available = ledger.available(user, for: .space, at: decision.now)
         guard available >= pricing.amount else { throw .insufficient(available: available, needed: pricing.amount) }
         var settlement = Settlement()
-        settlement.free = ledger.planFree(user, pricing.amount, at: decision.now)
+        settlement.free = ledger.planFree(user, pricing.amount, for: .space, at: decision.now)
         let event = SpacePurchased(
             space: space, workspace: workspace, instance: instance, gigabytes: found.gigabytes,
             amount: pricing.amount, pricing: pricing, settlement: settlement)

@@ -95,7 +95,7 @@ extension StateMachine {
         guard added > 0 else { return }
         let day = pricing.tariff.integral(from: .zero, to: .days(1)) * Int128(added)
         let needed = Rational.up(day, over: Self.denominator(Month(containing: now))) ?? .max
-        let available = self.available(user, at: now)
+        let available = self.available(user, for: .storage, at: now)
         guard available >= needed else { throw .insufficient(available: available, needed: needed) }
     }
 

@@ -5,7 +5,7 @@ extension StateMachine {
         let row = store.resources[slot]
         let end = max(min(end, row.month.end), row.postedThrough)
         var usage = self.usage(resource: slot, through: end)
-        let settlement = planUsage(row.user, usage.amount, pins: LotAmounts(), at: decision.creditInstant)
+        let settlement = planUsage(row.user, usage.amount, of: .storage, at: decision.creditInstant)
         usage.amount = settlement.total
         return StoragePosted(
             resource: row.id, external: row.external, kind: row.kind, megabytes: row.megabytes, usage: usage,

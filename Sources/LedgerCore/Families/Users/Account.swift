@@ -31,6 +31,8 @@ struct Account: Recordable, Equatable {
     var firstResource = Slot<Resource>.none
     var firstPassport = Slot<Passport>.none
     var lotCount: Int32 = 0
+    /// Lots that do not pay for everything.
+    var scopedLots: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
     var holdCount: Int32 = 0

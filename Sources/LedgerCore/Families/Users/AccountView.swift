@@ -94,7 +94,7 @@ package struct StorageAccrual: Hashable, Sendable {
 }
 
 extension StateMachine {
-    /// What readers see of a user. Cost: the user's open sessions and resources.
+    /// What readers see of a user. Cost: the user's open sessions and resources, and the lots where some have a scope.
     package func accountView(_ user: UserOrdinal, at now: Timestamp) -> AccountView {
         // Many events at once move the ledger's instant on, a little ahead of the clock.
         let now = instant(now)
@@ -107,6 +107,8 @@ extension StateMachine {
         }
         let isCovered = now < row.coveredUntil
         if isCovered { validUntil = min(validUntil, row.coveredUntil) }
+        // Which lots usage takes from is the ledger's to say where they do not all pay for everything.
+        if row.scopedLots > 0, !isCovered || row.resourceCount > 0 { validUntil = now }
         var sessions = Int128(0)
         for session in self.sessions(of: user) {
             validUntil = min(validUntil, nextDue(session: session).due)
@@ -127,7 +129,7 @@ extension StateMachine {
         for hold in holds(of: user) { validUntil = min(validUntil, store.holds[hold].expires) }
         return AccountView(
             user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held,
-            debt: row.debt, available: available(user, at: now), asOf: now,
+            debt: row.debt, available: available(user, for: .anything, at: now), asOf: now,
             slope: Int64(clamping: isCovered ? storage : storage + sessions), validUntil: validUntil,
             lasting: lasting(user, at: now), lastingSlope: Int64(clamping: storage + sessions),
             storage: isCovered ? accrual(user, at: now) : nil)
@@ -159,11 +161,13 @@ extension StateMachine {
     /// What of `available` no expiry takes away. Cost: nothing where no lot has one, else the user's lots.
     private func lasting(_ user: UserOrdinal, at now: Timestamp) -> Money {
         let row = store.accounts[user]
-        guard row.nextExpiry != .never else { return available(user, at: now) }
+        guard row.nextExpiry != .never else { return available(user, for: .anything, at: now) }
         var sum = Money.zero
-        for lot in lots(of: user) where store.lots[lot].expires == .never && !store.lots[lot].waiting {
-            sum += store.lots[lot].free
+        for slot in lots(of: user) {
+            let lot = store.lots[slot]
+            if lot.expires == .never, !lot.waiting, lot.scope.isEverything { sum += lot.free }
         }
-        return sum - unposted(user, at: now)
+        let usage = unpostedUsage(user, at: now)
+        return sum - Self.bounded(usage.sessions + usage.storage)
     }
 }

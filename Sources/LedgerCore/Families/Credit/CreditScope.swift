@@ -1,0 +1,63 @@
+/// What a lot may pay for: everything (`*`), or the sources that it lists, separated by commas.
+package struct CreditScope: Hashable, Sendable {
+    package private(set) var text: ShortText
+
+    package static let everything = CreditScope(unchecked: "*")
+
+    /// nil where the text is neither `*` nor a list of sources.
+    package init?(_ text: ShortText) {
+        guard Self.isWellFormed(text) else { return nil }
+        self.init(unchecked: text)
+    }
+
+    private init(unchecked text: ShortText) { self.text = text }
+
+    package var isEverything: Bool { text.withBytes { $0.count == 1 && $0[0] == Self.star } }
+
+    /// Cost: the bytes of the list.
+    package func pays(for use: CreditUse) -> Bool {
+        if isEverything { return true }
+        switch use {
+        case .anything: return false
+        case .movement: return true
+        case .source(let source):
+            return text.withBytes { list in
+                source.withBytes { source in
+                    list.split(separator: Self.comma).contains { $0.elementsEqual(source) }
+                }
+            }
+        }
+    }
+
+    private static func isWellFormed(_ text: ShortText) -> Bool {
+        text.withBytes { list in
+            list.split(separator: comma, omittingEmptySubsequences: false).allSatisfy { source in
+                !source.isEmpty && (source.first != star || list.count == 1)
+            }
+        }
+    }
+
+    private static let star = UInt8(ascii: "*")
+    private static let comma = UInt8(ascii: ",")
+}
+
+extension CreditScope: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.text(&text)
+        guard Self.isWellFormed(text) else { return try c.fail("a lot's scope is not a list of sources") }
+    }
+}
+
+/// What credit is wanted for.
+package enum CreditUse: Sendable {
+    /// Whatever it may be: only lots that pay for everything count.
+    case anything
+    /// A charge of this source.
+    case source(ShortText)
+    /// The credit itself moves on or is taken back: a lot's scope goes with it.
+    case movement
+
+    static let session = CreditUse.source(Sources.sessionRuntime)
+    static let storage = CreditUse.source(Sources.storageCreation)
+    static let space = CreditUse.source(Sources.spacePurchase)
+}
