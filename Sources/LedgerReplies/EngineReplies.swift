@@ -6,8 +6,8 @@ package import RESP
 /// What the engine found out by reading: passports, the journal, rules, itself.
 extension ReplyEncoder {
     /// `PASSPORT VERIFY`. `email` is empty where the user has none.
-    package func verify(
-        _ verified: VerifiedPassport, user: ShortText, email: UnsafeRawBufferPointer, to writer: inout RESPWriter
+    package func verified(
+        _ verified: VerifiedPassport, user: ShortText, email: UnsafeRawBufferPointer, to writer: inout some AnswerWriter
     ) {
         writer.fields { writer in
             writer.pair("passport", verified.passport.id)
@@ -25,7 +25,7 @@ extension ReplyEncoder {
 
     /// `SESSION QUOTE`.
     package func quote(
-        _ quote: SessionQuote, user: UserRow, tier: Tier, duration: TimeSpan, to writer: inout RESPWriter
+        _ quote: SessionQuote, user: UserRow, tier: Tier, duration: TimeSpan, to writer: inout some AnswerWriter
     ) {
         writer.map { writer in
             writer.pair("user", user.id)
@@ -42,7 +42,7 @@ extension ReplyEncoder {
     }
 
     /// `CREDIT HISTORY`.
-    package func history(_ rows: [HistoryRow], next: UInt64, to writer: inout RESPWriter) {
+    package func history(_ rows: [HistoryRow], next: UInt64, to writer: inout some AnswerWriter) {
         page(rows, next, &writer) { row, writer in
             writer.map { writer in
                 writer.pair("id", id: row.id, as: row.kind)
@@ -61,7 +61,7 @@ extension ReplyEncoder {
     }
 
     /// `USER SUMMARY`.
-    package func summary(_ it: Summary, user: ShortText, to writer: inout RESPWriter) {
+    package func summary(_ it: Summary, user: ShortText, to writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("user", user)
             writer.pair("from", it.from ?? .distantPast)
@@ -102,7 +102,7 @@ extension ReplyEncoder {
     }
 
     /// `EXPLAIN`.
-    package func explanation(_ it: ChargeExplanation, user: ShortText, to writer: inout RESPWriter) {
+    package func explanation(_ it: ChargeExplanation, user: ShortText, to writer: inout some AnswerWriter) {
         let event = it.event
         writer.map { writer in
             writer.pair("charge", id: event.id(shard: shard), as: event.facts.movement?.kind ?? .charge)
@@ -137,7 +137,9 @@ extension ReplyEncoder {
         }
     }
 
-    private func lots(_ burned: LotAmounts, from: StaticString, _ origins: [LotOrigin], _ writer: inout RESPWriter) {
+    private func lots(
+        _ burned: LotAmounts, from: StaticString, _ origins: [LotOrigin], _ writer: inout some AnswerWriter
+    ) {
         for index in 0..<burned.count {
             writer.map { writer in
                 writer.pair("lot", id: burned[index].lot, as: .lot)
@@ -149,7 +151,7 @@ extension ReplyEncoder {
     }
 
     /// `HOLD GET` of a hold that is closed.
-    package func closedHold(_ it: ClosedHold, user: ShortText, to writer: inout RESPWriter) {
+    package func closedHold(_ it: ClosedHold, user: ShortText, to writer: inout some AnswerWriter) {
         guard case .holdPlaced(let placed) = it.placed.body else { return rejection(.notFound(.hold), to: &writer) }
         writer.map { writer in
             writer.pair("hold", id: it.placed.id(shard: shard), as: .hold)
@@ -169,7 +171,7 @@ extension ReplyEncoder {
     }
 
     /// `RULE CHECK`.
-    package func ruleCheck(_ it: RuleCheck, to writer: inout RESPWriter) {
+    package func ruleCheck(_ it: RuleCheck, to writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("rule", it.name.text)
             writer.pair("sha256", it.identity)
@@ -182,7 +184,7 @@ extension ReplyEncoder {
     }
 
     /// `CLOCK`.
-    package func clock(_ it: ClockReport, to writer: inout RESPWriter) {
+    package func clock(_ it: ClockReport, to writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("mode", it.mode.rawValue)
             writer.pair("reason", it.status.refusal ?? it.status.warning)
@@ -199,7 +201,7 @@ extension ReplyEncoder {
     }
 
     /// `SLOWLOG GET`, newest first.
-    package func slowlog(_ entries: [SlowLog.Entry], to writer: inout RESPWriter) {
+    package func slowlog(_ entries: [SlowLog.Entry], to writer: inout some AnswerWriter) {
         list(entries, &writer) { entry, writer in
             writer.array(6)
             writer.integer(Int64(clamping: entry.id))

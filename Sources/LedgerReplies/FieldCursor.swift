@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LedgerCore
+package import LedgerCore
 
 /// Writes RESP frames into memory that is there already, with plain stores: a receipt in a fifth of the instructions
 /// that appending to an array byte by byte takes.
@@ -7,7 +7,7 @@ internal import LedgerCore
 /// Safe because every store goes through ``put(_:)`` or ``copy(_:)``, or lies in space that ``take(_:)`` checked;
 /// beyond the room there is a trap, never a stray byte. The one text that a client chooses without a small bound, an
 /// e-mail address, is written as null when it does not fit.
-struct FieldCursor: FieldWriter {
+package struct FieldCursor: FieldWriter {
     /// Enough for any receipt: at most 19 fields of keys up to 14 bytes and texts up to 80, and an address of 254.
     static let room = 2560
     /// A length, a letter, an underscore, eleven digits and two ends of lines.
@@ -16,7 +16,7 @@ struct FieldCursor: FieldWriter {
 
     private let buffer: UnsafeMutableBufferPointer<UInt8>
     private(set) var count = 0
-    var pairs = 0
+    package var pairs = 0
     private let isRESP3: Bool
 
     init(_ buffer: UnsafeMutableBufferPointer<UInt8>, isRESP3: Bool) {
@@ -27,9 +27,9 @@ struct FieldCursor: FieldWriter {
     // MARK: Frames
 
     /// Leaves room for a header of two digits, as that of most receipts is: others move by a byte when they close.
-    mutating func openMap() -> Int { take(Self.mapHeader) }
+    package mutating func openMap() -> Int { take(Self.mapHeader) }
 
-    mutating func closeMap(from start: Int, pairs: Int) {
+    package mutating func closeMap(from start: Int, pairs: Int) {
         let number = isRESP3 ? pairs : pairs &* 2
         let digits = Self.digits(UInt64(number), base: 10)
         let body = start &+ Self.mapHeader
@@ -48,13 +48,13 @@ struct FieldCursor: FieldWriter {
 
     private static let mapHeader = 5
 
-    mutating func array(_ count: Int) {
+    package mutating func array(_ count: Int) {
         put(UInt8(ascii: "*"))
         decimal(UInt64(count))
         lineEnd()
     }
 
-    mutating func null() {
+    package mutating func null() {
         if isRESP3 {
             put(UInt8(ascii: "_"))
         } else {
@@ -65,14 +65,14 @@ struct FieldCursor: FieldWriter {
         lineEnd()
     }
 
-    mutating func integer(_ value: Int64) {
+    package mutating func integer(_ value: Int64) {
         put(UInt8(ascii: ":"))
         if value < 0 { put(UInt8(ascii: "-")) }
         decimal(value.magnitude)
         lineEnd()
     }
 
-    mutating func bulk(_ value: UnsafeRawBufferPointer) {
+    package mutating func bulk(_ value: UnsafeRawBufferPointer) {
         let length = value.count
         guard length < 100 else { return bulk(long: value) }
         // The usual case in one piece: `$`, one or two digits, the text.
@@ -100,7 +100,7 @@ struct FieldCursor: FieldWriter {
         lineEnd()
     }
 
-    mutating func money(_ value: Money) {
+    package mutating func money(_ value: Money) {
         let (whole, fraction) = value.nanos.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
         if fraction % 10_000_000 == 0 {
             decimal(value.isNegative, whole, fraction / 10_000_000, digits: 2)
@@ -109,7 +109,7 @@ struct FieldCursor: FieldWriter {
         }
     }
 
-    mutating func thin(_ value: Int64, digits: Int) {
+    package mutating func thin(_ value: Int64, digits: Int) {
         var unit: UInt64 = 1
         for _ in 0..<digits { unit &*= 10 }
         let (whole, fraction) = value.magnitude.quotientAndRemainder(dividingBy: unit)
@@ -120,7 +120,7 @@ struct FieldCursor: FieldWriter {
         }
     }
 
-    mutating func id(_ value: BirthID, as kind: BirthKind) {
+    package mutating func id(_ value: BirthID, as kind: BirthKind) {
         let digits = Self.digits(value.value, base: 62)
         header(digits + 2)
         put(kind.rawValue)
@@ -129,13 +129,13 @@ struct FieldCursor: FieldWriter {
         lineEnd()
     }
 
-    mutating func id(_ value: PassportID) {
+    package mutating func id(_ value: PassportID) {
         header(PassportID.digits)
         base62(value.value, PassportID.digits)
         lineEnd()
     }
 
-    mutating func instant(_ value: Timestamp) {
+    package mutating func instant(_ value: Timestamp) {
         let (days, inDay) = Self.floored(value.nanoseconds, by: Calendar.nanosecondsPerDay)
         let (year, month, day) = Calendar.civil(days: days)
         let (second, fraction) = inDay.quotientAndRemainder(dividingBy: 1_000_000_000)

@@ -1,9 +1,7 @@
-internal import LedgerCore
-internal import RESP
+package import LedgerCore
 
-/// What can write the fields of a map. Two can: ``RESPWriter`` anything, and ``FieldCursor`` the receipts of the hot
-/// path.
-protocol FieldWriter {
+/// What can write the fields of a map: ``RESPWriter``, ``FieldCursor``, and whatever another edge answers in.
+package protocol FieldWriter {
     /// Keys written so far in the innermost map that is open.
     var pairs: Int { get set }
     /// Begins a map whose pairs are not counted yet; ``closeMap(from:pairs:)`` gets the answer back.
@@ -22,6 +20,22 @@ protocol FieldWriter {
     mutating func id(_ value: PassportID)
     /// `value` ÷ 10^`digits`, without trailing zeros.
     mutating func thin(_ value: Int64, digits: Int)
+    /// The header of a list; its elements follow.
+    mutating func array(_ count: Int)
+}
+
+/// What can write whole answers.
+package protocol AnswerWriter: FieldWriter {
+    /// Writes the map of a receipt, perhaps faster.
+    associatedtype Fields: FieldWriter
+    /// A map whose texts are all short, and of a list of `ids` at most.
+    mutating func fields(roomFor ids: Int, _ body: (inout Fields) -> Void)
+    /// `CODE text`, in place of an answer.
+    mutating func error(_ text: String)
+}
+
+extension AnswerWriter {
+    mutating func fields(_ body: (inout Fields) -> Void) { fields(roomFor: 0, body) }
 }
 
 extension FieldWriter {
@@ -172,6 +186,11 @@ extension FieldWriter {
     }
 
     mutating func text(_ value: ShortText) { value.withBytes { bulk($0) } }
+
+    mutating func bulk(_ value: String) {
+        var value = value
+        value.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
+    }
 }
 
 /// The texts of all sets of permissions, by their bits, in the order of `Permissions.names`: passports are verified too

@@ -4,7 +4,7 @@ internal import RESP
 /// Prices as people read them: user type → what → price.
 extension ReplyEncoder {
     /// `PRICE INFO`.
-    func priceBooks(_ rows: [PriceBookRow], _ writer: inout RESPWriter) {
+    func priceBooks(_ rows: [PriceBookRow], _ writer: inout some AnswerWriter) {
         writer.map { writer in
             for row in rows {
                 writer.key(row.rule.name.text)
@@ -21,7 +21,7 @@ extension ReplyEncoder {
     }
 
     /// User type → what it asks for → the price.
-    func prices(_ book: PriceBook, _ writer: inout RESPWriter) {
+    func prices(_ book: PriceBook, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             for type in UserType.allCases {
                 let rows = book.rows.filter { $0.query.userType == type }
@@ -38,7 +38,7 @@ extension ReplyEncoder {
     }
 
     /// The inputs that a rule was given, by name.
-    func inputs(_ query: PriceQuery, _ writer: inout RESPWriter) {
+    func inputs(_ query: PriceQuery, _ writer: inout some AnswerWriter) {
         switch query {
         case .sessionRuntime(let type, let tier, let seconds):
             writer.map { writer in

@@ -1,17 +1,18 @@
-internal import LedgerCore
-internal import RESP
+package import LedgerCore
+package import LedgerEngine
+package import RESP
 
-extension RESPWriter: FieldWriter {
-    mutating func money(_ value: Money) { bulk { value.append(to: &$0) } }
-    mutating func instant(_ value: Timestamp) { bulk { value.append(to: &$0) } }
-    mutating func id(_ value: BirthID, as kind: BirthKind) { bulk { value.append(as: kind, to: &$0) } }
-    mutating func id(_ value: PassportID) { bulk { value.append(to: &$0) } }
-    mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
+extension RESPWriter: AnswerWriter {
+    package mutating func money(_ value: Money) { bulk { value.append(to: &$0) } }
+    package mutating func instant(_ value: Timestamp) { bulk { value.append(to: &$0) } }
+    package mutating func id(_ value: BirthID, as kind: BirthKind) { bulk { value.append(as: kind, to: &$0) } }
+    package mutating func id(_ value: PassportID) { bulk { value.append(to: &$0) } }
+    package mutating func thin(_ value: Int64, digits: Int) { bulk { $0.append(thin: value, digits: digits) } }
 
     /// Writes a map whose texts are all short, such as a receipt, straight into the buffer: `body` has
     /// ``FieldCursor/room`` bytes, and those of a list of `ids`, and may not need more. One growth of the buffer at
     /// most, however many fields.
-    mutating func fields(roomFor ids: Int = 0, _ body: (inout FieldCursor) -> Void) {
+    package mutating func fields(roomFor ids: Int, _ body: (inout FieldCursor) -> Void) {
         direct(roomFor: ids) { $0.map(body) }
     }
 
@@ -25,6 +26,26 @@ extension RESPWriter: FieldWriter {
                 count += cursor.count
             }
         }
+    }
+}
+
+/// The answers of the hot path, made for RESP in here: what is generic is not specialised for who calls it from another
+/// module.
+extension ReplyEncoder {
+    package func receipt(
+        _ event: Event, replayed: Bool, names: ReceiptNames, secret: [UInt8]? = nil, to writer: inout RESPWriter
+    ) {
+        receipt(of: event, replayed: replayed, names: names, secret: secret, to: &writer)
+    }
+
+    package func verify(
+        _ it: VerifiedPassport, user: ShortText, email: UnsafeRawBufferPointer, to writer: inout RESPWriter
+    ) {
+        verified(it, user: user, email: email, to: &writer)
+    }
+
+    package func balance(_ view: AccountView, user: ShortText, at now: Timestamp, to writer: inout RESPWriter) {
+        balance(of: view, user: user, at: now, to: &writer)
     }
 }
 

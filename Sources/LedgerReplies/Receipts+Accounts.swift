@@ -2,7 +2,7 @@ internal import LedgerCore
 
 /// Receipts of users, passports, rules and limits.
 extension ReplyEncoder {
-    func created(_ it: UserCreated, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout FieldCursor) {
+    func created(_ it: UserCreated, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout some FieldWriter) {
         start.open(id: it.id, &writer)
         writer.pair("user", it.id)
         writer.pair("email", names.email)
@@ -12,7 +12,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func changed(_ it: UserChanged, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout FieldCursor) {
+    func changed(_ it: UserChanged, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("user", start.user)
         switch it.field {
@@ -34,7 +34,7 @@ extension ReplyEncoder {
 
     func created(
         _ it: PassportCreated, _ start: ReceiptStart, _ names: ReceiptNames, _ secret: [UInt8]?,
-        _ writer: inout FieldCursor
+        _ writer: inout some FieldWriter
     ) {
         start.open(id: it.id, &writer)
         writer.pair("passport", it.id)
@@ -51,7 +51,7 @@ extension ReplyEncoder {
         if let secret { writer.pair("secret", secret) }
     }
 
-    func revoked(_ it: PassportID, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func revoked(_ it: PassportID, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it, &writer)
         writer.pair("passport", it)
         writer.pair("user", start.user)
@@ -59,14 +59,14 @@ extension ReplyEncoder {
 
     // MARK: Rules and limits
 
-    func loaded(_ it: RuleLoaded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func loaded(_ it: RuleLoaded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("rule", it.name.text)
         writer.pair("version", integer: Int64(it.version))
         writer.pair("sha256", it.identity)
     }
 
-    func scheduled(_ it: RuleScheduled, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func scheduled(_ it: RuleScheduled, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("rule", it.name.text)
         writer.pair("version", integer: Int64(it.version))
@@ -74,7 +74,7 @@ extension ReplyEncoder {
         writer.pair("at", it.at)
     }
 
-    func activated(_ it: RuleActivated, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func activated(_ it: RuleActivated, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("rule", it.name.text)
         writer.pair("version", integer: Int64(it.version))
@@ -82,7 +82,7 @@ extension ReplyEncoder {
         writer.pair("at", start.time)
     }
 
-    func set(_ it: LimitSet, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func set(_ it: LimitSet, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("type", it.type.text)
         writer.pair("limit", it.limit.text)

@@ -2,7 +2,7 @@ internal import LedgerCore
 
 /// Receipts of commands that move credit.
 extension ReplyEncoder {
-    func charged(_ it: CreditCharged, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func charged(_ it: CreditCharged, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .charge, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -11,7 +11,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func purchased(_ it: CreditPurchased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func purchased(_ it: CreditPurchased, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .purchase, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -24,7 +24,7 @@ extension ReplyEncoder {
         start.close(&writer, bonus: it.bonus)
     }
 
-    func granted(_ it: CreditGranted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func granted(_ it: CreditGranted, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.lot.id, .lot, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -34,7 +34,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func adjusted(_ it: CreditAdjusted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func adjusted(_ it: CreditAdjusted, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -44,7 +44,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func refunded(_ it: CreditRefunded, _ start: ReceiptStart, expired: Money, _ writer: inout FieldCursor) {
+    func refunded(_ it: CreditRefunded, _ start: ReceiptStart, expired: Money, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("user", start.user)
         writer.pair("charge", id: it.charge, as: .charge)
@@ -56,7 +56,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func sent(_ it: CreditSent, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func sent(_ it: CreditSent, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .entry, &writer)
         writer.pair("user", start.user)
         writer.pair("to", it.to)
@@ -66,7 +66,7 @@ extension ReplyEncoder {
 
     // MARK: Holds
 
-    func placed(_ it: HoldPlaced, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func placed(_ it: HoldPlaced, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .hold, &writer)
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
@@ -75,7 +75,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func captured(_ it: HoldCaptured, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func captured(_ it: HoldCaptured, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .charge, &writer)
         writer.pair("user", start.user)
         writer.pair("hold", id: it.hold, as: .hold)
@@ -88,7 +88,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func released(_ it: HoldReleased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func released(_ it: HoldReleased, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.hold, .hold, &writer)
         writer.pair("user", start.user)
         writer.pair("hold", id: it.hold, as: .hold)

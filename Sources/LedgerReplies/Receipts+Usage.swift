@@ -3,7 +3,7 @@ package import RESP
 
 /// Receipts of sessions, storage and spaces: what is metered, or bought once.
 extension ReplyEncoder {
-    func started(_ it: SessionStarted, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout FieldCursor) {
+    func started(_ it: SessionStarted, _ start: ReceiptStart, _ names: ReceiptNames, _ writer: inout some FieldWriter) {
         start.open(as: .session, &writer)
         writer.pair("session", it.session)
         writer.pair("user", start.user)
@@ -19,19 +19,19 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func heard(_ it: SessionHeard, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func heard(_ it: SessionHeard, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.session, .session, &writer)
         writer.pair("status", it.status.text)
         writer.pair("lease_until", it.leaseUntil)
         writer.pair("deadline", it.deadline)
     }
 
-    func closed(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func closed(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.session, .session, &writer)
         closedFields(it, start, &writer)
     }
 
-    private func closedFields(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    private func closedFields(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         writer.pair("session", it.external)
         writer.pair("user", start.user)
         writer.pair("type", it.type.text)
@@ -52,12 +52,12 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func recorded(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func recorded(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .session, &writer)
         recordedFields(it, start, &writer)
     }
 
-    private func recordedFields(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    private func recordedFields(_ it: SessionRecorded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         writer.pair("session", it.session)
         writer.pair("user", start.user)
         writer.pair("type", it.type.text)
@@ -73,7 +73,7 @@ extension ReplyEncoder {
     }
 
     /// `SESSION GET` of a session that ended or was recorded: its receipt, and `status` `closed`.
-    package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout RESPWriter) {
+    package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout some AnswerWriter) {
         let start = ReceiptStart(event, replayed: false, shard: shard, user: names.user)
         if case .sessionClosed(let it) = event.body {
             writer.fields(roomFor: it.segments) { writer in
@@ -94,7 +94,7 @@ extension ReplyEncoder {
 
     // MARK: Storage and spaces
 
-    func created(_ it: StorageCreated, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func created(_ it: StorageCreated, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .resource, &writer)
         writer.pair("user", start.user)
         writer.pair("resource", it.resource)
@@ -105,7 +105,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func resized(_ it: StorageResized, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func resized(_ it: StorageResized, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.posted.resource, .resource, &writer)
         writer.pair("user", start.user)
         writer.pair("resource", it.posted.external)
@@ -117,7 +117,7 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    func deleted(_ it: StorageDeleted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func deleted(_ it: StorageDeleted, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.posted.resource, .resource, &writer)
         writer.pair("user", start.user)
         writer.pair("resource", it.posted.external)
@@ -128,13 +128,13 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
-    private func posted(_ it: StoragePosted, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    private func posted(_ it: StoragePosted, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         writer.pair("charge", id: start.born, as: .charge)
         writer.pair("amount", it.usage.amount)
         writer.pair("owed", it.settlement.debt)
     }
 
-    func added(_ it: SpaceAdded, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func added(_ it: SpaceAdded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.space.id, &writer)
         writer.pair("space", it.space.id)
         writer.pair("name", it.space.name)
@@ -144,7 +144,7 @@ extension ReplyEncoder {
         writer.pair("public", flag: it.space.isPublic)
     }
 
-    func purchased(_ it: SpacePurchased, _ start: ReceiptStart, _ writer: inout FieldCursor) {
+    func purchased(_ it: SpacePurchased, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(as: .space, &writer)
         writer.pair("user", start.user)
         writer.pair("space", it.space)

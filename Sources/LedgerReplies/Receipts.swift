@@ -7,7 +7,7 @@ extension ReplyEncoder {
     ///
     /// A pure function of its arguments. Allocates nothing but the buffer's growth where the event has no lists.
     package func receipt(
-        _ event: Event, replayed: Bool, names: ReceiptNames, secret: [UInt8]? = nil, to writer: inout RESPWriter
+        of event: Event, replayed: Bool, names: ReceiptNames, secret: [UInt8]? = nil, to writer: inout some AnswerWriter
     ) {
         if case .refused(let it) = event.body {
             let rejection = it.rejection.rejection
@@ -78,26 +78,26 @@ struct ReceiptStart {
         debt = event.after.debt
     }
 
-    func open(as kind: BirthKind, _ writer: inout FieldCursor) {
+    func open(as kind: BirthKind, _ writer: inout some FieldWriter) {
         open(id: born, kind, &writer)
     }
 
-    func open(id: BirthID, _ kind: BirthKind, _ writer: inout FieldCursor) {
+    func open(id: BirthID, _ kind: BirthKind, _ writer: inout some FieldWriter) {
         head(&writer)
         writer.id(id, as: kind)
     }
 
-    func open(id: ShortText, _ writer: inout FieldCursor) {
+    func open(id: ShortText, _ writer: inout some FieldWriter) {
         head(&writer)
         writer.text(id)
     }
 
-    func open(id: PassportID, _ writer: inout FieldCursor) {
+    func open(id: PassportID, _ writer: inout some FieldWriter) {
         head(&writer)
         writer.id(id)
     }
 
-    private func head(_ writer: inout FieldCursor) {
+    private func head(_ writer: inout some FieldWriter) {
         writer.pair("lsn", integer: Int64(lsn.value))
         writer.pair("time", time)
         writer.pair("replayed", flag: replayed)
@@ -106,7 +106,7 @@ struct ReceiptStart {
 
     /// What the account looks like afterwards. A bonus that follows as an event of its own is counted
     /// in.
-    func close(_ writer: inout FieldCursor, bonus: Money = .zero) {
+    func close(_ writer: inout some FieldWriter, bonus: Money = .zero) {
         writer.pair("available", available + bonus)
         writer.pair("debt", debt)
     }

@@ -22,16 +22,16 @@ package struct ReplyEncoder: Sendable {
     package typealias Opener = (_ text: PersonalText, _ user: UserOrdinal) -> [UInt8]?
 
     /// `-CODE text` in one line.
-    package func error(_ error: CommandError, to writer: inout RESPWriter) {
+    package func error(_ error: CommandError, to writer: inout some AnswerWriter) {
         writer.error("\(error.code) \(error.text)")
     }
 
-    package func rejection(_ rejection: Rejection, to writer: inout RESPWriter) {
+    package func rejection(_ rejection: Rejection, to writer: inout some AnswerWriter) {
         writer.error("\(rejection.code) \(rejection.text)")
     }
 
     /// A refusal that a KEY had before: a client that repeats it must not take it for news.
-    package func remembered(_ rejection: Rejection, since: Timestamp, to writer: inout RESPWriter) {
+    package func remembered(_ rejection: Rejection, since: Timestamp, to writer: inout some AnswerWriter) {
         writer.error(
             "\(rejection.code) \(rejection.text) (remembered with this KEY since \(since); use another KEY to ask again)"
         )

@@ -5,7 +5,7 @@ package import RESP
 extension ReplyEncoder {
     /// The answer to a `Query`. `closedSession` and `quote` are questions of their own, which the caller goes on to
     /// ask.
-    package func result(_ result: QueryResult, open: Opener, to writer: inout RESPWriter) {
+    package func result(_ result: QueryResult, open: Opener, to writer: inout some AnswerWriter) {
         switch result {
         case .rejected(let it): rejection(it, to: &writer)
         case .user(let row): user(row, open, &writer)
@@ -29,19 +29,19 @@ extension ReplyEncoder {
     }
 
     /// `[cursor, [row, …]]`, as SCAN answers; cursor `0`: there is no more.
-    func page<Row>(_ rows: [Row], _ next: UInt64, _ writer: inout RESPWriter, _ row: (Row, inout RESPWriter) -> Void) {
+    func page<Row, W: AnswerWriter>(_ rows: [Row], _ next: UInt64, _ writer: inout W, _ row: (Row, inout W) -> Void) {
         writer.array(2)
-        writer.bulk { Decimal.append(next, to: &$0) }
+        writer.bulk(String(next))
         list(rows, &writer, row)
     }
 
-    func list<Row>(_ rows: [Row], _ writer: inout RESPWriter, _ row: (Row, inout RESPWriter) -> Void) {
+    func list<Row, W: AnswerWriter>(_ rows: [Row], _ writer: inout W, _ row: (Row, inout W) -> Void) {
         writer.array(rows.count)
         for it in rows { row(it, &writer) }
     }
 
     /// `CREDIT BALANCE` from a published view that says it exactly at `now`, the instant of the read.
-    package func balance(_ view: AccountView, user: ShortText, at now: Timestamp, to writer: inout RESPWriter) {
+    package func balance(of view: AccountView, user: ShortText, at now: Timestamp, to writer: inout some AnswerWriter) {
         var account = AccountImage()
         (account.paid, account.promo, account.held, account.debt) = (view.paid, view.promo, view.held, view.debt)
         account.available = view.available
@@ -49,13 +49,13 @@ extension ReplyEncoder {
     }
 
     /// `CREDIT BALANCE` from the writer's tables; `now` is the instant they were read for.
-    package func balance(_ row: UserRow, at now: Timestamp, to writer: inout RESPWriter) {
+    package func balance(_ row: UserRow, at now: Timestamp, to writer: inout some AnswerWriter) {
         balance(row.id, row.type, row.state, row.account, now, &writer)
     }
 
     private func balance(
         _ user: ShortText, _ type: UserType, _ state: UserState, _ account: AccountImage, _ time: Timestamp,
-        _ writer: inout RESPWriter
+        _ writer: inout some AnswerWriter
     ) {
         writer.fields { writer in
             writer.pair("user", user)
@@ -72,7 +72,7 @@ extension ReplyEncoder {
 
     // MARK: Rows
 
-    private func user(_ row: UserRow, _ open: Opener, _ writer: inout RESPWriter) {
+    private func user(_ row: UserRow, _ open: Opener, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("user", row.id)
             writer.pair("email", row.email.isEmpty ? nil : open(row.email, row.ordinal))
@@ -89,7 +89,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func passport(_ row: PassportRow, _ open: Opener, _ writer: inout RESPWriter) {
+    private func passport(_ row: PassportRow, _ open: Opener, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("passport", row.id)
             writer.pair("user", row.userID)
@@ -106,7 +106,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func lot(_ row: LotRow, _ writer: inout RESPWriter) {
+    private func lot(_ row: LotRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("lot", id: row.origin.id, as: .lot)
             writer.pair("kind", row.origin.kind.text)
@@ -123,7 +123,7 @@ extension ReplyEncoder {
     }
 
     /// A hold that is open. `original` is in the event that placed it, which the tables don't keep: null without it.
-    private func hold(_ row: HoldRow, original: Money? = nil, _ writer: inout RESPWriter) {
+    private func hold(_ row: HoldRow, original: Money? = nil, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("hold", id: row.id, as: .hold)
             writer.pair("user", row.userID)
@@ -143,12 +143,12 @@ extension ReplyEncoder {
     }
 
     /// `HOLD GET` of an open hold, with the event that placed it.
-    package func openHold(_ row: HoldRow, placed event: Event, to writer: inout RESPWriter) {
+    package func openHold(_ row: HoldRow, placed event: Event, to writer: inout some AnswerWriter) {
         guard case .holdPlaced(let placed) = event.body else { return rejection(.notFound(.hold), to: &writer) }
         hold(row, original: placed.amount, &writer)
     }
 
-    private func session(_ row: SessionRow, _ writer: inout RESPWriter) {
+    private func session(_ row: SessionRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("session", row.session)
             writer.pair("id", id: row.id, as: .session)
@@ -171,7 +171,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func resource(_ row: ResourceRow, _ writer: inout RESPWriter) {
+    private func resource(_ row: ResourceRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("resource", row.resource)
             writer.pair("id", id: row.id, as: .resource)
@@ -184,7 +184,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func space(_ row: SpaceRow, _ writer: inout RESPWriter) {
+    private func space(_ row: SpaceRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("space", row.space.id)
             writer.pair("name", row.space.name)
@@ -198,7 +198,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func limit(_ row: LimitRow, _ writer: inout RESPWriter) {
+    private func limit(_ row: LimitRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("type", row.type.text)
             writer.pair("limit", row.limit.text)
@@ -207,7 +207,7 @@ extension ReplyEncoder {
         }
     }
 
-    private func rule(_ row: RuleRow, _ source: [UInt8]?, _ writer: inout RESPWriter) {
+    private func rule(_ row: RuleRow, _ source: [UInt8]?, _ writer: inout some AnswerWriter) {
         writer.map { writer in
             writer.pair("rule", row.name.text)
             writer.pair("version", integer: Int64(row.version))
@@ -220,7 +220,7 @@ extension ReplyEncoder {
     }
 
     /// Account → balance; liabilities and revenue positive.
-    private func books(_ rows: [BookRow], _ writer: inout RESPWriter) {
+    private func books(_ rows: [BookRow], _ writer: inout some AnswerWriter) {
         writer.map { writer in
             for row in rows {
                 writer.key(row.account)
