@@ -33,7 +33,7 @@ struct Opening {
                 : LockedDirectory.open(path, on: disk)
         }
         let tightened = tightenSecrets(lock.directory)
-        let recovered = try recover(lock)
+        var recovered = try recover(lock)
         let journal = recovered.journal
         let report = recovered.report
         var state = recovered.takeState()
@@ -64,7 +64,7 @@ struct Opening {
         let publishing = Lap.now
         publish(state, in: views, at: clock.now())
         let usersTook = keysTook + (Lap.now - publishing)
-        let rules = ruleBook(state)
+        var rules = ruleBook(state)
         let paceFile = RecoveryPaceFile(disk, directory: configuration.path)
         let parts = assemble(
             state, rules.loaded, journal, keys, pepper, reads, paceFile, tailEvents: report.replayedEvents,
@@ -186,7 +186,12 @@ struct Opening {
     private struct Rules: ~Copyable {
         var book = RuleBook()
         var loaded: [CommitUnit.LoadedRule] = []
-        consuming func takeBook() -> RuleBook { book }
+        /// An empty book stays, for the reason that `Recovered.takeState()` gives.
+        mutating func takeBook() -> RuleBook {
+            var taken = RuleBook()
+            swap(&taken, &book)
+            return taken
+        }
     }
 
     private func ruleBook(_ state: borrowing StateMachine) -> Rules {

@@ -81,8 +81,9 @@ import Testing
             log.waitForUnits(index + 1)
         }
         // The ninth waits in the mailbox.
-        _ = Self.submit([t.charge("ada", "0.10").item(t.adminOrdinal)], to: t, done, from: 8)
-        log.waitForAsking(1)
+        _ = log.waitForAsking(1) {
+            Self.submit([t.charge("ada", "0.10").item(t.adminOrdinal)], to: t, done, from: 8)
+        }
         #expect(log.takenUnits == 8)
         try log.release()
         Self.await { done.get() == Array(0...8) }
@@ -131,8 +132,9 @@ import Testing
         log.hold()
         log.setRoom(0)
         let done = Box<[Int]>([])
-        let batch = Self.submit([t.charge("ada", "1.00").item(t.adminOrdinal)], to: t, done)[0]
-        log.waitForAsking(2)
+        let batch = log.waitForAsking(2) {
+            Self.submit([t.charge("ada", "1.00").item(t.adminOrdinal)], to: t, done)[0]
+        }
         #expect(log.takenUnits == 0 && done.get().isEmpty)
         log.setRoom(100)
         log.waitForUnits(1)

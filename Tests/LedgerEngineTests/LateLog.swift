@@ -116,11 +116,11 @@ final class LateLog: CommitLog, @unchecked Sendable {  // everything mutable is 
         poke()
     }
 
-    /// Returns when somebody has asked for room so many times since.
-    func waitForAsking(_ times: Int) {
-        monitor.withLock {
-            let before = roomAsked
-            _ = monitor.wait { roomAsked >= before + times }
-        }
+    /// Does it, and returns when somebody has asked for room so many times since it began.
+    func waitForAsking<R>(_ times: Int, _ act: () -> R) -> R {
+        let before = monitor.withLock { roomAsked }
+        let result = act()
+        monitor.withLock { _ = monitor.wait { roomAsked >= before + times } }
+        return result
     }
 }

@@ -83,7 +83,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {  // everything mu
     /// Changing operations so far: create, write, zero-fill, sync, rename, remove, sync of a directory.
     package var operations: Int { peek { $0.operations } }
     /// What each of them was.
-    package var log: [String] { peek { $0.log } }
+    package var log: [String] { peek { $0.log.map { $0 } } }  // storage of its own, as `Box.get()` says
 
     /// The n-th changing operation from now (1: the next) fails with this errno.
     package func fail(operation n: Int, with code: Int32) { peek { $0.failures[$0.operations + n] = code } }

@@ -172,7 +172,7 @@ package final class ToyLedger {
         if try DataDirectory.kind(of: path, on: disk) == .vacant {
             try LockedDirectory.create(path, on: disk, identity: identity, segmentBytes: segmentBytes).release()
         }
-        let recovered = try Recovery.open(
+        var recovered = try Recovery.open(
             path, on: disk, as: ToyState.self,
             options: Recovery.Options(segmentBytes: segmentBytes, cacheBytes: 1 << 20))
         journal = recovered.journal

@@ -29,8 +29,13 @@ package struct Recovered<State: JournaledState & ~Copyable>: ~Copyable {
     package let journal: Journal
     package let report: RecoveryReport
 
-    /// The state, when journal and report have been taken out.
-    package consuming func takeState() -> State { state }
+    /// The state; an empty one stays. Swapped out, not consumed: where a copy of `journal` had been taken before, an
+    /// optimised build in which this was inlined released the journal once too often (Swift 6.3).
+    package mutating func takeState() -> State {
+        var taken = State()
+        swap(&taken, &state)
+        return taken
+    }
 }
 
 extension Recovered: Sendable where State: Sendable & ~Copyable {}
@@ -95,7 +100,7 @@ package enum Recovery {
         let leftovers = try Leftovers.find(inspection, segmentBytes: options.segmentBytes)
         report.warnings += leftovers.warnings
 
-        let replay = try Replay<State>.run(inspection, to: .end, everyLiveSegment: true)
+        var replay = try Replay<State>.run(inspection, to: .end, everyLiveSegment: true)
         report.snapshotLSN = replay.snapshot?.head.lastLSN
         report.rejectedSnapshots = replay.rejectedSnapshots
         report.replayedEvents = replay.events

@@ -153,7 +153,12 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
         self.usedBytes = usedBytes
     }
 
-    consuming func takeState() -> State { state }
+    /// As `Recovered.takeState()`.
+    mutating func takeState() -> State {
+        var taken = State()
+        swap(&taken, &state)
+        return taken
+    }
 
     private static func otherHistory(_ snapshot: SnapshotDescription, _ inspection: JournalInspection) -> StorageError {
         StorageError(
