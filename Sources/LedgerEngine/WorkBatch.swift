@@ -1,5 +1,6 @@
 package import LedgerCore
 internal import LedgerRules
+internal import Synchronization
 
 /// What an event loop asks of the writer, in the order in which it is to happen.
 ///
@@ -155,8 +156,15 @@ package final class WorkBatch: @unchecked Sendable {
 
     package func event(_ reference: EventReference) -> Event { answers.event(reference) }
 
+    private static let recycled = Atomic<UInt64>(0)
+
+    /// Called before memory that batches had pinned is written again. That nobody looks at it any more is known by its
+    /// reference count; that what they saw came before, by this (and ThreadSanitizer knows it by nothing else).
+    static func seeRecycled() { _ = recycled.load(ordering: .acquiring) }
+
     /// Empties it for the next load and keeps its memory.
     package func recycle() {
+        if !pins.isEmpty { Self.recycled.add(1, ordering: .releasing) }
         entries.removeAll(keepingCapacity: true)
         pins.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)

@@ -46,6 +46,7 @@ final class CommitUnit: @unchecked Sendable {
     static let target = 512 << 10
 
     func removeAll() {
+        WorkBatch.seeRecycled()
         decision.batch.removeAll()
         borders.removeAll(keepingCapacity: true)
         accounts.removeAll(keepingCapacity: true)
