@@ -143,7 +143,9 @@ extension ReplyEncoder {
         for index in 0..<burned.count {
             writer.map { writer in
                 writer.pair("lot", id: burned[index].lot, as: .lot)
-                writer.pair("kind", origins.first { $0.id == burned[index].lot }?.kind.text)
+                let origin = origins.first { $0.id == burned[index].lot }
+                writer.pair("kind", origin?.kind.text)
+                writer.pair("scope", origin?.scope.text.string)
                 writer.pair("amount", burned[index].amount)
                 writer.pair("from", from)
             }

@@ -29,6 +29,7 @@ extension ReplyEncoder {
         writer.pair("user", start.user)
         writer.pair("amount", it.amount)
         writer.pair("kind", it.lot.kind.text)
+        writer.pair("scope", it.lot.scope.text)
         writer.pair("effective", it.lot.effective)
         writer.pair("expires", it.lot.expires)
         start.close(&writer)

@@ -9,6 +9,7 @@ extension ReplyEncoder {
         switch result {
         case .rejected(let it): rejection(it, to: &writer)
         case .user(let row): user(row, open, &writer)
+        case .balance(let row): balance(row, &writer)
         case .users(let rows, let next): page(rows, next, &writer) { user($0, open, &$1) }
         case .passport(let row): passport(row, open, &writer)
         case .passports(let rows, let next): page(rows, next, &writer) { passport($0, open, &$1) }
@@ -45,23 +46,25 @@ extension ReplyEncoder {
         var account = AccountImage()
         (account.paid, account.promo, account.held, account.debt) = (view.paid, view.promo, view.held, view.debt)
         account.available = view.available
-        balance(user, view.type, view.state, account, max(now, view.asOf), &writer)
+        balance(user, view.type, view.state, account, nil, max(now, view.asOf), &writer)
     }
 
-    /// `CREDIT BALANCE` from the writer's tables; `now` is the instant they were read for.
-    package func balance(_ row: UserRow, at now: Timestamp, to writer: inout some AnswerWriter) {
-        balance(row.id, row.type, row.state, row.account, now, &writer)
+    /// `CREDIT BALANCE` from the writer's tables.
+    private func balance(_ row: BalanceRow, _ writer: inout some AnswerWriter) {
+        let user = row.user
+        balance(user.id, user.type, user.state, user.account, row.availableFor, row.time, &writer)
     }
 
     private func balance(
-        _ user: ShortText, _ type: UserType, _ state: UserState, _ account: AccountImage, _ time: Timestamp,
-        _ writer: inout some AnswerWriter
+        _ user: ShortText, _ type: UserType, _ state: UserState, _ account: AccountImage, _ availableFor: Money?,
+        _ time: Timestamp, _ writer: inout some AnswerWriter
     ) {
         writer.fields { writer in
             writer.pair("user", user)
             writer.pair("type", type.text)
             writer.pair("state", state.text)
             writer.pair("available", account.available)
+            if let availableFor { writer.pair("available_for", availableFor) }
             writer.pair("paid", account.paid)
             writer.pair("promo", account.promo)
             writer.pair("held", account.held)

@@ -32,7 +32,7 @@ extension ParsedCommand {
             case .limits, .rules, .priceBooks, .books: 16 << 10
             // A closed one is looked for in its user's past.
             case .hold: 16 << 10
-            case .user, .passport, .session, .quote: 0
+            case .user, .balance, .passport, .session, .quote: 0
             }
         case .history(let range): range.page.count * 256
         case .quote, .explain: 16 << 10

@@ -130,10 +130,6 @@ extension Dispatcher {
         if case .closedSession(let lsn) = result {
             return perform(engine.lookUp(closedSession: lsn), for: client, slot: slot)
         }
-        if case .user(let row) = result, client.pipeline[slot].command == .creditBalance {
-            let now = engine.now()
-            return client.answer(slot) { encoder.balance(row, at: now, to: &$0) }
-        }
         client.answer(slot) { encoder.result(result, open: { engine.clearText($0, of: $1) }, to: &$0) }
     }
 

@@ -225,6 +225,13 @@ struct ParsingTests {
             grant.kind == .compensation && grant.effective == Timestamp("2026-01-01")
                 && grant.expires == Timestamp("2027-01-01"))
         #expect(plain.kind == .promo && plain.effective == nil && plain.expires == .never)
+        #expect(plain.scope.isEverything)
+        for sources in ["api", "session_runtime", "storage_creation,space_purchase,gpu-hours"] {
+            guard case .creditGrant(let scoped) = try mutation("CREDIT GRANT ada 5 REASON hi FOR \(sources)") else {
+                throw CommandError.invalid("not a grant")
+            }
+            #expect(scoped.scope.text.string == sources)
+        }
         #expect(adjust.amount == Money(usd: "-1.50") && adjust.reference == "import:x:ada")
         #expect(refund.target == .charge(BirthID(value: 4)) && refund.amount == nil)
         #expect(part.amount == Money(usd: "0.50") && part.reason == .clear(Array("broken".utf8)))

@@ -12,6 +12,11 @@ struct RefusalTests {
         case .user, .session, .resource, .instance, .reference, .label:
             ["", long, "a\nb", "a\u{0}b", "\u{1b}[2J", "a\u{202e}b", "a\u{85}b"]
         case .space, .word, .category: ["", long, "a b", "ä", "a/b", "a,b", "a\nb"]
+        case .wordList:
+            [
+                "", long, ",", "api,", ",api", "api,,gpu", "*", "api,*", "a b", "ä", "a;b",
+                String(repeating: "x,", count: 33) + "x",
+            ]
         case .key, .person: ["", String(repeating: "k", count: 256)]
         case .email:
             [
@@ -77,8 +82,8 @@ struct RefusalTests {
     /// A good value of each kind.
     static func good(_ kind: FieldKind) -> String {
         switch kind {
-        case .user, .session, .resource, .instance, .reference, .label, .space, .word, .category, .key, .person,
-            .personName, .text:
+        case .user, .session, .resource, .instance, .reference, .label, .space, .word, .wordList, .category, .key,
+            .person, .personName, .text:
             "good"
         case .email: "ada@example.com"
         case .amount, .signedAmount, .cents, .price, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate,
@@ -223,6 +228,15 @@ struct RefusalTests {
         ),
         ("SESSION START s u huge", "ERR tier 'huge' is not one of small, medium, large or gpu"),
         ("CREDIT GRANT u 1 REASON r EFFECTIVE 2027-01-01 EXPIRES 2027-01-01", "ERR EFFECTIVE is not before EXPIRES"),
+        (
+            "CREDIT GRANT u 1 REASON r FOR api,Transfer",
+            "ERR source 'Transfer' is a word for entries that the ledger makes itself; choose another one"
+        ),
+        (
+            "CREDIT GRANT u 1 REASON r FOR Session_runtime",
+            "ERR source 'Session_runtime' is a word for entries that the ledger makes itself; choose another one"
+        ),
+        ("CREDIT GRANT u 1 REASON r FOR api,gpu,api", "ERR FOR names 'api' twice"),
         (
             "CREDIT HISTORY u FROM 30",
             "ERR FROM '30' is no unix time between 1980 and 2199: write RFC 3339 (like 2026-11-23T09:30:00Z or 2026-11-23) or unix seconds (like 1795426200)"

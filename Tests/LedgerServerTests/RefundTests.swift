@@ -85,9 +85,3 @@ struct RefundTests {
         }
     }
 }
-
-extension RESPValue {
-    fileprivate func mustBeAnswer(_ place: SourceLocation = #_sourceLocation) {
-        #expect(error == nil, "\(error?.text ?? "")", sourceLocation: place)
-    }
-}

@@ -4,6 +4,7 @@ import LedgerServer
 import Logging
 import RESP
 import ServiceLifecycle
+import Testing
 
 /// A server in this process, on a ledger in memory.
 struct Serving {
@@ -49,3 +50,9 @@ struct Serving {
 }
 
 func words(_ line: String) -> [[UInt8]] { InlineWords.split(line)! }
+
+extension RESPValue {
+    func mustBeAnswer(_ place: SourceLocation = #_sourceLocation) {
+        #expect(error == nil, "\(error?.text ?? "")", sourceLocation: place)
+    }
+}

@@ -33,11 +33,21 @@ extension CommandTable {
             .need("user", .user), .need("amount", .amount), .option("KIND", "k", .grantKind, standard: "promo"),
             .option("EFFECTIVE", "t", .time, "from then on it can be spent; default: at once"),
             .option("EXPIRES", "t", .time, "from then on it is gone; default: never"),
+            .option(
+                "FOR", "sources", .wordList,
+                "it pays for these billing types and sources of charges only; default: for everything"),
             .must("REASON", "r", .text),
         ],
         key: true, changesMoney: true, "Give credit that nobody paid for.",
-        reply: .receipt(["user", "amount", "kind", "effective", "expires", "available", "debt"]),
-        examples: ["CREDIT GRANT u_ada 5 KIND promo EXPIRES 2027-01-01 REASON \"welcome back\""]
+        notes: [
+            "Billing types are \(Sources.billingTypes.map { "`\($0)`" }.joined(separator: ", ")). `available` leaves out what pays for certain sources only; `CREDIT BALANCE user FOR source` adds it.",
+            "At equal priority what pays for less burns first. A transfer, a refund and a hold keep what a lot pays for. A user has at most 64 open lots of this kind.",
+        ],
+        reply: .receipt(["user", "amount", "kind", "scope", "effective", "expires", "available", "debt"]),
+        examples: [
+            "CREDIT GRANT u_ada 5 KIND promo EXPIRES 2027-01-01 REASON \"welcome back\"",
+            "CREDIT GRANT u_ada 5 FOR session_runtime,gpu-hours REASON \"try our sessions\"",
+        ]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)
         let kind = try a.given("KIND").map { field throws(CommandError) in
@@ -47,7 +57,7 @@ extension CommandTable {
         if let effective, effective >= expires { throw .invalid("EFFECTIVE is not before EXPIRES") }
         let grant = CreditGrant(
             user: user, amount: try a.amount(1), kind: kind ?? .promo, effective: effective, expires: expires,
-            reason: try a.text("REASON"))
+            scope: try a.creditScope("FOR"), reason: try a.text("REASON"))
         return ParsedCommand(a, .mutation(.creditGrant(grant)), on: .user(user))
     }
 
@@ -130,16 +140,22 @@ extension CommandTable {
     }
 
     private static let creditBalance = CommandSpec(
-        .creditBalance, "CREDIT BALANCE", .credit, .readOwn, .view, [.need("user", .user)],
+        .creditBalance, "CREDIT BALANCE", .credit, .readOwn, .view,
+        [
+            .need("user", .user),
+            .option("FOR", "source", .word, "how much there is for this billing type or source of charges, too"),
+        ],
         "What a user can spend, now.",
         notes: [
-            "`available` is below 0 while sessions go on beyond their credit, for the time that `exhaustion_grace` grants; what they used becomes `debt` when it is posted."
+            "`available` is below 0 while sessions go on beyond their credit, for the time that `exhaustion_grace` grants; what they used becomes `debt` when it is posted.",
+            "`available` counts credit that pays for everything; `available_for` (only with FOR) also what pays for that source.",
         ],
-        reply: .map(["user", "type", "state", "available", "paid", "promo", "held", "debt", "time"]),
-        examples: ["CREDIT BALANCE u_ada"]
+        reply: .map(["user", "type", "state", "available", "available_for", "paid", "promo", "held", "debt", "time"]),
+        examples: ["CREDIT BALANCE u_ada", "CREDIT BALANCE u_ada FOR session_runtime"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)
-        return ParsedCommand(a, .balance(user: user), on: .user(user))
+        guard let source = a.given("FOR") else { return ParsedCommand(a, .balance(user: user), on: .user(user)) }
+        return ParsedCommand(a, .query(.balance(user: user, for: try a.word(source))), on: .user(user))
     }
 
     private static let creditLots = CommandSpec(

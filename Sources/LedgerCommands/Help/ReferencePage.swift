@@ -156,6 +156,7 @@ package enum ReferencePage {
         ("amount", "the amount of this command; of a session: its whole cost"), ("answer", "what the rule answered"),
         ("arithmetic", "from the answer to the amount, step by step"), ("at", "from when on it prices"),
         ("available", "what can be spent: unexpired lots less holds less usage that is not posted"),
+        ("available_for", "the same with the lots that pay for this source only"),
         ("bonus", "credit given on top"), ("category", "the space's category"), ("changed", "what was changed"),
         ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"),
         ("charges", "the ids of all charges, oldest first"), ("closed", "when the hold ended"),

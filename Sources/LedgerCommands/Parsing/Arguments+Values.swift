@@ -23,11 +23,15 @@ extension Arguments {
     @inline(__always)
     func word(_ field: Int) throws(CommandError) -> ShortText {
         let bytes = bytes(field)
-        guard bytes.count > 0, bytes.count <= ShortText.capacity,
-            bytes.allSatisfy({ Base62.value(of: $0) != nil || $0 == 0x2e || $0 == 0x5f || $0 == 0x3a || $0 == 0x2d })
-        else { throw refusal(field) }
+        guard Self.isWord(bytes) else { throw refusal(field) }
         guard !Echo.looksSecret(bytes) else { throw secretRefusal(field) }
         return ShortText(bytes)!
+    }
+
+    @inline(__always)
+    private static func isWord(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count > 0 && bytes.count <= ShortText.capacity
+            && bytes.allSatisfy({ Base62.value(of: $0) != nil || $0 == 0x2e || $0 == 0x5f || $0 == 0x3a || $0 == 0x2d })
     }
 
     func text(_ field: Int) throws(CommandError) -> PersonalText { PersonalText(clear: try plainText(field)) }
@@ -60,11 +64,33 @@ extension Arguments {
     /// Where a charge's revenue is to go: a word that no entry of the ledger's own shows as its source.
     func chargeSource(_ field: Int) throws(CommandError) -> ShortText {
         let source = try word(field)
-        // In whatever case: nobody who reads a bill should have to look twice.
-        for reserved in CommandTable.reservedSources where isWord(field, reserved) {
-            throw .invalid("source '\(source)' is a word for entries that the ledger makes itself; choose another one")
-        }
+        try refuseReserved(bytes(field))
         return source
+    }
+
+    private func refuseReserved(_ source: UnsafeRawBufferPointer) throws(CommandError) {
+        // In whatever case: nobody who reads a bill should have to look twice.
+        for reserved in CommandTable.reservedSources where Self.equal(source, reserved) {
+            throw .invalid(
+                "source '\(ShortText(source)!)' is a word for entries that the ledger makes itself; choose another one")
+        }
+    }
+
+    /// What credit may pay for: billing types and sources of charges; everything where nothing is said.
+    func creditScope(_ token: StaticString) throws(CommandError) -> CreditScope {
+        guard let field = given(token) else { return .everything }
+        let list = bytes(field)
+        guard let text = ShortText(list) else { throw refusal(field) }
+        guard !Echo.looksSecret(list) else { throw secretRefusal(field) }
+        var named: [ShortText] = []
+        for part in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+            let part = UnsafeRawBufferPointer(rebasing: part)
+            guard Self.isWord(part), let source = ShortText(part) else { throw refusal(field) }
+            if !Sources.billingTypes.contains(source) { try refuseReserved(part) }
+            guard !named.contains(source) else { throw .invalid("\(token) names '\(source)' twice") }
+            named.append(source)
+        }
+        return CreditScope(text)!
     }
 
     func text(_ token: StaticString) throws(CommandError) -> PersonalText {
@@ -292,8 +318,10 @@ extension Arguments {
 
     /// Without an allocation. `word` is in lower case.
     @inline(__always)
-    func isWord(_ field: Int, _ word: StaticString) -> Bool {
-        let bytes = bytes(field)
+    func isWord(_ field: Int, _ word: StaticString) -> Bool { Self.equal(bytes(field), word) }
+
+    @inline(__always)
+    private static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
         guard bytes.count == word.utf8CodeUnitCount else { return false }
         for (index, byte) in bytes.enumerated()
         where (byte &- 0x41 < 26 ? byte | 0x20 : byte) != word.utf8Start[index] { return false }

@@ -75,7 +75,8 @@ extension Arguments {
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
             return
-        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .category, .key, .email,
+        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .wordList, .category, .key,
+            .email,
             .person, .personName, .text, .timeout, .secret, .passport, .hold, .chargeOrSession, .entry,
             .limitValue, .source, .bytes, .words:
             break

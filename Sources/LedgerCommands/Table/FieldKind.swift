@@ -3,7 +3,7 @@ internal import LedgerCore
 /// What an argument must look like.
 package enum FieldKind: UInt8, CaseIterable, Sendable {
     // names
-    case user, session, resource, space, instance, reference, label, word, category, key
+    case user, session, resource, space, instance, reference, label, word, wordList, category, key
     // personal and free text
     case email, person, personName, text
     // money and amounts
@@ -35,6 +35,7 @@ extension FieldKind {
         case .reference: "a reference: 1 to 64 printable bytes"
         case .label: "a name: 1 to 64 printable bytes"
         case .word: "a word: 1 to 64 letters, digits, '.', '_', ':' or '-'"
+        case .wordList: "words with commas between, at most 64 bytes in all"
         case .category: "a word: 1 to 64 letters, digits, '.', '_', ':' or '-'"
         case .key: "a key: 1 to 255 bytes"
         case .email: "an e-mail address"
@@ -101,7 +102,8 @@ extension FieldKind {
         case .yesNo: ["yes", "no"]
         case .ruleName: RuleName.allCases.map(\.text)
         case .limitName: LimitName.allCases.map(\.text)
-        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .category, .key, .email,
+        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .wordList, .category, .key,
+            .email,
             .person, .personName, .text, .amount, .signedAmount, .cents, .price, .gigabytes, .gigabytesWhole, .hours,
             .count,
             .cursor, .rate, .version, .lsn, .time, .lifetime, .heartbeat, .overlap, .timeout, .secret, .passport,
@@ -115,7 +117,8 @@ extension FieldKind {
         switch self {
         case .count, .cursor, .rate, .version, .lsn, .gigabytesWhole: "integer"
         case .flag: "pure-token"
-        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .category, .key, .email,
+        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .wordList, .category, .key,
+            .email,
             .person, .personName, .text, .amount, .signedAmount, .cents, .price, .gigabytes, .hours, .time, .lifetime,
             .heartbeat, .overlap, .timeout, .secret, .passport, .hold, .chargeOrSession, .entry,
             .userType, .userState, .tier,

@@ -2,6 +2,8 @@
 /// Lists come newest first; `cursor` 0 starts at the newest, the result's `next` continues, 0 when there is no more.
 package enum Query: Sendable {
     case user(Hash128)
+    /// `for`: how much there is for charges of this source.
+    case balance(user: Hash128, for: ShortText? = nil)
     case users(Page)
     case passport(PassportID)
     case passports(user: Hash128, Page)
@@ -35,6 +37,7 @@ package struct Page: Hashable, Sendable {
 package enum QueryResult: Sendable {
     case rejected(Rejection)
     case user(UserRow)
+    case balance(BalanceRow)
     case users([UserRow], next: UInt64)
     case passport(PassportRow)
     case passports([PassportRow], next: UInt64)
@@ -66,6 +69,18 @@ package struct UserRow: Sendable {
     package var account: AccountImage
     package var sessions: Int
     package var lastEvent: LSN
+}
+
+package struct BalanceRow: Sendable {
+    package var user: UserRow
+    /// What there is for the source that was asked about.
+    package var availableFor: Money?
+    package var time: Timestamp
+    package init(user: UserRow, availableFor: Money? = nil, time: Timestamp) {
+        self.user = user
+        self.availableFor = availableFor
+        self.time = time
+    }
 }
 
 package struct PassportRow: Sendable {

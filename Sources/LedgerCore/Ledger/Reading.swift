@@ -46,6 +46,7 @@ extension StateMachine {
     private func answer(_ query: Query, at now: Timestamp) throws(Rejection) -> QueryResult {
         switch query {
         case .user(let user): return .user(userRow(try find(user), at: now))
+        case .balance(let user, let source): return .balance(balance(of: try find(user), for: source, at: now))
         case .users(let page): return users(page.cut, at: now)
         case .passport(let id):
             guard let ordinal = passport(id) else { throw .notFound(.passport) }

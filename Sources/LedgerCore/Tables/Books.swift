@@ -242,4 +242,6 @@ package enum Sources {
     package static let sessionRuntime: ShortText = "session_runtime"
     package static let storageCreation: ShortText = "storage_creation"
     package static let spacePurchase: ShortText = "space_purchase"
+
+    package static let billingTypes = [sessionRuntime, storageCreation, spacePurchase]
 }

@@ -21,7 +21,7 @@ extension Engine {
         case .query(let query): CommandTable.lane(asked.id) == .list ? .aside(.query(query)) : .ask(.query(query))
         case .quote(let user, let tier, let duration): .ask(.quote(user: user, tier: tier, duration: duration))
         case .verify(let secret, _): .ask(.verify(try proof(of: secret)))
-        case .balance(let user): .ask(.query(.user(user)))
+        case .balance(let user): .ask(.query(.balance(user: user)))
         case .history(let range):
             .read(.history(user: range.user, from: range.from, to: range.to, range.page)) { .end($0) }
         case .summary(let user, let from, let to): .read(.summary(user: user, from: from, to: to)) { .end($0) }

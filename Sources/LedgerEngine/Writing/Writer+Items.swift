@@ -101,8 +101,8 @@ extension Writer {
         switch result {
         case .passport(let row): return .passport(add(row))
         case .passports(let rows, let next): return .passports(rows.map(add), next: next)
-        case .rejected, .user, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources, .spaces,
-            .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
+        case .rejected, .user, .balance, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources,
+            .spaces, .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
             return result
         }
     }

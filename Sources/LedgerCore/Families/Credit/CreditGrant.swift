@@ -37,7 +37,7 @@ package struct CreditGrant: CommandType {
         guard kind == .promo || kind == .compensation else { throw .invalid("a grant is promo or compensation") }
         let effective = max(effective ?? decision.now, decision.now)
         guard expires > effective else { throw .invalid("a grant must expire after it becomes effective") }
-        try ledger.checkRoom(user, amount)
+        try ledger.checkRoom(user, amount, for: [scope])
         var lot = LotOrigin(
             kind, born: BirthID(shard: ledger.shard, lsn: ledger.lastLSN.next), at: effective,
             fundedBy: kind == .promo ? "grant" : "compensation")

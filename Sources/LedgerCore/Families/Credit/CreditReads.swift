@@ -1,4 +1,10 @@
 extension StateMachine {
+    func balance(of user: UserOrdinal, for source: ShortText?, at now: Timestamp) -> BalanceRow {
+        BalanceRow(
+            user: userRow(user, at: now), availableFor: source.map { available(user, for: .source($0), at: now) },
+            time: now)
+    }
+
     func lots(of user: UserOrdinal, _ page: Page) -> QueryResult {
         var rows: [LotRow] = []
         var order = 0

@@ -7,6 +7,8 @@ extension StateMachine {
     /// No user has more lots: a charge names every lot that it burns, a refund every lot that it fills again, and an
     /// event must fit into a batch of the journal. Refunds may go to twice as many.
     static let maximumLots: Int32 = 8_000
+    /// Nor more of them that pay for certain sources only.
+    static let maximumScopedLots: Int32 = 64
     /// No user has more open holds: what is looked at for each event of a user is bounded.
     static let maximumHolds: Int32 = 10_000
 
@@ -21,6 +23,17 @@ extension StateMachine {
         let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
         guard sum <= Int128(Self.accountCeiling) else {
             throw .invalid("an account holds at most \(Self.ceiling) of credit")
+        }
+    }
+
+    /// The same, for lots with these scopes.
+    func checkRoom(_ user: UserOrdinal, _ amount: Money, for scopes: [CreditScope]) throws(Rejection) {
+        try checkRoom(user, amount, lots: Int32(scopes.count))
+        let scoped = scopes.count { !$0.isEverything }
+        guard scoped == 0 || store.accounts[user].scopedLots + Int32(scoped) <= Self.maximumScopedLots else {
+            throw .invalid(
+                "the account has \(store.accounts[user].scopedLots) lots already that pay for certain sources only; at "
+                    + "most \(Self.maximumScopedLots) may be open")
         }
     }
 

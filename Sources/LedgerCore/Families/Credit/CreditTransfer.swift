@@ -39,13 +39,13 @@ package struct CreditTransfer: CommandType {
         guard parts.count <= CreditReceived.maximumLots else {
             throw .invalid("\(amount) lies in more than \(CreditReceived.maximumLots) lots; transfer less")
         }
-        try ledger.checkRoom(receiver, amount, lots: Int32(parts.count))
-
-        let (sent, received) = (ledger.store.accounts[sender], ledger.store.accounts[receiver])
         let lots = (0..<parts.count).map { index in
             LotPart(
                 lot: ledger.store.lots[ledger.slot(of: parts[index].lot)].origin, amount: parts[index].amount)
         }
+        try ledger.checkRoom(receiver, amount, for: lots.map(\.lot.scope))
+
+        let (sent, received) = (ledger.store.accounts[sender], ledger.store.accounts[receiver])
         let answer = ledger.commit(
             CreditSent(to: received.id, amount: amount, parts: parts, reason: reason), user: sender, &decision)
         ledger.commit(

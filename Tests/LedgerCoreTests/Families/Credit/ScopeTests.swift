@@ -148,6 +148,29 @@ import Testing
         #expect(ledger.account("ann").promo == Money("3") && ledger.problems() == [])
     }
 
+    @Test func `only so many lots may pay for certain sources only`() {
+        var ledger = ledger()
+        ledger.user("bob")
+        func grant(_ user: ShortText, _ scope: CreditScope) -> Command {
+            .creditGrant(
+                CreditGrant(user: ledger.hash(user), amount: .dollar, kind: .promo, scope: scope, reason: []))
+        }
+        for _ in 0..<64 { #expect(ledger.command(grant("ann", .sessions)).event != nil) }
+        let refused = ledger.command(grant("ann", .sessions)).rejection
+        #expect(
+            refused?.code == "ERR" && refused?.text.contains("at most 64") == true, "\(String(describing: refused))")
+        #expect(ledger.command(grant("ann", .everything)).event != nil)
+        // Nor by a transfer, until one of them is used up.
+        #expect(ledger.command(grant("bob", .sessions)).event != nil)
+        let transfer = Command.creditTransfer(
+            CreditTransfer(from: ledger.hash("bob"), to: ledger.hash("ann"), amount: .dollar, reason: []))
+        #expect(ledger.command(transfer).rejection?.code == "ERR")
+        let back = Command.creditTransfer(
+            CreditTransfer(from: ledger.hash("ann"), to: ledger.hash("bob"), amount: .dollar, reason: []))
+        #expect(ledger.command(back).event != nil && ledger.command(transfer).event != nil)
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `transfers, refunds and expiry keep the scope`() {
         var ledger = ledger()
         ledger.user("bob")
