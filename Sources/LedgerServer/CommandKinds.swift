@@ -25,7 +25,7 @@ extension ParsedCommand {
         switch ask {
         case .query(let query):
             switch query {
-            case .users(let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
+            case .users(let page), .find(_, let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
                 .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _):
                 min(page.count, 1000) * 256
             case .ruleSource: 64 << 10

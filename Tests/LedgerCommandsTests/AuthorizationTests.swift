@@ -32,6 +32,7 @@ struct AuthorizationTests {
         . R.R ... ... ... ...  USER GET
         . ... ... ... ... ..A  USER SET
         . ..R ... ... ... ...  USER LIST
+        . ..R ... ... ... ...  USER FIND
         . R.R ... ... ... ...  USER SUMMARY
         . ... ... ... ... ..A  PASSPORT CREATE
         . ..R ... ... ... ...  PASSPORT VERIFY

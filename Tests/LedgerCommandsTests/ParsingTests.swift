@@ -286,6 +286,25 @@ struct ParsingTests {
         #expect(source == Array("return 1".utf8) && at == Timestamp("2027-01-01"))
     }
 
+    @Test func `a search is for the beginning of an id, or for an address, or for both`() throws {
+        func search(_ text: String) throws -> UserSearch {
+            guard case .query(.find(let it, Page(count: 7, cursor: 0))) = try parse("USER FIND \(text) COUNT 7").ask
+            else {
+                throw CommandError.invalid("not a search")
+            }
+            return it
+        }
+        let address = Array("ada@example.com".utf8).withUnsafeBytes { names.hash(.email, $0) }
+        #expect(try search("u_a") == UserSearch(email: nil, beginning: "u_a"))
+        #expect(try search("ada@example.com") == UserSearch(email: address, beginning: "ada@example.com"))
+        #expect(try search("ada@") == UserSearch(email: nil, beginning: "ada@"))
+        let long = "a@" + String(repeating: "b", count: 63) + ".example"
+        #expect(try search(long).beginning == nil && search(long).email != nil)
+        for text in [String(repeating: "x", count: 65), String(repeating: "x", count: 65) + "@x.example", "\"a\nb\""] {
+            #expect(failure("USER FIND \(text)")?.hasPrefix("ERR text is neither") == true, "\(text)")
+        }
+    }
+
     @Test func `lists begin at the newest and have 100 rows by default`() throws {
         guard case .query(.users(let page)) = try parse("USER LIST").ask,
             case .query(.lots(_, let other)) = try parse("CREDIT LOTS ada CURSOR 17 COUNT 10000").ask,

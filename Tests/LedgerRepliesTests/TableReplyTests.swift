@@ -83,7 +83,7 @@ struct TableReplyTests {
             (.passportList, .passports([passport], next: 0)), (.holdList, .holds([hold], next: 0)),
             (.sessionList, .sessions([session], next: 0)), (.storageList, .resources([resource], next: 0)),
             (.spaceList, .spaces([space], next: 0)), (.creditLots, .lots([lot], next: 0)),
-            (.userList, .users([row()], next: 0)),
+            (.userList, .users([row()], next: 0)), (.userFind, .users([row()], next: 0)),
         ]
         for (id, result) in pages {
             let found = encode(result).elements?[1].elements?.first

@@ -82,6 +82,41 @@ struct IdentityTests {
         }
     }
 
+    @Test func `users are found by id, by its beginning, and by an address in whatever form`() async throws {
+        try await Serving.with { serving in
+            let client = try await serving.connect()
+            for id in ["u_a", "u_ab", "u_abc", "b", "Z@x.example"] {
+                _ = try await ask(client, "USER CREATE \(id.first!)\(id.count)@x.example ID \(id)")
+            }
+            _ = try await ask(client, "USER CREATE z@x.example ID owner")
+            /// The ids, and the cursor.
+            func found(_ line: String) async throws -> [String] {
+                let page = try await ask(client, "USER FIND \(line)")
+                let rows = page.elements?[1].elements?.compactMap { $0["user"]?.string } ?? []
+                return rows + [page.elements?[0].string ?? ""]
+            }
+            #expect(try await found("u_a") == ["u_a", "u_abc", "u_ab", "0"])
+            #expect(try await found("u_ab") == ["u_ab", "u_abc", "0"])
+            #expect(try await found("B1@X.Example") == ["b", "0"])
+            // An id that looks like somebody's address: both are meant.
+            #expect(try await found("Z@x.example") == ["owner", "Z@x.example", "0"])
+            for text in ["nobody", "nobody@x.example"] { #expect(try await found(text) == ["0"]) }
+            var cursor = "0"
+            for expected in ["u_abc", "u_ab", "u_a"] {
+                let page = try await found("u COUNT 1 CURSOR \(cursor)")
+                #expect(page.dropLast() == [expected])
+                cursor = page.last!
+            }
+            _ = try await ask(client, "USER SET b EMAIL new@x.example")
+            #expect(try await found("b1@x.example") == ["0"])
+            #expect(try await found("NEW@x.example") == ["b", "0"])
+            let own = try #require(try await ask(client, "PASSPORT CREATE u_a own read")["secret"]?.string)
+            let refused = try await ask(try await serving.connect(own), "USER FIND u_a").error
+            #expect(refused?.code == "NOPERM")
+            await client.close()
+        }
+    }
+
     @Test func `a passport with KEYS required changes no money without one, and so does its successor`() async throws {
         try await Serving.with { serving in
             let admin = try await serving.connect()

@@ -36,6 +36,7 @@ import Testing
         case .userGet: return .read("USER GET u_a")
         case .userSet: return .write("USER SET u_a EMAIL set#@b.example")
         case .userList: return .read("USER LIST COUNT 5")
+        case .userFind: return .read("USER FIND u_")
         case .userSummary: return .read("USER SUMMARY u_a")
         case .passportCreate: return .write(passport)
         case .passportVerify: return .read("PASSPORT VERIFY $secret")

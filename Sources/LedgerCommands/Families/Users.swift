@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let userCommands = [
-        userCreate, userGet, userSet, userList, userSummary,
+        userCreate, userGet, userSet, userList, userFind, userSummary,
     ]
 
     private static let userFields = [
@@ -77,6 +77,29 @@ extension CommandTable {
         reply: .page(userFields), brief: ["user", "email", "type", "state", "available", "debt", "sessions"],
         examples: ["USER LIST COUNT 10"]
     ) { a, _ throws(CommandError) in ParsedCommand(a, .query(.users(try a.page()))) }
+
+    private static let userFind = CommandSpec(
+        .userFind, "USER FIND", .user, .readAll, .list,
+        [.need("text", .text, "a user's id, its beginning, or a whole e-mail address")] + .page,
+        "Find users by id, by its beginning, or by e-mail address.",
+        notes: [
+            "Who has the address and who has the id come first, whatever COUNT; then those whose id begins so, newest first. An address is compared as in `USER CREATE`, ids byte by byte.",
+            "A page looks at no more than 10000 users: it may be short, even empty, while its cursor is not 0, as those of Redis' SCAN.",
+        ],
+        reply: .page(userFields), brief: ["user", "email", "type", "state", "available", "debt", "sessions"],
+        examples: ["USER FIND ada@example.com", "USER FIND u_a COUNT 10"]
+    ) { a, context throws(CommandError) in
+        let text = try a.plainText(0)
+        let isAddress = text.contains(UInt8(ascii: "@")) && (try? a.email(0)) != nil
+        let search = UserSearch(
+            email: isAddress ? try? a.emailHash(0, context) : nil,
+            beginning: (try? a.name(0)).flatMap { ShortText($0) })
+        guard search.email != nil || search.beginning != nil else {
+            throw .invalid(
+                "text is neither the beginning of a user id (at most 64 printable bytes) nor an e-mail address")
+        }
+        return ParsedCommand(a, .query(.find(search, try a.page())))
+    }
 
     private static let userSummary = CommandSpec(
         .userSummary, "USER SUMMARY", .user, .readOwn, .history,

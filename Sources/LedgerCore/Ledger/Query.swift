@@ -5,6 +5,7 @@ package enum Query: Sendable {
     /// `for`: how much there is for charges of this source.
     case balance(user: Hash128, for: ShortText? = nil)
     case users(Page)
+    case find(UserSearch, Page)
     case passport(PassportID)
     case passports(user: Hash128, Page)
     case lots(user: Hash128, Page)
@@ -23,6 +24,16 @@ package enum Query: Sendable {
     case books
     /// What is needed to quote: the engine asks the rule and finishes with ``SessionQuote``.
     case quote(user: Hash128, tier: Tier)
+}
+
+/// Users who have this address, or whose id begins so; what is nil finds nobody.
+package struct UserSearch: Hashable, Sendable {
+    package var email: Hash128?
+    package var beginning: ShortText?
+    package init(email: Hash128?, beginning: ShortText?) {
+        self.email = email
+        self.beginning = beginning
+    }
 }
 
 package struct Page: Hashable, Sendable {

@@ -32,6 +32,8 @@ extension StateMachine {
 
     /// No page of a table has more rows, whatever was asked for: nobody waits long for somebody else's page.
     package static let longestPage = 1000
+    /// No search visits more rows for a page, which may then be short before the end.
+    package static let longestSearch = 10_000
 
     /// Answers a query from the tables as they are. Cost: the page, or the tables of one user; `.sessions` of all users
     /// visits every open session.
@@ -48,6 +50,7 @@ extension StateMachine {
         case .user(let user): return .user(userRow(try find(user), at: now))
         case .balance(let user, let source): return .balance(balance(of: try find(user), for: source, at: now))
         case .users(let page): return users(page.cut, at: now)
+        case .find(let search, let page): return find(search, page.cut, at: now)
         case .passport(let id):
             guard let ordinal = passport(id) else { throw .notFound(.passport) }
             return .passport(passportView(ordinal))

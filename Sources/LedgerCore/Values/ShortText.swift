@@ -26,6 +26,7 @@ package struct ShortText: Sendable {
     }
 
     package func append(to bytes: inout [UInt8]) { withBytes { bytes.append(contentsOf: $0) } }
+    package func hasPrefix(_ other: ShortText) -> Bool { withBytes { it in other.withBytes { it.starts(with: $0) } } }
     package var string: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 }
 

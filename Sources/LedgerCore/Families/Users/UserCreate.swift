@@ -119,7 +119,12 @@ extension StateMachine {
         return hasher.finish()
     }
 
-    func isTaken(email hash: Hash128) -> Bool { (store.external[holderName(hash)] ?? 0) != 0 }
+    func holder(ofEmail hash: Hash128) -> UserOrdinal? {
+        let holder = store.external[holderName(hash)] ?? 0
+        return holder == 0 ? nil : UserOrdinal(UInt32(holder - 1))
+    }
+
+    func isTaken(email hash: Hash128) -> Bool { holder(ofEmail: hash) != nil }
 
     func isFirst(email: Hash128, person: Hash128) -> Bool {
         store.external[emailName(email)] == nil && (person == .zero || store.external[personName(person)] == nil)

@@ -26,4 +26,25 @@ extension StateMachine {
         }
         return .users(rows, next: ordinal > 0 ? UInt64(ordinal) + 1 : 0)
     }
+
+    /// Who has the address and who has the id come first, then those whose id begins so, newest first.
+    func find(_ search: UserSearch, _ page: Page, at now: Timestamp) -> QueryResult {
+        let holder = search.email.flatMap { self.holder(ofEmail: $0) }
+        guard let beginning = search.beginning else {
+            return .users(page.cursor == 0 ? holder.map { [userRow($0, at: now)] } ?? [] : [], next: 0)
+        }
+        var first = [holder, user(names.user(beginning))].compactMap(\.self)
+        if first.count == 2, first[0] == first[1] { first.removeLast() }
+        var rows = page.cursor == 0 ? first.map { userRow($0, at: now) } : []
+        var left = page.cursor == 0 ? store.accounts.count : min(Int(clamping: page.cursor) - 1, store.accounts.count)
+        let end = max(0, left - Self.longestSearch)
+        while left > end, rows.count < page.count {
+            left -= 1
+            let user = UserOrdinal(UInt32(left))
+            if store.accounts[user].id.hasPrefix(beginning), !first.contains(user) {
+                rows.append(userRow(user, at: now))
+            }
+        }
+        return .users(rows, next: left > 0 ? UInt64(left) + 1 : 0)
+    }
 }

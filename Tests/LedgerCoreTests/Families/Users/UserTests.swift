@@ -23,6 +23,34 @@ import Testing
         return ledger.command(.userSet(UserSet(user: ledger.hash(user), change: .email([2], hash: hash))))
     }
 
+    @Test func `a search visits only so many users for a page, and goes on where it ended`() {
+        var ledger = TestLedger()
+        _ = create(&ledger, "first", mail: "m")
+        for number in 0..<StateMachine.longestSearch + 10 {
+            _ = create(&ledger, ShortText("other\(number)")!, mail: ShortText("m\(number)")!)
+        }
+        func find(_ search: UserSearch, _ page: Page) -> ([ShortText], UInt64) {
+            guard case .users(let rows, let next) = ledger.machine.read(.find(search, page), at: ledger.now) else {
+                return ([], 0)
+            }
+            return (rows.map(\.id), next)
+        }
+        let (none, next) = find(UserSearch(email: nil, beginning: "fir"), Page())
+        #expect(none == [] && next > 0)
+        let (found, end) = find(UserSearch(email: nil, beginning: "fir"), Page(cursor: next))
+        #expect(found == ["first"] && end == 0)
+        // Who has the id or the address is found at once.
+        for search in [
+            UserSearch(email: nil, beginning: "first"), UserSearch(email: hash(ledger, "m"), beginning: nil),
+            UserSearch(email: hash(ledger, "m"), beginning: "first"),
+        ] { #expect(find(search, Page()).0 == ["first"]) }
+        #expect(find(UserSearch(email: hash(ledger, "unknown"), beginning: nil), Page()) == ([], 0))
+        #expect(
+            find(UserSearch(email: nil, beginning: "other"), Page(count: 3)).0.map(\.string) == [
+                "other10009", "other10008", "other10007",
+            ])
+    }
+
     @Test func `a person gets one bonus, however many addresses there are`() {
         var ledger = TestLedger()
         #expect(create(&ledger, "a", mail: "1", person: "p") == Money("5"))
