@@ -126,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "LedgerServerTests",
             dependencies: [
-                "LedgerServer", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerEngine", "LedgerTestKit", "RESP",
+                "LedgerServer", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerEngine", "LedgerStorage",
+                "LedgerTestKit", "RESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

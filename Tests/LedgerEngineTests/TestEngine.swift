@@ -206,10 +206,21 @@ extension WorkBatch {
 final class Box<Value: Sendable>: Sendable {
     private let value: Lock<Value>
     init(_ value: Value) { self.value = Lock(value) }
-    func get() -> Value { value.withLock { $0 } }
+    /// An array with storage of its own: that a reader has let go of one, which then is written in place, is known to
+    /// its reference count, and to nothing that ThreadSanitizer sees.
+    func get() -> Value {
+        value.withLock { value in
+            guard let shared = value as? any SharingStorage, let own = shared.copied() as? Value else { return value }
+            return own
+        }
+    }
     func set(_ new: Value) { value.withLock { $0 = new } }
     func update<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R { value.withLock { body(&$0) } }
-    /// With storage of its own: that a reader has let go of an array, which then is written in place, is known to its
-    /// reference count, and to nothing that ThreadSanitizer sees.
-    func get<Element>() -> Value where Value == [Element] { value.withLock { $0.map { $0 } } }
+}
+
+private protocol SharingStorage {
+    func copied() -> Self
+}
+extension Array: SharingStorage {
+    fileprivate func copied() -> Self { map { $0 } }
 }

@@ -2,6 +2,7 @@ import Glibc
 import LedgerClient
 import LedgerCore
 import LedgerEngine
+import LedgerStorage
 import LedgerTestKit
 import Logging
 import RESP
@@ -512,8 +513,9 @@ private final class Lines: Sendable {
         let message: String
         let metadata: Logger.Metadata
     }
-    private let lines = Mutex<[Line]>([])
-    var all: [Line] { lines.withLock { $0 } }
+    private let lines = Lock<[Line]>([])
+    /// With storage of its own, for ThreadSanitizer, which does not see that a reader lets go of an array.
+    var all: [Line] { lines.withLock { $0.map { $0 } } }
     var handler: Handler { Handler(lines: self) }
 
     struct Handler: LogHandler {

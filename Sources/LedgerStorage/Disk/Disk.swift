@@ -76,6 +76,8 @@ extension DiskFile {
 
     /// The whole file, or exactly `count` bytes of it; nil where the file is shorter.
     func readBytes(at offset: Int = 0, count: Int, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
+        // An array made for nothing would write into the one empty array that all threads share.
+        guard count > 0 else { return [] }
         var failure: StorageError?
         var got = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
