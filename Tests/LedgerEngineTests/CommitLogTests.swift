@@ -32,10 +32,6 @@ import Testing
         }
     }
 
-    private static func await(_ condition: () -> Bool) {
-        while !condition() { usleep(200) }
-    }
-
     @Test func `nothing is answered or shown before the log says that it is durable, and then in order`() throws {
         let (t, log) = try Self.engine()
         defer { t.stop() }
@@ -58,11 +54,11 @@ import Testing
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("10.00"))
 
         try log.acknowledge(1)
-        Self.await { done.get() == [0] }
+        #expect(holdsInTime { done.get() == [0] })
         #expect(t.engine.durableLSN == before.next)
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("9.00"))
         try log.acknowledge(2)  // two at once
-        Self.await { done.get() == [0, 1, 2, 3] }
+        #expect(holdsInTime { done.get() == [0, 1, 2, 3] })
         #expect(t.engine.reads.account(ada, at: t.clock.now())?.paid == Money("7.00"))
         guard case .query(.user(let row)) = read[0].results[0] else { throw Unexpected("no row") }
         #expect(row.account.paid == Money("7.00"))
@@ -86,7 +82,7 @@ import Testing
         }
         #expect(log.takenUnits == 8)
         try log.release()
-        Self.await { done.get() == Array(0...8) }
+        #expect(holdsInTime { done.get() == Array(0...8) })
         #expect(try t.user("ada").account.paid == Money("9.10"))
     }
 
@@ -109,14 +105,14 @@ import Testing
             log.refuseNext(fault)
             batches = Self.submit([items[0]], to: t, done)
         }
-        Self.await { done.get().count == batches.count && t.fatal.get() != nil }
+        #expect(holdsInTime { done.get().count == batches.count && t.fatal.get() != nil })
         for batch in batches {
             guard case .unknownOutcome = batch.results[0] else { throw Unexpected("\(batch.results)") }
         }
         #expect(t.fatal.get()?.fault == fault)
         let batch = WorkBatch { _ in }
         batch.append(.barrier)
-        Self.await { !t.engine.submit(batch) }
+        #expect(holdsInTime { !t.engine.submit(batch) })
         t.stop()
         // What the log did not make durable is not there at the next start; nobody was told that it would be.
         let again = try TestEngine(disk: disk, at: TestEngine.noon + .seconds(10))
@@ -139,7 +135,7 @@ import Testing
         log.setRoom(100)
         log.waitForUnits(1)
         try log.release()
-        Self.await { done.get() == [0] }
+        #expect(holdsInTime { done.get() == [0] })
         guard case .outcome(.accepted) = batch.results[0] else { throw Unexpected("\(batch.results)") }
     }
 

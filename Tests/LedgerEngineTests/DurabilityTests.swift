@@ -167,7 +167,7 @@ import Testing
         }
         told.wait()
         #expect(waiting.get() == LSN.none)
-        while t.fatal.get() == nil { usleep(1000) }
+        #expect(holdsInTime { t.fatal.get() != nil })
         let batch = WorkBatch { _ in }
         batch.append(.barrier)
         #expect(!t.engine.submit(batch))
@@ -215,7 +215,7 @@ import Testing
             }
             while open.get() > 3 { usleep(50) }
         }
-        while open.get() > 0 { usleep(100) }
+        #expect(holdsInTime { open.get() == 0 })
         stop.store(true, ordering: .relaxed)
         watcher.join()
         t.stop()

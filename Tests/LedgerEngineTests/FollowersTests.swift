@@ -48,10 +48,6 @@ import Testing
         }
     }
 
-    private static func await(_ condition: () -> Bool) {
-        while !condition() { usleep(200) }
-    }
-
     private static func engine(
         _ disk: any Disk, at now: Timestamp = TestEngine.noon, _ followers: [any Follower]
     ) throws -> TestEngine {
@@ -74,7 +70,7 @@ import Testing
             for _ in 0..<40 { try t.accept(t.charge("ada", "0.01")) }
             let last = t.engine.durableLSN
             // The first life ends while the slow one is behind.
-            Self.await { (start == 0 || slow.seen.get().last == last) && failing.seen.get().last == last }
+            #expect(holdsInTime { (start == 0 || slow.seen.get().last == last) && failing.seen.get().last == last })
             t.stop()
             // Its thread is gone: nothing is handed out any more.
             let (a, b) = (slow.seen.get().count, failing.seen.get().count)
@@ -95,7 +91,7 @@ import Testing
             guard case .info(let info) = t.work([.info])[0] else { throw Unexpected("no info") }
             return try #require(info.followers.first)
         }
-        while try status().failures < 3 { usleep(500) }
+        #expect(try holdsInTime { try status().failures >= 3 })
         let found = try status()
         #expect(found.name == "outbox")
         #expect(found.position == LSN(1))
@@ -113,18 +109,18 @@ import Testing
         t.engine.follow(other)  // also later than the start
         try t.accept(t.createUser("ada"))
         let last = t.engine.durableLSN
-        Self.await { other.seen.get().last == last }
+        #expect(holdsInTime { other.seen.get().last == last })
         #expect(busy.seen.get().isEmpty)
         guard case .info(let info) = t.work([.info])[0] else { throw Unexpected("no info") }
         #expect(info.followers.first { $0.name == "busy" }?.error == nil)
         #expect(info.followers.first { $0.name == "other" }?.lag == 0)
         busy.isBusy.set(false)
-        Self.await { busy.seen.get() == other.seen.get() }
+        #expect(holdsInTime { busy.seen.get() == other.seen.get() })
         // Let go, it is handed nothing more.
         t.engine.unfollow("other")
         try t.accept(t.purchase("ada", "10.00"))
         let next = t.engine.durableLSN
-        Self.await { busy.seen.get().last == next }
+        #expect(holdsInTime { busy.seen.get().last == next })
         #expect(other.seen.get().last == last)
     }
 
@@ -151,7 +147,7 @@ import Testing
         defer { t.stop() }
         try t.accept(t.createUser("ada"))
         let before = t.engine.durableLSN
-        Self.await { follower.seen.get().last == before }
+        #expect(holdsInTime { follower.seen.get().last == before })
         gate.close()
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }
@@ -162,7 +158,7 @@ import Testing
         #expect(try t.engine.tail(from: before.next) == nil)
         gate.open()
         done.wait()
-        Self.await { follower.seen.get().last == before.next }
+        #expect(holdsInTime { follower.seen.get().last == before.next })
         #expect(try t.engine.tail(from: before.next)?.count == 1)
     }
 }

@@ -20,14 +20,6 @@ import Testing
         return socket
     }
 
-    private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<30_000 {  // five minutes: a sanitizer is slow
-            if try await condition() { return true }
-            try await Task.sleep(nanoseconds: 10_000_000)
-        }
-        return false
-    }
-
     private static let never = "9223372036854775807"
 
     // MARK: WAIT
