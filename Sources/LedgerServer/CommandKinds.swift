@@ -21,26 +21,20 @@ extension Pipeline.Kind {
 extension ParsedCommand {
     /// What of a client's answers under way this one may take: the rows of a page have some 256 bytes. What keeps the
     /// writer or a reader busy for longer than its answer is long counts for as much as a page.
-    var share: Int {
+    func share(_ lane: CommandSpec.Lane) -> Int {
         switch ask {
         case .query(let query):
-            switch query {
-            case .users(let page), .find(_, let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
-                .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _):
-                min(page.count, 1000) * 256
-            case .ruleSource: 64 << 10
-            case .limits, .rules, .priceBooks, .books: 16 << 10
-            // A closed one is looked for in its user's past.
-            case .hold: 16 << 10
-            case .user, .balance, .passport, .session, .quote: 0
-            }
-        case .history(let range): range.page.count * 256
-        case .quote, .explain: 16 << 10
-        case .summary, .ruleCheck: 64 << 10
-        case .server(.info), .server(.clock): 16 << 10
+            if let page = query.page { return min(page.count, 1000) * 256 }
+            // A closed hold is looked for in its user's past; the others of these have lists for answers.
+            if case .hold = query { return 16 << 10 }
+            return lane == .list ? 64 << 10 : 0
+        case .history(let range): return range.page.count * 256
+        case .quote, .explain: return 16 << 10
+        case .summary, .ruleCheck: return 64 << 10
+        case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
             .connection, .server, .local:
-            0
+            return 0
         }
     }
 

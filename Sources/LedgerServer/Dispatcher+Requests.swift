@@ -157,7 +157,7 @@ extension Dispatcher {
             Pipeline.Slot(
                 command: parsed.id, kind: isGate(parsed, of: client) ? .gate : Pipeline.Kind(lane),
                 version: client.version, ownRowsOnly: ownRowsOnly, detail: parsed.detail(lane),
-                share: lane.isWrite ? 0 : parsed.share))
+                share: lane.isWrite ? 0 : parsed.share(lane)))
     }
 
     /// Asks the writer aside: what takes it long.

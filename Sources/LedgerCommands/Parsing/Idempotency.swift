@@ -28,8 +28,8 @@ extension Arguments {
         for field in 0..<grammar.count where has(field) && grammar[field].kind != .key {
             let slot = grammar[field]
             if let standard = grammar.standard(field),
-                meaning(of: slot.kind, bytes(field), names)
-                    == standard.withUnsafeBytes({ meaning(of: slot.kind, $0, names) })
+                hash(slot.meaning, bytes(field), names)
+                    == standard.withUnsafeBytes({ hash(slot.meaning, $0, names) })
             {
                 continue
             }
@@ -39,51 +39,39 @@ extension Arguments {
                 hasher.combine(slot.token.low)
                 hasher.combine(slot.token.high)
             }
-            if slot.kind == .limitValue, let value = limitValue {
-                // What a value means depends on the limit that it is for.
-                hasher.combine(1)
-                hasher.combine(UInt64(bitPattern: value))
-            } else {
-                combine(slot.kind, bytes(field), into: &hasher)
-            }
+            combine(slot.meaning, bytes(field), into: &hasher)
         }
         return hasher.finish()
     }
 
-    private func meaning(of kind: FieldKind, _ bytes: UnsafeRawBufferPointer, _ names: Names) -> Hash128 {
+    private func hash(_ meaning: FieldKind.Meaning, _ bytes: UnsafeRawBufferPointer, _ names: Names) -> Hash128 {
         var hasher = names.hasher(.arguments)
-        combine(kind, bytes, into: &hasher)
+        combine(meaning, bytes, into: &hasher)
         return hasher.finish()
     }
 
     /// Called for fields that were read before, so every value is known to be well-formed.
-    private func combine(_ kind: FieldKind, _ bytes: UnsafeRawBufferPointer, into hasher: inout SipHash128) {
-        var number: Int64?
-        switch kind {
-        case .flag: number = 1
-        case .amount, .signedAmount, .cents, .price, .gigabytes, .hours:
-            number = Money(parsing: bytes, signed: true)?.nanos
-        case .time: number = TimeText(bytes).time?.nanoseconds
-        case .lifetime, .heartbeat, .overlap: number = TimeSpan(parsing: bytes)?.nanoseconds
-        case .gigabytesWhole, .count, .cursor, .rate, .version, .lsn:
-            number = Decimal.parse(bytes).map { Int64(bitPattern: $0) }
-        case .permissions:
-            number = Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
-        case .userType, .userState, .tier, .storageKind, .grantKind, .permission, .scope, .keyPolicy, .status, .reserve,
-            .yesNo,
-            .ruleName, .limitName:
-            hasher.combine(UInt64(bytes.count) &<< 8 | 2)
-            for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
-            return
-        case .user, .session, .resource, .space, .instance, .reference, .label, .word, .wordList, .category, .key,
-            .email,
-            .person, .personName, .text, .timeout, .secret, .passport, .hold, .chargeOrSession, .entry,
-            .limitValue, .source, .bytes, .words:
-            break
-        }
+    private func combine(
+        _ meaning: FieldKind.Meaning, _ bytes: UnsafeRawBufferPointer, into hasher: inout SipHash128
+    ) {
+        let number: Int64? =
+            switch meaning {
+            case .flag: 1
+            case .decimal: Money(parsing: bytes, signed: true)?.nanos
+            case .time: TimeText(bytes).time?.nanoseconds
+            case .span: TimeSpan(parsing: bytes)?.nanoseconds
+            case .integer: Decimal.parse(bytes).map { Int64(bitPattern: $0) }
+            case .permissions:
+                Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
+            case .limit: limitValue
+            case .word, .bytes: nil
+            }
         if let number {
             hasher.combine(1)
             hasher.combine(UInt64(bitPattern: number))
+        } else if meaning == .word {
+            hasher.combine(UInt64(bytes.count) &<< 8 | 2)
+            for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
         } else {
             hasher.combine(UInt64(bytes.count) &<< 8 | 3)
             hasher.combine(bytes)

@@ -5,6 +5,7 @@ internal import LedgerCore
 struct Grammar {
     struct Slot {
         let kind: FieldKind
+        let meaning: FieldKind.Meaning
         let isRequired: Bool
         /// The option's word; `none` for positional arguments.
         let token: Name
@@ -67,7 +68,8 @@ struct Grammar {
         standards = .allocate(capacity: max(count, 1))
         for (index, field) in spec.fields.enumerated() {
             let slot = Slot(
-                kind: field.kind, isRequired: field.isRequired, token: field.token.map { Name($0) } ?? .none)
+                kind: field.kind, meaning: field.kind.row.meaning, isRequired: field.isRequired,
+                token: field.token.map { Name($0) } ?? .none)
             (slots + index).initialize(to: slot)
             (standards + index).initialize(to: field.standard.map { Array($0.utf8) })
         }

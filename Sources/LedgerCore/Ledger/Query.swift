@@ -26,6 +26,19 @@ package enum Query: Sendable {
     case quote(user: Hash128, tier: Tier)
 }
 
+extension Query {
+    /// The page that it asks for, where it asks for one.
+    package var page: Page? {
+        switch self {
+        case .users(let page), .find(_, let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
+            .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _):
+            page
+        case .user, .balance, .passport, .hold, .session, .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
+            nil
+        }
+    }
+}
+
 /// Users who have this address, or whose id begins so; what is nil finds nobody.
 package struct UserSearch: Hashable, Sendable {
     package var email: Hash128?

@@ -98,13 +98,9 @@ extension Writer {
             row.lastUsed = parts.reads.passportUse.lastUse(row.ordinal)
             return row
         }
-        switch result {
-        case .passport(let row): return .passport(add(row))
-        case .passports(let rows, let next): return .passports(rows.map(add), next: next)
-        case .rejected, .user, .balance, .users, .lots, .hold, .holds, .session, .closedSession, .sessions, .resources,
-            .spaces, .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
-            return result
-        }
+        if case .passport(let row) = result { return .passport(add(row)) }
+        if case .passports(let rows, let next) = result { return .passports(rows.map(add), next: next) }
+        return result
     }
 
     private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
