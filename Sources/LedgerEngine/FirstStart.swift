@@ -35,7 +35,7 @@ struct FirstStart: ~Copyable {
 
     private mutating func decide(_ command: Command, _ state: inout StateMachine) throws(EngineError) {
         let request = Request(actor: .none, command: command)
-        precondition(state.prepare(request, at: now) == nil, "a first start asked for a price")
+        precondition(state.prepare(request, at: now) == .none, "a first start asked for a price")
         guard case .accepted = state.decide(request, price: .none, at: now, into: &decision) else {
             throw EngineError(.state, "a new ledger refuses its own beginning")
         }

@@ -80,14 +80,6 @@ extension RuleName {
 }
 
 extension PriceQuery {
-    var userType: UserType {
-        switch self {
-        case .sessionRuntime(let type, _, _), .storage(let type, _, _), .spacePurchase(let type, _, _, _),
-            .purchaseBonus(let type, _):
-            type
-        }
-    }
-
     /// What is priced.
     var subject: String {
         switch self {

@@ -26,6 +26,22 @@ extension ReplyEncoder {
         writer.pair("deadline", it.deadline)
     }
 
+    func retiered(_ it: SessionRetiered, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(id: it.session, .session, &writer)
+        writer.pair("session", it.external)
+        writer.pair("user", start.user)
+        writer.pair("type", it.type.text)
+        writer.pair("tier", it.tier.text)
+        writer.pair("rate", rate: it.rate)
+        writer.pair("list_rate", rate: it.listRate)
+        writer.pair("charge", id: it.posted.isNone ? .none : BirthID(shard: shard, lsn: it.posted), as: .charge)
+        writer.pair("amount", it.amount)
+        writer.pair("status", it.status.text)
+        writer.pair("lease_until", it.leaseUntil)
+        writer.pair("deadline", it.deadline)
+        start.close(&writer)
+    }
+
     func closed(_ it: SessionClosed, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
         start.open(id: it.session, .session, &writer)
         closedFields(it, start, &writer)

@@ -25,6 +25,7 @@ extension ReplyEncoder {
             case .sessionClosed(let it): closed(it, start, &writer)
             case .sessionRecorded(let it): recorded(it, start, &writer)
             case .sessionHeard(let it): heard(it, start, &writer)
+            case .sessionRetiered(let it): retiered(it, start, &writer)
             case .holdPlaced(let it): placed(it, start, &writer)
             case .holdCaptured(let it): captured(it, start, &writer)
             case .holdReleased(let it): released(it, start, &writer)

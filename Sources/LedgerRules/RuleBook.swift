@@ -79,6 +79,39 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
         return try active[Int(name.rawValue)]!.ask(query)
     }
 
+    /// Asks the versions that the questions name, whether they are active or not. Those that are not at hand are
+    /// compiled, which may take some milliseconds each; `source` gives what they are compiled from.
+    package mutating func price(
+        _ questions: [PriceQuestion], source: (RuleIdentity) -> String
+    ) throws(RuleError) -> [Priced] {
+        var former: [Active] = []
+        var answers: [Priced] = []
+        for question in questions {
+            let name = question.query.rule
+            if self.active(name) == question.rule {
+                answers.append(try price(question.query))
+                continue
+            }
+            var index = former.firstIndex { $0.identity == question.rule }
+            if index == nil {
+                former.append(
+                    Active(identity: question.rule, compiled: .success(try version(name, question.rule, source))))
+                index = former.count - 1
+            }
+            answers.append(try former[index!].ask(question.query))
+        }
+        return answers
+    }
+
+    private mutating func version(
+        _ name: RuleName, _ identity: RuleIdentity, _ source: (RuleIdentity) -> String
+    ) throws(RuleError) -> CompiledRule {
+        if let kept = ready.first(where: { $0.name == name && $0.identity == identity }) { return kept }
+        let compiled = try CompiledRule(name, source: source(identity))
+        keep(compiled)
+        return compiled
+    }
+
     private struct Active {
         let identity: RuleIdentity
         let compiled: Result<CompiledRule, RuleError>

@@ -57,6 +57,7 @@ struct AuthorizationTests {
         . ... ..W ... ... ...  SESSION ADMIT
         . ... ..W ... ... ...  SESSION START
         . ... ..W ... ... ...  SESSION HEARTBEAT
+        . ... ..W ... ... ...  SESSION RETIER
         . ... ..W ... ... ...  SESSION STOP
         . ... ..W ... ... ...  SESSION CANCEL
         . R.R ... ... ... ...  SESSION GET

@@ -75,10 +75,7 @@ struct CommandTableTests {
         ("EVAL x 0", "ERR EVAL is not available in this version"),
         ("PAYMENT REFUND x", "ERR PAYMENT is not available in this version"),
         ("RULE SHADOW x", "ERR RULE SHADOW is not available in this version"),
-        (
-            "SESSION RETIER s large",
-            "ERR SESSION RETIER is not available in this version; STOP the session and START another"
-        ),
+        ("REPORT x", "ERR REPORT is not available in this version"),
         (
             "USER DELETE u",
             "ERR USER DELETE is not available in this version; USER SET <user> STATE closed ends an account"

@@ -57,6 +57,12 @@ enum Samples {
         broken: .zero,
         note: [])
     static let stop = event(.sessionClosed(closed))
+    static let retiered = event(
+        .sessionRetiered(
+            SessionRetiered(
+                session: BirthID(value: 62), external: "job", type: .pro, tier: .large, rate: 50_000_000,
+                listRate: 100_000_000, posted: LSN(251), amount: Money(usd: "0.02"), status: .active,
+                leaseUntil: Timestamp("2026-01-01T00:20:00Z")!, deadline: .never)))
     static let record = event(
         .sessionRecorded(
             SessionRecorded(
@@ -75,7 +81,8 @@ enum Samples {
     /// Each write with the event that its receipt is made of.
     static let receipts: [(CommandID, Event)] = [
         (.creditCharge, charge), (.creditPurchase, purchase), (.sessionStart, start1), (.sessionAdmit, start1),
-        (.sessionStop, stop), (.sessionCancel, stop), (.sessionRecord, record), (.passportCreate, passport),
+        (.sessionStop, stop), (.sessionRetier, retiered), (.sessionCancel, stop), (.sessionRecord, record),
+        (.passportCreate, passport),
         (.passportRotate, passport),
         (
             .userCreate,

@@ -54,6 +54,39 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
         } catch { #expect(error.kind == .missing) }
     }
 
+    @Test func `a version that is named answers, whether it is active or not`() throws {
+        var book = RuleBook()
+        let old = book.activate(.sessionRuntime, "return function(t, tier) return tier == 'gpu' and 7 or 1 end")
+        let new = book.activate(.sessionRuntime, "return function() return 2 end")
+        let unknown = "return function() return 3 end"
+        let questions = [
+            PriceQuestion(query: query, rule: old), PriceQuestion(query: query, rule: new),
+            PriceQuestion(query: query, rule: RuleBook.identity(of: unknown)),
+            PriceQuestion(query: .sessionRuntime(type: .pro, tier: .gpu, secondsThisMonth: 0), rule: old),
+        ]
+        var compiled = 0
+        for _ in 0..<2 {
+            let answers = try book.price(questions) { identity in
+                compiled += 1
+                #expect(identity == RuleBook.identity(of: unknown))
+                return unknown
+            }
+            #expect(answers.map(\.rule) == questions.map(\.rule))
+            #expect(answers.map(\.answer) == [1, 2, 3, 7].map { .tariff(Tariff(rate: $0, listRate: $0)) })
+        }
+        #expect(compiled == 1)
+        let active = book.active(.sessionRuntime)
+        #expect(active == new)
+        do {
+            _ = try book.price(questions.reversed()) { _ in "return function() error('no') end" }
+        } catch { Issue.record("what was compiled is kept: \(error.text)") }
+        do {
+            let failing = PriceQuestion(query: query, rule: RuleIdentity(digest: .zero))
+            _ = try book.price([failing]) { _ in "return 1" }
+            Issue.record("there must be no price")
+        } catch { #expect(!error.text.isEmpty) }
+    }
+
     @Test func `what was kept, or was active before, is not compiled again`() throws {
         var book = RuleBook()
         let kept = try CompiledRule(.sessionRuntime, source: "return function() return 3 end")

@@ -61,6 +61,7 @@ import Testing
         case .sessionAdmit: return .write("SESSION ADMIT $secret s# small", after: [passport])
         case .sessionStart: return .write(start)
         case .sessionHeartbeat: return .write("SESSION HEARTBEAT s#", after: [start])
+        case .sessionRetier: return .write("SESSION RETIER s# medium", after: [start])
         case .sessionStop: return .write("SESSION STOP s#", after: [start])
         case .sessionGet: return .read("SESSION GET s#")
         case .sessionCancel: return .write("SESSION CANCEL s# REASON r", after: [start])

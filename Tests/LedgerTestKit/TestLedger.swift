@@ -10,6 +10,8 @@ package struct TestLedger: ~Copyable {
     /// The time of the batch that each of them lies in.
     package var batchTimes: [Timestamp] = []
     package var price: (PriceQuery) -> PriceInput = TestLedger.listPrice
+    /// What a version says that is asked by its name.
+    package var priceOfVersion: (PriceQuestion) -> PriceInput = TestLedger.listPrice
     private var decision = Decision()
     private var nextPassport: UInt64 = 1
 
@@ -52,6 +54,28 @@ package struct TestLedger: ~Copyable {
             return .priced(Priced(answer: .tariff(Tariff(rate: rate, listRate: rate)), rule: rule))
         case .spacePurchase(_, _, let price, _): return .priced(Priced(answer: .amount(price), rule: rule))
         case .purchaseBonus: return .priced(Priced(answer: .amount(.zero), rule: .none))
+        }
+    }
+
+    package static func listPrice(_ question: PriceQuestion) -> PriceInput {
+        guard case .priced(var priced) = listPrice(question.query) else { return .none }
+        priced.rule = question.rule
+        return .priced(priced)
+    }
+
+    /// What rules say to what a command asks.
+    package func prices(_ need: PriceNeed) -> PriceInput {
+        switch need {
+        case .none: return .none
+        case .active(let query): return price(query)
+        case .versions(let questions):
+            var answers: [Priced] = []
+            for question in questions {
+                let answer = priceOfVersion(question)
+                guard case .priced(let priced) = answer else { return answer }
+                answers.append(priced)
+            }
+            return .several(answers)
         }
     }
 
@@ -99,8 +123,8 @@ package struct TestLedger: ~Copyable {
     {
         settle()
         let request = Request(actor: actor, key: key, command: command)
-        let query = machine.prepare(request, at: now)
-        let outcome = machine.decide(request, price: query.map(price) ?? .none, at: now, into: &decision)
+        let price = prices(machine.prepare(request, at: now))
+        let outcome = machine.decide(request, price: price, at: now, into: &decision)
         let decided = Decided(outcome, in: decision.batch)
         collect()
         return decided
@@ -157,6 +181,16 @@ package struct TestLedger: ~Copyable {
                 SessionStart(
                     user: hash(user), session: session, tier: tier, timeToLive: ttl, reserveFull: full,
                     heartbeat: heartbeat)))
+    }
+
+    @discardableResult
+    package mutating func retier(_ session: ShortText, _ tier: Tier, key: IdempotencyKey? = nil) -> Decided {
+        command(.sessionRetier(SessionRetier(session: machine.names.session(session), tier: tier)), key: key)
+    }
+
+    @discardableResult
+    package mutating func setType(_ user: ShortText, _ type: UserType) -> Decided {
+        command(.userSet(UserSet(user: hash(user), change: .type(type))))
     }
 
     @discardableResult

@@ -2,8 +2,8 @@ internal import LedgerCore
 
 extension CommandTable {
     static let sessionCommands = [
-        sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionStop, sessionCancel, sessionGet,
-        sessionRecord, sessionList,
+        sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionRetier, sessionStop,
+        sessionCancel, sessionGet, sessionRecord, sessionList,
     ]
 
     private static let sessionFields = [
@@ -68,6 +68,26 @@ extension CommandTable {
     ) { a, context throws(CommandError) in
         let session = try a.session(0, context)
         return ParsedCommand(a, .mutation(.sessionHeartbeat(SessionHeartbeat(session: session))), on: .session(session))
+    }
+
+    private static let sessionRetier = CommandSpec(
+        .sessionRetier, "SESSION RETIER", .session, .writeAll, .write,
+        [.need("session", .session), .need("tier", .tier)], key: true,
+        "A running session goes on as another tier, from now on at its price.",
+        notes: [
+            "What it used so far is posted (`charge`, `amount`) and the rest of it priced by the version of the rule that priced it before, asked again with what is true now. One that sends heartbeats is posted when it is heard: `charge` is null.",
+            "Refused with LIMIT where the user's type may not run the tier, and with RULE where the rule gives no price; never for funds: what credit does not cover is `exhausting`. The time for which its tariff is fixed does not begin anew.",
+            "Where that time ends, the active price book says how it goes on. A book knows type and tier and no more: a discount by `seconds_this_month` ends there.",
+        ],
+        reply: .receipt([
+            "session", "user", "type", "tier", "rate", "list_rate", "charge", "amount", "status", "lease_until",
+            "deadline", "available", "debt",
+        ]),
+        examples: ["SESSION RETIER job-81 large"]
+    ) { a, context throws(CommandError) in
+        let session = try a.session(0, context)
+        return ParsedCommand(
+            a, .mutation(.sessionRetier(SessionRetier(session: session, tier: try a.tier(1)))), on: .session(session))
     }
 
     private static let sessionStop = CommandSpec(

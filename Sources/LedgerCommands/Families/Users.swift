@@ -53,6 +53,7 @@ extension CommandTable {
         key: true, "Change a user's name, type, state or e-mail address: exactly one of them.",
         notes: [
             "A suspended user starts nothing new; a banned one's sessions stop at once.",
+            "Another type reaches what runs: each session goes on as after `SESSION RETIER`, storage at another price from now on, both under the version of the rule that priced them. It is refused with LIMIT where a session runs a tier that the type may not. Other limits of the type count for new work.",
             "An address that another user has is refused with `EXISTS`. The old one is free again for others, its sign-up bonus is not; and there is none for the new one.",
         ],
         reply: .receipt(["user", "changed", "value", "available", "debt"]),

@@ -13,8 +13,8 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case creditBalance, creditLots, creditHistory
     case holdPlace, holdCapture, holdVoid, holdGet, holdList
     // sessions
-    case sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionStop, sessionGet, sessionCancel
-    case sessionRecord, sessionList
+    case sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionRetier, sessionStop, sessionGet
+    case sessionCancel, sessionRecord, sessionList
     // storage and spaces
     case storageCreate, storageResize, storageDelete, storageList
     case spaceAdd, spaceList, spacePurchase

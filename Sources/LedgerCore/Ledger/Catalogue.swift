@@ -25,6 +25,7 @@ package enum Command: Sendable {
     case sessionHeartbeat(SessionHeartbeat)
     case sessionStop(SessionStop)
     case sessionCancel(SessionCancel)
+    case sessionRetier(SessionRetier)
     case sessionRecord(SessionRecord)
     indirect case storageCreate(StorageCreate)
     case storageResize(StorageResize)
@@ -61,6 +62,7 @@ extension Command {
         case .sessionHeartbeat(let it): try visitor.visit(it)
         case .sessionStop(let it): try visitor.visit(it)
         case .sessionCancel(let it): try visitor.visit(it)
+        case .sessionRetier(let it): try visitor.visit(it)
         case .sessionRecord(let it): try visitor.visit(it)
         case .storageCreate(let it): try visitor.visit(it)
         case .storageResize(let it): try visitor.visit(it)
@@ -132,6 +134,9 @@ extension Command {
         case .sessionCancel(var it):
             try changer.change(&it)
             self = .sessionCancel(it)
+        case .sessionRetier(var it):
+            try changer.change(&it)
+            self = .sessionRetier(it)
         case .sessionRecord(var it):
             try changer.change(&it)
             self = .sessionRecord(it)
@@ -207,6 +212,7 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case sessionClosed = 55
     case sessionRecorded = 56
     case sessionRepriced = 57
+    case sessionRetiered = 58
     case storageCreated = 60
     case storageResized = 61
     case storagePosted = 62
@@ -251,6 +257,7 @@ package enum EventBody: Sendable {
     indirect case sessionClosed(SessionClosed)
     indirect case sessionRecorded(SessionRecorded)
     case sessionRepriced(SessionRepriced)
+    case sessionRetiered(SessionRetiered)
     case storageCreated(StorageCreated)
     indirect case storageResized(StorageResized)
     indirect case storagePosted(StoragePosted)
@@ -296,6 +303,7 @@ extension EventBody {
         case .sessionClosed(let event): try visitor.visit(event)
         case .sessionRecorded(let event): try visitor.visit(event)
         case .sessionRepriced(let event): try visitor.visit(event)
+        case .sessionRetiered(let event): try visitor.visit(event)
         case .storageCreated(let event): try visitor.visit(event)
         case .storageResized(let event): try visitor.visit(event)
         case .storagePosted(let event): try visitor.visit(event)
@@ -343,6 +351,7 @@ extension EventCode {
         case .sessionClosed: try visitor.visit(SessionClosed.self)
         case .sessionRecorded: try visitor.visit(SessionRecorded.self)
         case .sessionRepriced: try visitor.visit(SessionRepriced.self)
+        case .sessionRetiered: try visitor.visit(SessionRetiered.self)
         case .storageCreated: try visitor.visit(StorageCreated.self)
         case .storageResized: try visitor.visit(StorageResized.self)
         case .storagePosted: try visitor.visit(StoragePosted.self)

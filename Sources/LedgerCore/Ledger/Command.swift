@@ -7,6 +7,8 @@ package protocol CommandType: Sendable {
     /// The question whose answer `decide` needs, or nil. Changes nothing. What will be refused or replayed anyway
     /// needs no price.
     func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery?
+    /// The same, for what has more to ask than one question to the active version.
+    func priceNeed(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceNeed
     /// Says no, or commits a group of events: the first that answers has its receipt. After the first commit it must
     /// succeed.
     func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome
@@ -44,6 +46,9 @@ extension CommandType {
     package var subject: Subject { .nobody }
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {}
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? { nil }
+    package func priceNeed(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceNeed {
+        priceQuery(in: ledger, at: now).map { .active($0) } ?? .none
+    }
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool { false }
 }
 
@@ -168,13 +173,6 @@ package struct IdempotencyKey: Hashable, Sendable {
         self.scope = scope
         self.arguments = arguments
     }
-}
-
-/// What a rule said to a ``PriceQuery``, as the engine hands it to `decide`.
-package enum PriceInput: Sendable {
-    case none
-    case priced(Priced)
-    case failed(String)
 }
 
 /// What became of a command.

@@ -44,9 +44,24 @@ package struct Decision: ~Copyable {
     /// The answer of the rule that ``CommandType/priceQuery(in:at:)`` asked for.
     func priced(_ query: PriceQuery) throws(Rejection) -> Pricing {
         switch price {
-        case .none: throw .rule("no price was given for \(query.rule.text)")
+        case .none, .several: throw .rule("no price was given for \(query.rule.text)")
         case .failed(let text): throw .rule(text)
         case .priced(let priced): return Pricing(query: query, priced: priced)
+        }
+    }
+
+    /// The answers to ``PriceNeed/versions(_:)``.
+    func priced(_ questions: [PriceQuestion]) throws(Rejection) -> [PriceQuestion: Pricing] {
+        guard !questions.isEmpty else { return [:] }
+        switch price {
+        case .failed(let text): throw .rule(text)
+        case .several(let answers) where answers.count == questions.count:
+            var pricings: [PriceQuestion: Pricing] = [:]
+            for (question, priced) in zip(questions, answers) {
+                pricings[question] = Pricing(query: question.query, priced: priced)
+            }
+            return pricings
+        case .none, .priced, .several: throw .rule("\(questions.count) prices were asked for and not given")
         }
     }
 }

@@ -57,11 +57,11 @@ package struct StateMachine: ~Copyable {
     /// of the decision is the recorded time of its first event.
     package func instant(_ now: Timestamp) -> Timestamp { max(now, lastTime + TimeSpan(nanoseconds: 1)) }
 
-    /// The question whose answer `decide` needs, or nil. Pure: asking changes nothing.
-    package func prepare(_ request: Request, at now: Timestamp) -> PriceQuery? {
+    /// The questions whose answers `decide` needs. Pure: asking changes nothing.
+    package func prepare(_ request: Request, at now: Timestamp) -> PriceNeed {
         let now = instant(now)
-        if let key = request.key, store.history.find(key.scope, at: now) != nil { return nil }
-        return priceQuery(request.command, at: now)
+        if let key = request.key, store.history.find(key.scope, at: now) != nil { return .none }
+        return priceNeed(request.command, at: now)
     }
 
     /// Decides a command and applies what was decided, as of `now`, or a nanosecond after the last event. A rejection
@@ -202,7 +202,7 @@ extension StateMachine {
         }
     }
 
-    func priceQuery(_ command: Command, at now: Timestamp) -> PriceQuery? {
+    func priceNeed(_ command: Command, at now: Timestamp) -> PriceNeed {
         withUnsafePointer(to: self) { ledger in
             var visitor = Pricing(ledger: ledger, now: now)
             return command.visit(&visitor)
@@ -227,8 +227,8 @@ extension StateMachine {
     private struct Pricing: CommandVisitor {
         let ledger: UnsafePointer<StateMachine>
         let now: Timestamp
-        mutating func visit<C: CommandType>(_ command: borrowing C) -> PriceQuery? {
-            command.priceQuery(in: ledger.pointee, at: now)
+        mutating func visit<C: CommandType>(_ command: borrowing C) -> PriceNeed {
+            command.priceNeed(in: ledger.pointee, at: now)
         }
     }
 

@@ -61,12 +61,7 @@ extension Writer {
     }
 
     private func decide(sealed request: Request, _ unit: CommitUnit) -> Outcome {
-        let price: PriceInput
-        if let query = state.prepare(request, at: unit.time) {
-            do throws(RuleError) { price = .priced(try rules.price(query)) } catch { price = .failed(error.text) }
-        } else {
-            price = .none
-        }
+        let price = price(state.prepare(request, at: unit.time))
         let outcome = state.decide(request, price: price, at: unit.time, into: &unit.decision)
         if case .accepted = outcome { follow(request.command, unit) }
         return outcome

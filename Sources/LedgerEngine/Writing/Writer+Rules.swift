@@ -18,6 +18,22 @@ extension Writer {
         }
     }
 
+    func price(_ need: PriceNeed) -> PriceInput {
+        do throws(RuleError) {
+            switch need {
+            case .none: return .none
+            case .active(let query): return .priced(try rules.price(query))
+            case .versions(let questions): return .several(try rules.price(questions, source: source))
+            }
+        } catch {
+            return .failed(error.text)
+        }
+    }
+
+    private func source(_ identity: RuleIdentity) -> String {
+        String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
+    }
+
     /// A command that was carried out under its key before is answered as then, whatever is said of the rule now.
     func load(
         _ name: RuleName, _ source: [UInt8], _ verdict: RuleVerdict, _ actor: PassportOrdinal, _ key: IdempotencyKey?,
@@ -68,9 +84,7 @@ extension Writer {
                 rules.deactivate(name)
                 continue
             }
-            rules.activate(name, identity) {
-                String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
-            }
+            rules.activate(name, identity) { source(identity) }
         }
     }
 

@@ -246,7 +246,7 @@ import Testing
         func seconds(_ ledger: borrowing TestLedger) -> Int64? {
             let next = SessionStart(user: ledger.hash("ann"), session: "next", tier: .small)
             guard
-                case .sessionRuntime(_, _, let seconds)? = ledger.machine.prepare(
+                case .active(.sessionRuntime(_, _, let seconds)) = ledger.machine.prepare(
                     Request(actor: .none, command: .sessionStart(next)), at: ledger.now)
             else { return nil }
             return seconds

@@ -93,6 +93,8 @@ import Testing
         ledger.start("s4", "dan", ttl: .days(10))
         ledger.pass(.hours(30), step: .hours(1))
         ledger.command(.sessionHeartbeat(SessionHeartbeat(session: ledger.machine.names.session("s2"))))
+        ledger.retier("s2", .medium)
+        ledger.setType("bob", .enterprise)
         ledger.command(.ruleRollback(RuleRollback(name: .sessionRuntime)))
         ledger.command(.storageResize(StorageResize(resource: ledger.machine.names.resource("disk"), megabytes: 4_000)))
         ledger.wait(.hours(3))

@@ -109,7 +109,7 @@ struct PaperBooks {
             )
         case .sessionPosted(let e):
             use(e.session, e.usage, through: e.usage.through, month: 0)
-            if let pricing = e.repriced { usage[e.session]?.stretch.tariff = pricing.tariff }
+            if let next = e.next { usage[e.session]?.stretch.tariff = next.pricing.tariff }
         case .sessionClosed(let e):
             broken = e.broken
             use(e.session, e.usage, through: e.usage.through, month: 0)

@@ -101,6 +101,12 @@ enum Prices {
         }
     }
 
+    static func price(_ question: PriceQuestion) -> PriceInput {
+        let id = question.rule.digest.words.a
+        guard id >= 10 else { return TestLedger.listPrice(question) }
+        return .priced(Priced(answer: answer(id, question.query), rule: question.rule))
+    }
+
     static func book(_ name: RuleName, _ id: UInt64) -> PriceBook {
         PriceBook(rows: TestLedger.book(name).rows.map { PriceBook.Row(query: $0.query, answer: answer(id, $0.query)) })
     }
@@ -124,6 +130,7 @@ struct Wishes {
 
     /// Users, spaces and rules that are wished for.
     static func prepare(_ ledger: inout TestLedger) {
+        ledger.priceOfVersion = Prices.price
         for (index, user) in Wishes.users.enumerated() { ledger.user(user, UserType.allCases[index % 4]) }
         for space in ["ml", "web"] as [ShortText] {
             ledger.command(
@@ -197,7 +204,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...33) {
+        switch number(0...36) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -281,6 +288,11 @@ struct Wishes {
             } else {
                 command = .userSet(UserSet(user: user, change: .state(.active)))
             }
+        case 33, 34:
+            command = .sessionRetier(
+                SessionRetier(session: session, tier: Tier.allCases.randomElement(using: &random)!))
+        case 35:
+            command = .userSet(UserSet(user: user, change: .type(UserType.allCases.randomElement(using: &random)!)))
         case 31:
             let (name, id) = (RuleName.allCases.randomElement(using: &random)!, UInt64(number(10...14)))
             command = .ruleActivate(
@@ -320,6 +332,7 @@ extension TestLedger {
         var twin = TestLedger()
         twin.machine = restored
         twin.now = now
+        twin.priceOfVersion = priceOfVersion
         twin.journal = []
         return twin
     }

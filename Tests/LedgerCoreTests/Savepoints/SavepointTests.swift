@@ -49,7 +49,7 @@ import Testing
     private func decideAndTakeBack(_ ledger: inout TestLedger, _ request: Request, _ name: String) -> [[UInt8]] {
         var decision = Decision()
         let before = WholeState(ledger.machine)
-        let price = ledger.machine.prepare(request, at: ledger.now).map(ledger.price) ?? .none
+        let price = ledger.prices(ledger.machine.prepare(request, at: ledger.now))
         let outer = ledger.machine.openSavepoint(decision)
         _ = ledger.machine.decide(request, price: price, at: ledger.now, into: &decision)
         let bytes = Journaled.events(of: decision.batch).map(\.bytes)

@@ -60,7 +60,7 @@ package struct CreditPurchase: CommandType {
 
     private func bonus(_ type: UserType, _ decision: borrowing Decision) throws(Rejection) -> (Money, Pricing?) {
         switch decision.price {
-        case .none: return (.zero, nil)
+        case .none, .several: return (.zero, nil)
         case .failed(let text): throw .rule(text)
         case .priced(let priced):
             let answered = Pricing(query: .purchaseBonus(type: type, amount: amount), priced: priced)

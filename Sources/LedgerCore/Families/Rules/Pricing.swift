@@ -10,6 +10,11 @@ package struct Pricing: Hashable, Sendable {
         guard case .tariff(let tariff) = priced.answer else { preconditionFailure("a metered price without a tariff") }
         return tariff
     }
+    /// Of a session.
+    package var tier: Tier {
+        guard case .sessionRuntime(_, let tier, _) = query else { preconditionFailure("the price of no session") }
+        return tier
+    }
     package var amount: Money {
         guard case .amount(let amount) = priced.answer else {
             preconditionFailure("a one-time price without an amount")

@@ -78,6 +78,14 @@ package enum PriceQuery: Hashable, Sendable {
         case .purchaseBonus: .purchaseBonus
         }
     }
+
+    package var userType: UserType {
+        switch self {
+        case .sessionRuntime(let type, _, _), .storage(let type, _, _), .spacePurchase(let type, _, _, _),
+            .purchaseBonus(let type, _):
+            type
+        }
+    }
 }
 
 /// What a rule answered, validated: integers, ≥ 0, below the ceilings.

@@ -3,8 +3,7 @@ struct Session: Recordable, Listed, Equatable {
     var id = SessionID.none
     var user = UserOrdinal.none
     var external = ShortText()
-    var tier = Tier.small
-    var type = UserType.free
+    /// The price of the segment that is posted next; it says the tier and the type of user as well.
     var pricing = Pricing.blank
     var started = Timestamp.distantPast
     var ttlEnd = Timestamp.never
@@ -30,8 +29,8 @@ struct Session: Recordable, Listed, Equatable {
     var charges: [LSN] = []
     var pins = LotAmounts()
     var admitted = PassportOrdinal.none
-    /// Prices of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only when
-    /// it is heard, its price changes whether it is heard or not.
+    /// Segments of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only
+    /// when it is heard, its price changes whether it is heard or not.
     var repricings: [Repricing] = []
     // Derived.
     var links = Links<Session>()
@@ -42,14 +41,15 @@ struct Session: Recordable, Listed, Equatable {
 
     /// The price that holds from the last repricing on.
     var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
+    /// What it runs as now.
+    var tier: Tier { lastPricing.tier }
+    var type: UserType { lastPricing.query.userType }
     var isMonitored: Bool { heartbeat > .zero }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&id)
         try c.user(&user)
         try c.text(&external)
-        try c.choice(&tier)
-        try c.choice(&type)
         try pricing.code(with: &c)
         try c.time(&started)
         try c.time(&ttlEnd)
@@ -97,6 +97,24 @@ struct Repricing: Recordable, Hashable {
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.time(&at)
         try pricing.code(with: &c)
+    }
+}
+
+/// The price of a session from where another segment begins.
+package struct Repriced: Recordable, Hashable, Sendable {
+    package var pricing: Pricing
+    /// It is fixed anew for a time: the lock on the one before had ended.
+    package var locks: Bool
+    package init(pricing: Pricing, locks: Bool) {
+        self.pricing = pricing
+        self.locks = locks
+    }
+
+    static let blank = Repriced(pricing: .blank, locks: false)
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try pricing.code(with: &c)
+        try c.bool(&locks)
     }
 }
 

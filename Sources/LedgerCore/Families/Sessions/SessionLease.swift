@@ -1,8 +1,11 @@
 // Leases and what happens where the next one cannot be covered.
 extension StateMachine {
-    /// Holds enough for the next lease, or as much as there is and a deadline. Returns whether the lease is covered.
+    /// Holds enough for the next lease, or as much as there is and a deadline. `isRepriced`: under another price than
+    /// before, so that what is held lasts for another time. Returns whether the lease is covered.
     @discardableResult
-    mutating func renew(_ slot: Slot<Session>, _ decision: inout Decision) -> Bool {
+    mutating func renew(
+        _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, _ decision: inout Decision
+    ) -> Bool {
         let now = decision.now
         let row = store.sessions[slot]
         let isFree = row.lastPricing.tariff.highestRate == 0
@@ -18,10 +21,12 @@ extension StateMachine {
         let pins = planFree(row.user, added, for: .session, at: now, beside: slot)
         guard available < missing else {
             let event = LeaseRenewed(session: row.id, added: added, pins: pins, leaseUntil: until)
-            commit(event, user: row.user, linked: row.id.lsn, &decision)
+            commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
             return true
         }
-        guard row.status == .active || added > .zero else { return false }
+        // In its grace a session stays as it is, whatever it costs by now.
+        let isTold = row.status == .exhausting && !(isRepriced && row.emptyAt > now)
+        guard !isTold || added > .zero else { return false }
         let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
         let grace = self.grace(row.type)
         // The deadline counts from when somebody could be told. Later credit moves it as far as it lasts and no
@@ -29,8 +34,8 @@ extension StateMachine {
         let told = max(max(emptyAt, now), store.presence.since)
         let event = SessionExhausting(
             session: row.id, added: added, pins: pins, emptyAt: emptyAt,
-            deadline: row.status == .active ? told + grace : max(row.deadline, emptyAt + grace))
-        commit(event, user: row.user, linked: row.id.lsn, &decision)
+            deadline: isTold ? max(row.deadline, emptyAt + grace) : told + grace)
+        commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
         return false
     }
 

@@ -17,16 +17,16 @@ extension StateMachine {
         var left = row.pins
         _ = left.take(settlement.held.total)
         let event = SessionClosed(
-            session: row.id, external: row.external, tier: row.tier, type: row.type, reason: reason,
-            started: row.started, usage: usage, total: row.posted + usage.amount, charges: row.charges,
+            session: row.id, external: row.external, tier: row.pricing.tier, type: row.pricing.query.userType,
+            reason: reason, started: row.started, usage: usage, total: row.posted + usage.amount, charges: row.charges,
             settlement: settlement, released: left.total, broken: broken(left), note: note)
         return commit(
             event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), &decision)
     }
 
-    /// Posts a running session's usage, and from there on the price is `pricing`, where one is named.
+    /// Posts a running session's usage, and from there on the price is `next`, where one is named.
     mutating func post(
-        _ slot: Slot<Session>, through end: Timestamp, then pricing: Pricing? = nil, precedes: Bool = false,
+        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, precedes: Bool = false,
         _ decision: inout Decision
     ) {
         let row = store.sessions[slot]
@@ -36,8 +36,8 @@ extension StateMachine {
             row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
         usage.amount = settlement.total
         let event = SessionPosted(
-            session: row.id, external: row.external, tier: row.tier, usage: usage, settlement: settlement,
-            repriced: pricing)
+            session: row.id, external: row.external, tier: row.pricing.tier, usage: usage, settlement: settlement,
+            next: next)
         commit(
             event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), precedes: precedes,
             &decision)
@@ -48,7 +48,8 @@ extension StateMachine {
         _ slot: Slot<Session>, before end: Timestamp, precedes: Bool = false, _ decision: inout Decision
     ) {
         while let next = store.sessions[slot].repricings.first, next.at < end {
-            post(slot, through: next.at, then: next.pricing, precedes: precedes, &decision)
+            let segment = Repriced(pricing: next.pricing, locks: false)
+            post(slot, through: next.at, then: segment, precedes: precedes, &decision)
         }
     }
 
@@ -56,16 +57,16 @@ extension StateMachine {
     /// before.
     mutating func unlock(_ slot: Slot<Session>, _ decision: inout Decision) {
         let row = store.sessions[slot]
-        let pricing = nextPricing(session: slot)
+        let next = Repriced(pricing: nextPricing(session: slot), locks: true)
         if row.isMonitored {
             commit(
-                SessionRepriced(session: row.id, at: row.lockEnd, pricing: pricing), user: row.user,
+                SessionRepriced(session: row.id, at: row.lockEnd, next: next), user: row.user,
                 linked: row.id.lsn, effective: (row.lockEnd, row.lockEnd), &decision)
         } else {
-            post(slot, through: row.lockEnd, then: pricing, &decision)
+            post(slot, through: row.lockEnd, then: next, &decision)
         }
         // Under a new price the old lease no longer says what is covered: look again at once.
-        if pricing != row.lastPricing { renew(slot, &decision) }
+        if next.pricing != row.lastPricing { renew(slot, &decision) }
     }
 
     /// Counts session time for each month that it lies in: an input of rules.
@@ -87,7 +88,7 @@ extension StateMachine {
 package struct SessionPosted: EventType {
     package static let code = EventCode.sessionPosted
     package static let blank = SessionPosted(
-        session: .none, external: ShortText(), tier: .small, usage: .blank, settlement: Settlement(), repriced: nil)
+        session: .none, external: ShortText(), tier: .small, usage: .blank, settlement: Settlement(), next: nil)
     package var body: EventBody { .sessionPosted(self) }
 
     package var session: SessionID
@@ -95,8 +96,8 @@ package struct SessionPosted: EventType {
     package var tier: Tier
     package var usage: MeteredUsage
     package var settlement: Settlement
-    /// The tariff from here on, when the lock on the old one ended.
-    package var repriced: Pricing?
+    /// Its price from here on, where another segment begins.
+    package var next: Repriced?
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&session)
@@ -104,12 +105,12 @@ package struct SessionPosted: EventType {
         try c.choice(&tier)
         try usage.code(with: &c)
         try settlement.code(with: &c)
-        try c.optional(&repriced, blank: .blank)
+        try c.optional(&next, blank: .blank)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         ledger.objection(to: usage, of: session, header.user, settlement: settlement)
-            ?? repriced.flatMap { ledger.objection(to: $0, .sessionRuntime) }
+            ?? next.flatMap { ledger.objection(to: $0.pricing, .sessionRuntime) }
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
@@ -123,13 +124,12 @@ package struct SessionPosted: EventType {
         ledger.store.sessions[slot].charges.append(header.lsn)
         ledger.store.sessions[slot].nextDaily = StateMachine.daily(header.user, after: usage.through)
         ledger.countSessionTime(header.user, usage)
-        if let repriced {
-            ledger.store.sessions[slot].pricing = repriced
+        if let next {
+            ledger.store.sessions[slot].pricing = next.pricing
             if ledger.store.sessions[slot].repricings.first?.at == usage.through {
                 ledger.store.sessions[slot].repricings.removeFirst()  // its lock went on from there already
-            } else {
-                ledger.store.sessions[slot].lockEnd = usage.through + StateMachine.tariffLock
             }
+            if next.locks { ledger.store.sessions[slot].lockEnd = usage.through + StateMachine.tariffLock }
         }
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
@@ -146,36 +146,35 @@ package struct SessionPosted: EventType {
     }
 }
 
-/// The price of a monitored session from an instant on, where its tariff's lock ended. No money moves: what it used is
-/// posted when it is heard.
+/// The price of a monitored session from an instant on. No money moves: what it used is posted when it is heard.
 package struct SessionRepriced: EventType {
     package static let code = EventCode.sessionRepriced
-    package static let blank = SessionRepriced(session: .none, at: .distantPast, pricing: .blank)
+    package static let blank = SessionRepriced(session: .none, at: .distantPast, next: .blank)
     package var body: EventBody { .sessionRepriced(self) }
 
     package var session: SessionID
     package var at: Timestamp
-    package var pricing: Pricing
+    package var next: Repriced
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&session)
         try c.time(&at)
-        try pricing.code(with: &c)
+        try next.code(with: &c)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         guard let row = ledger.session(session, of: header.user) else { return StateMachine.noSuchSession }
         guard at >= row.started, at <= row.ttlEnd else { return "reprices a session beyond its time" }
-        return ledger.objection(to: pricing, .sessionRuntime)
+        return ledger.objection(to: next.pricing, .sessionRuntime)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
-        if pricing != ledger.store.sessions[slot].lastPricing {
-            ledger.store.sessions[slot].repricings.append(Repricing(at: at, pricing: pricing))
+        if next.pricing != ledger.store.sessions[slot].lastPricing {
+            ledger.store.sessions[slot].repricings.append(Repricing(at: at, pricing: next.pricing))
             ledger.refreshCover(session: slot)
         }
-        ledger.store.sessions[slot].lockEnd = at + StateMachine.tariffLock
+        if next.locks { ledger.store.sessions[slot].lockEnd = at + StateMachine.tariffLock }
         ledger.schedule(session: slot)
     }
 }

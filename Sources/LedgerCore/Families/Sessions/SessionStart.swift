@@ -122,7 +122,7 @@ package struct SessionStarted: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         var row = Session()
         (row.id, row.user, row.external) = (header.id(shard: ledger.shard), header.user, session)
-        (row.tier, row.type, row.pricing) = (tier, type, pricing)
+        row.pricing = pricing
         (row.started, row.postedThrough, row.lastHeard) = (header.asOf, header.asOf, header.asOf)
         (row.ttlEnd, row.reserveFull, row.heartbeat) = (ttlEnd, reserveFull, heartbeat)
         (row.leaseUntil, row.pins, row.admitted) = (leaseUntil, pins, admitted)

@@ -1,7 +1,9 @@
 extension StateMachine {
     /// Accrual of a resource up to a boundary, at most to the end of its month, where the active book's price takes
     /// over.
-    func posting(_ slot: Slot<Resource>, through end: Timestamp, _ decision: borrowing Decision) -> StoragePosted {
+    func posting(
+        _ slot: Slot<Resource>, through end: Timestamp, then next: Pricing? = nil, _ decision: borrowing Decision
+    ) -> StoragePosted {
         let row = store.resources[slot]
         let end = max(min(end, row.month.end), row.postedThrough)
         var usage = self.usage(resource: slot, through: end)
@@ -9,14 +11,17 @@ extension StateMachine {
         usage.amount = settlement.total
         return StoragePosted(
             resource: row.id, external: row.external, kind: row.kind, megabytes: row.megabytes, usage: usage,
-            settlement: settlement, repriced: end == row.month.end ? nextPricing(resource: slot) : nil)
+            settlement: settlement, repriced: next ?? (end == row.month.end ? nextPricing(resource: slot) : nil))
     }
 
-    mutating func postStorage(_ slot: Slot<Resource>, through due: Timestamp, _ decision: inout Decision) {
-        let event = posting(slot, through: due, decision)
+    mutating func postStorage(
+        _ slot: Slot<Resource>, through due: Timestamp, then next: Pricing? = nil, precedes: Bool = false,
+        _ decision: inout Decision
+    ) {
+        let event = posting(slot, through: due, then: next, decision)
         commit(
             event, user: store.resources[slot].user, linked: event.resource.lsn,
-            effective: (event.usage.from, event.usage.through), &decision)
+            effective: (event.usage.from, event.usage.through), precedes: precedes, &decision)
     }
 }
 
@@ -34,7 +39,7 @@ package struct StoragePosted: EventType {
     package var megabytes: Int64
     package var usage: MeteredUsage
     package var settlement: Settlement
-    /// The price of the month that begins here, when a month ended.
+    /// Its price from here on, when a month ended or its user's type changed.
     package var repriced: Pricing?
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {

@@ -30,8 +30,21 @@ package struct UserSet: CommandType {
     }
 
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool {
-        guard case .state(.banned) = change, let user = ledger.user(user) else { return false }
-        return ledger.store.accounts[user].sessionCount > 0
+        guard let user = ledger.user(user) else { return false }
+        let row = ledger.store.accounts[user]
+        switch change {
+        case .state(.banned): return row.sessionCount > 0
+        case .type: return row.sessionCount > 0 || row.resourceCount > 0
+        case .name, .state, .email: return false
+        }
+    }
+
+    package func priceNeed(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceNeed {
+        guard case .type(let type) = change, let user = ledger.user(user), type != ledger.type(of: user) else {
+            return .none
+        }
+        let questions = TypeChange(ledger, user, to: type, at: now).questions
+        return questions.isEmpty || questions.count > StateMachine.maximumQuestions ? .none : .versions(questions)
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
@@ -41,7 +54,13 @@ package struct UserSet: CommandType {
             field: .name, name: .none, type: row.type, state: row.state, email: .none, emailHash: .zero)
         switch change {
         case .name(let name): event.name = name
-        case .type(let type): (event.field, event.type) = (.type, type)
+        case .type(let type):
+            (event.field, event.type) = (.type, type)
+            if type != row.type {
+                let change = TypeChange(ledger, user, to: type, at: decision.now)
+                let prices = try change.prices(in: ledger, decision)
+                change.carryOut(in: &ledger, at: prices, &decision)
+            }
         case .state(let state):
             (event.field, event.state) = (.state, state)
             try checkState(state, user, row, ledger)

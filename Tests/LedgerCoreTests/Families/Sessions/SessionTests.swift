@@ -310,8 +310,8 @@ import Testing
         let next = SessionRecord(
             session: "c", user: ledger.hash("ann"), tier: .small, from: Timestamp("1993-10-30")!,
             to: Timestamp("1993-10-30")!, arguments: .zero)
-        let query = ledger.machine.prepare(Request(actor: .none, command: .sessionRecord(next)), at: ledger.now)
-        #expect(query == .sessionRuntime(type: .pro, tier: .small, secondsThisMonth: 5400))
+        let need = ledger.machine.prepare(Request(actor: .none, command: .sessionRecord(next)), at: ledger.now)
+        #expect(need == .active(.sessionRuntime(type: .pro, tier: .small, secondsThisMonth: 5400)))
     }
 
     // MARK: Downtime
