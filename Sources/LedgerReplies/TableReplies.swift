@@ -207,6 +207,7 @@ extension ReplyEncoder {
             writer.pair("limit", row.limit.text)
             writer.pair("value", row.limit.show(row.value))
             writer.pair("overdraft", row.overdraft)
+            writer.pair("downtime_per_hour", row.downtimePerHour)
         }
     }
 

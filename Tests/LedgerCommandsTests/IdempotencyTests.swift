@@ -100,6 +100,7 @@ struct IdempotencyTests {
             ("sessions 3", "sessions 03"), ("tiers small,medium", "tiers MEDIUM,small"),
             ("storage_gb 1", "storage_gb 1.000"),
             ("purchase_min 5", "purchase_min 5.00"), ("exhaustion_grace 60s", "exhaustion_grace 1m"),
+            ("exhaustion_debt 2.50", "exhaustion_debt 2.5"),
             ("requests_per_hour none", "requests_per_hour NONE"),
         ] {
             #expect(try key("LIMIT SET pro \(a) KEY k") == key("limit set PRO \(b) KEY k"), "\(a)")

@@ -255,6 +255,10 @@ struct RefusalTests {
         ("USER SET u TYPE king", "ERR TYPE 'king' is not one of free, pro, enterprise or admin"),
         ("LIMIT SET pro tiers none", "ERR value 'none' is not a list of tiers like small,medium"),
         ("LIMIT SET pro exhaustion_grace none", "ERR value 'none' is not a duration from 0s to 30d"),
+        (
+            "LIMIT SET pro exhaustion_debt 4000000000.01",
+            "ERR value '4000000000.01' is not an amount of at most 4000000000.00, or none"
+        ),
         ("LIMIT SET pro purchase_min 0.001", "ERR value '0.001' is not an amount in whole cents, or none"),
         ("SELECT 1", "ERR DB index is out of range: there is one ledger, number 0"),
         ("HELLO 4", "NOPROTO unsupported protocol version: HELLO 2 or HELLO 3"),

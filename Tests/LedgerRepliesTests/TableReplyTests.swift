@@ -93,7 +93,9 @@ struct TableReplyTests {
         #expect(keys(encode(.session(session))) == CommandTable.spec(.sessionGet).reply.fields)
         #expect(keys(encode(.rules([rule])).elements?.first) == CommandTable.spec(.ruleList).reply.fields)
         #expect(keys(encode(.ruleSource(rule, source: [0x78]))) == CommandTable.spec(.ruleShow).reply.fields)
-        let limit = LimitRow(type: .free, limit: .exhaustionGrace, value: 60_000_000_000, overdraft: Money(usd: "0.01"))
+        let limit = LimitRow(
+            type: .free, limit: .exhaustionGrace, value: 60_000_000_000, overdraft: Money(usd: "0.01"),
+            downtimePerHour: Money(usd: "0.6"))
         let limits = encode(.limits([limit]))
         #expect(keys(limits.elements?.first) == CommandTable.spec(.limitList).reply.fields)
         #expect(limits.elements?.first?["value"]?.string == "60s")

@@ -8,9 +8,9 @@ extension CommandTable {
     private static let limitList = CommandSpec(
         .limitList, "LIMIT LIST", .prices, .adminAll, .list, [], "What each type of user may have at most.",
         notes: [
-            "`overdraft`, with `exhaustion_grace`: the most that one user's sessions can spend beyond their credit."
+            "`overdraft`, with `exhaustion_grace` or, where it is set, `exhaustion_debt`: the most that one user's sessions can spend beyond their credit while the ledger runs. `downtime_per_hour`: what an hour may add in which it is away and can stop nothing."
         ],
-        reply: .list(["type", "limit", "value", "overdraft"]), examples: ["LIMIT LIST"]
+        reply: .list(["type", "limit", "value", "overdraft", "downtime_per_hour"]), examples: ["LIMIT LIST"]
     ) { a, _ in ParsedCommand(a, .query(.limits)) }
 
     private static let limitSet = CommandSpec(
@@ -18,7 +18,8 @@ extension CommandTable {
         [.need("type", .userType), .need("limit", .limitName), .need("value", .limitValue, "none: no limit")],
         key: true, "Change a limit.",
         notes: [
-            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` a duration."
+            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` a duration; `exhaustion_debt` an amount.",
+            "What becomes of sessions without credit: they stop after `exhaustion_grace`, with `0s` at once; where `exhaustion_debt` is set, they run on until their user's debt reaches it, and no grace counts.",
         ],
         reply: .receipt(["type", "limit", "value"]), examples: ["LIMIT SET free sessions 3"]
     ) { a, _ throws(CommandError) in
@@ -67,6 +68,11 @@ extension Arguments {
         case .purchaseMinimum, .purchaseMaximum:
             guard let amount = Money(parsing: bytes), amount.nanos % Money.cent.nanos == 0 else {
                 throw refusal("an amount in whole cents, or none")
+            }
+            return amount.nanos
+        case .exhaustionDebt:
+            guard let amount = Money(parsing: bytes), amount <= Money(nanos: StateMachine.accountCeiling) else {
+                throw refusal("an amount of at most \(Money(nanos: StateMachine.accountCeiling)), or none")
             }
             return amount.nanos
         case .exhaustionGrace:

@@ -72,13 +72,14 @@ extension StateMachine {
                 pins += Int128(store.holds[slot].pins.total.nanos)
             }
             var sessions = Int32(0)
-            var exhausting = Int32(0)
+            var (exhausting, onDebt) = (Int32(0), Int32(0))
             var covered = Timestamp.never
             for slot in self.sessions(of: user) {
                 let session = store.sessions[slot]
                 pins += Int128(session.pins.total.nanos)
                 sessions += 1
                 if session.status == .exhausting { exhausting += 1 }
+                if session.runsOnDebt { onDebt += 1 }
                 covered = min(covered, lasts(slot, held: session.pins.total))
                 require(
                     store.external[names.session(session.external)] == session.id.lsn.value,
@@ -89,8 +90,11 @@ extension StateMachine {
                 pins == Int128(row.held.nanos),
                 "user \(name): holds and sessions pin \(pins), the account holds \(row.held.nanos)")
             require(
-                sessions == row.sessionCount && exhausting == row.exhaustingCount && holds == row.holdCount,
+                sessions == row.sessionCount && exhausting == row.exhaustingCount && holds == row.holdCount
+                    && onDebt == row.onDebtCount,
                 "user \(name): open sessions or holds are miscounted")
+            require(
+                onDebt > 0 || row.fundsEnd == .never, "user \(name): debt is to end sessions that do not run on it")
             require(
                 covered == row.coveredUntil,
                 "user \(name): sessions are covered until \(covered), the account says \(row.coveredUntil)")

@@ -193,9 +193,11 @@ package struct LimitRow: Sendable {
     package var type: UserType
     package var limit: LimitName
     package var value: Int64
-    /// For `exhaustion_grace`: the largest overdraft that the sessions of one user of this type can make together. nil
-    /// elsewhere and without an active rule.
+    /// For the limit that says how sessions outlive their credit: the largest overdraft that those of one user of this
+    /// type can make together, while the ledger runs. nil elsewhere and without an active rule.
     package var overdraft: Money?
+    /// What each hour may add to it in which the ledger is away, for it can stop nothing then.
+    package var downtimePerHour: Money?
 }
 
 package struct RuleRow: Sendable {

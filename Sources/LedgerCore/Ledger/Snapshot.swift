@@ -208,9 +208,10 @@ extension StateMachine {
         case .users:
             var row = Account()
             try reader.row(&row)
-            let name = names.user(row.id)
+            let (name, end) = (names.user(row.id), row.fundsEnd)
             let slot = store.accounts.insert(row)
             store.userIndex.set(name, slot)
+            schedule(fundsEnd: end, of: UserOrdinal(UInt32(slot.index)))
         case .passports:
             var row = Passport()
             try reader.row(&row)

@@ -163,7 +163,10 @@ package struct StateMachine: ~Copyable {
     @inline(__always)
     mutating func apply<E: EventType>(_ event: E, _ header: EventHeader) {
         event.apply(to: &self, header)
-        if header.user != .none { store.accounts[header.user].lastEvent = header.lsn }
+        if header.user != .none {
+            store.accounts[header.user].lastEvent = header.lsn
+            refreshFundsEnd(header.user, at: header.asOf)
+        }
         if let key = header.key {
             store.history.remember(CommandHistory.Entry(key: key, lsn: header.lsn, time: header.time))
         }

@@ -50,6 +50,7 @@ extension StateMachine {
             return session(id).map {
                 store.sessions[$0].timerDue == entry.due && store.sessions[$0].timerKind == entry.kind
             } ?? false
+        case .fundsEnd: return store.accounts[UserOrdinal(UInt32(entry.born))].fundsEnd == entry.due
         }
     }
 
@@ -71,6 +72,7 @@ extension StateMachine {
             renewExhausting(user, &decision)
         case .accrual: postStorage(resource(id)!, through: entry.due, &decision)
         case .session, .exhaustion: fire(session(id)!, &decision)
+        case .fundsEnd: endRunningOnDebt(UserOrdinal(UInt32(entry.born)), &decision)
         }
         return true
     }

@@ -9,6 +9,8 @@ enum TimerKind: UInt8, Comparable {
     case lotExpiry = 5
     /// The end of a lease or of a grace: what there is then decides, so everything else at that instant goes first.
     case exhaustion = 6
+    /// The end of what runs on debt. `born` is the ordinal of its user.
+    case fundsEnd = 7
 
     static func < (a: TimerKind, b: TimerKind) -> Bool { a.rawValue < b.rawValue }
 }

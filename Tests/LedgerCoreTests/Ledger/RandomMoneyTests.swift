@@ -304,7 +304,11 @@ struct Wishes {
                 command = .ruleRollback(RuleRollback(name: RuleName.allCases.randomElement(using: &random)!))
             } else {
                 command = .limitSet(
-                    LimitSet(type: .pro, limit: .exhaustionGrace, value: number(0...7_200) * 1_000_000_000))
+                    chance(2)
+                        ? LimitSet(type: .pro, limit: .exhaustionGrace, value: number(0...7_200) * 1_000_000_000)
+                        : LimitSet(
+                            type: UserType.allCases.randomElement(using: &random)!, limit: .exhaustionDebt,
+                            value: chance(2) ? Limits.none : number(0...3_000_000_000)))
             }
         default:
             passports += 1

@@ -89,6 +89,12 @@ import Testing
             #expect(late.session == exhausting.session && late.pins == exhausting.pins, "\(name)")
             #expect(late.emptyAt == exhausting.emptyAt && found[first].event.asOf == event.asOf, "\(name)")
             #expect(late.deadline == deadline(late, found[first].event, since: since), "\(name)")
+        case .sessionClosed(let closed) where event.user == TimerScene.debtorNumber && closed.reason == .funds:
+            // What runs on debt owes more by then than it may: it ends when somebody can be told.
+            let end = try down.ledger.journal[(before + 1)...].map { try $0.event() }.first {
+                if case .sessionClosed(let end) = $0.body { end.session == closed.session } else { false }
+            }
+            #expect(end?.asOf == max(event.asOf, since), "\(name)")
         case .sessionClosed(let closed):
             down.ledger.advance(to: scene.gapEnd + scene.gap)
             try checkEnd(of: closed, event, down.ledger.journal[(before + 1)...], scene.gap, since: since, name)
@@ -99,7 +105,7 @@ import Testing
     }
 
     private func deadline(_ exhausting: SessionExhausting, _ event: Event, since: Timestamp) -> Timestamp {
-        max(max(exhausting.emptyAt, event.asOf), since) + .seconds(60)
+        event.user == TimerScene.debtorNumber ? .never : max(max(exhausting.emptyAt, event.asOf), since) + .seconds(60)
     }
 
     /// Silence and deadlines count anew: a session ends so much later as nobody was there. What comes in that time may

@@ -5,7 +5,7 @@ import LedgerTestKit
 /// What becomes due by itself.
 enum Due: CaseIterable {
     case activation, accrual, monthEnd, dailyPost, timeToLive, tariffLock, effective, holdExpiry, lotExpiry, lease, lost
-    case exhaustion, deadline
+    case exhaustion, deadline, debtCeiling
 }
 
 /// A ledger in which things become due at chosen instants, and ways to let the time pass in which they do.
@@ -19,6 +19,9 @@ struct TimerScene {
 
     static let start = Timestamp("2026-01-29T00:00:00Z")!
     static let users: [ShortText] = ["ann", "bob"]
+    /// Of a type whose sessions run on until they owe something; what becomes due for this user is that.
+    static let debtor: ShortText = "cem"
+    static let debtorNumber = UserOrdinal(2)
     /// In nano-USD an hour: a lease of ten minutes costs a whole number, and lasts exactly as long.
     static let rate: Int64 = 360_000_000
 
@@ -55,7 +58,7 @@ struct TimerScene {
         switch kind {
         case .accrual, .monthEnd, .dailyPost: false
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
-            .deadline:
+            .deadline, .debtCeiling:
             true
         }
     }
@@ -67,7 +70,7 @@ struct TimerScene {
             return StateMachine.daily(ordinal, after: t - TimeSpan(nanoseconds: 1))
         case .monthEnd: return Month(containing: t - TimeSpan(nanoseconds: 1)).end
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
-            .deadline:
+            .deadline, .debtCeiling:
             return t
         }
     }
@@ -97,8 +100,10 @@ struct TimerScene {
         }
         ledger.now = Self.start
         ledger.activate(.sessionRuntime, 50, book: Self.book(Self.rate))
-        for user in Self.users {
-            ledger.user(user)
+        // Half a minute's usage, and the nano-USD that is left for rounding.
+        ledger.command(.limitSet(LimitSet(type: .enterprise, limit: .exhaustionDebt, value: 3_000_001)))
+        for user in Self.users + [Self.debtor] {
+            ledger.user(user, user == Self.debtor ? .enterprise : .pro)
             ledger.purchase(user, "100")
             if hasScopes {
                 ledger.grant(user, "0.1234567", for: .sessions)
@@ -207,6 +212,12 @@ struct TimerScene {
         case .deadline:
             return [
                 session(.minutes(11), ttl: .hours(9)), Action(at: due - .minutes(10) - .seconds(30)) { $0.drain(user) },
+            ]
+        case .debtCeiling:
+            return [
+                Action(at: due - .minutes(10) - .seconds(30)) { ledger in
+                    ledger.start(name, Self.debtor, .medium, ttl: .hours(9))
+                }, Action(at: due - .minutes(10)) { $0.drain(Self.debtor) },
             ]
         }
     }

@@ -141,6 +141,8 @@ extension StateMachine {
     mutating func owe(_ user: UserOrdinal, _ amount: Money) {
         store.accounts[user].debt += amount
         store.books.post(.userDebt, -amount)
+        guard amount.isNegative, store.accounts[user].debt.isZero else { return }
+        for session in sessions(of: user) { store.sessions[session].owed = .zero }
     }
 
     private mutating func add(_ user: UserOrdinal, _ kind: LotKind, _ amount: Money) {

@@ -59,10 +59,11 @@ package struct EngineStarted: EventType {
             if ledger.store.sessions[slot].lostAt != .never {
                 ledger.store.sessions[slot].lostAt = ledger.store.sessions[slot].lostAt + downtime
             }
-            if ledger.store.sessions[slot].status == .exhausting {
+            if ledger.store.sessions[slot].deadline != .never {
                 ledger.store.sessions[slot].deadline = ledger.store.sessions[slot].deadline + downtime
             }
             ledger.schedule(session: slot)
         }
+        ledger.refreshFundsEnd(at: header.time) { _ in true }
     }
 }

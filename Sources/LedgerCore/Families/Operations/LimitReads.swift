@@ -3,9 +3,11 @@ extension StateMachine {
         let overdrafts = overdrafts()
         return UserType.allCases.flatMap { type in
             LimitName.allCases.map { limit in
-                LimitRow(
-                    type: type, limit: limit, value: store.limits[type, limit],
-                    overdraft: limit == .exhaustionGrace ? overdrafts?[Int(type.rawValue)] : nil)
+                let ruling = debtCeiling(type) == nil ? LimitName.exhaustionGrace : .exhaustionDebt
+                let overdraft = limit == ruling ? overdrafts?[Int(type.rawValue)] : nil
+                return LimitRow(
+                    type: type, limit: limit, value: store.limits[type, limit], overdraft: overdraft?.most,
+                    downtimePerHour: overdraft?.downtimePerHour)
             }
         }
     }

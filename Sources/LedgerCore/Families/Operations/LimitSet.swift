@@ -39,5 +39,9 @@ package struct LimitSet: CommandType, EventType {
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.store.limits[type, limit] = value
+        let type = type
+        if limit == .exhaustionDebt || limit == .exhaustionGrace {
+            ledger.refreshFundsEnd(at: header.asOf) { $0 == type }
+        }
     }
 }

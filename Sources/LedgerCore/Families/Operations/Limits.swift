@@ -13,6 +13,8 @@ package enum LimitName: UInt8, NamedCase, Sendable {
     case purchaseMaximum = 5
     /// How long a session outlives its credit, nanoseconds.
     case exhaustionGrace = 6
+    /// Where it is set, sessions outlive their credit until their user owes so much, nano-USD, and no grace counts.
+    case exhaustionDebt = 7
 
     package var text: String {
         switch self {
@@ -23,6 +25,7 @@ package enum LimitName: UInt8, NamedCase, Sendable {
         case .purchaseMinimum: "purchase_min"
         case .purchaseMaximum: "purchase_max"
         case .exhaustionGrace: "exhaustion_grace"
+        case .exhaustionDebt: "exhaustion_debt"
         }
     }
 }

@@ -17,6 +17,7 @@ struct Session: Recordable, Listed, Equatable {
     var leaseUntil = Timestamp.never
     var status = SessionStatus.active
     var emptyAt = Timestamp.never
+    /// `.never` while it is not exhausting, and where the type's ceiling of debt says when it ends.
     var deadline = Timestamp.never
     /// Until when the tariff is fixed.
     var lockEnd = Timestamp.never
@@ -25,6 +26,8 @@ struct Session: Recordable, Listed, Equatable {
     var postedThrough = Timestamp.distantPast
     var numerator = Int128(0)
     var posted = Money.zero
+    /// Of what was posted, what became debt since its user last owed nothing.
+    var owed = Money.zero
     /// The events that charged for it, oldest first: what its receipt names, and what can be refunded.
     var charges: [LSN] = []
     var pins = LotAmounts()
@@ -45,6 +48,8 @@ struct Session: Recordable, Listed, Equatable {
     var tier: Tier { lastPricing.tier }
     var type: UserType { lastPricing.query.userType }
     var isMonitored: Bool { heartbeat > .zero }
+    /// Runs without credit until its user's debt reaches a ceiling.
+    var runsOnDebt: Bool { status == .exhausting && deadline == .never }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&id)
@@ -67,6 +72,7 @@ struct Session: Recordable, Listed, Equatable {
         try c.time(&postedThrough)
         try c.wide(&numerator)
         try c.money(&posted)
+        try c.money(&owed)
         try c.numbers(&charges)
         try pins.code(with: &c)
         try c.passport(&admitted)
@@ -149,7 +155,7 @@ extension StateMachine {
         store.sessionIndex.set(session.id.value, slot)
         store.link(slot, of: session.user)
         store.accounts[session.user].sessionCount += 1
-        if session.status == .exhausting { store.accounts[session.user].exhaustingCount += 1 }
+        count(session, 1)
         refreshCover(session: slot)
         schedule(session: slot)
     }

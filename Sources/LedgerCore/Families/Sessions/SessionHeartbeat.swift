@@ -12,7 +12,7 @@ package struct SessionHeartbeat: CommandType {
         // A monitored session is posted here, where it is known to have lived; the heartbeat answers, whose receipt
         // this is.
         let event = SessionHeard(
-            session: row.id, status: row.status, leaseUntil: row.leaseUntil, deadline: row.deadline)
+            session: row.id, status: row.status, leaseUntil: row.leaseUntil, deadline: ledger.deadline(of: slot))
         let answer = ledger.commit(event, user: row.user, linked: row.id.lsn, &decision)
         if row.isMonitored {
             ledger.postRepricings(slot, before: decision.now, &decision)

@@ -28,13 +28,14 @@ extension StateMachine {
         let isTold = row.status == .exhausting && !(isRepriced && row.emptyAt > now)
         guard !isTold || added > .zero else { return false }
         let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
-        let grace = self.grace(row.type)
+        let grace = self.grace(row)
         // The deadline counts from when somebody could be told. Later credit moves it as far as it lasts and no
         // further: or a cent a minute would buy grace without end.
         let told = max(max(emptyAt, now), store.presence.since)
+        let runsOnDebt = row.runsOnDebt || (row.status == .active && debtCeiling(row.user) != nil)
         let event = SessionExhausting(
             session: row.id, added: added, pins: pins, emptyAt: emptyAt,
-            deadline: isTold ? max(row.deadline, emptyAt + grace) : told + grace)
+            deadline: runsOnDebt ? .never : isTold ? max(row.deadline, emptyAt + grace) : told + grace)
         commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
         return false
     }
@@ -60,11 +61,6 @@ extension StateMachine {
     func mayRenewMany(_ user: UserOrdinal) -> Bool {
         let (sessions, lots) = (Int(store.accounts[user].exhaustingCount), Int(store.accounts[user].lotCount))
         return sessions > 0 && sessions * 150 + (sessions + lots) * 20 > groupLimit / 2
-    }
-
-    /// How long a session of this type outlives its credit.
-    func grace(_ type: UserType) -> TimeSpan {
-        TimeSpan(nanoseconds: min(store.limits[type, .exhaustionGrace], TimeSpan.days(365).nanoseconds))
     }
 
     fileprivate mutating func extend(_ slot: Slot<Session>, _ pins: LotAmounts) {
@@ -103,13 +99,8 @@ package struct LeaseRenewed: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
         ledger.extend(slot, pins)
-        if ledger.store.sessions[slot].status == .exhausting {
-            ledger.store.accounts[header.user].exhaustingCount -= 1
-        }
-        ledger.store.sessions[slot].status = .active
+        ledger.exhaustion(of: slot, .active, emptyAt: .never, deadline: .never)
         ledger.store.sessions[slot].leaseUntil = leaseUntil
-        ledger.store.sessions[slot].emptyAt = .never
-        ledger.store.sessions[slot].deadline = .never
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }
@@ -125,7 +116,8 @@ package struct SessionExhausting: EventType {
     package var session: SessionID
     package var added: Money
     package var pins: LotAmounts
-    /// When what is held runs out, and when the session is stopped if nothing comes.
+    /// When what is held runs out, and when the session is stopped if nothing comes: `.never` where a ceiling of debt
+    /// says that.
     package var emptyAt: Timestamp
     package var deadline: Timestamp
 
@@ -144,10 +136,7 @@ package struct SessionExhausting: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
         ledger.extend(slot, pins)
-        if ledger.store.sessions[slot].status == .active { ledger.store.accounts[header.user].exhaustingCount += 1 }
-        ledger.store.sessions[slot].status = .exhausting
-        ledger.store.sessions[slot].emptyAt = emptyAt
-        ledger.store.sessions[slot].deadline = deadline
+        ledger.exhaustion(of: slot, .exhausting, emptyAt: emptyAt, deadline: deadline)
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }

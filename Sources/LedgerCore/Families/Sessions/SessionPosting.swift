@@ -120,6 +120,7 @@ package struct SessionPosted: EventType {
         _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
         ledger.store.sessions[slot].numerator = usage.numerator
         ledger.store.sessions[slot].posted += usage.amount
+        ledger.store.sessions[slot].owed += settlement.debt
         ledger.store.sessions[slot].postedThrough = usage.through
         ledger.store.sessions[slot].charges.append(header.lsn)
         ledger.store.sessions[slot].nextDaily = StateMachine.daily(header.user, after: usage.through)

@@ -42,7 +42,7 @@ package struct SessionRetier: CommandType {
             session: row.id, external: row.external, type: type, tier: tier,
             rate: pricing.tariff.rate(at: decision.now - row.started),
             listRate: pricing.tariff.listRate, posted: posted, amount: after.posted - row.posted, status: after.status,
-            leaseUntil: after.leaseUntil, deadline: after.deadline)
+            leaseUntil: after.leaseUntil, deadline: ledger.deadline(of: slot))
         return .accepted(ledger.commit(event, user: row.user, linked: row.id.lsn, &decision))
     }
 }

@@ -121,7 +121,7 @@ package struct SessionClosed: EventType {
         ledger.release(user, ledger.store.sessions[slot].pins)
         ledger.store.external.set(ledger.names.session(external), header.lsn.value)
         if isCharge { ledger.countSessionTime(user, usage) }
-        if ledger.store.sessions[slot].status == .exhausting { ledger.store.accounts[user].exhaustingCount -= 1 }
+        ledger.count(ledger.store.sessions[slot], -1)
         ledger.store.accounts[user].sessionCount -= 1
         ledger.store.sessionIndex.remove(session.value)
         let cover = ledger.store.sessions[slot].coveredUntil

@@ -17,6 +17,8 @@ struct Account: Recordable, Equatable {
     /// Debt that bought credit repaid, less what refunds have given back of it: so much of a refunded debt comes back
     /// as bought credit.
     var debtRepaidByPurchases = Money.zero
+    /// When the sessions that run on debt end, for then it reaches its ceiling. `.never`: none runs so, or none gets there.
+    var fundsEnd = Timestamp.never
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
 
@@ -35,6 +37,8 @@ struct Account: Recordable, Equatable {
     var scopedLots: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
+    /// Of those, what runs on debt.
+    var onDebtCount: Int32 = 0
     var holdCount: Int32 = 0
     var resourceCount: Int32 = 0
     var storedMegabytes: Int64 = 0
@@ -55,6 +59,7 @@ struct Account: Recordable, Equatable {
         try c.money(&held)
         try c.money(&debt)
         try c.money(&debtRepaidByPurchases)
+        try c.time(&fundsEnd)
         try c.lsn(&lastEvent)
     }
 }

@@ -99,7 +99,7 @@ extension StateMachine {
         // Many events at once move the ledger's instant on, a little ahead of the clock.
         let now = instant(now)
         let row = store.accounts[user]
-        var validUntil = row.nextExpiry
+        var validUntil = min(row.nextExpiry, row.fundsEnd)
         if row.pending > .zero {
             for lot in lots(of: user) where store.lots[lot].waiting {
                 validUntil = min(validUntil, store.lots[lot].effective)
