@@ -77,6 +77,9 @@ extension ReplyEncoder {
             writer.pair("total_transferred", it.transferred)
             writer.pair("total_expired", it.expired)
             writer.pair("entries", integer: Int64(it.entries))
+            writer.pair("storage_status", it.storage.status.text)
+            writer.pair("storage_unpaid_since", it.storage.unpaidSince)
+            writer.pair("storage_delete_due", it.storage.deleteDue)
             writer.key("spent_by_source")
             writer.map { writer in
                 for total in it.billing {

@@ -48,7 +48,8 @@ extension ReplyEncoder {
             case .ruleActivated(let it): activated(it, start, &writer)
             case .limitsSet(let it): set(it, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
-                .sessionRepriced, .storagePosted, .lotExpired, .lotEffective, .creditReceived, .refused,
+                .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed, .lotExpired, .lotEffective,
+                .creditReceived, .refused,
                 .answered:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(as: .entry, &writer)

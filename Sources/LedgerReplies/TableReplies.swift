@@ -184,6 +184,9 @@ extension ReplyEncoder {
             writer.pair("rate", rate: row.rate)
             writer.pair("accrued", row.accrued)
             writer.pair("posted", row.posted)
+            writer.pair("status", row.standing.status.text)
+            writer.pair("unpaid_since", row.standing.unpaidSince)
+            writer.pair("delete_due", row.standing.deleteDue)
         }
     }
 

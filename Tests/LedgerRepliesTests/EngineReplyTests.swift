@@ -76,7 +76,7 @@ struct EngineReplyTests {
             account.available = Money(usd: available)
             let user = UserRow(
                 ordinal: UserOrdinal(5), id: "ada", email: [], name: [], type: .pro, state: .active,
-                created: Samples.time, account: account, sessions: 0, lastEvent: .none)
+                created: Samples.time, account: account, sessions: 0, storage: StorageStanding(), lastEvent: .none)
             let it = value { encoder.quote(quote, user: user, tier: .small, duration: .minutes(90), to: &$0) }
             #expect(keys(it) == fields(.sessionQuote))
             #expect(
@@ -105,7 +105,8 @@ struct EngineReplyTests {
 
     @Test func `a summary`() {
         let summary = Summary(
-            user: UserOrdinal(5), from: Samples.start, to: nil, account: account, spent: sum("3"),
+            user: UserOrdinal(5), from: Samples.start, to: nil, account: account, storage: StorageStanding(),
+            spent: sum("3"),
             billing: [Summary.BillingTotal(source: "api", count: 2, amount: sum("3"))],
             sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1 << 70, amount: .zero)],
             purchased: sum("56000000000.5"), purchases: 1, granted: .zero, adjusted: sum("-1"), refunded: .zero,

@@ -69,7 +69,7 @@ enum Samples {
                 session: "nasa:17", tier: .small, type: .pro, usage: usage, settlement: settlement, arguments: .zero)))
     static let posted = StoragePosted(
         resource: BirthID(value: 63), external: "data", kind: .bucket, megabytes: 10_500, usage: usage,
-        settlement: settlement, repriced: nil)
+        settlement: settlement, isCapped: false, repriced: nil)
     static let passport = event(
         .passportCreated(
             PassportCreated(

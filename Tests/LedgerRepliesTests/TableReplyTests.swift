@@ -19,7 +19,7 @@ struct TableReplyTests {
     private func row(email: PersonalText = [1, 2]) -> UserRow {
         UserRow(
             ordinal: UserOrdinal(5), id: "ada", email: email, name: [], type: .pro, state: .active,
-            created: Samples.time, account: account, sessions: 2, lastEvent: LSN(9))
+            created: Samples.time, account: account, sessions: 2, storage: StorageStanding(), lastEvent: LSN(9))
     }
 
     private func encode(_ result: QueryResult, _ version: RESPVersion = .v3) -> RESPValue {
@@ -69,7 +69,8 @@ struct TableReplyTests {
             lastHeard: .distantPast, elapsed: TimeSpan(nanoseconds: 1_500_000_000), amount: .zero)
         let resource = ResourceRow(
             id: BirthID(value: 62), resource: "data", kind: .filestore, megabytes: 1_500, created: Samples.time,
-            rate: 170_000_000, accrued: Money(usd: "0.1"), posted: .zero)
+            rate: 170_000_000, accrued: Money(usd: "0.1"), posted: .zero,
+            standing: StorageStanding())
         let space = SpaceRow(
             space: SpaceAdd(
                 id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,

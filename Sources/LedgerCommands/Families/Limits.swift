@@ -18,8 +18,9 @@ extension CommandTable {
         [.need("type", .userType), .need("limit", .limitName), .need("value", .limitValue, "none: no limit")],
         key: true, "Change a limit.",
         notes: [
-            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` a duration; `exhaustion_debt` an amount.",
+            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` and `storage_grace` durations; `exhaustion_debt` and `storage_debt` amounts.",
             "What becomes of sessions without credit: they stop after `exhaustion_grace`, with `0s` at once; where `exhaustion_debt` is set, they run on until their user's debt reaches it, and no grace counts.",
+            "What becomes of storage without credit: it accrues to debt for `storage_grace`, and up to `storage_debt`, whichever comes first; see `STORAGE LIST`.",
         ],
         reply: .receipt(["type", "limit", "value"]), examples: ["LIMIT SET free sessions 3"]
     ) { a, _ throws(CommandError) in
@@ -41,7 +42,7 @@ extension Arguments {
         let bytes = bytes(field)
         let shown = Echo.shown(bytes).map { " '\($0)'" } ?? ""
         func refusal(_ expected: String) -> CommandError { .invalid("value\(shown) is not \(expected)") }
-        let mayBeNone = limit != .tiers && limit != .exhaustionGrace
+        let mayBeNone = limit != .tiers && limit != .exhaustionGrace && limit != .storageGrace
         if mayBeNone, isWord(field, "none") { return Limits.none }
         switch limit {
         case .sessions, .requestsPerHour:
@@ -70,12 +71,12 @@ extension Arguments {
                 throw refusal("an amount in whole cents, or none")
             }
             return amount.nanos
-        case .exhaustionDebt:
+        case .exhaustionDebt, .storageDebt:
             guard let amount = Money(parsing: bytes), amount <= Money(nanos: StateMachine.accountCeiling) else {
                 throw refusal("an amount of at most \(Money(nanos: StateMachine.accountCeiling)), or none")
             }
             return amount.nanos
-        case .exhaustionGrace:
+        case .exhaustionGrace, .storageGrace:
             guard let span = TimeSpan(parsing: bytes), span <= .days(30) else {
                 throw refusal("a duration from 0s to 30d")
             }

@@ -49,8 +49,15 @@ extension CommandTable {
     private static let storageList = CommandSpec(
         .storageList, "STORAGE LIST", .storage, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's resources, newest first.",
-        reply: .page(["resource", "id", "kind", "gb", "created", "rate", "accrued", "posted"]),
-        brief: ["resource", "kind", "gb", "rate", "accrued", "posted"],
+        notes: [
+            "`status` is that of all the user's storage: `active`; `unpaid` since a posting (there is one a day at least) first became debt; `delete_due` when that was for longer than `storage_grace` or for more than `storage_debt` (`LIMIT LIST`). `delete_due` says since when, or when at the latest.",
+            "From then on nothing accrues, until the debt is paid: it accrues again from there. Nothing is ever deleted by the ledger; resize and delete work throughout.",
+        ],
+        reply: .page([
+            "resource", "id", "kind", "gb", "created", "rate", "accrued", "posted", "status", "unpaid_since",
+            "delete_due",
+        ]),
+        brief: ["resource", "kind", "gb", "rate", "accrued", "posted", "status"],
         examples: ["STORAGE LIST u_ada"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)

@@ -111,13 +111,13 @@ extension CommandTable {
         "What a user bought, got and spent, by source.",
         notes: [
             "An entry belongs to the range in which its effective interval begins, so adjacent ranges add up.",
-            "`current_balance` and `debt` are those of now, whatever the range.",
+            "`current_balance`, `debt` and how storage stands (see `STORAGE LIST`) are those of now, whatever the range.",
             "`spent_by_source` is a map: source → `count amount`; `sessions_by_tier` a map: tier → `count seconds amount`. Refunds are in `total_refunded`, not taken from `total_spent`.",
         ],
         reply: .map([
             "user", "from", "to", "current_balance", "debt", "total_spent", "total_purchased", "purchases",
             "total_granted", "total_adjusted", "total_refunded", "total_transferred", "total_expired", "entries",
-            "spent_by_source", "sessions_by_tier",
+            "storage_status", "storage_unpaid_since", "storage_delete_due", "spent_by_source", "sessions_by_tier",
         ]), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)

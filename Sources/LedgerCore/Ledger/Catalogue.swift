@@ -217,6 +217,8 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case storageResized = 61
     case storagePosted = 62
     case storageDeleted = 63
+    case storageDeleteDue = 64
+    case storageResumed = 65
     case spaceAdded = 70
     case spacePurchased = 71
     case refused = 80
@@ -262,6 +264,8 @@ package enum EventBody: Sendable {
     indirect case storageResized(StorageResized)
     indirect case storagePosted(StoragePosted)
     indirect case storageDeleted(StorageDeleted)
+    case storageDeleteDue(StorageDeleteDue)
+    case storageResumed(StorageResumed)
     case spaceAdded(SpaceAdded)
     indirect case spacePurchased(SpacePurchased)
     case refused(Refused)
@@ -308,6 +312,8 @@ extension EventBody {
         case .storageResized(let event): try visitor.visit(event)
         case .storagePosted(let event): try visitor.visit(event)
         case .storageDeleted(let event): try visitor.visit(event)
+        case .storageDeleteDue(let event): try visitor.visit(event)
+        case .storageResumed(let event): try visitor.visit(event)
         case .spaceAdded(let event): try visitor.visit(event)
         case .spacePurchased(let event): try visitor.visit(event)
         case .refused(let event): try visitor.visit(event)
@@ -356,6 +362,8 @@ extension EventCode {
         case .storageResized: try visitor.visit(StorageResized.self)
         case .storagePosted: try visitor.visit(StoragePosted.self)
         case .storageDeleted: try visitor.visit(StorageDeleted.self)
+        case .storageDeleteDue: try visitor.visit(StorageDeleteDue.self)
+        case .storageResumed: try visitor.visit(StorageResumed.self)
         case .spaceAdded: try visitor.visit(SpaceAdded.self)
         case .spacePurchased: try visitor.visit(SpacePurchased.self)
         case .refused: try visitor.visit(Refused.self)

@@ -105,6 +105,9 @@ extension StateMachine {
                 stored += store.resources[slot].megabytes
             }
             require(
+                row.storageStopped == .never || row.storageUnpaidSince != .never,
+                "user \(name): storage stopped that is not unpaid")
+            require(
                 stored == row.storedMegabytes && resources == row.resourceCount,
                 "user \(name): storage is miscounted")
         }

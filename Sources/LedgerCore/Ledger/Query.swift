@@ -92,6 +92,7 @@ package struct UserRow: Sendable {
     package var created: Timestamp
     package var account: AccountImage
     package var sessions: Int
+    package var storage: StorageStanding
     package var lastEvent: LSN
 }
 
@@ -180,6 +181,7 @@ package struct ResourceRow: Sendable {
     package var accrued: Money
     /// Posted in all its life.
     package var posted: Money
+    package var standing: StorageStanding
 }
 
 package struct SpaceRow: Sendable {

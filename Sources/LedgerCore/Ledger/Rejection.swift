@@ -102,8 +102,8 @@ extension LimitName {
         case .storage:
             let money = Money(nanos: value % 1000 * 1_000_000)
             return value % 1000 == 0 ? "\(value / 1000)" : "\(value / 1000).\(money.description.dropFirst(2))"
-        case .purchaseMinimum, .purchaseMaximum, .exhaustionDebt: return "\(Money(nanos: value))"
-        case .exhaustionGrace: return "\(value / 1_000_000_000)s"
+        case .purchaseMinimum, .purchaseMaximum, .exhaustionDebt, .storageDebt: return "\(Money(nanos: value))"
+        case .exhaustionGrace, .storageGrace: return "\(value / 1_000_000_000)s"
         }
     }
 }

@@ -208,10 +208,11 @@ extension StateMachine {
         case .users:
             var row = Account()
             try reader.row(&row)
-            let (name, end) = (names.user(row.id), row.fundsEnd)
+            let (name, end, unpaid) = (names.user(row.id), row.fundsEnd, row.storageUnpaidSince)
             let slot = store.accounts.insert(row)
             store.userIndex.set(name, slot)
             schedule(fundsEnd: end, of: UserOrdinal(UInt32(slot.index)))
+            checkStorage(UserOrdinal(UInt32(slot.index)), at: unpaid)
         case .passports:
             var row = Passport()
             try reader.row(&row)

@@ -50,6 +50,7 @@ extension StateMachine {
             return session(id).map {
                 store.sessions[$0].timerDue == entry.due && store.sessions[$0].timerKind == entry.kind
             } ?? false
+        case .unpaidStorage: return store.accounts[UserOrdinal(UInt32(entry.born))].storageCheck == entry.due
         case .fundsEnd: return store.accounts[UserOrdinal(UInt32(entry.born))].fundsEnd == entry.due
         }
     }
@@ -72,6 +73,7 @@ extension StateMachine {
             renewExhausting(user, &decision)
         case .accrual: postStorage(resource(id)!, through: entry.due, &decision)
         case .session, .exhaustion: fire(session(id)!, &decision)
+        case .unpaidStorage: lookAtStorage(UserOrdinal(UInt32(entry.born)), &decision)
         case .fundsEnd: endRunningOnDebt(UserOrdinal(UInt32(entry.born)), &decision)
         }
         return true

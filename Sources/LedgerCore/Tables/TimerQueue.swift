@@ -11,6 +11,8 @@ enum TimerKind: UInt8, Comparable {
     case exhaustion = 6
     /// The end of what runs on debt. `born` is the ordinal of its user.
     case fundsEnd = 7
+    /// A look at storage that accrues to debt. `born` is the ordinal of its user.
+    case unpaidStorage = 8
 
     static func < (a: TimerKind, b: TimerKind) -> Bool { a.rawValue < b.rawValue }
 }

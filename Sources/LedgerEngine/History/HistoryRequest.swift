@@ -71,6 +71,7 @@ package struct Summary: Sendable {
     package var to: Timestamp?
     /// paid + promo + held − debt, now.
     package var account: AccountImage
+    package var storage: StorageStanding
     /// Everything charged: the sum over `billing`.
     package var spent: MoneySum
     /// Charges by billing type, in the order of their first appearance in time; refunds count in `refunded`.

@@ -83,7 +83,7 @@ extension History {
             return .rejected(.notFound(.user))
         }
         if let from, let to, to < from { return .rejected(.invalid("FROM is after TO")) }
-        var summary = Summary(user: ordinal, from: from, to: to, account: standing.account)
+        var summary = Summary(user: ordinal, from: from, to: to, account: standing.account, storage: standing.storage)
         let last = standing.lastEvent
         let isWhole = try walk(from: last, for: asker) { event in
             if let from, event.effectiveFrom < from { return true }
@@ -97,20 +97,23 @@ extension History {
         return .summary(summary)
     }
 
-    /// An account and the last event that made it so: from the view where that is exact, else from the writer.
-    private func standing(_ ordinal: UserOrdinal, _ user: Hash128) -> (account: AccountImage, lastEvent: LSN)? {
-        let now = clock.now()
+    /// An account as the writer has it, and the last event that made it so; as readers see it when the writer is gone.
+    private func standing(
+        _ ordinal: UserOrdinal, _ user: Hash128
+    ) -> (account: AccountImage, storage: StorageStanding, lastEvent: LSN)? {
+        if case .user(let row) = ask(.user(user)) { return (row.account, row.storage, row.lastEvent) }
         guard let (view, last) = reads.views.accountAndLastEvent(ordinal) else { return nil }
-        if let exact = view.exact(at: now) { return (AccountImage(exact, at: now), last) }
-        if case .user(let row) = ask(.user(user)) { return (row.account, row.lastEvent) }
-        return (AccountImage(view, at: now), last)
+        return (AccountImage(view, at: clock.now()), StorageStanding(), last)
     }
 }
 
 extension Summary {
-    fileprivate init(user: UserOrdinal, from: Timestamp?, to: Timestamp?, account: AccountImage) {
+    fileprivate init(
+        user: UserOrdinal, from: Timestamp?, to: Timestamp?, account: AccountImage, storage: StorageStanding
+    ) {
         self.init(
-            user: user, from: from, to: to, account: account, spent: .zero, billing: [], sessions: [], purchased: .zero,
+            user: user, from: from, to: to, account: account, storage: storage, spent: .zero, billing: [], sessions: [],
+            purchased: .zero,
             purchases: 0, granted: .zero, adjusted: .zero, refunded: .zero, transferred: .zero, expired: .zero,
             entries: 0)
     }

@@ -107,6 +107,12 @@ import Testing
                 SessionRecord(
                     session: "old", user: ledger.hash("cem"), tier: .small, from: Timestamp("2025-11-30T23:00:00Z")!,
                     to: Timestamp("2025-12-01T04:00:00Z")!, arguments: .zero)))
+        ledger.user("eve", .free)
+        ledger.command(
+            .storageCreate(StorageCreate(user: ledger.hash("eve"), resource: "jar", kind: .bucket, megabytes: 5_000)))
+        ledger.charge("eve", "\(ledger.account("eve").available)")
+        ledger.pass(.days(9), step: .hours(12))
+        ledger.purchase("eve", "10")
         ledger.command(.userSet(UserSet(user: ledger.hash("ann"), change: .state(.banned))))
         ledger.command(.clockAccept(ClockAccept()))
         return ledger

@@ -5,6 +5,7 @@ import LedgerTestKit
 struct PaperBooks {
     /// A stretch of time under one price.
     private struct Stretch {
+        var user: UserOrdinal
         var from: Timestamp
         var tariff: Tariff
         /// Where the tariff's clock starts.
@@ -19,6 +20,9 @@ struct PaperBooks {
     private(set) var closed = 0
     private(set) var deleted = 0
     private(set) var refunds = 0
+    private var unpaid: Set<UserOrdinal> = []
+    private var isStorage: Set<BirthID> = []
+    private var most = Money("25")!
 
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
     private var charges: [LSN: Facts.Charge] = [:]
@@ -105,7 +109,9 @@ struct PaperBooks {
         case .holdReleased(let e): broken = e.broken
         case .sessionStarted(let e):
             usage[event.id(shard: 0)] = (
-                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: 1), [0: 0], 0
+                Stretch(
+                    user: event.user, from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: 1),
+                [0: 0], 0
             )
         case .sessionPosted(let e):
             use(e.session, e.usage, through: e.usage.through, month: 0)
@@ -122,13 +128,16 @@ struct PaperBooks {
             }
         case .storageCreated(let e):
             usage[event.id(shard: 0)] = (
-                Stretch(from: event.time, tariff: e.pricing.tariff, clock: event.time, megabytes: e.megabytes), [:], 0
+                Stretch(
+                    user: event.user, from: event.time, tariff: e.pricing.tariff, clock: event.time,
+                    megabytes: e.megabytes), [:], 0
             )
+            isStorage.insert(event.id(shard: 0))
         case .storagePosted(let e): post(e)
         case .storageResized(let e):
             post(e.posted)
             usage[e.posted.resource]?.stretch = Stretch(
-                from: e.posted.usage.through, tariff: e.pricing.tariff, clock: e.posted.usage.through,
+                user: event.user, from: e.posted.usage.through, tariff: e.pricing.tariff, clock: e.posted.usage.through,
                 megabytes: e.megabytes)
         case .storageDeleted(let e):
             post(e.posted)
@@ -144,6 +153,17 @@ struct PaperBooks {
                     "resource \(e.posted.external): paper says \(total), the ledger \(e.total.nanos), posted \(used.posted)"
                 )
             }
+        case .storageDeleteDue(let e):
+            unpaid.insert(event.user)
+            if e.owed > most {
+                faults.append("event \(event.lsn.value): storage owes \(e.owed), at most \(most) was allowed")
+            }
+        case .storageResumed:
+            unpaid.remove(event.user)
+            for (id, used) in usage where used.stretch.user == event.user && isStorage.contains(id) {
+                usage[id]?.stretch.from = event.asOf
+            }
+        case .limitsSet(let e): if e.limit == .storageDebt { most = max(most, Money(nanos: e.value)) }
         default: break
         }
         net[event.user, default: 0] -= Int128(broken.nanos)
@@ -198,7 +218,9 @@ struct PaperBooks {
     private mutating func use(_ id: BirthID, _ charged: MeteredUsage, through end: Timestamp, month: Int32) {
         guard var used = usage[id] else { return faults.append("usage of something that does not run") }
         if charged.from != used.stretch.from { faults.append("usage leaves a gap at \(charged.from)") }
-        used.sums[month, default: 0] += area(used.stretch, to: end) * Int128(used.stretch.megabytes)
+        // Storage that is due to be deleted accrues nothing.
+        let isStopped = unpaid.contains(used.stretch.user) && isStorage.contains(id)
+        used.sums[month, default: 0] += isStopped ? 0 : area(used.stretch, to: end) * Int128(used.stretch.megabytes)
         used.stretch.from = end
         used.posted += Int128(charged.amount.nanos)
         usage[id] = used
@@ -208,6 +230,11 @@ struct PaperBooks {
         let month = Month(containing: e.usage.from)
         if e.usage.through > month.end { faults.append("a posting crosses the end of a month") }
         use(e.resource, e.usage, through: e.usage.through, month: month.index)
+        if e.isCapped {
+            // Beyond its ceiling of debt nothing accrued.
+            if e.usage.numerator > usage[e.resource]!.sums[month.index]! { faults.append("a ceiling adds to usage") }
+            usage[e.resource]!.sums[month.index] = e.usage.numerator
+        }
         if let pricing = e.repriced {
             usage[e.resource]?.stretch.tariff = pricing.tariff
             usage[e.resource]?.stretch.clock = e.usage.through

@@ -132,6 +132,12 @@ struct Wishes {
     static func prepare(_ ledger: inout TestLedger) {
         ledger.priceOfVersion = Prices.price
         for (index, user) in Wishes.users.enumerated() { ledger.user(user, UserType.allCases[index % 4]) }
+        for (type, limit, value) in [
+            (.free, .storageGrace, 36_000_000_000_000), (.pro, .storageGrace, 0),
+            (.enterprise, .storageDebt, 5_000_000),
+        ] as [(UserType, LimitName, Int64)] {
+            ledger.command(.limitSet(LimitSet(type: type, limit: limit, value: value)))
+        }
         for space in ["ml", "web"] as [ShortText] {
             ledger.command(
                 .spaceAdd(
@@ -195,7 +201,8 @@ struct Wishes {
         func number(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
         func money(_ dollars: Int64) -> Money { Money(nanos: number(1...dollars * 1_000_000_000)) }
         func chance(_ n: Int64) -> Bool { number(1...n) == 1 }
-        let user = ledger.hash(Wishes.users.randomElement(using: &random)!)
+        let name = Wishes.users.randomElement(using: &random)!
+        let user = ledger.hash(name)
         let session = ledger.machine.names.session(ShortText("s\(number(0...Int64(max(sessions, 1))))")!)
         let resource = ShortText("r\(number(0...6))")!
         var key: IdempotencyKey?
@@ -219,7 +226,9 @@ struct Wishes {
                     reason: []))
         case 3, 4:
             command = .creditCharge(
-                CreditCharge(user: user, amount: money(4), source: chance(2) ? "api" : "gpu", over: chance(4)))
+                CreditCharge(
+                    user: user, amount: chance(3) ? max(ledger.account(name).available, .cent) : money(4),
+                    source: chance(2) ? "api" : "gpu", over: chance(4)))
         case 5:
             command = .creditAdjust(
                 CreditAdjust(user: user, amount: Money(nanos: number(-2_000_000_000...4_000_000_000)), reason: []))
@@ -300,7 +309,16 @@ struct Wishes {
                     name: name, identity: Prices.identity(name, id),
                     at: chance(2) ? nil : ledger.now + .minutes(number(1...5_000)), book: Prices.book(name, id)))
         case 32:
-            if chance(2) {
+            if chance(3) {
+                command = .limitSet(
+                    chance(2)
+                        ? LimitSet(
+                            type: UserType.allCases.randomElement(using: &random)!, limit: .storageDebt,
+                            value: number(0...20_000_000))
+                        : LimitSet(
+                            type: UserType.allCases.randomElement(using: &random)!, limit: .storageGrace,
+                            value: number(0...50_000) * 1_000_000_000))
+            } else if chance(2) {
                 command = .ruleRollback(RuleRollback(name: RuleName.allCases.randomElement(using: &random)!))
             } else {
                 command = .limitSet(

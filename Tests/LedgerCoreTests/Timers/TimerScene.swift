@@ -5,7 +5,7 @@ import LedgerTestKit
 /// What becomes due by itself.
 enum Due: CaseIterable {
     case activation, accrual, monthEnd, dailyPost, timeToLive, tariffLock, effective, holdExpiry, lotExpiry, lease, lost
-    case exhaustion, deadline, debtCeiling
+    case exhaustion, deadline, debtCeiling, deleteDue
 }
 
 /// A ledger in which things become due at chosen instants, and ways to let the time pass in which they do.
@@ -22,6 +22,8 @@ struct TimerScene {
     /// Of a type whose sessions run on until they owe something; what becomes due for this user is that.
     static let debtor: ShortText = "cem"
     static let debtorNumber = UserOrdinal(2)
+    /// Whose storage nobody pays for.
+    static let keeper: ShortText = "dot"
     /// In nano-USD an hour: a lease of ten minutes costs a whole number, and lasts exactly as long.
     static let rate: Int64 = 360_000_000
 
@@ -58,7 +60,7 @@ struct TimerScene {
         switch kind {
         case .accrual, .monthEnd, .dailyPost: false
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
-            .deadline, .debtCeiling:
+            .deadline, .debtCeiling, .deleteDue:
             true
         }
     }
@@ -70,7 +72,7 @@ struct TimerScene {
             return StateMachine.daily(ordinal, after: t - TimeSpan(nanoseconds: 1))
         case .monthEnd: return Month(containing: t - TimeSpan(nanoseconds: 1)).end
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
-            .deadline, .debtCeiling:
+            .deadline, .debtCeiling, .deleteDue:
             return t
         }
     }
@@ -102,8 +104,8 @@ struct TimerScene {
         ledger.activate(.sessionRuntime, 50, book: Self.book(Self.rate))
         // Half a minute's usage, and the nano-USD that is left for rounding.
         ledger.command(.limitSet(LimitSet(type: .enterprise, limit: .exhaustionDebt, value: 3_000_001)))
-        for user in Self.users + [Self.debtor] {
-            ledger.user(user, user == Self.debtor ? .enterprise : .pro)
+        for user in Self.users + [Self.debtor, Self.keeper] {
+            ledger.user(user, user == Self.debtor ? .enterprise : user == Self.keeper ? .free : .pro)
             ledger.purchase(user, "100")
             if hasScopes {
                 ledger.grant(user, "0.1234567", for: .sessions)
@@ -212,6 +214,21 @@ struct TimerScene {
         case .deadline:
             return [
                 session(.minutes(11), ttl: .hours(9)), Action(at: due - .minutes(10) - .seconds(30)) { $0.drain(user) },
+            ]
+        case .deleteDue:
+            // It is owed for from a day's posting on, and for as long as makes it due then.
+            let number = UserOrdinal(3)
+            let posted = StateMachine.daily(number, after: due - .days(1))
+            return [
+                Action(at: posted - .hours(5)) { ledger in
+                    ledger.command(
+                        .limitSet(
+                            LimitSet(type: .free, limit: .storageGrace, value: max(0, (due - posted).nanoseconds))))
+                    ledger.command(
+                        .storageCreate(
+                            StorageCreate(
+                                user: ledger.hash(Self.keeper), resource: name, kind: .filestore, megabytes: 1_234)))
+                }, Action(at: posted - .hours(4)) { $0.drain(Self.keeper) },
             ]
         case .debtCeiling:
             return [

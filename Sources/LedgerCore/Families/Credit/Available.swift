@@ -55,7 +55,7 @@ extension StateMachine {
     }
 
     /// How consumed usage is met: from what its hold pinned, then credit that was free at `instant`, then debt. Never
-    /// refused; what the account can owe no more (four billion dollars) stays unposted.
+    /// refused; what the account (four billion dollars), or storage, can owe no more is not met.
     func planUsage(
         _ user: UserOrdinal, _ amount: Money, of usage: ConsumedUsage, pins: LotAmounts = LotAmounts(),
         at instant: Timestamp
@@ -69,7 +69,8 @@ extension StateMachine {
         } else if rest > .zero {
             settlement.free = CreditMatch(self, user, for: usage.use, at: instant, beside: .none).plan(rest, of: usage)
         }
-        let room = Money(nanos: StateMachine.accountCeiling) - store.accounts[user].debt
+        var room = Money(nanos: StateMachine.accountCeiling) - store.accounts[user].debt
+        if case .storage = usage { room = min(room, storageDebtRoom(user)) }
         settlement.debt = min(rest - settlement.free.total, max(room, .zero))
         return settlement
     }

@@ -36,6 +36,7 @@ package struct CreditAdjust: CommandType {
             event.repaid = min(ledger.store.accounts[user].debt, amount)
         }
         let answer = ledger.commit(event, user: user, &decision)
+        ledger.resumeStorage(user, &decision)
         if !amount.isNegative { ledger.renewExhausting(user, &decision) }
         return .accepted(answer)
     }

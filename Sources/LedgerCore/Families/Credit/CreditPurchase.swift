@@ -54,6 +54,7 @@ package struct CreditPurchase: CommandType {
             ledger.commit(
                 CreditGranted(amount: bonus, lot: lot, reason: .none), user: user, linked: answer.lsn, &decision)
         }
+        ledger.resumeStorage(user, &decision)
         ledger.renewExhausting(user, &decision)
         return .accepted(answer)
     }

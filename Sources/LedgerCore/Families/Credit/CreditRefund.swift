@@ -72,6 +72,7 @@ package struct CreditRefund: CommandType {
             ledger.commit(event, user: user, linked: charge.lsn, precedes: !isLast, &decision)
         }
         guard let answer = decision.answer else { throw .closed(.charge) }
+        ledger.resumeStorage(user, &decision)
         ledger.renewExhausting(user, &decision)
         return .accepted(answer)
     }

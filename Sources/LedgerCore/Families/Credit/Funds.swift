@@ -143,6 +143,7 @@ extension StateMachine {
         store.books.post(.userDebt, -amount)
         guard amount.isNegative, store.accounts[user].debt.isZero else { return }
         for session in sessions(of: user) { store.sessions[session].owed = .zero }
+        forgetUnpaidStorage(user)
     }
 
     private mutating func add(_ user: UserOrdinal, _ kind: LotKind, _ amount: Money) {

@@ -21,7 +21,7 @@ extension StateMachine {
         if let starting { runway.use(starting.tariff, since: now) }
         runway.owe(Money(nanos: Int64(clamping: accruedStorage(user, at: now))), .storage)
         var stored = Int128(0)
-        for slot in resources(of: user) {
+        for slot in resources(of: user) where store.accounts[user].storageStopped == .never {
             let row = store.resources[slot]
             if row.pricing.tariff.steps.isEmpty {
                 stored += Int128(row.pricing.tariff.rate) * Int128(row.megabytes)

@@ -40,8 +40,10 @@ package struct LimitSet: CommandType, EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.store.limits[type, limit] = value
         let type = type
-        if limit == .exhaustionDebt || limit == .exhaustionGrace {
-            ledger.refreshFundsEnd(at: header.asOf) { $0 == type }
+        switch limit {
+        case .exhaustionDebt, .exhaustionGrace: ledger.refreshFundsEnd(at: header.asOf) { $0 == type }
+        case .storageDebt, .storageGrace: ledger.checkStorage(of: type, at: header.asOf)
+        case .sessions, .tiers, .storage, .requestsPerHour, .purchaseMinimum, .purchaseMaximum: break
         }
     }
 }

@@ -15,6 +15,9 @@ package enum LimitName: UInt8, NamedCase, Sendable {
     case exhaustionGrace = 6
     /// Where it is set, sessions outlive their credit until their user owes so much, nano-USD, and no grace counts.
     case exhaustionDebt = 7
+    /// What storage accrues to debt at most before it is due to be deleted, nano-USD; and for how long, nanoseconds.
+    case storageDebt = 8
+    case storageGrace = 9
 
     package var text: String {
         switch self {
@@ -26,6 +29,8 @@ package enum LimitName: UInt8, NamedCase, Sendable {
         case .purchaseMaximum: "purchase_max"
         case .exhaustionGrace: "exhaustion_grace"
         case .exhaustionDebt: "exhaustion_debt"
+        case .storageDebt: "storage_debt"
+        case .storageGrace: "storage_grace"
         }
     }
 }
@@ -61,6 +66,8 @@ package struct Limits: Hashable, Sendable {
             limits[row.0, .purchaseMinimum] = 10 * Money.dollar.nanos
             limits[row.0, .purchaseMaximum] = 10_000 * Money.dollar.nanos
             limits[row.0, .exhaustionGrace] = TimeSpan.seconds(60).nanoseconds
+            limits[row.0, .storageDebt] = 25 * Money.dollar.nanos
+            limits[row.0, .storageGrace] = TimeSpan.days(7).nanoseconds
         }
         return limits
     }()

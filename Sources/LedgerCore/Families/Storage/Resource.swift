@@ -69,7 +69,9 @@ extension StateMachine {
     }
 
     mutating func schedule(resource slot: Slot<Resource>) {
-        let due = min(store.resources[slot].nextDaily, store.resources[slot].month.end)
+        let (month, user) = (store.resources[slot].month, store.resources[slot].user)
+        let isStopped = store.accounts[user].storageStopped != .never
+        let due = isStopped ? month.end : min(store.resources[slot].nextDaily, month.end)
         guard due != store.resources[slot].timerDue else { return }
         store.resources[slot].timerDue = due
         store.timers.push(TimerEntry(due: due, kind: .accrual, born: store.resources[slot].id.value))

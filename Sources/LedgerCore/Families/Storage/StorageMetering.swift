@@ -5,6 +5,8 @@ extension StateMachine {
     /// The exact usage of a resource in its month through `end` (≤ the month's end).
     func numerator(resource slot: Slot<Resource>, through end: Timestamp) -> Int128 {
         let row = store.resources[slot]
+        // Everything was posted when it stopped, and nothing accrues since.
+        guard store.accounts[row.user].storageStopped == .never else { return row.numerator }
         let integral = row.pricing.tariff.integral(from: row.postedThrough - row.pricedFrom, to: end - row.pricedFrom)
         return row.numerator + integral * Int128(row.megabytes)
     }

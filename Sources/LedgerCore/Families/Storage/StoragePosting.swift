@@ -8,10 +8,16 @@ extension StateMachine {
         let end = max(min(end, row.month.end), row.postedThrough)
         var usage = self.usage(resource: slot, through: end)
         let settlement = planUsage(row.user, usage.amount, of: .storage, at: decision.creditInstant)
-        usage.amount = settlement.total
+        // What it would owe beyond the ceiling is nobody's: it counts as if it had not accrued.
+        let isCapped = settlement.total < usage.amount
+        if isCapped {
+            usage.amount = settlement.total
+            usage.numerator = Int128((row.posted + usage.amount).nanos) * usage.denominator
+        }
         return StoragePosted(
             resource: row.id, external: row.external, kind: row.kind, megabytes: row.megabytes, usage: usage,
-            settlement: settlement, repriced: next ?? (end == row.month.end ? nextPricing(resource: slot) : nil))
+            settlement: settlement, isCapped: isCapped,
+            repriced: next ?? (end == row.month.end ? nextPricing(resource: slot) : nil))
     }
 
     mutating func postStorage(
@@ -30,7 +36,7 @@ package struct StoragePosted: EventType {
     package static let code = EventCode.storagePosted
     package static let blank = StoragePosted(
         resource: .none, external: ShortText(), kind: .bucket, megabytes: 0, usage: .blank, settlement: Settlement(),
-        repriced: nil)
+        isCapped: false, repriced: nil)
     package var body: EventBody { .storagePosted(self) }
 
     package var resource: ResourceID
@@ -39,6 +45,8 @@ package struct StoragePosted: EventType {
     package var megabytes: Int64
     package var usage: MeteredUsage
     package var settlement: Settlement
+    /// Debt reached its ceiling: what accrued beyond it is not charged.
+    package var isCapped: Bool
     /// Its price from here on, when a month ended or its user's type changed.
     package var repriced: Pricing?
 
@@ -49,6 +57,7 @@ package struct StoragePosted: EventType {
         try c.signed(&megabytes)
         try usage.code(with: &c)
         try settlement.code(with: &c)
+        try c.bool(&isCapped)
         try c.optional(&repriced, blank: .blank)
     }
 
@@ -78,6 +87,7 @@ package struct StoragePosted: EventType {
     func post(in ledger: inout StateMachine, _ header: EventHeader) -> Slot<Resource> {
         let slot = ledger.resource(named: external)!
         ledger.pay(header.user, settlement)
+        ledger.oweForStorage(header.user, self, at: header.asOf)
         ledger.store.books.post(.storageCreation, usage.amount)
         ledger.store.resources[slot].numerator = usage.numerator
         ledger.store.resources[slot].posted += usage.amount

@@ -19,6 +19,10 @@ struct Account: Recordable, Equatable {
     var debtRepaidByPurchases = Money.zero
     /// When the sessions that run on debt end, for then it reaches its ceiling. `.never`: none runs so, or none gets there.
     var fundsEnd = Timestamp.never
+    /// Since when storage accrues to debt, how much it has come to owe since, and since when it accrues no more.
+    var storageUnpaidSince = Timestamp.never
+    var storageOwed = Money.zero
+    var storageStopped = Timestamp.never
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
 
@@ -42,6 +46,8 @@ struct Account: Recordable, Equatable {
     var holdCount: Int32 = 0
     var resourceCount: Int32 = 0
     var storedMegabytes: Int64 = 0
+    /// When unpaid storage is looked at next.
+    var storageCheck = Timestamp.never
     /// Until when what its sessions hold covers what they use: the earliest of theirs.
     var coveredUntil = Timestamp.never
 
@@ -60,6 +66,9 @@ struct Account: Recordable, Equatable {
         try c.money(&debt)
         try c.money(&debtRepaidByPurchases)
         try c.time(&fundsEnd)
+        try c.time(&storageUnpaidSince)
+        try c.money(&storageOwed)
+        try c.time(&storageStopped)
         try c.lsn(&lastEvent)
     }
 }

@@ -115,7 +115,7 @@ extension StateMachine {
             sessions += Int128(store.sessions[session].lastPricing.tariff.highestRate)
         }
         var storage = Int128(0)
-        for resource in resources(of: user) {
+        for resource in resources(of: user) where row.storageStopped == .never {
             let r = store.resources[resource]
             validUntil = min(validUntil, min(r.nextDaily, r.month.end))
             let elapsed = max(now, r.pricedFrom) - r.pricedFrom
@@ -141,7 +141,7 @@ extension StateMachine {
     private func accrual(_ user: UserOrdinal, at now: Timestamp) -> StorageAccrual? {
         var (numerator, posted, growth) = (Int128(0), Int128(0), Int128(0))
         var month: Month?
-        for slot in resources(of: user) {
+        for slot in resources(of: user) where store.accounts[user].storageStopped == .never {
             let row = store.resources[slot]
             guard month == nil || month == row.month, now >= row.pricedFrom, now < row.month.end else { return nil }
             month = row.month

@@ -4,7 +4,7 @@ extension StateMachine {
         return UserRow(
             ordinal: user, id: row.id, email: row.email, name: row.name, type: row.type, state: row.state,
             created: row.created, account: image(user, at: now), sessions: Int(row.sessionCount),
-            lastEvent: row.lastEvent)
+            storage: storageStanding(user), lastEvent: row.lastEvent)
     }
 
     /// Some text that was sealed under the user's key, if there is any.

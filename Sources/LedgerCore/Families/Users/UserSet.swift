@@ -126,7 +126,9 @@ package struct UserChanged: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         switch field {
         case .name: ledger.store.accounts[header.user].name = name
-        case .type: ledger.store.accounts[header.user].type = type
+        case .type:
+            ledger.store.accounts[header.user].type = type
+            ledger.checkStorage(header.user, at: header.asOf)
         case .state: ledger.store.accounts[header.user].state = state
         case .email:
             let before = ledger.store.accounts[header.user].emailHash
