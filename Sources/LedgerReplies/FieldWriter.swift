@@ -179,6 +179,12 @@ extension FieldWriter {
         if rateLimit == 0 { null() } else { integer(Int64(rateLimit)) }
     }
 
+    /// nano-USD; no cap is null.
+    mutating func pair(_ name: StaticString, cap: Int64) {
+        key(name)
+        if cap == Limits.none { null() } else { money(Money(nanos: cap)) }
+    }
+
     /// Four ASCII characters, the first in the highest byte.
     mutating func pair(_ name: StaticString, lastFour: UInt32) {
         key(name)

@@ -44,11 +44,21 @@ extension ReplyEncoder {
         writer.pair("scope", it.scope.text)
         writer.pair("expires", it.expires)
         writer.pair("rate", rateLimit: it.rate)
+        writer.pair("cap_day", cap: it.caps.day)
+        writer.pair("cap_month", cap: it.caps.month)
         writer.pair("keys", it.requiresKeys ? "required" : "optional")
         writer.pair("last_four", lastFour: it.lastFour)
         writer.pair("replaces", it.replaces)
         writer.pair("replaced_until", it.replaces.value == 0 ? .never : it.replacedExpires)
         if let secret { writer.pair("secret", secret) }
+    }
+
+    func changed(_ it: PassportChanged, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(id: it.passport, &writer)
+        writer.pair("passport", it.passport)
+        writer.pair("user", start.user)
+        writer.pair("cap_day", cap: it.caps.day)
+        writer.pair("cap_month", cap: it.caps.month)
     }
 
     func revoked(_ it: PassportID, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
@@ -87,5 +97,12 @@ extension ReplyEncoder {
         writer.pair("type", it.type.text)
         writer.pair("limit", it.limit.text)
         writer.pair("value", it.limit.show(it.value))
+    }
+
+    func set(_ it: UserLimited, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(as: .entry, &writer)
+        writer.pair("type", "user:\(start.user)")
+        writer.pair("limit", it.period.text)
+        writer.pair("value", it.value == Limits.none ? "none" : "\(Money(nanos: it.value))")
     }
 }

@@ -37,6 +37,7 @@ extension ReplyEncoder {
             case .userCreated(let it): created(it, start, names, &writer)
             case .userChanged(let it): changed(it, start, names, &writer)
             case .passportCreated(let it): created(it, start, names, secret, &writer)
+            case .passportChanged(let it): changed(it, start, &writer)
             case .passportRevoked(let it): revoked(it.passport, start, &writer)
             case .storageCreated(let it): created(it, start, &writer)
             case .storageResized(let it): resized(it, start, &writer)
@@ -47,6 +48,7 @@ extension ReplyEncoder {
             case .ruleScheduled(let it): scheduled(it, start, &writer)
             case .ruleActivated(let it): activated(it, start, &writer)
             case .limitsSet(let it): set(it, start, &writer)
+            case .userLimitSet(let it): set(it, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
                 .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed, .lotExpired, .lotEffective,
                 .creditReceived, .refused,

@@ -103,6 +103,10 @@ extension ReplyEncoder {
             writer.pair("expires", row.expires)
             writer.pair("revoked", flag: row.revoked)
             writer.pair("rate", rateLimit: row.rate)
+            writer.pair("cap_day", cap: row.caps.day)
+            writer.pair("spent_day", row.spentDay)
+            writer.pair("cap_month", cap: row.caps.month)
+            writer.pair("spent_month", row.spentMonth)
             writer.pair("keys", row.requiresKeys ? "required" : "optional")
             writer.pair("last_four", lastFour: row.lastFour)
             writer.pair("last_used", row.lastUsed)
@@ -206,11 +210,13 @@ extension ReplyEncoder {
 
     private func limit(_ row: LimitRow, _ writer: inout some AnswerWriter) {
         writer.map { writer in
-            writer.pair("type", row.type.text)
+            writer.pair("type", row.user.isEmpty ? row.type.text : "user:\(row.user)")
             writer.pair("limit", row.limit.text)
             writer.pair("value", row.limit.show(row.value))
             writer.pair("overdraft", row.overdraft)
             writer.pair("downtime_per_hour", row.downtimePerHour)
+            writer.pair("spent", row.spent)
+            writer.pair("resets", row.resets)
         }
     }
 

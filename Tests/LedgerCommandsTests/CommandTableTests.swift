@@ -80,11 +80,6 @@ struct CommandTableTests {
             "USER DELETE u",
             "ERR USER DELETE is not available in this version; USER SET <user> STATE closed ends an account"
         ),
-        ("PASSPORT CREATE u n read CAP_DAY 5", "ERR CAP_DAY is not available in this version: spend caps come later"),
-        (
-            "PASSPORT CREATE u n read CAP_MONTH 5",
-            "ERR CAP_MONTH is not available in this version: spend caps come later"
-        ),
     ])
     func `a name that no command has says what it may have meant`(line: String, expected: String) {
         #expect(failure(line) == expected)

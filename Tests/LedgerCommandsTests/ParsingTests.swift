@@ -265,7 +265,8 @@ struct ParsingTests {
             ("storage_gb", "1.5", 1_500), ("storage_gb", "NONE", Limits.none), ("requests_per_hour", "0", 0),
             ("purchase_min", "10", 10_000_000_000), ("purchase_max", "10000.50", 10_000_500_000_000),
             ("exhaustion_grace", "90s", 90_000_000_000), ("exhaustion_grace", "0s", 0),
-            ("storage_debt", "25", 25_000_000_000), ("storage_grace", "7d", 604_800_000_000_000),
+            ("cap_day", "0", 0), ("cap_month", "none", Limits.none), ("storage_debt", "25", 25_000_000_000),
+            ("storage_grace", "7d", 604_800_000_000_000),
             ("exhaustion_debt", "2.5", 2_500_000_000), ("exhaustion_debt", "none", Limits.none),
         ] as [(String, String, Int64)])
     func `a limit's value is read as its kind`(limit: String, value: String, expected: Int64) throws {

@@ -37,6 +37,8 @@ struct RefusalTests {
         case .signedAmount:
             ["", "0", "-0", "+1", "1e3", ".5", "--1", "-", "NaN", "1.0000000001", "-9223372036.854775809"]
         case .cents: ["", "0", "-10", "10.001", "0.005", "1e3", "+10", "ten"]
+        case .cap: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "nothing", "unlimited"]
+        case .limitSubject: ["", "nothing", "1", "free ", "user:", "users:ada", "user:" + long, "user:a\u{0}b"]
         case .price: ["", "-1", "1e3", ".5", "+1", "1.0000000001"]
         case .gigabytes: ["", "0", "-1", "0.0001", "1e3", "10GB", "+1"]
         case .gigabytesWhole: ["", "0", "-1", "1.5", "1e3", "1000000001", "18446744073709551616"]
@@ -86,8 +88,8 @@ struct RefusalTests {
             .person, .personName, .text:
             "good"
         case .email: "ada@example.com"
-        case .amount, .signedAmount, .cents, .price, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate,
-            .version, .lsn:
+        case .amount, .signedAmount, .cents, .price, .cap, .gigabytes, .gigabytesWhole, .hours, .count, .cursor,
+            .rate, .version, .lsn:
             "1"
         case .time: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"
@@ -96,7 +98,7 @@ struct RefusalTests {
         case .hold: "h_4q"
         case .chargeOrSession: "c_4q"
         case .entry: "e_4q"
-        case .userType: "pro"
+        case .userType, .limitSubject: "pro"
         case .userState: "banned"
         case .tier: "small"
         case .storageKind: "bucket"
@@ -126,10 +128,12 @@ struct RefusalTests {
         return line.map { Array($0.utf8) }
     }
 
+    /// At least one of their options must be given, whichever.
+    static let needsAnOption: [CommandID] = [.userSet, .passportSet]
     static let plain = CommandTable.specs.filter { spec in !spec.fields.contains { $0.kind == .words } }
 
     @Test func `every field of every command refuses what it must and says its name`() {
-        for spec in Self.plain where ![.userSet].contains(spec.id) {
+        for spec in Self.plain where !Self.needsAnOption.contains(spec.id) {
             #expect(failure(Self.line(spec)) == nil, "\(spec.name) with good fields")
             for (index, field) in spec.fields.enumerated() {
                 for value in Self.bad(field.kind) {
@@ -155,7 +159,7 @@ struct RefusalTests {
     }
 
     @Test func `too few words, too many, an option that is none, twice, or without its value`() {
-        for spec in Self.plain where ![.userSet].contains(spec.id) {
+        for spec in Self.plain where !Self.needsAnOption.contains(spec.id) {
             let line = Self.line(spec)
             let optional = spec.positional.filter { !$0.isRequired }.map { Array(Self.good($0.kind).utf8) }
             if spec.positional.contains(where: \.isRequired) {
@@ -250,6 +254,15 @@ struct RefusalTests {
             "ERR AT is never: a version that is not activated prices nothing already"
         ),
         ("PASSPORT CREATE u n read KEYS yes", "ERR KEYS 'yes' is not one of required or optional"),
+        ("PASSPORT SET 0Ab3dE6gH9", "ERR PASSPORT SET changes CAP_DAY, CAP_MONTH or both"),
+        (
+            "PASSPORT SET 0Ab3dE6gH9 CAP_DAY -1",
+            "ERR CAP_DAY '-1' is not a decimal amount of 0 or more (like 25 or 0.0375), at most 9 fraction digits, or none"
+        ),
+        (
+            "LIMIT SET user:ada sessions 5",
+            "ERR a user of its own has the limits cap_day and cap_month; sessions is its type's"
+        ),
         ("USER SET u", "ERR USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL"),
         ("USER SET u TYPE pro STATE banned", "ERR USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL"),
         ("USER SET u TYPE king", "ERR TYPE 'king' is not one of free, pro, enterprise or admin"),

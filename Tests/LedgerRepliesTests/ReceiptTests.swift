@@ -109,6 +109,7 @@ struct ReceiptTests {
                 .userCreate,
                 "id ada user ada email ada@example.com type free state active bonus 5.00 available 7.50 debt 0.00"
             ),
+            (.passportSet, "id 0000000010 passport 0000000010 user ada cap_day _ cap_month _"),
             (.passportRevoke, "id 0000000010 passport 0000000010 user ada"),
             (
                 .storageCreate,

@@ -75,7 +75,7 @@ enum Samples {
             PassportCreated(
                 id: PassportID(value: 62), digest: .zero, lastFour: 0x3161_3242, name: [1, 2, 3],
                 permissions: [.read, .write],
-                scope: .own, expires: .never, rate: 0, requiresKeys: false,
+                scope: .own, expires: .never, rate: 0, requiresKeys: false, caps: Caps(),
                 replaces: PassportID(value: 0), replacedExpires: .never)))
 
     /// Each write with the event that its receipt is made of.
@@ -100,6 +100,7 @@ enum Samples {
                     UserChanged(
                         field: .type, name: [], type: .pro, state: .active, email: [], emailHash: .zero)))
         ),
+        (.passportSet, event(.passportChanged(PassportChanged(passport: PassportID(value: 62), caps: Caps())))),
         (.passportRevoke, event(.passportRevoked(PassportRevoked(passport: PassportID(value: 62))))),
         (.creditGrant, event(.creditGranted(CreditGranted(amount: Money(usd: "5"), lot: lot, reason: [1])))),
         (

@@ -56,7 +56,7 @@ struct TableReplyTests {
             ordinal: PassportOrdinal(1), id: PassportID(value: 62), user: UserOrdinal(5), userID: "ada", digest: .zero,
             lastFour: 0x3161_3242, name: PersonalText(sealed: Array("laptop".utf8)), permissions: .all, scope: .all,
             created: Samples.time,
-            expires: .never, revoked: true, rate: 9, requiresKeys: false)
+            expires: .never, revoked: true, rate: 9, requiresKeys: false, caps: Caps())
         let hold = HoldRow(
             id: BirthID(value: 62), user: UserOrdinal(5), userID: "ada", amount: Money(usd: "1"), source: "hold",
             placed: Samples.time,

@@ -41,6 +41,7 @@ import Testing
         case .passportCreate: return .write(passport)
         case .passportVerify: return .read("PASSPORT VERIFY $secret")
         case .passportList: return .read("PASSPORT LIST u_a COUNT 5")
+        case .passportSet: return .write("PASSPORT SET $passport CAP_DAY 1#", after: [passport])
         case .passportRevoke: return .write("PASSPORT REVOKE $passport", after: [passport])
         case .passportRotate: return .write("PASSPORT ROTATE $passport", after: [passport])
         case .creditPurchase: return .write("CREDIT PURCHASE u_a 10 card")

@@ -6,31 +6,65 @@ extension CommandTable {
     ]
 
     private static let limitList = CommandSpec(
-        .limitList, "LIMIT LIST", .prices, .adminAll, .list, [], "What each type of user may have at most.",
+        .limitList, "LIMIT LIST", .prices, .adminAll, .list,
+        [.may("who", .limitSubject, "default: every type", shown: "type|user:ID")],
+        "What each type of user may have at most; of one user, what may be spent.",
         notes: [
-            "`overdraft`, with `exhaustion_grace` or, where it is set, `exhaustion_debt`: the most that one user's sessions can spend beyond their credit while the ledger runs. `downtime_per_hour`: what an hour may add in which it is away and can stop nothing."
+            "Of a user: `cap_day` and `cap_month`, its own or those of its type, what is `spent` or held of it in this UTC day or month, and when it begins anew (`resets`).",
+            "`overdraft`, with `exhaustion_grace` or, where it is set, `exhaustion_debt`: the most that one user's sessions can spend beyond their credit while the ledger runs. `downtime_per_hour`: what an hour may add in which it is away and can stop nothing.",
         ],
-        reply: .list(["type", "limit", "value", "overdraft", "downtime_per_hour"]), examples: ["LIMIT LIST"]
-    ) { a, _ in ParsedCommand(a, .query(.limits)) }
+        reply: .list(["type", "limit", "value", "overdraft", "downtime_per_hour", "spent", "resets"]),
+        examples: ["LIMIT LIST", "LIMIT LIST user:u_ada"]
+    ) { a, context throws(CommandError) in
+        ParsedCommand(a, .query(.limits(a.has(0) ? try a.limitSubject(0, context) : nil)))
+    }
 
     private static let limitSet = CommandSpec(
         .limitSet, "LIMIT SET", .prices, .adminAll, .gate,
-        [.need("type", .userType), .need("limit", .limitName), .need("value", .limitValue, "none: no limit")],
+        [
+            .need("who", .limitSubject, shown: "type|user:ID"), .need("limit", .limitName),
+            .need("value", .limitValue, "none: no limit"),
+        ],
         key: true, "Change a limit.",
         notes: [
-            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` and `storage_grace` durations; `exhaustion_debt` and `storage_debt` amounts.",
+            "Values: `sessions` and `requests_per_hour` whole numbers; `tiers` a list like small,medium; `storage_gb` decimal; `purchase_min` and `purchase_max` amounts; `exhaustion_grace` and `storage_grace` durations; `exhaustion_debt`, `storage_debt`, `cap_day` and `cap_month` amounts.",
+            "A user of its own has `cap_day` and `cap_month`, in the place of those of its type; none: as the type. What counts for them is what `PASSPORT CREATE` says of a passport's, and what storage accrues.",
             "What becomes of sessions without credit: they stop after `exhaustion_grace`, with `0s` at once; where `exhaustion_debt` is set, they run on until their user's debt reaches it, and no grace counts.",
             "What becomes of storage without credit: it accrues to debt for `storage_grace`, and up to `storage_debt`, whichever comes first; see `STORAGE LIST`.",
         ],
-        reply: .receipt(["type", "limit", "value"]), examples: ["LIMIT SET free sessions 3"]
-    ) { a, _ throws(CommandError) in
-        let (type, limit): (UserType, LimitName) = (try a.choice(0, \.text), try a.choice(1, \.text))
-        return ParsedCommand(
-            a, .mutation(.limitSet(LimitSet(type: type, limit: limit, value: try a.limitValue(2, of: limit)))))
+        reply: .receipt(["type", "limit", "value"]),
+        examples: ["LIMIT SET free sessions 3", "LIMIT SET user:u_ada cap_day 10"]
+    ) { a, context throws(CommandError) in
+        let limit: LimitName = try a.choice(1, \.text)
+        switch try a.limitSubject(0, context) {
+        case .type(let type):
+            let set = LimitSet(type: type, limit: limit, value: try a.limitValue(2, of: limit))
+            return ParsedCommand(a, .mutation(.limitSet(set)))
+        case .user(let user):
+            guard let period = CapPeriod.allCases.first(where: { $0.text == limit.text }) else {
+                throw .invalid("a user of its own has the limits cap_day and cap_month; \(limit.text) is its type's")
+            }
+            let set = UserLimitSet(user: user, period: period, value: try a.limitValue(2, of: limit))
+            return ParsedCommand(a, .mutation(.userLimitSet(set)), on: .user(user))
+        }
     }
 }
 
 extension Arguments {
+    /// The id behind `user:`; nil where it is none.
+    static func userName(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        let prefix = "user:".utf8
+        guard bytes.count > prefix.count, zip(bytes, prefix).allSatisfy({ $0 | 0x20 == $1 | 0x20 }) else { return nil }
+        return UnsafeRawBufferPointer(rebasing: bytes[prefix.count...])
+    }
+
+    /// A type of user, or `user:` and the id of one.
+    func limitSubject(_ field: Int, _ context: ParseContext) throws(CommandError) -> LimitSubject {
+        guard let name = Self.userName(bytes(field)) else { return .type(try choice(field, \.text)) }
+        guard name.count <= ShortText.capacity, Echo.isPrintable(name) else { throw refusal(field) }
+        return .user(context.names.hash(.user, name))
+    }
+
     /// The value of a LIMIT SET that was read before.
     var limitValue: Int64? {
         guard let limit: LimitName = try? choice(1, \.text) else { return nil }
@@ -71,7 +105,7 @@ extension Arguments {
                 throw refusal("an amount in whole cents, or none")
             }
             return amount.nanos
-        case .exhaustionDebt, .storageDebt:
+        case .exhaustionDebt, .storageDebt, .capDay, .capMonth:
             guard let amount = Money(parsing: bytes), amount <= Money(nanos: StateMachine.accountCeiling) else {
                 throw refusal("an amount of at most \(Money(nanos: StateMachine.accountCeiling)), or none")
             }

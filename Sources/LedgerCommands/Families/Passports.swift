@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let passportCommands = [
-        passportCreate, passportVerify, passportList, passportRevoke, passportRotate,
+        passportCreate, passportVerify, passportList, passportSet, passportRevoke, passportRotate,
     ]
 
     private static let passportCreate = CommandSpec(
@@ -12,6 +12,8 @@ extension CommandTable {
             .option("SCOPE", "s", .scope, "own: reads of its own user only", standard: "own"),
             .option("EXPIRES", "t", .time, "from then on it is no longer good; default: never"),
             .option("RATE", "n", .rate, "a limit of its own, besides that of its user"),
+            .option("CAP_DAY", "a", .cap, "what may be spent with it a UTC day", standard: "none"),
+            .option("CAP_MONTH", "a", .cap, "and a UTC month", standard: "none"),
             .option(
                 "KEYS", "k", .keyPolicy, "required: what changes money is refused without a KEY", standard: "optional"),
         ],
@@ -19,12 +21,13 @@ extension CommandTable {
         notes: [
             "Nobody issues a permission or a scope that their own passport does not have. (One with `admin` and scope `all` sees what `monitor` sees, and may issue it.)",
             "Give `KEYS required` to services: client libraries repeat a command whose answer was lost, and only a KEY tells the ledger that it is the same one. A passport with it issues none without, and its successor has it.",
+            "What counts for a cap is what is charged and held with the passport, on the UTC day of its use: its charges and holds, and sessions that it admitted or started, their leases included. New work beyond it is refused with CAP; a session is `exhausting` there as it is without credit, and goes on when the cap begins anew. Captures and usage that is recorded are booked beyond it. Refunds free nothing.",
             "A replayed answer has no `secret`.",
         ],
         reply: .receipt(
             [
-                "passport", "user", "name", "permissions", "scope", "expires", "rate", "keys", "last_four",
-                "replaces",
+                "passport", "user", "name", "permissions", "scope", "expires", "rate", "cap_day", "cap_month", "keys",
+                "last_four", "replaces",
                 "replaced_until", "secret",
             ]),
         examples: ["PASSPORT CREATE u_ada \"laptop\" read,write EXPIRES 2027-01-01"]
@@ -34,7 +37,8 @@ extension CommandTable {
             user: user, name: Array(try a.keptName(1).string.utf8), permissions: try a.permissions(2),
             scope: try a.choice("SCOPE", \.text) ?? .own, expires: try a.time("EXPIRES") ?? .never,
             rate: try a.integer32("RATE") ?? 0,
-            requiresKeys: try a.isFirst("KEYS", of: "required", or: "optional") ?? false)
+            requiresKeys: try a.isFirst("KEYS", of: "required", or: "optional") ?? false,
+            caps: try caps(a))
         return ParsedCommand(a, .passportCreate(draft), on: .user(user))
     }
 
@@ -58,13 +62,39 @@ extension CommandTable {
         .passportList, "PASSPORT LIST", .passport, .readOwn, .list, [.need("user", .user)] + .page,
         "A user's passports, newest first; never their secrets.",
         reply: .page([
-            "passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "keys",
-            "last_four", "last_used",
+            "passport", "user", "name", "permissions", "scope", "created", "expires", "revoked", "rate", "cap_day",
+            "spent_day", "cap_month", "spent_month", "keys", "last_four", "last_used",
         ]), brief: ["passport", "name", "permissions", "scope", "expires", "last_used"],
         examples: ["PASSPORT LIST u_ada"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)
         return ParsedCommand(a, .query(.passports(user: user, try a.page())), on: .user(user))
+    }
+
+    private static func caps(_ a: Arguments) throws(CommandError) -> Caps {
+        var caps = Caps()
+        if let day = try a.cap("CAP_DAY") { caps.day = day }
+        if let month = try a.cap("CAP_MONTH") { caps.month = month }
+        return caps
+    }
+
+    private static let passportSet = CommandSpec(
+        .passportSet, "PASSPORT SET", .passport, .adminAll, .write,
+        [
+            .need("passport", .passport), .option("CAP_DAY", "a", .cap, "what may be spent with it a UTC day"),
+            .option("CAP_MONTH", "a", .cap, "and a UTC month"),
+        ],
+        key: true, "Change what may be spent with a passport, and with those that replace it.",
+        notes: ["What was spent counts on. Sessions that a cap was about to end go on where it leaves room now."],
+        reply: .receipt(["passport", "user", "cap_day", "cap_month"]),
+        examples: ["PASSPORT SET 0Ab3dE6gH9 CAP_DAY 25"]
+    ) { a, _ throws(CommandError) in
+        let passport = try a.passport(0)
+        let (day, month) = (try a.cap("CAP_DAY"), try a.cap("CAP_MONTH"))
+        guard day != nil || month != nil else { throw .invalid("PASSPORT SET changes CAP_DAY, CAP_MONTH or both") }
+        return ParsedCommand(
+            a, .mutation(.passportSet(PassportSet(passport: passport, day: day, month: month))),
+            on: .passport(passport))
     }
 
     private static let passportRevoke = CommandSpec(
@@ -83,10 +113,11 @@ extension CommandTable {
             .option("OVERLAP", "d", .overlap, "how long the old secret stays good", standard: "0s"),
         ],
         key: true, "Replace a passport by a new one that may do the same.",
+        notes: ["Caps are those of the old one, and what was spent with it counts on."],
         reply: .receipt(
             [
-                "passport", "user", "name", "permissions", "scope", "expires", "rate", "keys", "last_four",
-                "replaces",
+                "passport", "user", "name", "permissions", "scope", "expires", "rate", "cap_day", "cap_month", "keys",
+                "last_four", "replaces",
                 "replaced_until", "secret",
             ]),
         examples: ["PASSPORT ROTATE 0Ab3dE6gH9 OVERLAP 1h"]

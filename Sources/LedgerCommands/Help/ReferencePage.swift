@@ -142,7 +142,7 @@ package enum ReferencePage {
     private static var absent: String {
         "\n## Not in this version\n\nThese answer a clear error: "
             + CommandTable.absent.map { "`\($0.name)`" }.joined(separator: ", ")
-            + "; and `CAP_DAY`, `CAP_MONTH` of `PASSPORT CREATE`.\n"
+            + ".\n"
             + "\nA client that was refused `MULTI` and sends more before it can have read the error (a default pipeline of redis-py) has sent a transaction: until `EXEC`, `DISCARD`, `RESET` or a new `AUTH` none of it is run, and `EXEC` answers `EXECABORT`. A client that waits for the answer to `MULTI` goes on as before.\n"
     }
 
@@ -195,6 +195,11 @@ package enum ReferencePage {
         ("storage_status", "how the user's storage stands: `active`, `unpaid` or `delete_due`"),
         ("storage_unpaid_since", "as `unpaid_since` of STORAGE LIST"),
         ("storage_delete_due", "as `delete_due` of STORAGE LIST"),
+        ("cap_day", "what may be spent a UTC day; null: no cap"),
+        ("cap_month", "what may be spent a UTC month; null: no cap"),
+        ("spent_day", "charged, used and held in this UTC day"),
+        ("spent_month", "charged, used and held in this UTC month"),
+        ("spent", "of a user's cap: charged, used and held in its day or month"), ("resets", "when a cap begins anew"),
         ("downtime_per_hour", "what each hour may add to `overdraft` in which the ledger is away"),
         ("owed", "the part of the amount that became debt"),
         ("paid", "lots that were bought"), ("parent", "the lot whose fate it shares"),

@@ -156,6 +156,13 @@ extension Arguments {
         return amount
     }
 
+    /// nano-USD, or ``Limits/none``; nil when the option was not given.
+    func cap(_ token: StaticString) throws(CommandError) -> Int64? {
+        guard let field = given(token) else { return nil }
+        if isWord(field, "none") { return Limits.none }
+        return try price(field).nanos
+    }
+
     func signedAmount(_ field: Int) throws(CommandError) -> Money {
         guard let amount = Money(parsing: bytes(field), signed: true), !amount.isZero else { throw refusal(field) }
         return amount

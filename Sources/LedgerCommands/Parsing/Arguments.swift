@@ -32,10 +32,6 @@ struct Arguments {
         while index < words.count {
             guard let field = option(words[index]) else {
                 if grammar.count == grammar.positional { throw wrongCount() }
-                if id == .passportCreate, ["CAP_DAY", "CAP_MONTH"].contains(Echo.folded(words[index])) {
-                    throw .invalid(
-                        "\(Echo.folded(words[index])) is not available in this version: spend caps come later")
-                }
                 throw .invalid("unknown option \(Echo.quoted(words[index])) for \(spec.name): use \(spec.usage)")
             }
             guard place[field] < 0 else { throw .invalid("option \(label(field)) is given twice") }

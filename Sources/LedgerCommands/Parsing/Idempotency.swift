@@ -58,21 +58,23 @@ extension Arguments {
             switch meaning {
             case .flag: 1
             case .decimal: Money(parsing: bytes, signed: true)?.nanos
+            case .cap: Money(parsing: bytes)?.nanos ?? Limits.none
             case .time: TimeText(bytes).time?.nanoseconds
             case .span: TimeSpan(parsing: bytes)?.nanoseconds
             case .integer: Decimal.parse(bytes).map { Int64(bitPattern: $0) }
             case .permissions:
                 Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
             case .limit: limitValue
-            case .word, .bytes: nil
+            case .word, .limitSubject, .bytes: nil
             }
         if let number {
             hasher.combine(1)
             hasher.combine(UInt64(bitPattern: number))
-        } else if meaning == .word {
+        } else if meaning == .word || (meaning == .limitSubject && Self.userName(bytes) == nil) {
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
         } else {
+            let bytes = meaning == .limitSubject ? Self.userName(bytes) ?? bytes : bytes
             hasher.combine(UInt64(bytes.count) &<< 8 | 3)
             hasher.combine(bytes)
         }

@@ -98,6 +98,7 @@ package struct PassportDraft: Hashable, Sendable {
     package var rate: UInt32
     /// `KEYS required`: commands that change money are refused without a KEY.
     package var requiresKeys: Bool
+    package var caps: Caps
 }
 
 package struct RefundDraft: Hashable, Sendable {

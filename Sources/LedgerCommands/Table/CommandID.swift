@@ -7,7 +7,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case command, commandCount, commandInfo, commandDocs, commandList, help
     // users and passports
     case userCreate, userGet, userSet, userList, userFind, userSummary
-    case passportCreate, passportVerify, passportList, passportRevoke, passportRotate
+    case passportCreate, passportVerify, passportList, passportSet, passportRevoke, passportRotate
     // credit
     case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund, creditTransfer
     case creditBalance, creditLots, creditHistory

@@ -1,6 +1,6 @@
 /// A word of a command's grammar as two integers: up to fifteen letters, folded to capitals, and how many they are.
 /// Taking the bit 0x20 from every byte makes capitals of letters and letters of nothing else, so two words of letters
-/// are equal exactly if these are.
+/// and `_` are equal exactly if these are (but for DEL, which is taken for `_`).
 struct Name: Hashable {
     var low: UInt64
     var high: UInt64
@@ -31,7 +31,8 @@ struct Name: Hashable {
     @_disfavoredOverload  // a literal is a StaticString
     init(_ word: String) {
         precondition(
-            word.utf8.count <= Self.longest && word.utf8.allSatisfy { $0 & 0xdf &- 0x41 < 26 }, "\(word) is no name")
+            word.utf8.count <= Self.longest
+                && word.utf8.allSatisfy { $0 & 0xdf &- 0x41 < 26 || $0 == UInt8(ascii: "_") }, "\(word) is no name")
         var word = word
         self = word.withUTF8 { Name(UnsafeRawBufferPointer($0)) }
     }

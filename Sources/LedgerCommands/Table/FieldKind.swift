@@ -7,13 +7,14 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     // personal and free text
     case email, person, personName, text
     // money and amounts
-    case amount, signedAmount, cents, price, gigabytes, gigabytesWhole, hours, count, cursor, rate, version, lsn
+    case amount, signedAmount, cents, price, cap, gigabytes, gigabytesWhole, hours, count, cursor, rate, version, lsn
     // time
     case time, lifetime, heartbeat, overlap, timeout
     // ids
     case secret, passport, hold, chargeOrSession, entry
     // words of a closed list
-    case userType, userState, tier, storageKind, grantKind, permissions, permission, scope, keyPolicy, status, reserve,
+    case limitSubject, userType, userState, tier, storageKind, grantKind, permissions, permission, scope, keyPolicy,
+        status, reserve,
         yesNo
     case ruleName, limitName, limitValue
     // bytes
@@ -55,7 +56,9 @@ extension FieldKind {
         case bytes
         /// In whatever case.
         case word
-        case decimal, integer, time, span, permissions, flag
+        case decimal, cap, integer, time, span, permissions, flag
+        /// In whatever case where it is a type of user; `user:` and an id.
+        case limitSubject
         /// A value whose kind depends on the limit that it is for.
         case limit
     }
@@ -82,6 +85,8 @@ extension FieldKind {
             Row("a decimal amount other than 0 (like 25 or -0.0375), at most 9 fraction digits", means: .decimal)
         case .cents: Row("a decimal amount above 0 in whole cents (like 25 or 25.50)", means: .decimal)
         case .price: Row("a decimal amount of 0 or more (like 5 or 0.0375), at most 9 fraction digits", means: .decimal)
+        case .cap:
+            Row("a decimal amount of 0 or more (like 25 or 0.0375), at most 9 fraction digits, or none", means: .cap)
         case .gigabytes:
             Row("a decimal number of GB above 0 with at most 3 fraction digits (like 10 or 0.5)", means: .decimal)
         case .gigabytesWhole: Row("a whole number of GB, 1 to 1000000000", means: .integer, type: "integer")
@@ -108,6 +113,11 @@ extension FieldKind {
         case .chargeOrSession:
             Row("a charge id (c_…), or a session id of 1 to 64 letters, digits, . _ - : @ for all its charges")
         case .entry: Row("the id of a charge (c_…) or of another entry (e_…)")
+        case .limitSubject:
+            Row(
+                "one of \(UserType.allCases.map(\.text).joined(separator: ", ")), or user: and a user id",
+                means: .limitSubject,
+                choices: UserType.allCases.map(\.text))
         case .userType: .choice(UserType.allCases.map(\.text))
         case .userState: .choice(UserState.allCases.map(\.text))
         case .tier: .choice(Tier.allCases.map(\.text))

@@ -10,6 +10,7 @@ package enum Command: Sendable {
     indirect case userCreate(UserCreate)
     case userSet(UserSet)
     indirect case passportCreate(PassportCreate)
+    case passportSet(PassportSet)
     case passportRevoke(PassportRevoke)
     indirect case passportRotate(PassportRotate)
     indirect case creditPurchase(CreditPurchase)
@@ -36,6 +37,7 @@ package enum Command: Sendable {
     indirect case ruleActivate(RuleActivate)
     case ruleRollback(RuleRollback)
     case limitSet(LimitSet)
+    case userLimitSet(UserLimitSet)
     case clockAccept(ClockAccept)
     indirect case engineStart(EngineStart)
 }
@@ -47,6 +49,7 @@ extension Command {
         case .userCreate(let it): try visitor.visit(it)
         case .userSet(let it): try visitor.visit(it)
         case .passportCreate(let it): try visitor.visit(it)
+        case .passportSet(let it): try visitor.visit(it)
         case .passportRevoke(let it): try visitor.visit(it)
         case .passportRotate(let it): try visitor.visit(it)
         case .creditPurchase(let it): try visitor.visit(it)
@@ -73,6 +76,7 @@ extension Command {
         case .ruleActivate(let it): try visitor.visit(it)
         case .ruleRollback(let it): try visitor.visit(it)
         case .limitSet(let it): try visitor.visit(it)
+        case .userLimitSet(let it): try visitor.visit(it)
         case .clockAccept(let it): try visitor.visit(it)
         case .engineStart(let it): try visitor.visit(it)
         }
@@ -89,6 +93,9 @@ extension Command {
         case .passportCreate(var it):
             try changer.change(&it)
             self = .passportCreate(it)
+        case .passportSet(var it):
+            try changer.change(&it)
+            self = .passportSet(it)
         case .passportRevoke(var it):
             try changer.change(&it)
             self = .passportRevoke(it)
@@ -167,6 +174,9 @@ extension Command {
         case .limitSet(var it):
             try changer.change(&it)
             self = .limitSet(it)
+        case .userLimitSet(var it):
+            try changer.change(&it)
+            self = .userLimitSet(it)
         case .clockAccept(var it):
             try changer.change(&it)
             self = .clockAccept(it)
@@ -188,10 +198,12 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case ruleScheduled = 11
     case ruleActivated = 12
     case limitsSet = 13
+    case userLimitSet = 14
     case userCreated = 20
     case userChanged = 21
     case passportCreated = 22
     case passportRevoked = 23
+    case passportChanged = 25
     case creditPurchased = 30
     case creditGranted = 31
     case creditCharged = 32
@@ -235,10 +247,12 @@ package enum EventBody: Sendable {
     case ruleScheduled(RuleScheduled)
     case ruleActivated(RuleActivated)
     case limitsSet(LimitSet)
+    case userLimitSet(UserLimited)
     case userCreated(UserCreated)
     case userChanged(UserChanged)
     case passportCreated(PassportCreated)
     case passportRevoked(PassportRevoked)
+    case passportChanged(PassportChanged)
     case creditPurchased(CreditPurchased)
     case creditGranted(CreditGranted)
     case creditCharged(CreditCharged)
@@ -283,10 +297,12 @@ extension EventBody {
         case .ruleScheduled(let event): try visitor.visit(event)
         case .ruleActivated(let event): try visitor.visit(event)
         case .limitsSet(let event): try visitor.visit(event)
+        case .userLimitSet(let event): try visitor.visit(event)
         case .userCreated(let event): try visitor.visit(event)
         case .userChanged(let event): try visitor.visit(event)
         case .passportCreated(let event): try visitor.visit(event)
         case .passportRevoked(let event): try visitor.visit(event)
+        case .passportChanged(let event): try visitor.visit(event)
         case .creditPurchased(let event): try visitor.visit(event)
         case .creditGranted(let event): try visitor.visit(event)
         case .creditCharged(let event): try visitor.visit(event)
@@ -333,10 +349,12 @@ extension EventCode {
         case .ruleScheduled: try visitor.visit(RuleScheduled.self)
         case .ruleActivated: try visitor.visit(RuleActivated.self)
         case .limitsSet: try visitor.visit(LimitSet.self)
+        case .userLimitSet: try visitor.visit(UserLimited.self)
         case .userCreated: try visitor.visit(UserCreated.self)
         case .userChanged: try visitor.visit(UserChanged.self)
         case .passportCreated: try visitor.visit(PassportCreated.self)
         case .passportRevoked: try visitor.visit(PassportRevoked.self)
+        case .passportChanged: try visitor.visit(PassportChanged.self)
         case .creditPurchased: try visitor.visit(CreditPurchased.self)
         case .creditGranted: try visitor.visit(CreditGranted.self)
         case .creditCharged: try visitor.visit(CreditCharged.self)

@@ -111,6 +111,19 @@ extension StateMachine {
                 stored == row.storedMegabytes && resources == row.resourceCount,
                 "user \(name): storage is miscounted")
         }
+        var heldBy: [PassportOrdinal: Int128] = [:]
+        for slot in store.holds.slots where store.holds[slot].spender != .none {
+            heldBy[root(store.holds[slot].spender), default: 0] += Int128(store.holds[slot].pins.total.nanos)
+        }
+        for slot in store.sessions.slots where store.sessions[slot].spender != .none {
+            heldBy[root(store.sessions[slot].spender), default: 0] += Int128(store.sessions[slot].pins.total.nanos)
+        }
+        for ordinal in 0..<UInt32(store.passports.count) {
+            let passport = PassportOrdinal(ordinal)
+            require(
+                heldBy[passport, default: 0] == Int128(store.passports[passport].held.nanos),
+                "what is held with passport \(store.passports[passport].id.text) is miscounted")
+        }
         func book(_ account: Books.Fixed) -> Int128 { store.books.balance(account) }
         require(paid == book(.userPaid), "users hold \(paid) of bought credit, the books say \(book(.userPaid))")
         require(promo == book(.userPromo), "users hold \(promo) of other credit, the books say \(book(.userPromo))")

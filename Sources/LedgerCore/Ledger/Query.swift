@@ -16,7 +16,7 @@ package enum Query: Sendable {
     case sessions(user: Hash128?, status: SessionStatus?, Page)
     case resources(user: Hash128, Page)
     case spaces(Page, publicOnly: Bool = false)
-    case limits
+    case limits(LimitSubject?)
     case rules
     /// The source of a version, or of the active version when none is named.
     case ruleSource(RuleName, version: UInt32?)
@@ -37,6 +37,12 @@ extension Query {
             nil
         }
     }
+}
+
+/// Whose limits.
+package enum LimitSubject: Hashable, Sendable {
+    case type(UserType)
+    case user(Hash128)
 }
 
 /// Users who have this address, or whose id begins so; what is nil finds nobody.
@@ -123,6 +129,10 @@ package struct PassportRow: Sendable {
     package var revoked: Bool
     package var rate: UInt32
     package var requiresKeys: Bool
+    package var caps: Caps
+    /// Charged, used and held.
+    package var spentDay = Money.zero
+    package var spentMonth = Money.zero
     /// A hint that the ledger does not keep: the answerer fills it in. `.distantPast`: unknown.
     package var lastUsed = Timestamp.distantPast
 }
@@ -193,6 +203,8 @@ package struct SpaceRow: Sendable {
 
 package struct LimitRow: Sendable {
     package var type: UserType
+    /// Empty for what holds for all of the type.
+    package var user = ShortText()
     package var limit: LimitName
     package var value: Int64
     /// For the limit that says how sessions outlive their credit: the largest overdraft that those of one user of this
@@ -200,6 +212,9 @@ package struct LimitRow: Sendable {
     package var overdraft: Money?
     /// What each hour may add to it in which the ledger is away, for it can stop nothing then.
     package var downtimePerHour: Money?
+    /// Of a user's cap: what was charged, used and held, and when it begins anew.
+    package var spent: Money?
+    package var resets = Timestamp.never
 }
 
 package struct RuleRow: Sendable {

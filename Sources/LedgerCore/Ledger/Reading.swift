@@ -53,8 +53,8 @@ extension StateMachine {
         case .find(let search, let page): return find(search, page.cut, at: now)
         case .passport(let id):
             guard let ordinal = passport(id) else { throw .notFound(.passport) }
-            return .passport(passportView(ordinal))
-        case .passports(let user, let page): return passports(of: try find(user), page.cut)
+            return .passport(passportRow(ordinal, at: now))
+        case .passports(let user, let page): return passports(of: try find(user), page.cut, at: now)
         case .lots(let user, let page): return lots(of: try find(user), page.cut)
         case .hold(let id):
             guard let slot = hold(id) else {
@@ -72,7 +72,9 @@ extension StateMachine {
             return sessions(of: user, status, page.cut, at: now)
         case .resources(let user, let page): return resources(of: try find(user), page.cut, at: now)
         case .spaces(let page, let publicOnly): return spaces(page.cut, publicOnly: publicOnly)
-        case .limits: return .limits(limitRows())
+        case .limits(nil): return .limits(limitRows())
+        case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
+        case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version): return try ruleSource(name, version: version)
         case .priceBooks: return .priceBooks(priceBooks())

@@ -17,6 +17,7 @@ package enum Rejection: Error, Hashable, Sendable {
     case debt(Money)
     case rule(String)
     case insufficient(available: Money, needed: Money)
+    indirect case cap(CapReached)
     case closed(Subject)
     case busy(String)
     case readOnly(String)
@@ -59,6 +60,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .debt: "DEBT"
         case .rule: "RULE"
         case .insufficient: "INSUFFICIENT"
+        case .cap: "CAP"
         case .closed: "CLOSED"
         case .busy: "BUSY"
         case .readOnly: "READONLY"
@@ -83,6 +85,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .debt(let amount): "the user owes \(amount); purchase credit first"
         case .rule(let text): text
         case .insufficient(let available, let needed): "available \(available), needed \(needed)"
+        case .cap(let reached): reached.text
         case .closed(.passport): "this passport was revoked, replaced or has expired"
         case .closed(.charge): "this charge was refunded in full"
         case .closed(let subject): "this \(subject.text) is closed"
@@ -102,7 +105,8 @@ extension LimitName {
         case .storage:
             let money = Money(nanos: value % 1000 * 1_000_000)
             return value % 1000 == 0 ? "\(value / 1000)" : "\(value / 1000).\(money.description.dropFirst(2))"
-        case .purchaseMinimum, .purchaseMaximum, .exhaustionDebt, .storageDebt: return "\(Money(nanos: value))"
+        case .purchaseMinimum, .purchaseMaximum, .exhaustionDebt, .storageDebt, .capDay, .capMonth:
+            return "\(Money(nanos: value))"
         case .exhaustionGrace, .storageGrace: return "\(value / 1_000_000_000)s"
         }
     }

@@ -136,8 +136,11 @@ extension StateMachine {
             post(slot, through: row.nextDaily, &decision)
         } else if row.status == .exhausting, row.deadline <= due {
             if !renew(slot, &decision), store.sessions[slot].deadline <= due {
-                close(slot, .funds, through: row.deadline, &decision)
+                let isCapped = store.sessions[slot].capResets != .never
+                close(slot, isCapped ? .cap : .funds, through: row.deadline, &decision)
             }
+        } else if row.status == .exhausting, row.capResets <= due {
+            renew(slot, &decision)
         } else if row.status == .active, row.leaseUntil <= due {
             renew(slot, &decision)
         }

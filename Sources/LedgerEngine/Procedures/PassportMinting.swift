@@ -10,7 +10,7 @@ extension Engine {
         let create = PassportCreate(
             user: draft.user, id: secret.id, digest: reads.proof(of: secret).digest, lastFour: secret.lastFour,
             name: PersonalText(clear: draft.name), permissions: draft.permissions, scope: draft.scope,
-            expires: draft.expires, rate: draft.rate, requiresKeys: draft.requiresKeys)
+            expires: draft.expires, rate: draft.rate, requiresKeys: draft.requiresKeys, caps: draft.caps)
         return .ask(.issue(.passportCreate(create), secret))
     }
 

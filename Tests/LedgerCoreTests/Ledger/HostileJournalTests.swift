@@ -36,6 +36,8 @@ import Testing
                 PassportRotate(
                     old: PassportID(value: 2), id: PassportID(value: 3), digest: .zero, lastFour: 8,
                     overlap: .minutes(5))))
+        ledger.command(.passportSet(PassportSet(passport: PassportID(value: 3), day: 5_000_000_000, month: nil)))
+        ledger.command(.userLimitSet(UserLimitSet(user: ledger.hash("cem"), period: .month, value: 900_000_000_000)))
         ledger.command(.passportRevoke(PassportRevoke(passport: PassportID(value: 3))))
         ledger.command(.limitSet(LimitSet(type: .free, limit: .exhaustionGrace, value: 60_000_000_000)))
         ledger.purchase("ann", "30", reference: "pay-1")

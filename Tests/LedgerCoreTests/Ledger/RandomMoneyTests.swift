@@ -211,7 +211,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...36) {
+        switch number(0...37) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -300,6 +300,17 @@ struct Wishes {
         case 33, 34:
             command = .sessionRetier(
                 SessionRetier(session: session, tier: Tier.allCases.randomElement(using: &random)!))
+        case 36:
+            let (amount, period) = (
+                chance(3) ? Limits.none : number(0...6_000_000_000), CapPeriod.allCases.randomElement(using: &random)!
+            )
+            if passports > 0, chance(2) {
+                command = .passportSet(
+                    PassportSet(
+                        passport: PassportID(value: UInt64(number(1...Int64(passports)))), day: amount, month: nil))
+            } else {
+                command = .userLimitSet(UserLimitSet(user: user, period: period, value: amount))
+            }
         case 35:
             command = .userSet(UserSet(user: user, change: .type(UserType.allCases.randomElement(using: &random)!)))
         case 31:

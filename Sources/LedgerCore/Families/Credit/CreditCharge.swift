@@ -34,6 +34,7 @@ package struct CreditCharge: CommandType {
         try ledger.checkSource(source)
         let use = CreditUse.source(source)
         let available = ledger.available(user, for: use, at: decision.now)
+        if !over { try ledger.checkCaps(user, decision.actor, amount, at: decision.now) }
         guard available >= amount || over else { throw .insufficient(available: available, needed: amount) }
         let settlement = try ledger.settleFree(user, amount, for: use, at: decision.now)
         return .accepted(
@@ -68,6 +69,7 @@ package struct CreditCharged: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(at: ledger.store.books.open(.revenue, source), amount)
+        ledger.count(spending: amount, of: header.user, by: header.actor, at: header.asOf)
     }
 
     package func facts(_ header: EventHeader) -> Facts {

@@ -6,6 +6,8 @@ struct Hold: Recordable, Listed, Equatable {
     var source = ShortText()
     var placed = Timestamp.distantPast
     var expires = Timestamp.never
+    /// The passport that it was placed with.
+    var spender = PassportOrdinal.none
     var links = Links<Hold>()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
@@ -15,6 +17,7 @@ struct Hold: Recordable, Listed, Equatable {
         try c.text(&source)
         try c.time(&placed)
         try c.time(&expires)
+        try c.passport(&spender)
     }
 }
 
@@ -38,12 +41,14 @@ extension StateMachine {
         store.holdIndex.set(hold.id.value, slot)
         store.link(slot, of: hold.user)
         store.accounts[hold.user].holdCount += 1
+        self.hold(by: hold.spender, hold.pins.total)
         store.timers.push(TimerEntry(due: hold.expires, kind: .holdExpiry, born: hold.id.value))
     }
 
     mutating func endHold(_ slot: Slot<Hold>) {
         let hold = store.holds[slot]
         release(hold.user, hold.pins)
+        self.hold(by: hold.spender, -hold.pins.total)
         store.unlink(slot, of: hold.user)
         store.accounts[hold.user].holdCount -= 1
         store.holdIndex.remove(hold.id.value)

@@ -73,6 +73,9 @@ package struct HoldCaptured: EventType {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(at: ledger.store.books.open(.revenue, source), amount)
         _ = ledger.store.holds[slot].pins.take(settlement.held.total)
+        let spender = ledger.store.holds[slot].spender
+        ledger.hold(by: spender, -settlement.held.total)
+        ledger.count(spending: amount, of: header.user, by: spender, at: header.asOf)
         if final { ledger.endHold(slot) }
     }
 

@@ -25,6 +25,7 @@ package struct HoldPlace: CommandType {
         }
         let use = CreditUse.source(source)
         let available = ledger.available(user, for: use, at: decision.now)
+        try ledger.checkCaps(user, decision.actor, amount, at: decision.now)
         guard available >= amount else { throw .insufficient(available: available, needed: amount) }
         let event = HoldPlaced(
             amount: amount, expires: decision.now + timeToLive, source: source,
@@ -57,7 +58,7 @@ package struct HoldPlaced: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         var hold = Hold()
         (hold.id, hold.user, hold.pins, hold.source) = (header.id(shard: ledger.shard), header.user, pins, source)
-        (hold.placed, hold.expires) = (header.asOf, expires)
+        (hold.placed, hold.expires, hold.spender) = (header.asOf, expires, header.actor)
         ledger.pin(header.user, pins)
         ledger.insert(hold)
         _ = ledger.store.books.open(.revenue, source)  // there is room now; the capture must not find it gone

@@ -43,7 +43,8 @@ package struct LimitSet: CommandType, EventType {
         switch limit {
         case .exhaustionDebt, .exhaustionGrace: ledger.refreshFundsEnd(at: header.asOf) { $0 == type }
         case .storageDebt, .storageGrace: ledger.checkStorage(of: type, at: header.asOf)
-        case .sessions, .tiers, .storage, .requestsPerHour, .purchaseMinimum, .purchaseMaximum: break
+        case .sessions, .tiers, .storage, .requestsPerHour, .purchaseMinimum, .purchaseMaximum, .capDay, .capMonth:
+            break
         }
     }
 }

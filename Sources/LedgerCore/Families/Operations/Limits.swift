@@ -18,6 +18,9 @@ package enum LimitName: UInt8, NamedCase, Sendable {
     /// What storage accrues to debt at most before it is due to be deleted, nano-USD; and for how long, nanoseconds.
     case storageDebt = 8
     case storageGrace = 9
+    /// What a user may spend a UTC day and month, nano-USD.
+    case capDay = 10
+    case capMonth = 11
 
     package var text: String {
         switch self {
@@ -31,6 +34,8 @@ package enum LimitName: UInt8, NamedCase, Sendable {
         case .exhaustionDebt: "exhaustion_debt"
         case .storageDebt: "storage_debt"
         case .storageGrace: "storage_grace"
+        case .capDay: CapPeriod.day.text
+        case .capMonth: CapPeriod.month.text
         }
     }
 }

@@ -96,7 +96,7 @@ extension StateMachine {
 /// The rejections that are journaled, and how.
 package struct RecordedRejection: Hashable, Sendable {
     package enum Kind: UInt8, Sendable {
-        case insufficient = 0, closed = 1, exists = 2, debt = 3, limit = 4, frozen = 5
+        case insufficient = 0, closed = 1, exists = 2, debt = 3, limit = 4, frozen = 5, cap = 6
     }
     package var kind: Kind
     package var subject: Rejection.Subject = .user
@@ -106,6 +106,7 @@ package struct RecordedRejection: Hashable, Sendable {
     package var limit: LimitName = .sessions
     package var limitValue: Int64 = 0
     package var state: UserState = .active
+    package var cap = CapReached()
 
     package init?(_ rejection: Rejection) {
         switch rejection {
@@ -117,6 +118,7 @@ package struct RecordedRejection: Hashable, Sendable {
         case .debt(let debt): (kind, needed) = (.debt, debt)
         case .limit(let name, let value): (kind, limit, limitValue) = (.limit, name, value)
         case .frozen(let state): (kind, self.state) = (.frozen, state)
+        case .cap(let reached): (kind, cap) = (.cap, reached)
         case .notFound, .noVersionBefore, .keyReused, .passportInvalid, .ownRate, .rule, .busy, .readOnly, .denied,
             .invalid:
             return nil
@@ -131,6 +133,7 @@ package struct RecordedRejection: Hashable, Sendable {
         case .debt: .debt(needed)
         case .limit: .limit(limit, limitValue)
         case .frozen: .frozen(state)
+        case .cap: .cap(cap)
         }
     }
 
@@ -138,7 +141,7 @@ package struct RecordedRejection: Hashable, Sendable {
     /// asked anew.
     package var isRememberedByKey: Bool {
         switch kind {
-        case .insufficient, .closed, .exists: true
+        case .insufficient, .closed, .exists, .cap: true
         case .debt, .limit, .frozen: false
         }
     }
@@ -146,7 +149,7 @@ package struct RecordedRejection: Hashable, Sendable {
     /// Whether it says that an admission was turned away for want of credit or by a limit.
     package var turnsAway: Bool {
         switch kind {
-        case .insufficient, .debt, .limit, .frozen: true
+        case .insufficient, .debt, .limit, .frozen, .cap: true
         case .closed, .exists: false
         }
     }
@@ -165,6 +168,7 @@ extension RecordedRejection: Recordable {
             try c.choice(&limit)
             try c.signed(&limitValue)
         case .frozen: try c.choice(&state)
+        case .cap: try cap.code(with: &c)
         }
     }
 }

@@ -15,6 +15,13 @@ struct Passport: Recordable, Listed, Equatable {
     var rate: UInt32 = 0
     /// Commands that change money are refused without a KEY.
     var requiresKeys = false
+    /// The first of those that replaced one another: spending, what is held and caps of all of them lie there.
+    var root = PassportOrdinal.none
+    var caps = Caps()
+    var spending = Spending()
+    // Derived.
+    /// What holds and sessions that were begun with it pin.
+    var held = Money.zero
     var links = Links<Passport>()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
@@ -31,6 +38,9 @@ struct Passport: Recordable, Listed, Equatable {
         try c.bool(&replaced)
         try c.small(&rate)
         try c.bool(&requiresKeys)
+        try c.passport(&root)
+        try caps.code(with: &c)
+        try spending.code(with: &c)
     }
 }
 
@@ -50,7 +60,7 @@ extension StateMachine {
     /// nobody.
     func check(
         _ actor: PassportOrdinal, mayIssue permissions: Permissions, _ scope: Scope, expires: Timestamp, rate: UInt32,
-        requiresKeys: Bool
+        requiresKeys: Bool, caps: Caps
     ) throws(Rejection) {
         guard actor != .none else { return }
         let issuer = store.passports[actor]
@@ -68,6 +78,19 @@ extension StateMachine {
         }
         guard requiresKeys || !issuer.requiresKeys else {
             throw .denied("a passport with KEYS required cannot issue one without")
+        }
+        try check(actor, mayCap: caps)
+    }
+
+    /// Nobody lets spend more than they may.
+    func check(_ actor: PassportOrdinal, mayCap caps: Caps) throws(Rejection) {
+        guard actor != .none else { return }
+        let own = store.passports[root(actor)].caps
+        for period in CapPeriod.allCases {
+            guard caps[period] <= own[period] else {
+                throw .denied(
+                    "a passport cannot let another spend more than its own \(period.text) \(Money(nanos: own[period]))")
+            }
         }
     }
 }

@@ -13,10 +13,11 @@ package struct PassportCreate: CommandType {
     /// Requests per hour, 0 for no limit of its own.
     package var rate: UInt32
     package var requiresKeys: Bool
+    package var caps: Caps
     package init(
         user: Hash128, id: PassportID, digest: Digest256, lastFour: UInt32, name: PersonalText,
         permissions: Permissions, scope: Scope, expires: Timestamp = .never, rate: UInt32 = 0,
-        requiresKeys: Bool = false
+        requiresKeys: Bool = false, caps: Caps = Caps()
     ) {
         self.user = user
         self.id = id
@@ -28,6 +29,7 @@ package struct PassportCreate: CommandType {
         self.expires = expires
         self.rate = rate
         self.requiresKeys = requiresKeys
+        self.caps = caps
     }
 
     package var subject: Subject { .user(user) }
@@ -41,11 +43,12 @@ package struct PassportCreate: CommandType {
         try ledger.checkMayBook(user)
         guard id.value != 0, ledger.passport(id) == nil else { throw .exists(.passport) }
         try ledger.check(
-            decision.actor, mayIssue: permissions, scope, expires: expires, rate: rate, requiresKeys: requiresKeys)
+            decision.actor, mayIssue: permissions, scope, expires: expires, rate: rate, requiresKeys: requiresKeys,
+            caps: caps)
         guard expires > decision.now else { throw .invalid("a passport cannot expire in the past") }
         let event = PassportCreated(
             id: id, digest: digest, lastFour: lastFour, name: name, permissions: permissions, scope: scope,
-            expires: expires, rate: rate, requiresKeys: requiresKeys, replaces: PassportID(value: 0),
+            expires: expires, rate: rate, requiresKeys: requiresKeys, caps: caps, replaces: PassportID(value: 0),
             replacedExpires: .never)
         return .accepted(event.commit(in: &ledger, user: user, &decision))
     }
@@ -80,10 +83,11 @@ package struct PassportRotate: CommandType {
         guard id.value != 0, ledger.passport(id) == nil else { throw .exists(.passport) }
         try ledger.check(
             decision.actor, mayIssue: row.permissions, row.scope, expires: row.expires, rate: row.rate,
-            requiresKeys: row.requiresKeys)
+            requiresKeys: row.requiresKeys, caps: ledger.store.passports[row.root].caps)
         let event = PassportCreated(
             id: id, digest: digest, lastFour: lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
-            expires: row.expires, rate: row.rate, requiresKeys: row.requiresKeys, replaces: old,
+            expires: row.expires, rate: row.rate, requiresKeys: row.requiresKeys,
+            caps: ledger.store.passports[row.root].caps, replaces: old,
             replacedExpires: min(row.expires, decision.now + overlap))
         return .accepted(event.commit(in: &ledger, user: row.user, &decision))
     }
@@ -93,7 +97,8 @@ package struct PassportCreated: EventType {
     package static let code = EventCode.passportCreated
     package static let blank = PassportCreated(
         id: PassportID(value: 0), digest: .zero, lastFour: 0, name: .none, permissions: [], scope: .own,
-        expires: .never, rate: 0, requiresKeys: false, replaces: PassportID(value: 0), replacedExpires: .never)
+        expires: .never, rate: 0, requiresKeys: false, caps: Caps(), replaces: PassportID(value: 0),
+        replacedExpires: .never)
     package var body: EventBody { .passportCreated(self) }
 
     package var id: PassportID
@@ -105,6 +110,7 @@ package struct PassportCreated: EventType {
     package var expires: Timestamp
     package var rate: UInt32
     package var requiresKeys: Bool
+    package var caps: Caps
     /// The passport this one replaces and until when that one is still good; `PassportID(0)` when it replaces none.
     package var replaces: PassportID
     package var replacedExpires: Timestamp
@@ -119,6 +125,7 @@ package struct PassportCreated: EventType {
         try c.time(&expires)
         try c.small(&rate)
         try c.bool(&requiresKeys)
+        try caps.code(with: &c)
         try c.unsigned(&replaces.value)
         try c.time(&replacedExpires)
     }
@@ -143,6 +150,9 @@ package struct PassportCreated: EventType {
         (passport.name, passport.permissions, passport.scope) = (name, permissions, scope)
         (passport.created, passport.expires, passport.rate) = (header.asOf, expires, rate)
         passport.requiresKeys = requiresKeys
+        let own = PassportOrdinal(UInt32(ledger.store.passports.count))
+        passport.root = ledger.passport(replaces).map { ledger.root($0) } ?? own
+        passport.caps = caps
         let slot = ledger.store.passports.insert(passport)
         ledger.store.passportIndex.set(id.value, slot)
         ledger.store.link(slot, of: header.user)

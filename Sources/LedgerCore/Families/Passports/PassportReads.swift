@@ -5,12 +5,20 @@ extension StateMachine {
             ordinal: passport, id: row.id, user: row.user, userID: store.accounts[row.user].id, digest: row.digest,
             lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
             created: row.created, expires: row.expires, revoked: row.revoked, rate: row.rate,
-            requiresKeys: row.requiresKeys)
+            requiresKeys: row.requiresKeys, caps: store.passports[row.root].caps)
     }
 
-    func passports(of user: UserOrdinal, _ page: Page) -> QueryResult {
+    /// The same, with what was spent.
+    func passportRow(_ passport: PassportOrdinal, at now: Timestamp) -> PassportRow {
+        var row = passportView(passport)
+        row.spentDay = spent(by: passport, .day, at: now)
+        row.spentMonth = spent(by: passport, .month, at: now)
+        return row
+    }
+
+    func passports(of user: UserOrdinal, _ page: Page, at now: Timestamp) -> QueryResult {
         let list = store.passports.list(from: store.accounts[user].firstPassport)
         let (slots, next) = walk(list, page) { UInt64($0.index) + 1 }
-        return .passports(slots.map { passportView(PassportOrdinal(UInt32($0.index))) }, next: next)
+        return .passports(slots.map { passportRow(PassportOrdinal(UInt32($0.index)), at: now) }, next: next)
     }
 }

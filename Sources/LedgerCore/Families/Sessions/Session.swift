@@ -31,7 +31,10 @@ struct Session: Recordable, Listed, Equatable {
     /// The events that charged for it, oldest first: what its receipt names, and what can be refunded.
     var charges: [LSN] = []
     var pins = LotAmounts()
-    var admitted = PassportOrdinal.none
+    /// The passport whose caps it counts for: the user's own that admitted it, else the one that started it.
+    var spender = PassportOrdinal.none
+    /// While it is exhausting because of a cap: when that begins anew.
+    var capResets = Timestamp.never
     /// Segments of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only
     /// when it is heard, its price changes whether it is heard or not.
     var repricings: [Repricing] = []
@@ -75,7 +78,8 @@ struct Session: Recordable, Listed, Equatable {
         try c.money(&owed)
         try c.numbers(&charges)
         try pins.code(with: &c)
-        try c.passport(&admitted)
+        try c.passport(&spender)
+        try c.time(&capResets)
         try c.list(&repricings, blank: .blank)
     }
 }
@@ -156,6 +160,7 @@ extension StateMachine {
         store.link(slot, of: session.user)
         store.accounts[session.user].sessionCount += 1
         count(session, 1)
+        hold(by: session.spender, session.pins.total)
         refreshCover(session: slot)
         schedule(session: slot)
     }
@@ -168,7 +173,7 @@ extension StateMachine {
         var boundary = min(min(row.ttlEnd, row.lostAt), row.lockEnd)
         // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
         if !row.isMonitored { boundary = min(boundary, row.nextDaily) }
-        let exhaustion = row.status == .exhausting ? row.deadline : row.leaseUntil
+        let exhaustion = row.status == .exhausting ? min(row.deadline, row.capResets) : row.leaseUntil
         return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
     }
 

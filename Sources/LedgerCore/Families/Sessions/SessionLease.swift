@@ -17,25 +17,30 @@ extension StateMachine {
         let missing = max(cover(slot, through: until) - held, .zero)
         // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.
         let available = self.available(row.user, for: .session, at: now, beside: slot)
-        let added = min(max(available, .zero), missing)
+        let cap = tightestCap(row.user, row.spender, at: now)
+        let room = cap.map { max($0.cap - $0.spent, .zero) } ?? .max
+        let added = min(min(max(available, .zero), missing), room)
         let pins = planFree(row.user, added, for: .session, at: now, beside: slot)
-        guard available < missing else {
+        guard available < missing || room < missing else {
             let event = LeaseRenewed(session: row.id, added: added, pins: pins, leaseUntil: until)
             commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
             return true
         }
         // In its grace a session stays as it is, whatever it costs by now.
         let isTold = row.status == .exhausting && !(isRepriced && row.emptyAt > now)
-        guard !isTold || added > .zero else { return false }
+        guard !isTold || added > .zero || row.capResets <= now else { return false }
+        let isCapped = room < min(max(available, .zero), missing)
         let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
         let grace = self.grace(row)
         // The deadline counts from when somebody could be told. Later credit moves it as far as it lasts and no
         // further: or a cent a minute would buy grace without end.
         let told = max(max(emptyAt, now), store.presence.since)
-        let runsOnDebt = row.runsOnDebt || (row.status == .active && debtCeiling(row.user) != nil)
+        let runsOnDebt = !isCapped && (row.runsOnDebt || (row.status == .active && debtCeiling(row.user) != nil))
+        let later = isTold && !row.runsOnDebt
         let event = SessionExhausting(
             session: row.id, added: added, pins: pins, emptyAt: emptyAt,
-            deadline: runsOnDebt ? .never : isTold ? max(row.deadline, emptyAt + grace) : told + grace)
+            deadline: runsOnDebt ? .never : later ? max(row.deadline, emptyAt + grace) : told + grace,
+            capResets: isCapped ? cap?.resets ?? .never : .never)
         commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
         return false
     }
@@ -65,6 +70,7 @@ extension StateMachine {
 
     fileprivate mutating func extend(_ slot: Slot<Session>, _ pins: LotAmounts) {
         pin(store.sessions[slot].user, pins)
+        hold(by: store.sessions[slot].spender, pins.total)
         for index in 0..<pins.count { store.sessions[slot].pins.append(pins[index]) }
     }
 
@@ -99,7 +105,7 @@ package struct LeaseRenewed: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
         ledger.extend(slot, pins)
-        ledger.exhaustion(of: slot, .active, emptyAt: .never, deadline: .never)
+        ledger.exhaustion(of: slot, .active, emptyAt: .never, deadline: .never, capResets: .never)
         ledger.store.sessions[slot].leaseUntil = leaseUntil
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
@@ -110,7 +116,7 @@ package struct LeaseRenewed: EventType {
 package struct SessionExhausting: EventType {
     package static let code = EventCode.sessionExhausting
     package static let blank = SessionExhausting(
-        session: .none, added: .zero, pins: LotAmounts(), emptyAt: .never, deadline: .never)
+        session: .none, added: .zero, pins: LotAmounts(), emptyAt: .never, deadline: .never, capResets: .never)
     package var body: EventBody { .sessionExhausting(self) }
 
     package var session: SessionID
@@ -120,6 +126,8 @@ package struct SessionExhausting: EventType {
     /// says that.
     package var emptyAt: Timestamp
     package var deadline: Timestamp
+    /// It is a cap that leaves too little: when that begins anew, the lease is tried again.
+    package var capResets: Timestamp
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&session)
@@ -127,6 +135,7 @@ package struct SessionExhausting: EventType {
         try pins.code(with: &c)
         try c.time(&emptyAt)
         try c.time(&deadline)
+        try c.time(&capResets)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
@@ -136,7 +145,7 @@ package struct SessionExhausting: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
         ledger.extend(slot, pins)
-        ledger.exhaustion(of: slot, .exhausting, emptyAt: emptyAt, deadline: deadline)
+        ledger.exhaustion(of: slot, .exhausting, emptyAt: emptyAt, deadline: deadline, capResets: capResets)
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }

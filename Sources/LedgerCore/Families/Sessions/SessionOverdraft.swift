@@ -32,12 +32,13 @@ extension StateMachine {
     // MARK: Changing, by `apply` alone
 
     mutating func exhaustion(
-        of slot: Slot<Session>, _ status: SessionStatus, emptyAt: Timestamp, deadline: Timestamp
+        of slot: Slot<Session>, _ status: SessionStatus, emptyAt: Timestamp, deadline: Timestamp, capResets: Timestamp
     ) {
         count(store.sessions[slot], -1)
         store.sessions[slot].status = status
         store.sessions[slot].emptyAt = emptyAt
         store.sessions[slot].deadline = deadline
+        store.sessions[slot].capResets = capResets
         count(store.sessions[slot], 1)
     }
 

@@ -69,6 +69,15 @@ extension StateMachine {
         if next.pricing != row.lastPricing { renew(slot, &decision) }
     }
 
+    /// Counts what a posting charged, for the caps that it counts for.
+    mutating func spend(
+        _ slot: Slot<Session>, _ usage: MeteredUsage, _ settlement: Settlement, _ header: EventHeader
+    ) {
+        let (spender, started) = (store.sessions[slot].spender, store.sessions[slot].started)
+        hold(by: spender, -settlement.held.total)
+        count(spending: usage, of: header.user, by: spender, clock: started, at: header.asOf)
+    }
+
     /// Counts session time for each month that it lies in: an input of rules.
     mutating func countSessionTime(_ user: UserOrdinal, _ usage: MeteredUsage) {
         var from = usage.from
@@ -117,6 +126,7 @@ package struct SessionPosted: EventType {
         let slot = ledger.session(session)!
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.sessionRuntime, usage.amount)
+        ledger.spend(slot, usage, settlement, header)
         _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
         ledger.store.sessions[slot].numerator = usage.numerator
         ledger.store.sessions[slot].posted += usage.amount

@@ -93,6 +93,7 @@ package struct SessionRecorded: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.sessionRuntime, usage.amount)
+        ledger.count(spending: usage, of: header.user, by: header.actor, clock: usage.from, at: header.asOf)
         ledger.store.external.set(ledger.names.session(session), header.lsn.value)
         ledger.countSessionTime(header.user, usage)
     }

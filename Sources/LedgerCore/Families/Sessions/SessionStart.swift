@@ -60,6 +60,7 @@ package struct SessionStart: CommandType {
         guard let needed = pricing.tariff.quote(from: .zero, to: lease) else {
             throw .invalid("the price does not fit in an amount")
         }
+        try ledger.checkCaps(user, admitted == .none ? decision.actor : admitted, needed, at: now)
         let available = ledger.available(user, for: .session, at: now)
         guard available >= needed else { throw .insufficient(available: available, needed: needed) }
         let pins = ledger.planFree(user, needed, for: .session, at: now)
@@ -125,7 +126,7 @@ package struct SessionStarted: EventType {
         row.pricing = pricing
         (row.started, row.postedThrough, row.lastHeard) = (header.asOf, header.asOf, header.asOf)
         (row.ttlEnd, row.reserveFull, row.heartbeat) = (ttlEnd, reserveFull, heartbeat)
-        (row.leaseUntil, row.pins, row.admitted) = (leaseUntil, pins, admitted)
+        (row.leaseUntil, row.pins, row.spender) = (leaseUntil, pins, admitted == .none ? header.actor : admitted)
         if row.isMonitored { row.lostAt = header.asOf + max(heartbeat, StateMachine.lease) }
         row.lockEnd = header.asOf + StateMachine.tariffLock
         row.nextDaily = StateMachine.daily(header.user, after: header.asOf + StateMachine.cancelWindow)

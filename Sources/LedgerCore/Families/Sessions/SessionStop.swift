@@ -59,7 +59,7 @@ package struct SessionClosed: EventType {
     package var body: EventBody { .sessionClosed(self) }
 
     package enum Reason: UInt8, CaseIterable, Sendable {
-        case stopped = 0, lost = 1, ttl = 2, funds = 3, banned = 4, cancelled = 5
+        case stopped = 0, lost = 1, ttl = 2, funds = 3, banned = 4, cancelled = 5, cap = 6
         package var text: String {
             switch self {
             case .stopped: "stopped"
@@ -68,6 +68,7 @@ package struct SessionClosed: EventType {
             case .funds: "funds"
             case .banned: "banned"
             case .cancelled: "cancelled"
+            case .cap: "cap"
             }
         }
     }
@@ -117,7 +118,9 @@ package struct SessionClosed: EventType {
         let user = header.user
         ledger.pay(user, settlement)
         ledger.store.books.post(.sessionRuntime, usage.amount)
+        ledger.spend(slot, usage, settlement, header)
         _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
+        ledger.hold(by: ledger.store.sessions[slot].spender, -ledger.store.sessions[slot].pins.total)
         ledger.release(user, ledger.store.sessions[slot].pins)
         ledger.store.external.set(ledger.names.session(external), header.lsn.value)
         if isCharge { ledger.countSessionTime(user, usage) }

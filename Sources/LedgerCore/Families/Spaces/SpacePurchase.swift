@@ -75,6 +75,7 @@ package struct SpacePurchased: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.spacePurchase, amount)
+        ledger.count(spending: amount, of: header.user, by: header.actor, at: header.asOf)
         ledger.store.external.set(ledger.instanceName(header.user, workspace, instance), header.lsn.value)
     }
 

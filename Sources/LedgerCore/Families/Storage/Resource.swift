@@ -16,6 +16,8 @@ struct Resource: Recordable, Listed, Equatable {
     var posted = Money.zero
     var total = Money.zero
     var nextDaily = Timestamp.never
+    /// The passport that it was created with.
+    var spender = PassportOrdinal.none
     // Derived.
     var links = Links<Resource>()
     var timerDue = Timestamp.never
@@ -37,6 +39,7 @@ struct Resource: Recordable, Listed, Equatable {
         try c.money(&posted)
         try c.money(&total)
         try c.time(&nextDaily)
+        try c.passport(&spender)
     }
 }
 

@@ -30,7 +30,8 @@ package struct StorageCreate: CommandType {
         try ledger.checkNoDebt(user)
         let query = PriceQuery.storage(type: ledger.type(of: user), kind: kind, megabytes: megabytes)
         let pricing = try decision.priced(query)
-        try ledger.checkFunds(user, pricing, megabytes: megabytes, growingBy: megabytes, at: decision.now)
+        try ledger.checkFunds(
+            user, decision.actor, pricing, megabytes: megabytes, growingBy: megabytes, at: decision.now)
         let event = StorageCreated(resource: resource, kind: kind, megabytes: megabytes, pricing: pricing)
         return .accepted(ledger.commit(event, user: user, &decision))
     }
@@ -64,6 +65,7 @@ package struct StorageCreated: EventType {
         (row.kind, row.megabytes, row.pricing) = (kind, megabytes, pricing)
         (row.created, row.pricedFrom, row.postedThrough) = (header.asOf, header.asOf, header.asOf)
         row.month = Month(containing: header.asOf)
+        row.spender = header.actor
         row.nextDaily = StateMachine.daily(header.user, after: header.asOf)
         ledger.insert(row)
     }
@@ -87,7 +89,8 @@ extension StateMachine {
 
     /// A month's cost must be bearable at all, and a day of what is added must be there.
     func checkFunds(
-        _ user: UserOrdinal, _ pricing: Pricing, megabytes: Int64, growingBy added: Int64, at now: Timestamp
+        _ user: UserOrdinal, _ passport: PassportOrdinal, _ pricing: Pricing, megabytes: Int64, growingBy added: Int64,
+        at now: Timestamp
     ) throws(Rejection) {
         guard Self.isAffordable(pricing, megabytes) else {
             throw .invalid("a resource cannot cost more than 1000000.00 a month")
@@ -95,6 +98,7 @@ extension StateMachine {
         guard added > 0 else { return }
         let day = pricing.tariff.integral(from: .zero, to: .days(1)) * Int128(added)
         let needed = Rational.up(day, over: Self.denominator(Month(containing: now))) ?? .max
+        try checkCaps(user, passport, needed, at: now)
         let available = self.available(user, for: .storage, at: now)
         guard available >= needed else { throw .insufficient(available: available, needed: needed) }
     }

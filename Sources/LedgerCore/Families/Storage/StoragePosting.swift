@@ -89,6 +89,10 @@ package struct StoragePosted: EventType {
         ledger.pay(header.user, settlement)
         ledger.oweForStorage(header.user, self, at: header.asOf)
         ledger.store.books.post(.storageCreation, usage.amount)
+        let row = ledger.store.resources[slot]
+        ledger.count(
+            spending: usage, of: header.user, by: row.spender, clock: row.pricedFrom, units: row.megabytes,
+            at: header.asOf)
         ledger.store.resources[slot].numerator = usage.numerator
         ledger.store.resources[slot].posted += usage.amount
         ledger.store.resources[slot].total += usage.amount

@@ -29,7 +29,8 @@ package struct StorageResize: CommandType {
         let query = PriceQuery.storage(type: ledger.type(of: row.user), kind: row.kind, megabytes: megabytes)
         let pricing = try decision.priced(query)
         try ledger.checkFunds(
-            row.user, pricing, megabytes: megabytes, growingBy: megabytes - row.megabytes, at: decision.now)
+            row.user, decision.actor, pricing, megabytes: megabytes, growingBy: megabytes - row.megabytes,
+            at: decision.now)
         let posted = ledger.posting(slot, through: decision.now, decision)
         let event = StorageResized(posted: posted, megabytes: megabytes, pricing: pricing)
         return .accepted(

@@ -23,6 +23,9 @@ struct Account: Recordable, Equatable {
     var storageUnpaidSince = Timestamp.never
     var storageOwed = Money.zero
     var storageStopped = Timestamp.never
+    var spending = Spending()
+    /// Of its own; where there is none, that of the type counts.
+    var caps = Caps()
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
 
@@ -69,6 +72,8 @@ struct Account: Recordable, Equatable {
         try c.time(&storageUnpaidSince)
         try c.money(&storageOwed)
         try c.time(&storageStopped)
+        try spending.code(with: &c)
+        try caps.code(with: &c)
         try c.lsn(&lastEvent)
     }
 }

@@ -73,7 +73,7 @@ import Testing
     }
 
     private func overdraft(_ ledger: borrowing TestLedger, _ type: UserType = .pro) -> Money? {
-        guard case .limits(let rows) = ledger.machine.read(.limits, at: ledger.now) else { return nil }
+        guard case .limits(let rows) = ledger.machine.read(.limits(nil), at: ledger.now) else { return nil }
         return rows.first { $0.type == type && $0.limit == .exhaustionGrace }?.overdraft
     }
 

@@ -242,7 +242,7 @@ import Testing
         var away = TimeSpan.zero
 
         mutating func look(_ ledger: borrowing TestLedger, _ type: UserType) {
-            guard case .limits(let rows) = ledger.machine.read(.limits, at: ledger.now) else { return }
+            guard case .limits(let rows) = ledger.machine.read(.limits(nil), at: ledger.now) else { return }
             for row in rows where row.type == type {
                 printed = max(printed, row.overdraft ?? .zero)
                 hourly = max(hourly, row.downtimePerHour ?? .zero)

@@ -1,0 +1,155 @@
+/// How long a cap counts. Raw values are journaled.
+package enum CapPeriod: UInt8, NamedCase, Sendable {
+    case day = 0
+    case month = 1
+
+    package var text: String {
+        switch self {
+        case .day: "cap_day"
+        case .month: "cap_month"
+        }
+    }
+
+    /// In UTC.
+    func start(at now: Timestamp) -> Timestamp {
+        switch self {
+        case .day: Timestamp(nanoseconds: now.nanoseconds - Calendar.split(now).nanoseconds)
+        case .month: Month(containing: now).start
+        }
+    }
+
+    func end(at now: Timestamp) -> Timestamp {
+        switch self {
+        case .day: start(at: now) + .days(1)
+        case .month: Month(containing: now).end
+        }
+    }
+}
+
+/// What may be spent a UTC day and month, nano-USD; ``Limits/none``: as much as there is.
+package struct Caps: Recordable, Hashable, Sendable {
+    package var day = Limits.none
+    package var month = Limits.none
+    package init() {}
+
+    package subscript(period: CapPeriod) -> Int64 {
+        get {
+            switch period {
+            case .day: day
+            case .month: month
+            }
+        }
+        set {
+            switch period {
+            case .day: day = newValue
+            case .month: month = newValue
+            }
+        }
+    }
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.signed(&day)
+        try c.signed(&month)
+    }
+}
+
+/// A cap that leaves too little.
+package struct CapReached: Recordable, Hashable, Sendable {
+    /// Of the passport; else of the user.
+    package var isPassports = false
+    package var period = CapPeriod.day
+    package var cap = Money.zero
+    /// Charged, used and held in this period.
+    package var spent = Money.zero
+    package var needed = Money.zero
+    package var resets = Timestamp.never
+    package init() {}
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.bool(&isPassports)
+        try c.choice(&period)
+        try c.money(&cap)
+        try c.money(&spent)
+        try c.money(&needed)
+        try c.time(&resets)
+    }
+
+    var text: String {
+        "\(period.text) of \(isPassports ? "the passport" : "the user") is \(cap): \(spent) is spent or held, "
+            + "\(needed) is needed; it begins anew at \(resets)"
+    }
+}
+
+// Spent counts on the day of use, what is not posted yet included, and whatever is held. Refunds free nothing.
+extension StateMachine {
+    /// New work must fit under the caps of its user and of the passport that it is done with.
+    func checkCaps(
+        _ user: UserOrdinal, _ passport: PassportOrdinal, _ needed: Money, at now: Timestamp
+    ) throws(Rejection) {
+        guard let tightest = tightestCap(user, passport, at: now), tightest.spent + needed > tightest.cap else {
+            return
+        }
+        var reached = tightest
+        reached.needed = needed
+        throw .cap(reached)
+    }
+
+    /// The cap that leaves least; nil where there is none. Cost where there is one: the user's sessions and resources.
+    func tightestCap(_ user: UserOrdinal, _ passport: PassportOrdinal, at now: Timestamp) -> CapReached? {
+        let users = caps(of: user)
+        let passports = passport == .none ? Caps() : store.passports[root(passport)].caps
+        guard users != Caps() || passports != Caps() else { return nil }
+        var tightest: CapReached?
+        for (caps, isPassports) in [(passports, true), (users, false)] {
+            for period in CapPeriod.allCases where caps[period] != Limits.none {
+                var cap = CapReached()
+                (cap.isPassports, cap.period, cap.cap) = (isPassports, period, Money(nanos: caps[period]))
+                cap.spent = isPassports ? spent(by: passport, period, at: now) : spent(of: user, period, at: now)
+                cap.resets = period.end(at: now)
+                if tightest.map({ cap.cap - cap.spent < $0.cap - $0.spent }) ?? true { tightest = cap }
+            }
+        }
+        return tightest
+    }
+
+    /// The user's own, else those of the type.
+    func caps(of user: UserOrdinal) -> Caps {
+        var caps = store.accounts[user].caps
+        let type = store.accounts[user].type
+        if caps.day == Limits.none { caps.day = store.limits[type, .capDay] }
+        if caps.month == Limits.none { caps.month = store.limits[type, .capMonth] }
+        return caps
+    }
+
+    func spent(of user: UserOrdinal, _ period: CapPeriod, at now: Timestamp) -> Money {
+        let start = period.start(at: now)
+        var sum =
+            Int128(store.accounts[user].spending.spent(period, at: now).nanos) + Int128(store.accounts[user].held.nanos)
+        for slot in sessions(of: user) { sum += unheld(slot, since: start, at: now) }
+        for slot in resources(of: user) {
+            sum += Int128((accrued(slot, at: now) - max(accrued(slot, at: start), .zero)).nanos)
+        }
+        return Money(nanos: Int64(clamping: sum))
+    }
+
+    /// Of sessions for other users than the passport's own, what is held counts as a whole.
+    func spent(by passport: PassportOrdinal, _ period: CapPeriod, at now: Timestamp) -> Money {
+        let root = root(passport)
+        let row = store.passports[root]
+        let start = period.start(at: now)
+        var sum = Int128(row.spending.spent(period, at: now).nanos) + Int128(row.held.nanos)
+        for slot in sessions(of: row.user)
+        where store.sessions[slot].spender != .none && self.root(store.sessions[slot].spender) == root {
+            sum += unheld(slot, since: start, at: now)
+        }
+        return Money(nanos: Int64(clamping: sum))
+    }
+
+    /// What a session used since `start` and may use from what it holds, less all that it holds.
+    private func unheld(_ slot: Slot<Session>, since start: Timestamp, at now: Timestamp) -> Int128 {
+        let row = store.sessions[slot]
+        let (held, used) = (row.pins.total, cost(of: slot, at: now))
+        let before = start > row.postedThrough ? cost(of: slot, at: start) : .zero
+        return Int128((used - before).nanos) + Int128(max(held - used, .zero).nanos) - Int128(held.nanos)
+    }
+}
