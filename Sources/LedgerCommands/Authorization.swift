@@ -42,7 +42,14 @@ package enum Authorization {
         switch access {
         case .open, .anyPassport, .sections: return nil
         case .monitor: return maySeeAll(rights) ? nil : missing(.monitor, id)
-        case .read: return rights.permissions.contains(.read) ? nil : missing(.read, id)
+        case .read:
+            guard rights.permissions.contains(.read) else { return missing(.read, id) }
+            if rights.scope == .all { return nil }
+            switch owner {
+            case .user(let user): return user == rights.user ? nil : elsewhere(id)
+            case .unknown: return elsewhere(id)
+            case .nobody, .undetermined: return nil
+            }
         case .readOwn:
             guard rights.permissions.contains(.read) else { return missing(.read, id) }
             if rights.scope == .all { return nil }

@@ -61,8 +61,9 @@ struct FirstStart: ~Copyable {
         try decide(
             .spaceAdd(
                 SpaceAdd(
-                    id: space.id, name: name, description: Array(space.description.utf8), category: category,
-                    gigabytes: space.gigabytes, cost: space.cost, isPublic: true)), &state)
+                    SpaceEntry(
+                        id: space.id, name: name, description: Array(space.description.utf8), category: category,
+                        gigabytes: space.gigabytes, cost: space.cost, isPublic: true))), &state)
     }
 
     private mutating func makeAdmin(

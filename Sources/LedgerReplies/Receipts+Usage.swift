@@ -151,13 +151,21 @@ extension ReplyEncoder {
     }
 
     func added(_ it: SpaceAdded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
-        start.open(id: it.space.id, &writer)
-        writer.pair("space", it.space.id)
-        writer.pair("name", it.space.name)
-        writer.pair("category", it.space.category)
-        writer.pair("gb", integer: it.space.gigabytes)
-        writer.pair("cost", it.space.cost)
-        writer.pair("public", flag: it.space.isPublic)
+        start.open(id: it.entry.id, &writer)
+        writer.pair("space", it.entry.id)
+        writer.pair("name", it.entry.name)
+        writer.pair("category", it.entry.category)
+        writer.pair("gb", integer: it.entry.gigabytes)
+        writer.pair("cost", it.entry.cost)
+        writer.pair("public", flag: it.entry.isPublic)
+        writer.pair("creator", it.creator)
+    }
+
+    /// SPACE GRANT, SPACE REVOKE.
+    func granted(_ space: ShortText, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(id: space, &writer)
+        writer.pair("user", start.user)
+        writer.pair("space", space)
     }
 
     func purchased(_ it: SpacePurchased, _ start: ReceiptStart, _ writer: inout some FieldWriter) {

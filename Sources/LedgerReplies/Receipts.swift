@@ -44,6 +44,8 @@ extension ReplyEncoder {
             case .storageDeleted(let it): deleted(it, start, &writer)
             case .spaceAdded(let it): added(it, start, &writer)
             case .spacePurchased(let it): purchased(it, start, &writer)
+            case .spaceGranted(let it): granted(it.space, start, &writer)
+            case .spaceRevoked(let it): granted(it.space, start, &writer)
             case .ruleLoaded(let it): loaded(it, start, &writer)
             case .ruleScheduled(let it): scheduled(it, start, &writer)
             case .ruleActivated(let it): activated(it, start, &writer)

@@ -139,7 +139,7 @@ extension Dispatcher {
 
     /// Asks the engine.
     private func ask(_ parsed: ParsedCommand, for client: Client) throws(CommandError) {
-        guard let step = try engine.perform(parsed, seesAll: ownRights(of: client) == nil) else {
+        guard let step = try engine.perform(parsed, as: ownRights(of: client)?.user) else {
             preconditionFailure("the engine was asked about a connection")
         }
         perform(step, key: parsed.key, for: client, slot: begin(parsed, for: client))

@@ -69,9 +69,11 @@ struct AuthorizationTests {
         . ... ..W ... ... ...  STORAGE DELETE
         . R.R ... ... ... ...  STORAGE LIST
         . ... ... ... ... ..A  SPACE ADD
-        . RRR ... ... ... ...  SPACE LIST
+        . ... ... ... ... ..A  SPACE GRANT
+        . ... ... ... ... ..A  SPACE REVOKE
+        . R.R ... ... ... ...  SPACE LIST
         . ... ..W ... ... ...  SPACE PURCHASE
-        . RRR ... ... ... ...  PRICE INFO
+        . R.R ... ... ... ...  PRICE INFO
         . R.R ... ... ... ...  EXPLAIN
         . ... ... ... ... ..A  RULE LOAD
         . ... ... ... ... ..A  RULE LIST

@@ -254,8 +254,10 @@ struct ParsingTests {
             case .spaceAdd(let plain) = try mutation("SPACE ADD ml SIZE 50 COST 0"),
             case .spacePurchase(let purchase) = try mutation("SPACE PURCHASE ada ml ws-1 \"my data\"")
         else { throw CommandError.invalid("not spaces") }
-        #expect(add.gigabytes == 50 && add.cost == Money(usd: "5") && add.name == "ML Ready" && !add.isPublic)
-        #expect(plain.name == "ml" && plain.category == "general" && plain.isPublic && plain.cost == .zero)
+        let (entry, usual) = (add.entry, plain.entry)
+        #expect(entry.gigabytes == 50 && entry.cost == Money(usd: "5") && entry.name == "ML Ready" && !entry.isPublic)
+        #expect(usual.name == "ml" && usual.category == "general" && usual.isPublic && usual.cost == .zero)
+        #expect(add.creator == nil && plain.creator == nil)
         #expect(purchase.space == "ml" && purchase.workspace == "ws-1" && purchase.instance == "my data")
     }
 

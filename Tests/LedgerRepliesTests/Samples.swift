@@ -169,10 +169,12 @@ enum Samples {
             event(
                 .spaceAdded(
                     SpaceAdded(
-                        space: SpaceAdd(
+                        entry: SpaceEntry(
                             id: "ml", name: "ML Ready", description: [], category: "ml", gigabytes: 50,
-                            cost: Money(usd: "5"), isPublic: true))))
+                            cost: Money(usd: "5"), isPublic: true), creator: "bob")))
         ),
+        (.spaceGrant, event(.spaceGranted(SpaceGranted(space: "ml")))),
+        (.spaceRevoke, event(.spaceRevoked(SpaceRevoked(space: "ml")))),
         (
             .spacePurchase,
             event(

@@ -72,7 +72,7 @@ struct TableReplyTests {
             rate: 170_000_000, accrued: Money(usd: "0.1"), posted: .zero,
             standing: StorageStanding())
         let space = SpaceRow(
-            space: SpaceAdd(
+            space: SpaceEntry(
                 id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,
                 cost: Money(usd: "5"),
                 isPublic: true), creator: "ada", created: Samples.time)

@@ -74,7 +74,9 @@ import Testing
         case .storageDelete: return .write("STORAGE DELETE r#", after: [storage])
         case .storageList: return .read("STORAGE LIST u_a COUNT 5")
         case .spaceAdd: return .write("SPACE ADD space# COST 1 SIZE 1")
-        case .spaceList: return .read("SPACE LIST COUNT 3")
+        case .spaceGrant: return .write("SPACE GRANT lab# u_a", after: [Self.lab])
+        case .spaceRevoke: return .write("SPACE REVOKE lab# u_a", after: [Self.lab, "SPACE GRANT lab# u_a"])
+        case .spaceList: return .read("SPACE LIST COUNT 3 FOR u_a")
         case .spacePurchase: return .write("SPACE PURCHASE u_a web-dev w# i#")
         case .priceInfo: return .read("PRICE INFO")
         case .explain: return .read("EXPLAIN $charge")
@@ -103,6 +105,8 @@ import Testing
     /// Another price each time.
     private static let prices =
         "RULE LOAD session_runtime \"return function(t, tier) return 10# + 1000000, 2000000 + # end\""
+
+    private static let lab = "SPACE ADD lab# COST 1 SIZE 1 PUBLIC no"
 
     @Test func `a read of any kind behind a write of any kind answers what it answers afterwards`() async throws {
         let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)

@@ -359,6 +359,13 @@ extension PersonalText: ExpressibleByArrayLiteral {
     package init(arrayLiteral bytes: UInt8...) { self.init(sealed: bytes) }
 }
 
+extension SpaceEntry {
+    package static func test(_ id: ShortText, _ cost: String, isPublic: Bool = true) -> SpaceEntry {
+        SpaceEntry(
+            id: id, name: id, description: [], category: "c", gigabytes: 5, cost: Money(cost)!, isPublic: isPublic)
+    }
+}
+
 extension IdempotencyKey {
     package init(scope: Hash128, arguments: Hash128) { self.init(scope: scope, arguments: arguments.low) }
 }

@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let spaceCommands = [
-        spaceAdd, spaceList, spacePurchase,
+        spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase,
     ]
 
     private static let spaceAdd = CommandSpec(
@@ -13,34 +13,63 @@ extension CommandTable {
             .must("SIZE", "gb", .gigabytesWhole), .option("NAME", "n", .label, "default: the id"),
             .option("DESCRIPTION", "d", .text), .option("CATEGORY", "c", .category, standard: "general"),
             .option("PUBLIC", "p", .yesNo, standard: "yes"),
+            .option("CREATOR", "user", .user, "who made it; default: the user whose passport adds it"),
         ],
         key: true, "Add a space to the catalogue.",
-        reply: .receipt(["space", "name", "category", "gb", "cost", "public"]),
-        examples: ["SPACE ADD ml-ready COST 5 SIZE 50 NAME \"ML Ready Environment\" CATEGORY ml"]
-    ) { a, _ throws(CommandError) in
+        notes: [
+            "With `PUBLIC no` it is shown and sold to its creator and to those to whom `SPACE GRANT` grants it; to everybody else it is as if it did not exist."
+        ],
+        reply: .receipt(["space", "name", "category", "gb", "cost", "public", "creator"]),
+        examples: [
+            "SPACE ADD ml-ready COST 5 SIZE 50 NAME \"ML Ready Environment\" CATEGORY ml",
+            "SPACE ADD ada-lab COST 2 SIZE 10 PUBLIC no CREATOR u_ada",
+        ]
+    ) { a, context throws(CommandError) in
         let space = try a.word(0)
-        let add = SpaceAdd(
+        let entry = SpaceEntry(
             id: space, name: try a.keptName("NAME") ?? space, description: try a.plainText("DESCRIPTION"),
             category: try a.given("CATEGORY").map { field throws(CommandError) in try a.word(field) } ?? "general",
             gigabytes: Int64(try a.integer(a.given("SIZE")!, 1...1_000_000_000)), cost: try a.price(a.given("COST")!),
             isPublic: try a.isFirst("PUBLIC", of: "yes", or: "no") ?? true)
-        return ParsedCommand(a, .mutation(.spaceAdd(add)))
+        return ParsedCommand(a, .mutation(.spaceAdd(SpaceAdd(entry, creator: try a.user("CREATOR", context)))))
+    }
+
+    private static let spaceGrant = CommandSpec(
+        .spaceGrant, "SPACE GRANT", .space, .adminAll, .write, [.need("space", .space), .need("user", .user)],
+        key: true, "Let a user see and buy a space that is not public.", reply: .receipt(["user", "space"]),
+        examples: ["SPACE GRANT ada-lab u_bob"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(1, context)
+        return ParsedCommand(a, .mutation(.spaceGrant(SpaceGrant(space: try a.word(0), user: user))), on: .user(user))
+    }
+
+    private static let spaceRevoke = CommandSpec(
+        .spaceRevoke, "SPACE REVOKE", .space, .adminAll, .write, [.need("space", .space), .need("user", .user)],
+        key: true, "Take a grant back; what the user bought stays.", reply: .receipt(["user", "space"]),
+        examples: ["SPACE REVOKE ada-lab u_bob"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(1, context)
+        return ParsedCommand(a, .mutation(.spaceRevoke(SpaceRevoke(space: try a.word(0), user: user))), on: .user(user))
     }
 
     private static let spaceList = CommandSpec(
-        .spaceList, "SPACE LIST", .space, .read, .list, .page, "The catalogue, newest first.",
+        .spaceList, "SPACE LIST", .space, .read, .list,
+        [.option("FOR", "user", .user, "what this user may see")] + .page, "The catalogue, newest first.",
         notes: [
-            "`creator` is the user whose passport added it; null for what the ledger began with.",
-            "A passport of scope own sees the public ones.",
+            "`creator` is null for what the ledger began with.",
+            "A passport of scope own sees what its user may see: what is public, the user's own, and what is granted to the user.",
         ],
         reply: .page(["space", "name", "description", "category", "gb", "cost", "public", "creator", "created"]),
-        examples: ["SPACE LIST"]
-    ) { a, _ throws(CommandError) in ParsedCommand(a, .query(.spaces(try a.page()))) }
+        examples: ["SPACE LIST", "SPACE LIST FOR u_ada"]
+    ) { a, context throws(CommandError) in
+        guard let user = try a.user("FOR", context) else { return ParsedCommand(a, .query(.spaces(try a.page()))) }
+        return ParsedCommand(a, .query(.spaces(try a.page(), for: .user(user))), on: .user(user))
+    }
 
     private static let spacePurchase = CommandSpec(
         .spacePurchase, "SPACE PURCHASE", .space, .writeAll, .write,
         [.need("user", .user), .need("space", .space), .need("workspace", .instance), .need("name", .instance)],
-        key: true, changesMoney: true, "Charge a space once and grant the instance.",
+        key: true, changesMoney: true, "Charge a space once and give the user an instance of it.",
         reply: .receipt([
             "user", "space", "workspace", "instance", "gb", "charge", "amount", "owed", "available", "debt",
         ]),

@@ -161,7 +161,7 @@ package enum ReferencePage {
         ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"),
         ("charges", "the ids of all charges, oldest first"), ("closed", "when the hold ended"),
         ("captured", "what was charged from the hold"), ("cost", "the list price"), ("created", "when it was created"),
-        ("creator", "the user whose passport added it"),
+        ("creator", "the user who made it"),
         ("credits", "credit that was bought, debt repaid included"), ("current_balance", "available, now"),
         ("deadline", "when an exhausting session is stopped"), ("debt", "what the user owes"),
         ("description", "free text"), ("deviation_seconds", "the wall clock less the ledger's"),

@@ -56,6 +56,11 @@ extension Arguments {
         context.names.hash(.user, try name(field))
     }
 
+    func user(_ token: StaticString, _ context: ParseContext) throws(CommandError) -> Hash128? {
+        guard let field = given(token) else { return nil }
+        return try user(field, context)
+    }
+
     @inline(__always)
     func session(_ field: Int, _ context: ParseContext) throws(CommandError) -> Hash128 {
         context.names.hash(.session, try name(field))

@@ -39,7 +39,8 @@ package struct CommandSpec: Sendable {
         case open
         /// Any passport that is good.
         case anyPassport
-        /// `read`; it touches nobody's account (the catalogue, the price book).
+        /// `read`; it touches nobody's account (the catalogue, the price book). With scope `own` it shows what the
+        /// passport's own user may see, and names nobody else.
         case read
         /// `read`; with scope `own` only what belongs to the passport's own user.
         case readOwn
@@ -54,7 +55,7 @@ package struct CommandSpec: Sendable {
             switch self {
             case .open: "none"
             case .anyPassport: "any passport"
-            case .read: "read"
+            case .read: "read (scope own: what its own user may see)"
             case .readOwn: "read (scope own: its own user)"
             case .monitor: "monitor (or admin, scope all)"
             case .sections:

@@ -32,6 +32,8 @@ package enum Command: Sendable {
     case storageResize(StorageResize)
     case storageDelete(StorageDelete)
     indirect case spaceAdd(SpaceAdd)
+    indirect case spaceGrant(SpaceGrant)
+    indirect case spaceRevoke(SpaceRevoke)
     indirect case spacePurchase(SpacePurchase)
     indirect case ruleLoad(RuleLoad)
     indirect case ruleActivate(RuleActivate)
@@ -71,6 +73,8 @@ extension Command {
         case .storageResize(let it): try visitor.visit(it)
         case .storageDelete(let it): try visitor.visit(it)
         case .spaceAdd(let it): try visitor.visit(it)
+        case .spaceGrant(let it): try visitor.visit(it)
+        case .spaceRevoke(let it): try visitor.visit(it)
         case .spacePurchase(let it): try visitor.visit(it)
         case .ruleLoad(let it): try visitor.visit(it)
         case .ruleActivate(let it): try visitor.visit(it)
@@ -159,6 +163,12 @@ extension Command {
         case .spaceAdd(var it):
             try changer.change(&it)
             self = .spaceAdd(it)
+        case .spaceGrant(var it):
+            try changer.change(&it)
+            self = .spaceGrant(it)
+        case .spaceRevoke(var it):
+            try changer.change(&it)
+            self = .spaceRevoke(it)
         case .spacePurchase(var it):
             try changer.change(&it)
             self = .spacePurchase(it)
@@ -233,6 +243,8 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case storageResumed = 65
     case spaceAdded = 70
     case spacePurchased = 71
+    case spaceGranted = 72
+    case spaceRevoked = 73
     case refused = 80
     case answered = 81
 }
@@ -282,6 +294,8 @@ package enum EventBody: Sendable {
     case storageResumed(StorageResumed)
     case spaceAdded(SpaceAdded)
     indirect case spacePurchased(SpacePurchased)
+    case spaceGranted(SpaceGranted)
+    case spaceRevoked(SpaceRevoked)
     case refused(Refused)
     case answered(Answered)
 }
@@ -332,6 +346,8 @@ extension EventBody {
         case .storageResumed(let event): try visitor.visit(event)
         case .spaceAdded(let event): try visitor.visit(event)
         case .spacePurchased(let event): try visitor.visit(event)
+        case .spaceGranted(let event): try visitor.visit(event)
+        case .spaceRevoked(let event): try visitor.visit(event)
         case .refused(let event): try visitor.visit(event)
         case .answered(let event): try visitor.visit(event)
         }
@@ -384,6 +400,8 @@ extension EventCode {
         case .storageResumed: try visitor.visit(StorageResumed.self)
         case .spaceAdded: try visitor.visit(SpaceAdded.self)
         case .spacePurchased: try visitor.visit(SpacePurchased.self)
+        case .spaceGranted: try visitor.visit(SpaceGranted.self)
+        case .spaceRevoked: try visitor.visit(SpaceRevoked.self)
         case .refused: try visitor.visit(Refused.self)
         case .answered: try visitor.visit(Answered.self)
         }

@@ -15,6 +15,10 @@ extension StateMachine {
             store.books.balance(.transfers) == 0,
             "\(store.books.balance(.transfers)) is on its way from one user to another")
 
+        require(
+            store.spaces.allSatisfy { $0.creator == .none || $0.creator.value < UInt32(store.accounts.count) },
+            "the catalogue names a creator that does not exist")
+
         var paid = Int128(0)
         var promo = Int128(0)
         var held = Int128(0)

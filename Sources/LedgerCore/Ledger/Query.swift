@@ -15,7 +15,8 @@ package enum Query: Sendable {
     /// Open sessions, of one user and in one status where given.
     case sessions(user: Hash128?, status: SessionStatus?, Page)
     case resources(user: Hash128, Page)
-    case spaces(Page, publicOnly: Bool = false)
+    /// As far as the catalogue is shown to a user; nil: all of it.
+    case spaces(Page, for: Subject? = nil)
     case limits(LimitSubject?)
     case rules
     /// The source of a version, or of the active version when none is named.
@@ -195,8 +196,8 @@ package struct ResourceRow: Sendable {
 }
 
 package struct SpaceRow: Sendable {
-    package var space: SpaceAdd
-    /// The user whose passport added it; empty for what the ledger began with.
+    package var space: SpaceEntry
+    /// The user who made it; empty for what the ledger began with.
     package var creator: ShortText
     package var created: Timestamp
 }

@@ -11,7 +11,8 @@ extension StateMachine {
         [
             ("users", store.accounts.count), ("passports", store.passports.count), ("lots", store.lots.count),
             ("holds", store.holds.count), ("sessions", store.sessions.count), ("resources", store.resources.count),
-            ("spaces", store.spaces.count), ("rules", store.rules.count), ("external_ids", store.external.count),
+            ("spaces", store.spaces.count), ("space_grants", store.spaceGrants.count),
+            ("rules", store.rules.count), ("external_ids", store.external.count),
             ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count),
             ("timers", store.timers.count),
         ]
@@ -71,7 +72,7 @@ extension StateMachine {
             let user = try user.map { (name) throws(Rejection) in try find(name) }
             return sessions(of: user, status, page.cut, at: now)
         case .resources(let user, let page): return resources(of: try find(user), page.cut, at: now)
-        case .spaces(let page, let publicOnly): return spaces(page.cut, publicOnly: publicOnly)
+        case .spaces(let page, let subject): return spaces(page.cut, for: try reader(subject))
         case .limits(nil): return .limits(limitRows())
         case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
         case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
@@ -85,6 +86,13 @@ extension StateMachine {
             let user = try find(user)
             return .quote(sessionQuery(user, tier, at: now, now: now), user: userRow(user, at: now))
         }
+    }
+
+    /// Who is to see what is not everybody's; nil: all of it is asked for.
+    private func reader(_ subject: Subject?) throws(Rejection) -> UserOrdinal? {
+        guard let subject else { return nil }
+        guard let user = user(of: subject) else { throw .notFound(.user) }
+        return user
     }
 
     /// A page of a list that is newest first; the cursor names the row to go on with, by a number that only falls.

@@ -27,7 +27,8 @@ package enum Rejection: Error, Hashable, Sendable {
 
     /// What a rejection is about.
     package enum Subject: UInt8, Sendable {
-        case user, email, passport, charge, hold, session, resource, space, instance, adjustment, rule, event, purchase
+        case user, email, passport, charge, hold, session, resource, space, instance, adjustment, rule, event, purchase,
+            grant
 
         package var text: String {
             switch self {
@@ -44,6 +45,7 @@ package enum Rejection: Error, Hashable, Sendable {
             case .rule: "rule version"
             case .event: "event"
             case .purchase: "purchase"
+            case .grant: "grant"
             }
         }
     }

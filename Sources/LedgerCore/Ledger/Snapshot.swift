@@ -4,6 +4,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     case ledger = 1, limits, books, rules, active, scheduled, spaces
     case users, passports, lots, holds, sessions, resources
     case external, refunded, sessionTime, keys
+    case spaceGrants = 20
 
     static let rowsPerFrame = 65_536
 
@@ -12,7 +13,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     var version: UInt8 {
         switch self {
         case .ledger, .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
-            .sessions, .resources, .external, .refunded, .sessionTime, .keys:
+            .sessions, .resources, .external, .refunded, .sessionTime, .keys, .spaceGrants:
             1
         }
     }
@@ -143,6 +144,10 @@ extension StateMachine {
                 }
             case .keys:
                 for entry in store.history.entries { try frames.row(entry, to: &sink) }
+            case .spaceGrants:
+                for entry in store.spaceGrants.sorted() {
+                    try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
+                }
             }
             try frames.flush(to: &sink)
         }
@@ -265,6 +270,14 @@ extension StateMachine {
             var row = CommandHistory.Entry()
             try reader.row(&row)
             store.history.remember(row)
+        case .spaceGrants:
+            var row = NumberRow()
+            try reader.row(&row)
+            try check(UserOrdinal(UInt32(truncatingIfNeeded: row.key)))
+            guard row.key >> 32 >= 1, row.key >> 32 <= UInt64(store.spaces.count) else {
+                throw StateError("a grant is of a space that does not exist")
+            }
+            store.spaceGrants.set(row.key, row.value)
         }
     }
 

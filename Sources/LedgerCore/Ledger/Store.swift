@@ -35,6 +35,8 @@ struct Store: ~Copyable {
     var refunded = HashIndex<UInt64>()
     /// User ‖ month → nanoseconds of session time in that month, posted or recorded.
     var sessionTime = HashIndex<UInt64>()
+    /// Space ‖ user to whom it is granted → the LSN of the grant.
+    var spaceGrants = HashIndex<UInt64>()
 
     /// What becomes due, and when. Derived: no snapshot holds it.
     var timers = TimerQueue()
@@ -114,6 +116,7 @@ extension Store {
         visitor.visit(&resourceByID)
         visitor.visit(&refunded)
         visitor.visit(&sessionTime)
+        visitor.visit(&spaceGrants)
         visitor.visit(&timers)
     }
 }

@@ -1,13 +1,13 @@
 package import LedgerCommands
-internal import LedgerCore
+package import LedgerCore
 
 /// From what is asked to its first step: one place for every edge, whatever it speaks.
 extension Engine {
     /// How what was asked is carried out. Nil: it is about a connection or the process, which its edge knows.
     ///
-    /// `seesAll`: the asker may see what is not public. Throws what can be refused without the ledger: a secret that is
-    /// none.
-    package func perform(_ asked: ParsedCommand, seesAll: Bool) throws(CommandError) -> Step? {
+    /// `reader`: the one user whose things the asker may see; nil: everybody's. Throws what can be refused without the
+    /// ledger: a secret that is none.
+    package func perform(_ asked: ParsedCommand, as reader: UserOrdinal?) throws(CommandError) -> Step? {
         switch asked.ask {
         case .mutation(let command): .ask(.command(command))
         case .admit(let secret, let start): .ask(.admit(start, try proof(of: secret)))
@@ -17,7 +17,8 @@ extension Engine {
         case .ruleLoad(let name, let source): loadRule(name, source: source)
         case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
         case .ruleCheck(let name, let version, let source): checkRule(name, version: version, source: source)
-        case .query(.spaces(let page, _)): .aside(.query(.spaces(page, publicOnly: !seesAll)))
+        case .query(.spaces(let page, let user)):
+            .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
         case .query(let query): CommandTable.lane(asked.id) == .list ? .aside(.query(query)) : .ask(.query(query))
         case .quote(let user, let tier, let duration): .ask(.quote(user: user, tier: tier, duration: duration))
         case .verify(let secret, _): .ask(.verify(try proof(of: secret)))

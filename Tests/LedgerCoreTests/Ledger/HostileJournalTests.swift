@@ -78,13 +78,12 @@ import Testing
         ledger.command(
             .storageCreate(StorageCreate(user: ledger.hash("bob"), resource: "pail", kind: .bucket, megabytes: 9_000)))
         ledger.command(
-            .spaceAdd(
-                SpaceAdd(
-                    id: "box", name: "Box", description: [], category: "small", gigabytes: 10, cost: Money("1.50")!,
-                    isPublic: true)), actor: actor)
+            .spaceAdd(SpaceAdd(.test("box", "1.50", isPublic: false), creator: ledger.hash("bob"))), actor: actor)
+        ledger.command(.spaceGrant(SpaceGrant(space: "box", user: ledger.hash("cem"))))
         ledger.command(
             .spacePurchase(
                 SpacePurchase(user: ledger.hash("cem"), space: "box", workspace: "w", instance: "i")))
+        ledger.command(.spaceRevoke(SpaceRevoke(space: "box", user: ledger.hash("cem"))))
         let second = RuleIdentity(digest: Digest256(words: .init(a: 21)))
         ledger.command(.ruleLoad(RuleLoad(name: .sessionRuntime, identity: second, source: Array("-- 2".utf8))))
         var book = TestLedger.book(.sessionRuntime)

@@ -138,13 +138,8 @@ struct Wishes {
         ] as [(UserType, LimitName, Int64)] {
             ledger.command(.limitSet(LimitSet(type: type, limit: limit, value: value)))
         }
-        for space in ["ml", "web"] as [ShortText] {
-            ledger.command(
-                .spaceAdd(
-                    SpaceAdd(
-                        id: space, name: space, description: [], category: "c", gigabytes: 5, cost: Money("2.5")!,
-                        isPublic: true)))
-        }
+        ledger.command(.spaceAdd(SpaceAdd(.test("ml", "2.5"), creator: ledger.hash("u1"))))
+        ledger.command(.spaceAdd(SpaceAdd(.test("web", "2.5", isPublic: false), creator: ledger.hash("u2"))))
         for id in 10...14 as ClosedRange<UInt64> {
             for name in RuleName.allCases {
                 ledger.command(
@@ -211,7 +206,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...37) {
+        switch number(0...39) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -339,6 +334,8 @@ struct Wishes {
                             type: UserType.allCases.randomElement(using: &random)!, limit: .exhaustionDebt,
                             value: chance(2) ? Limits.none : number(0...3_000_000_000)))
             }
+        case 37: command = .spaceGrant(SpaceGrant(space: "web", user: user))
+        case 38: command = .spaceRevoke(SpaceRevoke(space: "web", user: user))
         default:
             passports += 1
             command = .passportCreate(

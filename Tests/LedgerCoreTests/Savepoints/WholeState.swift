@@ -89,6 +89,7 @@ struct WholeState: Equatable {
         note(machine.store.resourceByID)
         note(machine.store.refunded)
         note(machine.store.sessionTime)
+        note(machine.store.spaceGrants)
     }
 
     private mutating func note(_ index: borrowing HashIndex<Hash128>) {

@@ -15,29 +15,26 @@ package struct SpacePurchase: CommandType {
     package var subject: Subject { .user(user) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
-        guard let user = ledger.user(user), let space = ledger.space(space) else { return nil }
-        return query(ledger.type(of: user), space)
-    }
-
-    private func query(_ type: UserType, _ space: SpaceAdd) -> PriceQuery {
-        .spacePurchase(type: type, space: space.id, listPrice: space.cost, gigabytes: space.gigabytes)
+        guard let user = ledger.user(user), let number = ledger.space(space, for: user) else { return nil }
+        return ledger.store.spaces[number].entry.query(ledger.type(of: user))
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let user = try ledger.find(user)
-        guard let found = ledger.space(space) else { throw .notFound(.space) }
+        guard let number = ledger.space(space, for: user) else { throw .notFound(.space) }
+        let entry = ledger.store.spaces[number].entry
         guard ledger.store.external[ledger.instanceName(user, workspace, instance)] == nil else {
             throw .exists(.instance)
         }
         try ledger.checkMayStart(user)
         try ledger.checkNoDebt(user)
-        let pricing = try decision.priced(query(ledger.type(of: user), found))
+        let pricing = try decision.priced(entry.query(ledger.type(of: user)))
         let available = ledger.available(user, for: .space, at: decision.now)
         guard available >= pricing.amount else { throw .insufficient(available: available, needed: pricing.amount) }
         var settlement = Settlement()
         settlement.free = ledger.planFree(user, pricing.amount, for: .space, at: decision.now)
         let event = SpacePurchased(
-            space: space, workspace: workspace, instance: instance, gigabytes: found.gigabytes,
+            space: space, workspace: workspace, instance: instance, gigabytes: entry.gigabytes,
             amount: pricing.amount, pricing: pricing, settlement: settlement)
         return .accepted(ledger.commit(event, user: user, &decision))
     }
@@ -85,6 +82,13 @@ package struct SpacePurchased: EventType {
             amount: amount, source: Sources.spacePurchase, settlement: settlement, pricing: pricing)
         facts.text = .words("\(space), \(instance) in \(workspace)")
         return facts
+    }
+}
+
+extension SpaceEntry {
+    /// What a user of this type is asked for it.
+    func query(_ type: UserType) -> PriceQuery {
+        .spacePurchase(type: type, space: id, listPrice: cost, gigabytes: gigabytes)
     }
 }
 

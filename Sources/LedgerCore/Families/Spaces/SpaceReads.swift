@@ -1,15 +1,17 @@
 extension StateMachine {
-    func spaces(_ page: Page, publicOnly: Bool) -> QueryResult {
+    /// The catalogue, newest first, as far as it is shown to `user`; nil: all of it.
+    func spaces(_ page: Page, for user: UserOrdinal?) -> QueryResult {
         // The catalogue only grows: the cursor is a space's number in it, from 1.
         var number = page.cursor == 0 ? store.spaces.count : min(Int(clamping: page.cursor), store.spaces.count)
+        let end = max(0, number - Self.longestSearch)
         var rows: [SpaceRow] = []
-        while number > 0 {
-            let space = store.spaces[number - 1]
-            if space.space.isPublic || !publicOnly {
+        while number > end {
+            if user.map({ isShown(space: number - 1, to: $0) }) ?? true {
                 // Where the next page begins, if there is one.
                 guard rows.count < page.count else { break }
-                let creator = space.creator == .none ? ShortText() : passportView(space.creator).userID
-                rows.append(SpaceRow(space: space.space, creator: creator, created: space.created))
+                let space = store.spaces[number - 1]
+                let creator = space.creator == .none ? ShortText() : store.accounts[space.creator].id
+                rows.append(SpaceRow(space: space.entry, creator: creator, created: space.created))
             }
             number -= 1
         }
