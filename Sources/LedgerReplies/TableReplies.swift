@@ -20,6 +20,7 @@ extension ReplyEncoder {
         case .sessions(let rows, let next): page(rows, next, &writer) { session($0, &$1) }
         case .resources(let rows, let next): page(rows, next, &writer) { resource($0, &$1) }
         case .spaces(let rows, let next): page(rows, next, &writer) { space($0, &$1) }
+        case .instances(let rows, let next): page(rows, next, &writer) { instance($0, &$1) }
         case .limits(let rows): list(rows, &writer) { limit($0, &$1) }
         case .rules(let rows): list(rows, &writer) { rule($0, nil, &$1) }
         case .ruleSource(let row, let source): rule(row, source, &writer)
@@ -205,6 +206,19 @@ extension ReplyEncoder {
             writer.pair("public", flag: row.space.isPublic)
             writer.pair("creator", row.creator)
             writer.pair("created", row.created)
+        }
+    }
+
+    private func instance(_ row: InstanceRow, _ writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("id", id: row.id, as: .space)
+            writer.pair("space", row.space)
+            writer.pair("workspace", row.workspace)
+            writer.pair("instance", row.instance)
+            writer.pair("gb", integer: row.gigabytes)
+            writer.pair("purchased", row.purchased)
+            writer.pair("charge", id: row.id, as: .charge)
+            writer.pair("amount", row.amount)
         }
     }
 

@@ -73,6 +73,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  SPACE REVOKE
         . R.R ... ... ... ...  SPACE LIST
         . ... ..W ... ... ...  SPACE PURCHASE
+        . R.R ... ... ... ...  SPACE OWNED
         . R.R ... ... ... ...  PRICE INFO
         . R.R ... ... ... ...  EXPLAIN
         . ... ... ... ... ..A  RULE LOAD

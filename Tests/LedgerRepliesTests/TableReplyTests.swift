@@ -76,6 +76,9 @@ struct TableReplyTests {
                 id: "ml", name: "ML", description: Array("x".utf8), category: "ml", gigabytes: 50,
                 cost: Money(usd: "5"),
                 isPublic: true), creator: "ada", created: Samples.time)
+        let instance = InstanceRow(
+            id: BirthID(value: 300), space: "ml", workspace: "w", instance: "i", gigabytes: 5, purchased: Samples.time,
+            amount: Money(usd: "5"))
         let lot = LotRow(origin: Samples.lot, remaining: Money(usd: "4"), pinned: .zero, order: 1)
         let rule = RuleRow(
             name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true,
@@ -83,7 +86,8 @@ struct TableReplyTests {
         let pages: [(CommandID, QueryResult)] = [
             (.passportList, .passports([passport], next: 0)), (.holdList, .holds([hold], next: 0)),
             (.sessionList, .sessions([session], next: 0)), (.storageList, .resources([resource], next: 0)),
-            (.spaceList, .spaces([space], next: 0)), (.creditLots, .lots([lot], next: 0)),
+            (.spaceList, .spaces([space], next: 0)), (.spaceOwned, .instances([instance], next: 0)),
+            (.creditLots, .lots([lot], next: 0)),
             (.userList, .users([row()], next: 0)), (.userFind, .users([row()], next: 0)),
         ]
         for (id, result) in pages {

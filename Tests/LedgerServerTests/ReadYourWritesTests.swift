@@ -77,6 +77,7 @@ import Testing
         case .spaceGrant: return .write("SPACE GRANT lab# u_a", after: [Self.lab])
         case .spaceRevoke: return .write("SPACE REVOKE lab# u_a", after: [Self.lab, "SPACE GRANT lab# u_a"])
         case .spaceList: return .read("SPACE LIST COUNT 3 FOR u_a")
+        case .spaceOwned: return .read("SPACE OWNED u_a COUNT 5")
         case .spacePurchase: return .write("SPACE PURCHASE u_a web-dev w# i#")
         case .priceInfo: return .read("PRICE INFO")
         case .explain: return .read("EXPLAIN $charge")

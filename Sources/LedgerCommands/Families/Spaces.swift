@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let spaceCommands = [
-        spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase,
+        spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase, spaceOwned,
     ]
 
     private static let spaceAdd = CommandSpec(
@@ -70,6 +70,9 @@ extension CommandTable {
         .spacePurchase, "SPACE PURCHASE", .space, .writeAll, .write,
         [.need("user", .user), .need("space", .space), .need("workspace", .instance), .need("name", .instance)],
         key: true, changesMoney: true, "Charge a space once and give the user an instance of it.",
+        notes: [
+            "A name is used once in a workspace as long as the instance is the user's: until `CREDIT REFUND` has given back all of its charge, which ends it."
+        ],
         reply: .receipt([
             "user", "space", "workspace", "instance", "gb", "charge", "amount", "owed", "available", "debt",
         ]),
@@ -79,5 +82,20 @@ extension CommandTable {
         let purchase = SpacePurchase(
             user: user, space: try a.word(1), workspace: try a.keptName(2), instance: try a.keptName(3))
         return ParsedCommand(a, .mutation(.spacePurchase(purchase)), on: .user(user))
+    }
+
+    private static let spaceOwned = CommandSpec(
+        .spaceOwned, "SPACE OWNED", .space, .readOwn, .list,
+        [.need("user", .user), .option("WORKSPACE", "w", .instance, "in this workspace only")] + .page,
+        "The instances that a user owns, newest first.",
+        notes: ["A purchase that was refunded in part stays; one that was refunded whole is no longer the user's."],
+        reply: .page(["id", "space", "workspace", "instance", "gb", "purchased", "charge", "amount"]),
+        brief: ["space", "workspace", "instance", "gb", "purchased", "amount"],
+        examples: ["SPACE OWNED u_ada", "SPACE OWNED u_ada WORKSPACE ws-1"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        let workspace = try a.given("WORKSPACE").map { field throws(CommandError) in ShortText(try a.name(field))! }
+        return ParsedCommand(
+            a, .query(.instances(user: user, workspace: workspace, try a.page())), on: .user(user))
     }
 }

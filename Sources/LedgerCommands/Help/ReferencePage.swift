@@ -208,7 +208,8 @@ package enum ReferencePage {
         ("placed", "when the hold was placed"), ("posted", "charged in all its life"),
         ("prices", "type → what → price"),
         ("priority", "smaller burns first"), ("promo", "lots that were not bought"), ("proof", "asking the rule again"),
-        ("proto", "2 or 3"), ("public", "1 when everybody may buy it"), ("purchases", "how many there were"),
+        ("proto", "2 or 3"), ("public", "1 when everybody may buy it"), ("purchased", "when it was bought"),
+        ("purchases", "how many there were"),
         ("rate", "USD per hour, or per GB-month; of a passport: requests per hour"),
         (
             "reason",

@@ -17,7 +17,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case sessionCancel, sessionRecord, sessionList
     // storage and spaces
     case storageCreate, storageResize, storageDelete, storageList
-    case spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase
+    case spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase, spaceOwned
     // prices and limits
     case priceInfo, explain
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback

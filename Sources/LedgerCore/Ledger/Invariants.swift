@@ -23,6 +23,7 @@ extension StateMachine {
         var promo = Int128(0)
         var held = Int128(0)
         var debt = Int128(0)
+        var owned = 0
         for ordinal in 0..<UInt32(store.accounts.count) {
             let user = UserOrdinal(ordinal)
             let row = store.accounts[user]
@@ -114,7 +115,18 @@ extension StateMachine {
             require(
                 stored == row.storedMegabytes && resources == row.resourceCount,
                 "user \(name): storage is miscounted")
+            for slot in self.instances(of: user) {
+                owned += 1
+                let row = store.instances[slot]
+                require(
+                    row.user == user && instance(row.id) == slot
+                        && store.instanceIndex.slot(instanceName(user, row.workspace, row.name)) == slot,
+                    "instance \(row.id.text(as: .space)) hangs at the wrong user, or is not found by name")
+            }
         }
+        require(
+            owned == store.instances.count && owned == store.instanceIndex.count && owned == store.instanceByID.count,
+            "instances of spaces are miscounted")
         var heldBy: [PassportOrdinal: Int128] = [:]
         for slot in store.holds.slots where store.holds[slot].spender != .none {
             heldBy[root(store.holds[slot].spender), default: 0] += Int128(store.holds[slot].pins.total.nanos)

@@ -17,6 +17,8 @@ package enum Query: Sendable {
     case resources(user: Hash128, Page)
     /// As far as the catalogue is shown to a user; nil: all of it.
     case spaces(Page, for: Subject? = nil)
+    /// What a user owns, in one workspace where given.
+    case instances(user: Hash128, workspace: ShortText?, Page)
     case limits(LimitSubject?)
     case rules
     /// The source of a version, or of the active version when none is named.
@@ -32,7 +34,8 @@ extension Query {
     package var page: Page? {
         switch self {
         case .users(let page), .find(_, let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
-            .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _):
+            .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _),
+            .instances(_, _, let page):
             page
         case .user, .balance, .passport, .hold, .session, .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
             nil
@@ -81,6 +84,7 @@ package enum QueryResult: Sendable {
     case sessions([SessionRow], next: UInt64)
     case resources([ResourceRow], next: UInt64)
     case spaces([SpaceRow], next: UInt64)
+    case instances([InstanceRow], next: UInt64)
     case limits([LimitRow])
     case rules([RuleRow])
     case ruleSource(RuleRow, source: [UInt8])
@@ -200,6 +204,17 @@ package struct SpaceRow: Sendable {
     /// The user who made it; empty for what the ledger began with.
     package var creator: ShortText
     package var created: Timestamp
+}
+
+package struct InstanceRow: Sendable {
+    /// The purchase, and the charge.
+    package var id: ChargeID
+    package var space: ShortText
+    package var workspace: ShortText
+    package var instance: ShortText
+    package var gigabytes: Int64
+    package var purchased: Timestamp
+    package var amount: Money
 }
 
 package struct LimitRow: Sendable {

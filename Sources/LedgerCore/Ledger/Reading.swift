@@ -12,6 +12,7 @@ extension StateMachine {
             ("users", store.accounts.count), ("passports", store.passports.count), ("lots", store.lots.count),
             ("holds", store.holds.count), ("sessions", store.sessions.count), ("resources", store.resources.count),
             ("spaces", store.spaces.count), ("space_grants", store.spaceGrants.count),
+            ("instances", store.instances.count),
             ("rules", store.rules.count), ("external_ids", store.external.count),
             ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count),
             ("timers", store.timers.count),
@@ -73,6 +74,8 @@ extension StateMachine {
             return sessions(of: user, status, page.cut, at: now)
         case .resources(let user, let page): return resources(of: try find(user), page.cut, at: now)
         case .spaces(let page, let subject): return spaces(page.cut, for: try reader(subject))
+        case .instances(let user, let workspace, let page):
+            return instances(of: try find(user), in: workspace, page.cut)
         case .limits(nil): return .limits(limitRows())
         case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
         case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
@@ -97,10 +100,11 @@ extension StateMachine {
 
     /// A page of a list that is newest first; the cursor names the row to go on with, by a number that only falls.
     func walk<Row: Listed>(
-        _ list: SlabList<Row>, _ page: Page, number: (Slot<Row>) -> UInt64
+        _ list: SlabList<Row>, _ page: Page, number: (Slot<Row>) -> UInt64,
+        where isWanted: (Slot<Row>) -> Bool = { _ in true }
     ) -> (slots: [Slot<Row>], next: UInt64) {
         var slots: [Slot<Row>] = []
-        for slot in list where page.cursor == 0 || number(slot) <= page.cursor {
+        for slot in list where (page.cursor == 0 || number(slot) <= page.cursor) && isWanted(slot) {
             if slots.count == page.count { return (slots, number(slot)) }
             slots.append(slot)
         }

@@ -4,7 +4,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     case ledger = 1, limits, books, rules, active, scheduled, spaces
     case users, passports, lots, holds, sessions, resources
     case external, refunded, sessionTime, keys
-    case spaceGrants = 20
+    case spaceGrants = 20, instances
 
     static let rowsPerFrame = 65_536
 
@@ -13,7 +13,8 @@ enum SnapshotSection: UInt16, CaseIterable {
     var version: UInt8 {
         switch self {
         case .ledger, .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
-            .sessions, .resources, .external, .refunded, .sessionTime, .keys, .spaceGrants:
+            .sessions, .resources, .external, .refunded, .sessionTime, .keys, .spaceGrants,
+            .instances:
             1
         }
     }
@@ -148,6 +149,10 @@ extension StateMachine {
                 for entry in store.spaceGrants.sorted() {
                     try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
                 }
+            case .instances:
+                for slot: Slot<Instance> in byBirth(store.instanceByID) {
+                    try frames.row(store.instances[slot], to: &sink)
+                }
             }
             try frames.flush(to: &sink)
         }
@@ -278,6 +283,11 @@ extension StateMachine {
                 throw StateError("a grant is of a space that does not exist")
             }
             store.spaceGrants.set(row.key, row.value)
+        case .instances:
+            var row = Instance()
+            try reader.row(&row)
+            try check(row.user)
+            insert(row)
         }
     }
 

@@ -6,6 +6,7 @@ struct Store: ~Copyable {
     var holds = Slab<Hold>()
     var sessions = Slab<Session>()
     var resources = Slab<Resource>()
+    var instances = Slab<Instance>()
     @Saved var spaces: [Space] = []
     @Saved var rules: [Rule] = []
     @Saved var active: [ActiveRule] = []
@@ -31,6 +32,10 @@ struct Store: ~Copyable {
     var resourceIndex = HashIndex<Hash128>()
     /// Birth id of a live resource → slot.
     var resourceByID = HashIndex<UInt64>()
+    /// Hash of an instance's name → slot, while the user owns it.
+    var instanceIndex = HashIndex<Hash128>()
+    /// The charge that paid for an instance → slot.
+    var instanceByID = HashIndex<UInt64>()
     /// Charge (LSN) → nano-USD already refunded.
     var refunded = HashIndex<UInt64>()
     /// User ‖ month → nanoseconds of session time in that month, posted or recorded.
@@ -65,6 +70,9 @@ extension Store {
     mutating func link(_ passport: Slot<Passport>, of user: UserOrdinal) {
         passports.link(passport, head: &accounts[user].firstPassport)
     }
+    mutating func link(_ instance: Slot<Instance>, of user: UserOrdinal) {
+        instances.link(instance, head: &accounts[user].firstInstance)
+    }
 
     mutating func unlink(_ lot: Slot<Lot>, of user: UserOrdinal) {
         lots.unlink(lot, head: &accounts[user].firstLot)
@@ -77,6 +85,9 @@ extension Store {
     }
     mutating func unlink(_ resource: Slot<Resource>, of user: UserOrdinal) {
         resources.unlink(resource, head: &accounts[user].firstResource)
+    }
+    mutating func unlink(_ instance: Slot<Instance>, of user: UserOrdinal) {
+        instances.unlink(instance, head: &accounts[user].firstInstance)
     }
 }
 
@@ -97,6 +108,7 @@ extension Store {
         visitor.visit(&holds)
         visitor.visit(&sessions)
         visitor.visit(&resources)
+        visitor.visit(&instances)
         visitor.visit(&_spaces)
         visitor.visit(&_rules)
         visitor.visit(&_active)
@@ -114,6 +126,8 @@ extension Store {
         visitor.visit(&external)
         visitor.visit(&resourceIndex)
         visitor.visit(&resourceByID)
+        visitor.visit(&instanceIndex)
+        visitor.visit(&instanceByID)
         visitor.visit(&refunded)
         visitor.visit(&sessionTime)
         visitor.visit(&spaceGrants)
@@ -165,5 +179,8 @@ extension StateMachine {
     }
     func resources(of user: UserOrdinal) -> SlabList<Resource> {
         store.resources.list(from: store.accounts[user].firstResource)
+    }
+    func instances(of user: UserOrdinal) -> SlabList<Instance> {
+        store.instances.list(from: store.accounts[user].firstInstance)
     }
 }

@@ -84,6 +84,13 @@ import Testing
             .spacePurchase(
                 SpacePurchase(user: ledger.hash("cem"), space: "box", workspace: "w", instance: "i")))
         ledger.command(.spaceRevoke(SpaceRevoke(space: "box", user: ledger.hash("cem"))))
+        let bought = ledger.command(
+            .spacePurchase(SpacePurchase(user: ledger.hash("bob"), space: "box", workspace: "w", instance: "i"))
+        ).event!
+        for amount in [Money("0.5")!, nil] {
+            ledger.command(
+                .creditRefund(CreditRefund(charge: bought, lots: lots(ledger, "bob"), amount: amount, reason: [])))
+        }
         let second = RuleIdentity(digest: Digest256(words: .init(a: 21)))
         ledger.command(.ruleLoad(RuleLoad(name: .sessionRuntime, identity: second, source: Array("-- 2".utf8))))
         var book = TestLedger.book(.sessionRuntime)

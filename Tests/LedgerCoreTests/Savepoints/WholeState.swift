@@ -49,6 +49,7 @@ struct WholeState: Equatable {
     var holds: Table<Hold>
     var sessions: Table<Session>
     var resources: Table<Resource>
+    var instances: Table<Instance>
     var small: Small
     var books: [BookAccountRow]
     var booksSum: Int128
@@ -65,6 +66,7 @@ struct WholeState: Equatable {
         holds = Table(machine.store.holds)
         sessions = Table(machine.store.sessions)
         resources = Table(machine.store.resources)
+        instances = Table(machine.store.instances)
         small = Small(
             spaces: machine.store.spaces, rules: machine.store.rules, active: machine.store.active,
             scheduled: machine.store.scheduled, limits: machine.store.limits, presence: machine.store.presence,
@@ -82,6 +84,8 @@ struct WholeState: Equatable {
         note(machine.store.userIndex)
         note(machine.store.external)
         note(machine.store.resourceIndex)
+        note(machine.store.instanceIndex)
+        note(machine.store.instanceByID)
         note(machine.store.passportIndex)
         note(machine.store.lotIndex)
         note(machine.store.holdIndex)

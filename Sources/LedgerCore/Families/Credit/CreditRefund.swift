@@ -166,6 +166,9 @@ package struct CreditRefunded: EventType {
         guard ledger.objection(toCredit: amount, repaid: forgiven, of: header.user) == nil, asBought >= .zero,
             asBought <= ledger.store.accounts[header.user].debtRepaidByPurchases
         else { return "refunds more than there can be" }
+        if let instance = ledger.instance(charge), ledger.store.instances[instance].user != header.user {
+            return "refunds what somebody else bought"
+        }
         var rest = amount - forgiven
         var own: UInt8 = 0
         for part in parts {
@@ -194,8 +197,12 @@ package struct CreditRefunded: EventType {
                 ledger.credit(header.user, part.lot, part.amount, at: header.asOf)
             }
         }
-        let before = ledger.store.refunded[charge.lsn.value] ?? 0
-        ledger.store.refunded.set(charge.lsn.value, before + UInt64(amount.nanos))
+        let refunded = (ledger.store.refunded[charge.lsn.value] ?? 0) + UInt64(amount.nanos)
+        ledger.store.refunded.set(charge.lsn.value, refunded)
+        // What was bought with it is the user's until all of it is given back.
+        if let instance = ledger.instance(charge), refunded >= UInt64(ledger.store.instances[instance].amount.nanos) {
+            ledger.end(instance: instance)
+        }
     }
 
     /// The parts, lots of their own with the ids that this event gives them.

@@ -1,4 +1,4 @@
-/// SPACE PURCHASE: charges once and grants an instance in the same entry.
+/// SPACE PURCHASE: charges once and gives the user an instance in the same entry.
 package struct SpacePurchase: CommandType {
     package static let name: StaticString = "SPACE PURCHASE"
     package var user: Hash128
@@ -23,7 +23,7 @@ package struct SpacePurchase: CommandType {
         let user = try ledger.find(user)
         guard let number = ledger.space(space, for: user) else { throw .notFound(.space) }
         let entry = ledger.store.spaces[number].entry
-        guard ledger.store.external[ledger.instanceName(user, workspace, instance)] == nil else {
+        guard ledger.store.instanceIndex[ledger.instanceName(user, workspace, instance)] == nil else {
             throw .exists(.instance)
         }
         try ledger.checkMayStart(user)
@@ -66,14 +66,22 @@ package struct SpacePurchased: EventType {
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
-        ledger.objection(to: settlement, of: header.user)
+        guard !amount.isNegative else { return "charges less than nothing" }
+        guard ledger.store.instanceIndex[ledger.instanceName(header.user, workspace, instance)] == nil else {
+            return "gives an instance that is there"
+        }
+        return ledger.objection(to: settlement, of: header.user)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.spacePurchase, amount)
         ledger.count(spending: amount, of: header.user, by: header.actor, at: header.asOf)
-        ledger.store.external.set(ledger.instanceName(header.user, workspace, instance), header.lsn.value)
+        var row = Instance()
+        (row.id, row.user, row.purchased) = (header.id(shard: ledger.shard), header.user, header.asOf)
+        (row.space, row.workspace, row.name) = (space, workspace, instance)
+        (row.gigabytes, row.amount) = (gigabytes, amount)
+        ledger.insert(row)
     }
 
     package func facts(_ header: EventHeader) -> Facts {
@@ -89,11 +97,5 @@ extension SpaceEntry {
     /// What a user of this type is asked for it.
     func query(_ type: UserType) -> PriceQuery {
         .spacePurchase(type: type, space: id, listPrice: cost, gigabytes: gigabytes)
-    }
-}
-
-extension StateMachine {
-    func instanceName(_ user: UserOrdinal, _ workspace: ShortText, _ instance: ShortText) -> Hash128 {
-        names.hash(.instance, [store.accounts[user].id, workspace, instance])
     }
 }

@@ -17,4 +17,18 @@ extension StateMachine {
         }
         return .spaces(rows, next: UInt64(number))
     }
+
+    /// What a user owns, newest first, in one workspace where given.
+    func instances(of user: UserOrdinal, in workspace: ShortText?, _ page: Page) -> QueryResult {
+        let (slots, next) = walk(
+            instances(of: user), page, number: { store.instances[$0].id.value },
+            where: { workspace == nil || store.instances[$0].workspace == workspace })
+        let rows = slots.map { slot in
+            let row = store.instances[slot]
+            return InstanceRow(
+                id: row.id, space: row.space, workspace: row.workspace, instance: row.name, gigabytes: row.gigabytes,
+                purchased: row.purchased, amount: row.amount)
+        }
+        return .instances(rows, next: next)
+    }
 }

@@ -39,6 +39,7 @@ struct Account: Recordable, Equatable {
     var firstSession = Slot<Session>.none
     var firstResource = Slot<Resource>.none
     var firstPassport = Slot<Passport>.none
+    var firstInstance = Slot<Instance>.none
     var lotCount: Int32 = 0
     /// Lots that do not pay for everything.
     var scopedLots: Int32 = 0
