@@ -75,6 +75,7 @@ extension ReplyEncoder {
             writer.pair("total_adjusted", it.adjusted)
             writer.pair("total_refunded", it.refunded)
             writer.pair("total_transferred", it.transferred)
+            writer.pair("total_earned", it.earned)
             writer.pair("total_expired", it.expired)
             writer.pair("entries", integer: Int64(it.entries))
             writer.pair("storage_status", it.storage.status.text)

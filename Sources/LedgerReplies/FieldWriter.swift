@@ -116,6 +116,12 @@ extension FieldWriter {
         if value == .never || value == .distantPast { null() } else { instant(value) }
     }
 
+    /// Hundredths of a percent.
+    mutating func pair(_ name: StaticString, percent value: UInt16) {
+        key(name)
+        thin(Int64(value), digits: 2)
+    }
+
     mutating func pair(_ name: StaticString, seconds value: TimeSpan) {
         key(name)
         thin(value.nanoseconds, digits: 9)

@@ -159,6 +159,7 @@ extension ReplyEncoder {
         writer.pair("cost", it.entry.cost)
         writer.pair("public", flag: it.entry.isPublic)
         writer.pair("creator", it.creator)
+        writer.pair("share", percent: it.entry.share)
     }
 
     /// SPACE GRANT, SPACE REVOKE.
@@ -177,6 +178,7 @@ extension ReplyEncoder {
         writer.pair("gb", integer: it.gigabytes)
         writer.pair("charge", id: start.born, as: .charge)
         writer.pair("amount", it.amount)
+        writer.pair("share", it.share?.amount ?? .zero)
         writer.pair("owed", it.settlement.debt)
         start.close(&writer)
     }

@@ -53,8 +53,7 @@ extension ReplyEncoder {
             case .userLimitSet(let it): set(it, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
                 .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed, .lotExpired, .lotEffective,
-                .creditReceived, .refused,
-                .answered:
+                .creditReceived, .shareEarned, .shareReturned, .refused, .answered:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(as: .entry, &writer)
             }

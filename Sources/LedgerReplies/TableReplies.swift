@@ -205,6 +205,7 @@ extension ReplyEncoder {
             writer.pair("cost", row.space.cost)
             writer.pair("public", flag: row.space.isPublic)
             writer.pair("creator", row.creator)
+            writer.pair("share", percent: row.space.share)
             writer.pair("created", row.created)
         }
     }

@@ -29,6 +29,7 @@ struct IdempotencyTests {
         ("SESSION ADMIT \(secret) s small KEY k", "RESERVE lease"),
         ("PASSPORT CREATE u n read KEY k", "CAP_DAY None"), ("PASSPORT CREATE u n read KEY k", "CAP_MONTH none"),
         ("SPACE ADD s COST 1 SIZE 2 KEY k", "PUBLIC yes"), ("SPACE ADD s COST 1 SIZE 2 KEY k", "CATEGORY general"),
+        ("SPACE ADD s COST 1 SIZE 2 KEY k", "SHARE 0.00"),
     ])
     func `an option that is given its default says nothing`(line: String, option: String) throws {
         let (without, with) = (try parse(line), try parse(line + " " + option))
@@ -44,7 +45,7 @@ struct IdempotencyTests {
         let withDefault = CommandTable.specs.flatMap { spec in
             spec.options.filter { $0.standard != nil && spec.takesKey }.map { "\(spec.name) \($0.token!)" }
         }
-        #expect(withDefault.count == 15, "\(withDefault)")
+        #expect(withDefault.count == 16, "\(withDefault)")
     }
 
     @Test(arguments: [

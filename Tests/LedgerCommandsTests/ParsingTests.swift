@@ -257,7 +257,18 @@ struct ParsingTests {
         let (entry, usual) = (add.entry, plain.entry)
         #expect(entry.gigabytes == 50 && entry.cost == Money(usd: "5") && entry.name == "ML Ready" && !entry.isPublic)
         #expect(usual.name == "ml" && usual.category == "general" && usual.isPublic && usual.cost == .zero)
-        #expect(add.creator == nil && plain.creator == nil)
+        #expect(add.creator == nil && plain.creator == nil && entry.share == 0)
+        guard case .spaceAdd(let shared) = try mutation("SPACE ADD ml SIZE 50 COST 5 SHARE 12.5 CREATOR ada") else {
+            throw CommandError.invalid("no space")
+        }
+        #expect(shared.entry.share == 1_250 && shared.creator == context.names.user("ada"))
+        for (share, hundredths) in [("0", 0), ("0.01", 1), ("100", 10_000), ("99.99", 9_999)] as [(_, UInt16)] {
+            guard case .spaceAdd(let it) = try mutation("SPACE ADD ml SIZE 1 COST 5 CREATOR ada SHARE \(share)") else {
+                throw CommandError.invalid("no space")
+            }
+            #expect(it.entry.share == hundredths)
+        }
+        #expect(failure("SPACE ADD ml SIZE 1 COST 5 SHARE 1")?.contains("SHARE needs CREATOR") == true)
         #expect(purchase.space == "ml" && purchase.workspace == "ws-1" && purchase.instance == "my data")
     }
 

@@ -40,6 +40,7 @@ struct RefusalTests {
         case .cap: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "nothing", "unlimited"]
         case .limitSubject: ["", "nothing", "1", "free ", "user:", "users:ada", "user:" + long, "user:a\u{0}b"]
         case .price: ["", "-1", "1e3", ".5", "+1", "1.0000000001"]
+        case .percent: ["", "-1", "100.01", "101", "0.001", "1e1", "30%", "+1", ".5"]
         case .gigabytes: ["", "0", "-1", "0.0001", "1e3", "10GB", "+1"]
         case .gigabytesWhole: ["", "0", "-1", "1.5", "1e3", "1000000001", "18446744073709551616"]
         case .hours: ["", "-1", "-0.5", "1e3", "1h", "1000000.1", "NaN", "+1"]
@@ -88,7 +89,7 @@ struct RefusalTests {
             .person, .personName, .text:
             "good"
         case .email: "ada@example.com"
-        case .amount, .signedAmount, .cents, .price, .cap, .gigabytes, .gigabytesWhole, .hours, .count, .cursor,
+        case .amount, .signedAmount, .cents, .price, .cap, .percent, .gigabytes, .gigabytesWhole, .hours, .count, .cursor,
             .rate, .version, .lsn:
             "1"
         case .time: "2026-01-01"

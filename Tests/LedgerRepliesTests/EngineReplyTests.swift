@@ -110,10 +110,11 @@ struct EngineReplyTests {
             billing: [Summary.BillingTotal(source: "api", count: 2, amount: sum("3"))],
             sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1 << 70, amount: .zero)],
             purchased: sum("56000000000.5"), purchases: 1, granted: .zero, adjusted: sum("-1"), refunded: .zero,
-            transferred: .zero, expired: .zero, entries: 4)
+            transferred: .zero, earned: sum("0.3"), expired: .zero, entries: 4)
         let it = value { encoder.summary(summary, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.userSummary))
         #expect(it["current_balance"]?.string == "22.50" && it["total_spent"]?.string == "3.00" && it["to"] == .null)
+        #expect(it["total_earned"]?.string == "0.30")
         #expect(it["total_purchased"]?.string == "56000000000.50")
         #expect(it["spent_by_source"]?["api"]?["count"] == .integer(2))
         #expect(

@@ -117,7 +117,10 @@ struct ReceiptTests {
             ),
             (
                 .spacePurchase,
-                "id i_Jyi user ada space ml workspace ws-1 instance mine gb :50 charge c_Jyi amount 5.00 owed 0.25 available 7.50 debt 0.00"
+                "id i_Jyi user ada space ml workspace ws-1 instance mine gb :50 charge c_Jyi amount 5.00 share 0.50 owed 0.25 available 7.50 debt 0.00"
+            ),
+            (
+                .spaceAdd, "id ml space ml name ML category ml gb :50 cost 5.00 public :1 creator bob share 12.5"
             ),
             (
                 .ruleActivate,

@@ -170,8 +170,8 @@ enum Samples {
                 .spaceAdded(
                     SpaceAdded(
                         entry: SpaceEntry(
-                            id: "ml", name: "ML Ready", description: [], category: "ml", gigabytes: 50,
-                            cost: Money(usd: "5"), isPublic: true), creator: "bob")))
+                            id: "ml", name: "ML", description: [], category: "ml", gigabytes: 50,
+                            cost: Money(usd: "5"), isPublic: true, share: 1250), creator: "bob")))
         ),
         (.spaceGrant, event(.spaceGranted(SpaceGranted(space: "ml")))),
         (.spaceRevoke, event(.spaceRevoked(SpaceRevoked(space: "ml")))),
@@ -181,7 +181,8 @@ enum Samples {
                 .spacePurchased(
                     SpacePurchased(
                         space: "ml", workspace: "ws-1", instance: "mine", gigabytes: 50, amount: Money(usd: "5"),
-                        pricing: pricing, settlement: settlement)))
+                        pricing: pricing, settlement: settlement,
+                        share: SpaceShare(creator: UserOrdinal(6), amount: Money(usd: "0.5")))))
         ),
         (.ruleLoad, event(.ruleLoaded(RuleLoaded(name: .storage, identity: identity, version: 2, source: [1])))),
         (

@@ -360,9 +360,12 @@ extension PersonalText: ExpressibleByArrayLiteral {
 }
 
 extension SpaceEntry {
-    package static func test(_ id: ShortText, _ cost: String, isPublic: Bool = true) -> SpaceEntry {
+    package static func test(
+        _ id: ShortText, _ cost: String, isPublic: Bool = true, share: UInt16 = 0
+    ) -> SpaceEntry {
         SpaceEntry(
-            id: id, name: id, description: [], category: "c", gigabytes: 5, cost: Money(cost)!, isPublic: isPublic)
+            id: id, name: id, description: [], category: "c", gigabytes: 5, cost: Money(cost)!, isPublic: isPublic,
+            share: share)
     }
 }
 

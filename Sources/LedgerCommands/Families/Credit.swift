@@ -128,6 +128,7 @@ extension CommandTable {
         key: true, changesMoney: true, "Move credit from one user to another.",
         notes: [
             "What burns first goes first, from at most 256 lots, and stays what it is: `kind`, `expires` and `source` of a lot do not change, and its `parent` is the lot that was bought. It is never a purchase and never repays debt.",
+            "What a user earned with spaces (kind `earning`) stays with the user.",
             "The receiver's history says `transfer from` and the sender's id; the reason is in the sender's only.",
         ],
         reply: .receipt(["user", "to", "amount", "available", "debt"]),

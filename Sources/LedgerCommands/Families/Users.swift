@@ -116,8 +116,9 @@ extension CommandTable {
         ],
         reply: .map([
             "user", "from", "to", "current_balance", "debt", "total_spent", "total_purchased", "purchases",
-            "total_granted", "total_adjusted", "total_refunded", "total_transferred", "total_expired", "entries",
-            "storage_status", "storage_unpaid_since", "storage_delete_due", "spent_by_source", "sessions_by_tier",
+            "total_granted", "total_adjusted", "total_refunded", "total_transferred", "total_earned",
+            "total_expired", "entries", "storage_status", "storage_unpaid_since", "storage_delete_due",
+            "spent_by_source", "sessions_by_tier",
         ]), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)

@@ -168,6 +168,15 @@ extension Arguments {
         return try price(field).nanos
     }
 
+    /// In hundredths of a percent.
+    func percent(_ field: Int) throws(CommandError) -> UInt16 {
+        let hundredth = Money.cent.nanos
+        guard let percent = Money(parsing: bytes(field)), percent.nanos % hundredth == 0,
+            percent.nanos <= 100 * Money.dollar.nanos
+        else { throw refusal(field) }
+        return UInt16(percent.nanos / hundredth)
+    }
+
     func signedAmount(_ field: Int) throws(CommandError) -> Money {
         guard let amount = Money(parsing: bytes(field), signed: true), !amount.isZero else { throw refusal(field) }
         return amount

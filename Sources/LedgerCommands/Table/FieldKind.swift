@@ -7,7 +7,8 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     // personal and free text
     case email, person, personName, text
     // money and amounts
-    case amount, signedAmount, cents, price, cap, gigabytes, gigabytesWhole, hours, count, cursor, rate, version, lsn
+    case amount, signedAmount, cents, price, cap, percent, gigabytes, gigabytesWhole, hours, count, cursor, rate, version,
+        lsn
     // time
     case time, lifetime, heartbeat, overlap, timeout
     // ids
@@ -87,6 +88,8 @@ extension FieldKind {
         case .price: Row("a decimal amount of 0 or more (like 5 or 0.0375), at most 9 fraction digits", means: .decimal)
         case .cap:
             Row("a decimal amount of 0 or more (like 25 or 0.0375), at most 9 fraction digits, or none", means: .cap)
+        case .percent:
+            Row("a percentage from 0 to 100 with at most 2 fraction digits (like 30 or 12.5)", means: .decimal)
         case .gigabytes:
             Row("a decimal number of GB above 0 with at most 3 fraction digits (like 10 or 0.5)", means: .decimal)
         case .gigabytesWhole: Row("a whole number of GB, 1 to 1000000000", means: .integer, type: "integer")

@@ -245,6 +245,8 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case spacePurchased = 71
     case spaceGranted = 72
     case spaceRevoked = 73
+    case shareEarned = 74
+    case shareReturned = 75
     case refused = 80
     case answered = 81
 }
@@ -296,6 +298,8 @@ package enum EventBody: Sendable {
     indirect case spacePurchased(SpacePurchased)
     case spaceGranted(SpaceGranted)
     case spaceRevoked(SpaceRevoked)
+    indirect case shareEarned(ShareEarned)
+    indirect case shareReturned(ShareReturned)
     case refused(Refused)
     case answered(Answered)
 }
@@ -348,6 +352,8 @@ extension EventBody {
         case .spacePurchased(let event): try visitor.visit(event)
         case .spaceGranted(let event): try visitor.visit(event)
         case .spaceRevoked(let event): try visitor.visit(event)
+        case .shareEarned(let event): try visitor.visit(event)
+        case .shareReturned(let event): try visitor.visit(event)
         case .refused(let event): try visitor.visit(event)
         case .answered(let event): try visitor.visit(event)
         }
@@ -402,6 +408,8 @@ extension EventCode {
         case .spacePurchased: try visitor.visit(SpacePurchased.self)
         case .spaceGranted: try visitor.visit(SpaceGranted.self)
         case .spaceRevoked: try visitor.visit(SpaceRevoked.self)
+        case .shareEarned: try visitor.visit(ShareEarned.self)
+        case .shareReturned: try visitor.visit(ShareReturned.self)
         case .refused: try visitor.visit(Refused.self)
         case .answered: try visitor.visit(Answered.self)
         }

@@ -29,6 +29,9 @@ package struct Facts: Sendable {
         package var settlement: Settlement
         package var usage: MeteredUsage?
         package var pricing: Pricing?
+        /// The space that was bought with it, and what of it went to the space's creator.
+        package var space = ShortText()
+        package var share: SpaceShare?
         package init(
             amount: Money, source: ShortText, settlement: Settlement, usage: MeteredUsage? = nil,
             pricing: Pricing? = nil
@@ -47,7 +50,7 @@ package struct Facts: Sendable {
     }
 
     /// What becomes of a summary's sums.
-    package enum Total: Sendable { case purchased, granted, adjusted, refunded, transferred }
+    package enum Total: Sendable { case purchased, granted, adjusted, refunded, transferred, earned }
 
     package struct Movement: Sendable {
         package var isCredit: Bool
@@ -59,10 +62,11 @@ package struct Facts: Sendable {
         package var total: Total
         /// The lots that it took from, where it took.
         package var settlement: Settlement?
+        package var derivation: Derivation?
 
         package init(
             isCredit: Bool, amount: Money, source: ShortText, kind: BirthKind, total: Total,
-            settlement: Settlement? = nil
+            settlement: Settlement? = nil, derivation: Derivation? = nil
         ) {
             self.isCredit = isCredit
             self.amount = amount
@@ -70,7 +74,17 @@ package struct Facts: Sendable {
             self.kind = kind
             self.total = total
             self.settlement = settlement
+            self.derivation = derivation
         }
+    }
+
+    /// How an amount came about that nobody asked for: a fraction, rounded half to even, less `before`.
+    package struct Derivation: Sendable {
+        package var numerator: Int128
+        package var denominator: Int128
+        package var before: Money
+        /// What the fraction is.
+        package var words: String
     }
 
     package struct HoldChange: Sendable {

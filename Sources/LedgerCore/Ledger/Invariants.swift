@@ -38,7 +38,7 @@ extension StateMachine {
             require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
 
             var free = (paid: Int128(0), promo: Int128(0), pinned: Int128(0), pending: Int128(0))
-            var (lots, scoped) = (Int32(0), Int32(0))
+            var (lots, scoped, earning) = (Int32(0), Int32(0), Int32(0))
             var before = Slot<Lot>.none
             for slot in self.lots(of: user) {
                 lots += 1
@@ -55,6 +55,7 @@ extension StateMachine {
                 if lot.kind.isPaid { free.paid += Int128(lot.free.nanos) } else { free.promo += Int128(lot.free.nanos) }
                 free.pinned += Int128(lot.pinned.nanos)
                 if !lot.scope.isEverything { scoped += 1 }
+                if lot.kind == .earning { earning += 1 }
                 if lot.waiting { free.pending += Int128(lot.free.nanos) }
                 before = slot
             }
@@ -68,7 +69,9 @@ extension StateMachine {
                 free.pinned == Int128(row.held.nanos),
                 "user \(name): lots are pinned for \(free.pinned), the account holds \(row.held.nanos)")
             require(free.pending == Int128(row.pending.nanos), "user \(name): pending lots do not add up")
-            require(lots == row.lotCount && scoped == row.scopedLots, "user \(name): lots are miscounted")
+            require(
+                lots == row.lotCount && scoped == row.scopedLots && earning == row.earningLots,
+                "user \(name): lots are miscounted")
 
             var pins = Int128(0)
             var holds = Int32(0)

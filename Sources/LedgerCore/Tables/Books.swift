@@ -22,6 +22,7 @@ struct Books {
         case chargebackLoss = 21
         case adjustments = 22
         case opening = 23
+        case authorShare = 24
 
         case sessionRuntime = 32
         case storageCreation = 33
@@ -44,6 +45,7 @@ struct Books {
             case .chargebackLoss: "chargeback_loss"
             case .adjustments: "adjustments"
             case .opening: "opening_balances"
+            case .authorShare: "author_share"
             case .sessionRuntime: "revenue:session_runtime"
             case .storageCreation: "revenue:storage_creation"
             case .spacePurchase: "revenue:space_purchase"
@@ -242,6 +244,9 @@ package enum Sources {
     package static let sessionRuntime: ShortText = "session_runtime"
     package static let storageCreation: ShortText = "storage_creation"
     package static let spacePurchase: ShortText = "space_purchase"
+
+    /// What statements show of a space's creator.
+    static let earning: ShortText = "earning"
 
     package static let billingTypes = [sessionRuntime, storageCreation, spacePurchase]
 }

@@ -27,6 +27,20 @@ extension ChargeExplanation {
         } else if let pricing {
             recomputed = pricing.amount
             arithmetic = ["the rule's amount: \(pricing.amount)"]
+            if let share = event.facts.charge?.share {
+                arithmetic.append("of it \(share.amount) to the space's creator")
+            }
+        } else if let derivation = event.facts.movement?.derivation {
+            recomputed = Rational.halfEven(derivation.numerator, over: derivation.denominator)?.subtracting(
+                derivation.before)
+            arithmetic = [
+                derivation.words,
+                "\(derivation.numerator) / \(derivation.denominator) nano-USD, rounded half to even",
+            ]
+            if !derivation.before.isZero { arithmetic.append("less \(derivation.before) before") }
+            if let recomputed, recomputed != amount {
+                arithmetic.append("\(recomputed - amount) of \(recomputed) could not be taken")
+            }
         } else {
             recomputed = amount
             arithmetic = ["the amount as it was asked: \(amount)"]

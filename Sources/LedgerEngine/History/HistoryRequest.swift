@@ -85,6 +85,8 @@ package struct Summary: Sendable {
     package var refunded: MoneySum
     /// Received from other users, less what was sent to them.
     package var transferred: MoneySum
+    /// Shares of spaces that others bought, less what was taken back.
+    package var earned: MoneySum
     package var expired: MoneySum
     /// How many rows of the history were counted.
     package var entries: Int

@@ -113,9 +113,8 @@ extension Summary {
     ) {
         self.init(
             user: user, from: from, to: to, account: account, storage: storage, spent: .zero, billing: [], sessions: [],
-            purchased: .zero,
-            purchases: 0, granted: .zero, adjusted: .zero, refunded: .zero, transferred: .zero, expired: .zero,
-            entries: 0)
+            purchased: .zero, purchases: 0, granted: .zero, adjusted: .zero, refunded: .zero, transferred: .zero,
+            earned: .zero, expired: .zero, entries: 0)
     }
 
     fileprivate mutating func count(_ event: Event) {
@@ -143,6 +142,7 @@ extension Summary {
         case .adjusted: adjusted += moved.isCredit ? moved.amount : -moved.amount
         case .refunded: refunded += moved.amount
         case .transferred: transferred += moved.isCredit ? moved.amount : -moved.amount
+        case .earned: earned += moved.isCredit ? moved.amount : -moved.amount
         }
     }
 

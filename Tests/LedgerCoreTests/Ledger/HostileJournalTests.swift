@@ -84,12 +84,14 @@ import Testing
             .spacePurchase(
                 SpacePurchase(user: ledger.hash("cem"), space: "box", workspace: "w", instance: "i")))
         ledger.command(.spaceRevoke(SpaceRevoke(space: "box", user: ledger.hash("cem"))))
+        // Ann buys what bob made, and is given back a part, then the rest.
+        ledger.command(.spaceAdd(SpaceAdd(.test("tool", "25", share: 2_500), creator: ledger.hash("bob"))))
+        let burned = lots(ledger, "ann")
         let bought = ledger.command(
-            .spacePurchase(SpacePurchase(user: ledger.hash("bob"), space: "box", workspace: "w", instance: "i"))
+            .spacePurchase(SpacePurchase(user: ledger.hash("ann"), space: "tool", workspace: "w", instance: "i"))
         ).event!
         for amount in [Money("0.5")!, nil] {
-            ledger.command(
-                .creditRefund(CreditRefund(charge: bought, lots: lots(ledger, "bob"), amount: amount, reason: [])))
+            ledger.command(.creditRefund(CreditRefund(charge: bought, lots: burned, amount: amount, reason: [])))
         }
         let second = RuleIdentity(digest: Digest256(words: .init(a: 21)))
         ledger.command(.ruleLoad(RuleLoad(name: .sessionRuntime, identity: second, source: Array("-- 2".utf8))))

@@ -23,6 +23,8 @@ struct PaperBooks {
     private var unpaid: Set<UserOrdinal> = []
     private var isStorage: Set<BirthID> = []
     private var most = Money("25")!
+    private(set) var shares = 0
+    private(set) var returned = 0
 
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
     private var charges: [LSN: Facts.Charge] = [:]
@@ -31,6 +33,19 @@ struct PaperBooks {
     private var refunded: [LSN: Int64] = [:]
     private var owed: [UserOrdinal: Int64] = [:]
     private var repaidByPurchases: [UserOrdinal: Int64] = [:]
+
+    // Spaces: who made them and what goes to whom, and what the next event must therefore be.
+    private struct Due {
+        var user: UserOrdinal
+        /// Above zero: earned; below: returned.
+        var amount: Int64
+        var linked: LSN
+    }
+    private var users: [ShortText: UserOrdinal] = [:]
+    private var states: [UserOrdinal: UserState] = [:]
+    private var spaces: [ShortText: (creator: UserOrdinal, share: Int64)] = [:]
+    private var earned: [LSN: (creator: UserOrdinal, amount: Int64)] = [:]
+    private var due: Due?
 
     /// The rate at each instant, summed stretch by stretch between the steps.
     private func area(_ stretch: Stretch, to end: Timestamp) -> Int128 {
@@ -60,6 +75,7 @@ struct PaperBooks {
     }
 
     private mutating func count(_ event: Event) {
+        checkDue(event)
         if let charge = event.facts.charge {
             let (amount, payment, source) = (charge.amount, charge.settlement, charge.source)
             if payment.total != amount {
@@ -80,7 +96,20 @@ struct PaperBooks {
         }
         var broken = Money.zero
         switch event.body {
-        case .userCreated(let e): credit(event, e.bonus, from: "promo_cost")
+        case .userCreated(let e):
+            users[e.id] = event.user
+            credit(event, e.bonus, from: "promo_cost")
+        case .userChanged(let e): if e.field == .state { states[event.user] = e.state }
+        case .spaceAdded(let e): spaces[e.entry.id] = users[e.creator].map { ($0, Int64(e.entry.share)) }
+        case .spacePurchased(let e): share(event, e)
+        case .shareEarned(let e):
+            shares += 1
+            credit(event, e.amount, from: "author_share")
+        case .shareReturned(let e):
+            returned += 1
+            credit(event, -e.amount, from: "author_share")
+            owed[event.user, default: 0] += e.settlement.debt.nanos
+            if e.settlement.total != e.amount { faults.append("event \(event.lsn.value) returns another amount") }
         case .creditPurchased(let e):
             credit(event, e.amount, from: "cash:\(e.method)")
             owed[event.user, default: 0] -= e.repaid.nanos
@@ -212,7 +241,46 @@ struct PaperBooks {
             && zip(e.parts, expected).allSatisfy {
                 $0.lot.kind == $1.kind && $0.lot.id == $1.lot && $0.amount.nanos == $1.amount
             }
+        if let part = earned[e.charge.lsn] {
+            let amount =
+                Self.part(part.amount, to, charge.amount.nanos) - Self.part(part.amount, from, charge.amount.nanos)
+            if amount > 0 { due = Due(user: part.creator, amount: -amount, linked: event.lsn) }
+        }
         if !isRight { faults.append("refund \(event.lsn.value) returns \(e.parts), on paper \(expected)") }
+    }
+
+    /// `amount` × `a` ÷ `b`, half to even.
+    private static func part(_ amount: Int64, _ a: Int64, _ b: Int64) -> Int64 {
+        let (twice, whole) = (2 * Int128(amount) * Int128(a) + Int128(b), 2 * Int128(b))
+        let rounded = twice / whole
+        return Int64(twice % whole == 0 && rounded % 2 != 0 ? rounded - 1 : rounded)
+    }
+
+    /// What the creator of a space earns with a purchase: nothing with an own one, nor of credit that nobody bought.
+    private mutating func share(_ event: Event, _ e: SpacePurchased) {
+        guard let (creator, share) = spaces[e.space], creator != event.user,
+            ![.banned, .closed].contains(states[creator] ?? .active)
+        else { return }
+        let bought = (e.settlement.held.all + e.settlement.free.all).reduce(Int64(0)) {
+            $0 + (kinds[$1.lot] == .paid ? $1.amount.nanos : 0)
+        }
+        let amount = Self.part(bought, share, 10_000)
+        guard amount > 0 else { return }
+        earned[event.lsn] = (creator, amount)
+        due = Due(user: creator, amount: amount, linked: event.lsn)
+    }
+
+    private mutating func checkDue(_ event: Event) {
+        var moved: Due?
+        if case .shareEarned(let e) = event.body {
+            moved = Due(user: event.user, amount: e.amount.nanos, linked: event.linked)
+        }
+        if case .shareReturned(let e) = event.body {
+            moved = Due(user: event.user, amount: -e.amount.nanos, linked: event.linked)
+        }
+        let isRight = due?.user == moved?.user && due?.amount == moved?.amount && due?.linked == moved?.linked
+        if !isRight { faults.append("event \(event.lsn.value): on paper \(String(describing: due)) is shared") }
+        due = nil
     }
 
     private mutating func use(_ id: BirthID, _ charged: MeteredUsage, through end: Timestamp, month: Int32) {

@@ -58,7 +58,7 @@ import Testing
         }
         #expect(ledger.problems() == [], "seed \(seed)")
         #expect(books.closed > 0 || books.deleted > 0)
-        #expect(books.refunds > 0)
+        #expect(books.refunds > 0 && books.shares > 0)
     }
 }
 
@@ -121,6 +121,7 @@ struct Wishes {
     ]
     private var holds: [HoldID] = []
     private var charges: [Event] = []
+    private var bought: [Event] = []
     /// Of each session that ended, its charges, the last posted first.
     private var whole: [[Event]] = []
     private var posted: [LSN: Event] = [:]
@@ -138,8 +139,9 @@ struct Wishes {
         ] as [(UserType, LimitName, Int64)] {
             ledger.command(.limitSet(LimitSet(type: type, limit: limit, value: value)))
         }
-        ledger.command(.spaceAdd(SpaceAdd(.test("ml", "2.5"), creator: ledger.hash("u1"))))
-        ledger.command(.spaceAdd(SpaceAdd(.test("web", "2.5", isPublic: false), creator: ledger.hash("u2"))))
+        ledger.command(.spaceAdd(SpaceAdd(.test("ml", "2.5", share: 3_000), creator: ledger.hash("u1"))))
+        ledger.command(
+            .spaceAdd(SpaceAdd(.test("web", "2.499999999", isPublic: false, share: 1_234), creator: ledger.hash("u2"))))
         for id in 10...14 as ClosedRange<UInt64> {
             for name in RuleName.allCases {
                 ledger.command(
@@ -152,6 +154,7 @@ struct Wishes {
     mutating func note(_ event: Event) {
         if case .holdPlaced = event.body { holds.append(event.id(shard: 0)) }
         if event.facts.charge != nil { charges.append(event) }
+        if case .spacePurchased = event.body { bought.append(event) }
     }
 
     /// Sessions also end by themselves, and are posted on the way.
@@ -206,7 +209,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...39) {
+        switch number(0...42) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -278,7 +281,7 @@ struct Wishes {
             guard let charge = charges.randomElement(using: &random) else { fallthrough }
             command = .creditRefund(
                 CreditRefund(charge: charge, lots: lots(of: charge), amount: chance(2) ? nil : money(1), reason: []))
-        case 28:
+        case 28, 40, 41:
             command = .spacePurchase(
                 SpacePurchase(
                     user: user, space: chance(2) ? "ml" : "web", workspace: "w",
@@ -336,6 +339,11 @@ struct Wishes {
             }
         case 37: command = .spaceGrant(SpaceGrant(space: "web", user: user))
         case 38: command = .spaceRevoke(SpaceRevoke(space: "web", user: user))
+        case 39:
+            guard let charge = bought.randomElement(using: &random) else { fallthrough }
+            let cents = Money(nanos: number(1...900_000_000))
+            command = .creditRefund(
+                CreditRefund(charge: charge, lots: lots(of: charge), amount: chance(3) ? nil : cents, reason: []))
         default:
             passports += 1
             command = .passportCreate(

@@ -53,7 +53,8 @@ import Testing
             codes == [
                 "users:paid": 1, "users:promo": 2, "users:held": 3, "users:debt": 4, "promo_cost": 16,
                 "bonus_cost": 17, "compensation_cost": 18, "breakage": 19, "refunds": 20, "chargeback_loss": 21,
-                "adjustments": 22, "opening_balances": 23, "revenue:session_runtime": 32,
+                "adjustments": 22, "opening_balances": 23, "author_share": 24,
+                "revenue:session_runtime": 32,
                 "revenue:storage_creation": 33, "revenue:space_purchase": 34, "transfers": 48,
             ])
         #expect(Books.Fixed.allCases.allSatisfy { (1..<64).contains($0.rawValue) })

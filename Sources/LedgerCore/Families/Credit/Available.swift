@@ -22,7 +22,7 @@ extension StateMachine {
     func available(
         _ user: UserOrdinal, for use: CreditUse, at now: Timestamp, beside own: Slot<Session> = .none
     ) -> Money {
-        guard store.accounts[user].scopedLots == 0 else {
+        guard !mustMatch(user, use) else {
             return CreditMatch(self, user, for: use, at: now, beside: own).available
         }
         let usage = unpostedUsage(user, at: now, beside: own)
@@ -34,10 +34,16 @@ extension StateMachine {
         _ user: UserOrdinal, _ amount: Money, for use: CreditUse, at now: Timestamp, beside own: Slot<Session> = .none
     ) -> LotAmounts {
         guard amount > .zero else { return LotAmounts() }
-        guard store.accounts[user].scopedLots == 0 else {
+        guard !mustMatch(user, use) else {
             return CreditMatch(self, user, for: use, at: now, beside: own).plan(amount)
         }
         return planFree(user, amount, at: now)
+    }
+
+    /// Whether some lot does not pay for it.
+    @inline(__always)
+    private func mustMatch(_ user: UserOrdinal, _ use: CreditUse) -> Bool {
+        store.accounts[user].scopedLots > 0 || use.isMovement && store.accounts[user].earningLots > 0
     }
 
     /// The same where every lot pays for everything.

@@ -30,7 +30,7 @@ package struct CreditAdjust: CommandType {
         var event = CreditAdjusted(
             amount: amount, reason: reason, reference: reference, repaid: .zero, settlement: Settlement())
         if amount.isNegative {
-            event.settlement = try ledger.settleFree(user, -amount, for: .movement, at: decision.now)
+            event.settlement = try ledger.settleFree(user, -amount, for: .correction, at: decision.now)
         } else {
             try ledger.checkRoom(user, amount)
             event.repaid = min(ledger.store.accounts[user].debt, amount)

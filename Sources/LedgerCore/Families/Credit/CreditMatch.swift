@@ -6,6 +6,7 @@
 struct CreditMatch {
     private struct Share {
         let lot: LotID
+        let kind: LotKind
         /// Whether it may pay for what is asked about.
         let pays: Bool
         let free: Money
@@ -31,7 +32,7 @@ struct CreditMatch {
         }
         for slot in ledger.lots(of: user) where ledger.isSpendable(slot, at: now) {
             let lot = ledger.store.lots[slot]
-            var share = Share(lot: lot.id, pays: lot.scope.pays(for: use), free: lot.free)
+            var share = Share(lot: lot.id, kind: lot.kind, pays: lot.pays(for: use), free: lot.free)
             if sessions > 0, lot.scope.pays(for: .session) { take(&share.sessions, lot.free, &sessions) }
             if storage > 0, lot.scope.pays(for: .storage) { take(&share.storage, share.left, &storage) }
             shares.append(share)
@@ -50,6 +51,18 @@ struct CreditMatch {
     func plan(_ amount: Money) -> LotAmounts {
         var rest = amount
         return plan { min($0.pays ? $0.left : .zero, rest).taken(from: &rest) }
+    }
+
+    /// The same, but lots of one kind before all others.
+    func plan(_ amount: Money, first kind: LotKind) -> LotAmounts {
+        var rest = amount
+        let first = shares.map { min($0.pays && $0.kind == kind ? $0.left : .zero, rest).taken(from: &rest) }
+        var index = 0
+        return plan { share in
+            defer { index += 1 }
+            guard share.pays, share.kind != kind else { return first[index] }
+            return min(share.left, rest).taken(from: &rest)
+        }
     }
 
     /// How `amount` of `usage` is posted: what was matched to it first (or, where it is new, what is left), then

@@ -37,7 +37,11 @@ package struct CreditRefund: CommandType {
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool {
         // A refund names every lot it gives back to, with all that a lot is: at most 150 bytes.
         let parts = charges.reduce(0) { $0 + $1.facts.settlement.held.count + $1.facts.settlement.free.count }
-        return charges.count * 512 + parts * 150 > ledger.groupLimit / 2 || mayRenewMany(in: ledger)
+        // And the lots of a creator whose share it takes, at most 20 each.
+        let taken = charges.reduce(0) { sum, charge in
+            sum + (charge.facts.share.map { Int(ledger.store.accounts[$0.creator].lotCount) } ?? 0)
+        }
+        return charges.count * 512 + parts * 150 + taken * 20 > ledger.groupLimit / 2 || mayRenewMany(in: ledger)
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
@@ -69,7 +73,9 @@ package struct CreditRefund: CommandType {
             let isLast = rest == .zero
             var event = ledger.refund(amount, of: charge, at: decision.now, reason: isLast ? reason : .none)
             if isLast, charges.count > 1 { event.total = total }
-            ledger.commit(event, user: user, linked: charge.lsn, precedes: !isLast, &decision)
+            let before = ledger.refunded(charge)
+            let refund = ledger.commit(event, user: user, linked: charge.lsn, precedes: !isLast, &decision)
+            ledger.returnShare(of: charge, refunded: before, by: refund.lsn, precedes: !isLast, &decision)
         }
         guard let answer = decision.answer else { throw .closed(.charge) }
         ledger.resumeStorage(user, &decision)
@@ -79,15 +85,17 @@ package struct CreditRefund: CommandType {
 }
 
 extension StateMachine {
-    fileprivate func refundable(_ charge: CreditRefund.Charge) -> Money {
-        charge.facts.amount - Money(nanos: Int64(store.refunded[charge.lsn.value] ?? 0))
+    fileprivate func refunded(_ charge: CreditRefund.Charge) -> Money {
+        Money(nanos: Int64(store.refunded[charge.lsn.value] ?? 0))
     }
+
+    fileprivate func refundable(_ charge: CreditRefund.Charge) -> Money { charge.facts.amount - refunded(charge) }
 
     /// What a refund of `amount` gives back, less what earlier refunds returned already.
     fileprivate func refund(
         _ amount: Money, of charge: CreditRefund.Charge, at now: Timestamp, reason: PersonalText
     ) -> CreditRefunded {
-        var skip = Money(nanos: Int64(store.refunded[charge.lsn.value] ?? 0))
+        var skip = refunded(charge)
         var rest = amount
         func portion(_ part: Money) -> Money {
             let skipped = min(skip, part)

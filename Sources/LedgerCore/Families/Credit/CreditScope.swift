@@ -19,7 +19,7 @@ package struct CreditScope: Hashable, Sendable {
         if isEverything { return true }
         switch use {
         case .anything: return false
-        case .movement: return true
+        case .movement, .correction: return true
         case .source(let source):
             return text.withBytes { list in
                 source.withBytes { source in
@@ -54,8 +54,12 @@ package enum CreditUse: Sendable {
     case anything
     /// A charge of this source.
     case source(ShortText)
-    /// The credit itself moves on or is taken back: a lot's scope goes with it.
+    /// The credit itself moves on: a lot's scope goes with it. What was earned does not move.
     case movement
+    /// Credit is taken back, whatever it may pay for.
+    case correction
+
+    var isMovement: Bool { if case .movement = self { true } else { false } }
 
     static let session = CreditUse.source(Sources.sessionRuntime)
     static let storage = CreditUse.source(Sources.storageCreation)

@@ -63,6 +63,7 @@ extension StateMachine {
         store.link(slot, after: before, of: user)
         store.accounts[user].lotCount += 1
         if !store.lots[slot].scope.isEverything { store.accounts[user].scopedLots += 1 }
+        if store.lots[slot].kind == .earning { store.accounts[user].earningLots += 1 }
         store.accounts[user].nextExpiry = min(store.accounts[user].nextExpiry, store.lots[slot].expires)
     }
 
@@ -191,6 +192,7 @@ extension StateMachine {
         let user = store.lots[slot].user
         let expires = store.lots[slot].expires
         if !store.lots[slot].scope.isEverything { store.accounts[user].scopedLots -= 1 }
+        if store.lots[slot].kind == .earning { store.accounts[user].earningLots -= 1 }
         store.unlink(slot, of: user)
         store.lotIndex.remove(store.lots[slot].id.value)
         store.lots.remove(slot)

@@ -6,6 +6,8 @@ package enum LotKind: UInt8, NamedCase, Sendable {
     case compensation = 3
     case adjustment = 4
     case opening = 5
+    /// The share of a space's creator. Neither refundable nor transferable.
+    case earning = 6
 
     package var text: String {
         switch self {
@@ -15,6 +17,7 @@ package enum LotKind: UInt8, NamedCase, Sendable {
         case .compensation: "compensation"
         case .adjustment: "adjustment"
         case .opening: "opening"
+        case .earning: "earning"
         }
     }
 
@@ -117,6 +120,8 @@ struct Lot: Recordable, Listed, Equatable {
             scope: scope, fundedBy: fundedBy)
     }
 
+    func pays(for use: CreditUse) -> Bool { scope.pays(for: use) && !(kind == .earning && use.isMovement) }
+
     /// SPEC 4: priority, what pays for less, sooner expiry, zero cost basis, older (ids count up).
     func burnsBefore(_ other: Lot) -> Bool {
         if priority != other.priority { return priority < other.priority }
@@ -149,6 +154,7 @@ extension StateMachine {
         case .bonus: .bonusCost
         case .compensation: .compensationCost
         case .opening: .opening
+        case .earning: .authorShare
         case .paid, .adjustment: .adjustments
         }
     }

@@ -8,9 +8,11 @@ package struct SpaceEntry: Equatable, Sendable {
     package var cost: Money
     /// Everybody may see and buy it; else its creator and whom it is granted to.
     package var isPublic: Bool
+    /// Of what a purchase burns of bought credit, to the creator: in hundredths of a percent.
+    package var share: UInt16
     package init(
         id: ShortText, name: ShortText, description: [UInt8], category: ShortText, gigabytes: Int64, cost: Money,
-        isPublic: Bool
+        isPublic: Bool, share: UInt16 = 0
     ) {
         self.id = id
         self.name = name
@@ -19,6 +21,16 @@ package struct SpaceEntry: Equatable, Sendable {
         self.gigabytes = gigabytes
         self.cost = cost
         self.isPublic = isPublic
+        self.share = share
+    }
+
+    /// A share of 100 percent.
+    static let whole: Int128 = 10_000
+
+    /// `12.5`
+    static func text(_ share: UInt16) -> String {
+        let text = Money(nanos: Int64(share) * Money.cent.nanos).description
+        return text.hasSuffix(".00") ? String(text.dropLast(3)) : text.hasSuffix("0") ? String(text.dropLast()) : text
     }
 }
 
@@ -35,6 +47,7 @@ extension SpaceEntry: Recordable {
         try c.signed(&gigabytes)
         try c.money(&cost)
         try c.bool(&isPublic)
+        try c.small(&share)
     }
 }
 

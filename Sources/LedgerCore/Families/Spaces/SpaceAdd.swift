@@ -12,6 +12,7 @@ package struct SpaceAdd: CommandType {
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let creator = try creator.map { (user) throws(Rejection) in try ledger.find(user) }
         guard ledger.space(entry.id) == nil else { throw .exists(.space) }
+        guard entry.share <= SpaceEntry.whole else { throw .invalid("a share is at most 100 percent") }
         if let creator { try ledger.checkMayBook(creator) }
         let owner = creator ?? ledger.user(of: decision.actor)
         let event = SpaceAdded(
@@ -37,6 +38,7 @@ package struct SpaceAdded: EventType {
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         guard ledger.space(entry.id) == nil else { return "adds a space that is there" }
+        guard entry.share <= SpaceEntry.whole else { return "gives away more than a price" }
         return creator.isEmpty || ledger.user(ledger.names.user(creator)) != nil
             ? nil : "adds a space of an unknown user"
     }

@@ -19,6 +19,11 @@ package struct SpacePurchase: CommandType {
         return ledger.store.spaces[number].entry.query(ledger.type(of: user))
     }
 
+    package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool {
+        guard let number = ledger.space(space), ledger.store.spaces[number].creator != .none else { return false }
+        return ledger.mayRenewMany(ledger.store.spaces[number].creator)
+    }
+
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let user = try ledger.find(user)
         guard let number = ledger.space(space, for: user) else { throw .notFound(.space) }
@@ -33,10 +38,23 @@ package struct SpacePurchase: CommandType {
         guard available >= pricing.amount else { throw .insufficient(available: available, needed: pricing.amount) }
         var settlement = Settlement()
         settlement.free = ledger.planFree(user, pricing.amount, for: .space, at: decision.now)
+        let share = ledger.share(of: number, boughtBy: user, settlement)
         let event = SpacePurchased(
             space: space, workspace: workspace, instance: instance, gigabytes: entry.gigabytes,
-            amount: pricing.amount, pricing: pricing, settlement: settlement)
-        return .accepted(ledger.commit(event, user: user, &decision))
+            amount: pricing.amount, pricing: pricing, settlement: settlement,
+            share: share.map { SpaceShare(creator: $0.0, amount: $0.1.amount) })
+        let answer = ledger.commit(event, user: user, &decision)
+        if let (creator, event) = share {
+            var earned = event
+            if earned.lot.id.isNone {
+                earned.lot = LotOrigin(
+                    .earning, born: BirthID(shard: ledger.shard, lsn: ledger.lastLSN.next), at: decision.now,
+                    fundedBy: Sources.earning)
+            }
+            ledger.commit(earned, user: creator, linked: answer.lsn, &decision)
+            ledger.renewExhausting(creator, &decision)
+        }
+        return .accepted(answer)
     }
 }
 
@@ -44,7 +62,7 @@ package struct SpacePurchased: EventType {
     package static let code = EventCode.spacePurchased
     package static let blank = SpacePurchased(
         space: ShortText(), workspace: ShortText(), instance: ShortText(), gigabytes: 0, amount: .zero,
-        pricing: .blank, settlement: Settlement())
+        pricing: .blank, settlement: Settlement(), share: nil)
     package var body: EventBody { .spacePurchased(self) }
 
     package var space: ShortText
@@ -54,6 +72,8 @@ package struct SpacePurchased: EventType {
     package var amount: Money
     package var pricing: Pricing
     package var settlement: Settlement
+    /// To the creator, as an event of its own that follows.
+    package var share: SpaceShare?
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.text(&space)
@@ -63,12 +83,17 @@ package struct SpacePurchased: EventType {
         try c.money(&amount)
         try pricing.code(with: &c)
         try settlement.code(with: &c)
+        try c.optional(&share, blank: .blank)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         guard !amount.isNegative else { return "charges less than nothing" }
         guard ledger.store.instanceIndex[ledger.instanceName(header.user, workspace, instance)] == nil else {
             return "gives an instance that is there"
+        }
+        if let share {
+            let isKnown = share.creator.value < UInt32(ledger.store.accounts.count) && share.creator != header.user
+            guard isKnown, share.amount > .zero, share.amount <= amount else { return "shares what cannot be shared" }
         }
         return ledger.objection(to: settlement, of: header.user)
     }
@@ -88,6 +113,8 @@ package struct SpacePurchased: EventType {
         var facts = Facts()
         facts.charge = Facts.Charge(
             amount: amount, source: Sources.spacePurchase, settlement: settlement, pricing: pricing)
+        facts.charge?.space = space
+        facts.charge?.share = share
         facts.text = .words("\(space), \(instance) in \(workspace)")
         return facts
     }

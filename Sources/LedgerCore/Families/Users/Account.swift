@@ -43,6 +43,8 @@ struct Account: Recordable, Equatable {
     var lotCount: Int32 = 0
     /// Lots that do not pay for everything.
     var scopedLots: Int32 = 0
+    /// Lots that cannot be transferred.
+    var earningLots: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
     /// Of those, what runs on debt.
