@@ -90,6 +90,18 @@ package struct RuleCheck: Sendable {
         return (findings, book)
     }
 
+    /// What a rule answers to some questions; where it fails there is no row.
+    package static func prices(
+        _ name: RuleName, source: String, _ questions: [PriceQuery], sandbox: RuleSandbox = .rule
+    ) -> PriceBook {
+        guard let rule = try? CompiledRule(name, source: source, sandbox: sandbox) else { return PriceBook() }
+        var interrogation = Interrogation(rule)
+        return PriceBook(
+            rows: questions.compactMap { query in
+                interrogation.ask(query).map { PriceBook.Row(query: query, answer: $0) }
+            })
+    }
+
     /// The rows of the price book, in a fixed order: what there always is, then the sizes that are not among it.
     package static func questions(
         _ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces, sizes: [StorageSize] = []

@@ -130,6 +130,9 @@ extension Dispatcher {
         if case .closedSession(let lsn) = result {
             return perform(engine.lookUp(closedSession: lsn), for: client, slot: slot)
         }
+        if case .priceBooks(let rows) = result, let step = engine.lookUp(prices: rows) {
+            return perform(step, for: client, slot: slot)
+        }
         client.answer(slot) { encoder.result(result, open: { engine.clearText($0, of: $1) }, to: &$0) }
     }
 

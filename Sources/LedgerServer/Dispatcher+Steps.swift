@@ -88,6 +88,8 @@ extension Dispatcher {
         case .closedSession(let event):
             let names = ReceiptNames(user: engine.reads.userID(event.user))
             client.answer(slot) { encoder.closedSession(event, names: names, to: &$0) }
+        case .priceBooks(let rows):
+            client.answer(slot) { encoder.result(.priceBooks(rows), open: { engine.clearText($0, of: $1) }, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
         case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
         case .summary(let summary):

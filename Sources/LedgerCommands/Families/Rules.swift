@@ -10,11 +10,12 @@ extension CommandTable {
     private static let priceInfo = CommandSpec(
         .priceInfo, "PRICE INFO", .prices, .read, .list, [], "The active price book.",
         notes: [
-            "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once."
+            "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once.",
+            "Spaces are those that the passport may see, at most the newest 1000.",
         ],
         reply: .other("a map: rule → version, sha256, since, unit, prices (user type → what → price)"),
         examples: ["PRICE INFO"]
-    ) { a, _ in ParsedCommand(a, .query(.priceBooks)) }
+    ) { a, _ in ParsedCommand(a, .query(.priceBooks())) }
 
     private static let explain = CommandSpec(
         .explain, "EXPLAIN", .prices, .readOwn, .history, [.need("charge", .entry)],

@@ -23,7 +23,8 @@ package enum Query: Sendable {
     case rules
     /// The source of a version, or of the active version when none is named.
     case ruleSource(RuleName, version: UInt32?)
-    case priceBooks
+    /// As far as they are shown to a user; nil: all of them.
+    case priceBooks(for: Subject? = nil)
     case books
     /// What is needed to quote: the engine asks the rule and finishes with ``SessionQuote``.
     case quote(user: Hash128, tier: Tier)
@@ -246,6 +247,12 @@ package struct RuleRow: Sendable {
 package struct PriceBookRow: Sendable {
     package var rule: RuleRow
     package var book: PriceBook
+    /// What the rule was not asked when it became active: the engine asks it now.
+    package var unpriced: [PriceQuery] = []
+    package init(rule: RuleRow, book: PriceBook) {
+        self.rule = rule
+        self.book = book
+    }
 }
 
 /// One account of the business's books. Liabilities to users and revenue are positive, assets and costs negative; the

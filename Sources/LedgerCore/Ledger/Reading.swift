@@ -81,7 +81,7 @@ extension StateMachine {
         case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version): return try ruleSource(name, version: version)
-        case .priceBooks: return .priceBooks(priceBooks())
+        case .priceBooks(let subject): return .priceBooks(priceBooks(for: try reader(subject)))
         case .books:
             return .books(
                 store.books.places.map { BookRow(account: store.books.name($0), balance: store.books.balance(at: $0)) })

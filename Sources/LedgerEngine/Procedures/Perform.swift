@@ -19,6 +19,7 @@ extension Engine {
         case .ruleCheck(let name, let version, let source): checkRule(name, version: version, source: source)
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
+        case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))
         case .query(let query): CommandTable.lane(asked.id) == .list ? .aside(.query(query)) : .ask(.query(query))
         case .quote(let user, let tier, let duration): .ask(.quote(user: user, tier: tier, duration: duration))
         case .verify(let secret, _): .ask(.verify(try proof(of: secret)))

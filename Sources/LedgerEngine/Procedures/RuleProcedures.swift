@@ -1,4 +1,4 @@
-internal import LedgerCore
+package import LedgerCore
 internal import LedgerRules
 
 /// Rules are examined on a thread of their own, which may take its time; then the writer decides, if there is something
@@ -30,7 +30,25 @@ extension Engine {
             switch verdict {
             case .checked(let check): .answer(.ruleCheck(check))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads: preconditionFailure("a check was asked as such")
+            case .loads, .priced: preconditionFailure("a check was asked as such")
+            }
+        }
+    }
+
+    /// PRICE INFO, from what the tables said (nil: that is the answer): what came after a rule was activated is asked
+    /// now, for the tables know its answers of then.
+    package func lookUp(prices rows: [PriceBookRow]) -> Step? {
+        guard let place = rows.firstIndex(where: { !$0.unpriced.isEmpty }) else { return nil }
+        let (rule, questions) = (rows[place].rule, rows[place].unpriced)
+        return .examine(.price(rule.name, version: rule.version, questions)) { verdict in
+            switch verdict {
+            case .priced(let book):
+                var rows = rows
+                rows[place].book.rows += book.rows
+                rows[place].unpriced = []
+                return self.lookUp(prices: rows) ?? .answer(.priceBooks(rows))
+            case .refused(let rejection): return .answer(.rejected(rejection))
+            case .loads, .checked: preconditionFailure("prices were asked as such")
             }
         }
     }

@@ -59,6 +59,10 @@ final class RuleExaminer: Sendable {
             guard let material = material(name, version) else { return Self.noAnswer }
             guard let source = material.source else { return .refused(.notFound(.rule)) }
             return check(name, source, material)
+        case .price(let name, let version, let questions):
+            guard let material = material(name, version) else { return Self.noAnswer }
+            guard let source = material.source else { return .refused(.notFound(.rule)) }
+            return .priced(RuleCheck.prices(name, source: String(decoding: source, as: UTF8.self), questions))
         }
     }
 

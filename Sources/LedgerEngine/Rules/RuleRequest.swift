@@ -9,14 +9,18 @@ package enum RuleRequest: Sendable {
     case check(RuleName, source: [UInt8])
     /// RULE CHECK of a version (nil: the active one), and RULE ACTIVATE's first half.
     case version(RuleName, UInt32?)
+    /// What a version answers; what it fails to answer is left out.
+    case price(RuleName, version: UInt32, [PriceQuery])
 }
 
 /// The answer to a ``RuleRequest``. Indirect: it travels in work items, which are many and should stay small.
 package indirect enum RuleVerdict: Sendable {
     /// To `.load`.
     case loads(RuleIdentity)
-    /// To the others; the check may have findings.
+    /// To `.check` and `.version`; the check may have findings.
     case checked(RuleCheck)
+    /// To `.price`.
+    case priced(PriceBook)
     /// There is no such version, or its source does not even load; or nobody could be asked.
     case refused(Rejection)
 }

@@ -47,7 +47,7 @@ extension Writer {
         switch verdict {
         case .loads: return decide(request, unit, nil)
         case .refused(let rejection): return .rejected(rejection)
-        case .checked: preconditionFailure("what is loaded was examined as such")
+        case .checked, .priced: preconditionFailure("what is loaded was examined as such")
         }
     }
 
@@ -73,7 +73,7 @@ extension Writer {
             if let compiled = check.compiled { rules.keep(compiled) }
             return decide(request, unit, nil)
         case .refused(let rejection): return .rejected(rejection)
-        case .loads: preconditionFailure("what is activated was checked")
+        case .loads, .priced: preconditionFailure("what is activated was checked")
         }
     }
 

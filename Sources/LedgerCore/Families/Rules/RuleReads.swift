@@ -16,11 +16,33 @@ extension StateMachine {
         return .ruleSource(ruleRow(store.rules[index]), source: store.rules[index].source)
     }
 
-    func priceBooks() -> [PriceBookRow] {
+    /// The prices that were found when each rule became active, as far as they are shown to `user` (nil: all of them).
+    func priceBooks(for user: UserOrdinal?) -> [PriceBookRow] {
         store.active.compactMap { active in
             activeVersion(active.name).map {
-                PriceBookRow(rule: ruleRow(store.rules[$0]), book: store.rules[$0].book)
+                var row = PriceBookRow(rule: ruleRow(store.rules[$0]), book: store.rules[$0].book)
+                if active.name == .spacePurchase { completeSpaces(&row, for: user) }
+                return row
             }
+        }
+    }
+
+    /// Leaves out spaces that are not shown, and says what is to be asked about those that came since: the newest
+    /// ``longestPage`` at most. Cost: the catalogue.
+    private func completeSpaces(_ row: inout PriceBookRow, for user: UserOrdinal?) {
+        var priced: Set<PriceQuery> = []
+        row.book.rows.removeAll { known in
+            guard case .spacePurchase(_, let space, _, _) = known.query else { return false }
+            priced.insert(known.query)
+            guard let user, let number = self.space(space) else { return false }
+            return !isShown(space: number, to: user)
+        }
+        var visited = 0
+        for number in store.spaces.indices.reversed() where visited < Self.longestPage {
+            visited += 1
+            guard user.map({ isShown(space: number, to: $0) }) ?? true else { continue }
+            let questions = UserType.allCases.map { store.spaces[number].entry.query($0) }
+            row.unpriced += questions.filter { !priced.contains($0) }
         }
     }
 }
