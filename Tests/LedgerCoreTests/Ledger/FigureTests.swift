@@ -121,7 +121,7 @@ import Testing
         var random = SeededGenerator(seed: UInt64(seed) &+ 8_100)
         var ledger = TestLedger()
         ledger.user("ann", .enterprise)
-        ledger.purchase("ann", "1000")
+        ledger.purchase("ann", "10000")
         let base = ledger.price
         if seed % 2 == 0 {
             ledger.price = { query in

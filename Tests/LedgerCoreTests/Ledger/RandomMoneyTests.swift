@@ -209,7 +209,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...42) {
+        switch number(0...41) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
