@@ -74,6 +74,7 @@ package final class WorkBatch: @unchecked Sendable {
         /// The passport that asks for it; `.none` may ask anything.
         let actor: PassportOrdinal
         let key: IdempotencyKey?
+        let labels: Labels
     }
     private(set) var entries: [Entry] = []
     /// By the index of the item.
@@ -104,9 +105,9 @@ package final class WorkBatch: @unchecked Sendable {
     /// is good no more by then.
     @discardableResult
     package func append(
-        _ item: WorkItem, by actor: PassportOrdinal = .none, key: IdempotencyKey? = nil
+        _ item: WorkItem, by actor: PassportOrdinal = .none, key: IdempotencyKey? = nil, labels: Labels = .none
     ) -> Int {
-        entries.append(Entry(item: item, actor: actor, key: key))
+        entries.append(Entry(item: item, actor: actor, key: key, labels: labels))
         return entries.count - 1
     }
 

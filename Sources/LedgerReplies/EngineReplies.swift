@@ -56,6 +56,7 @@ extension ReplyEncoder {
                 writer.pair("description", row.description.isEmpty ? nil : row.description)
                 writer.pair("session", row.session)
                 writer.pair("storage", row.storage)
+                writer.pair("labels", row.labels)
             }
         }
     }
@@ -102,6 +103,28 @@ extension ReplyEncoder {
                     }
                 }
             }
+            if let byLabel = it.byLabel { spent(byLabel, &writer) }
+        }
+    }
+
+    /// No label has a value in brackets: what has none cannot be taken for one.
+    private func spent(_ it: Summary.LabelTotals, _ writer: inout some AnswerWriter) {
+        writer.key("spent_by_label")
+        writer.map { writer in
+            for (value, total) in it.sorted {
+                writer.key(value)
+                sum(total, &writer)
+            }
+            guard it.others.count > 0 else { return }
+            writer.key("(none)")
+            sum(it.others, &writer)
+        }
+    }
+
+    private func sum(_ total: Summary.LabelTotals.Total, _ writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("count", integer: Int64(total.count))
+            writer.pair("amount", total.amount)
         }
     }
 
@@ -138,6 +161,7 @@ extension ReplyEncoder {
             writer.pair("proof", it.proof?.sentence)
             writer.key("agrees")
             if let proof = it.proof { writer.integer(proof.agrees ? 1 : 0) } else { writer.null() }
+            writer.pair("labels", event.labels)
         }
     }
 
@@ -173,6 +197,7 @@ extension ReplyEncoder {
             writer.pair("closed", it.closed)
             writer.pair("original", placed.amount)
             writer.pair("remaining", Money.zero)
+            writer.pair("labels", it.placed.labels)
         }
     }
 

@@ -197,6 +197,18 @@ extension FieldWriter {
         withUnsafeBytes(of: lastFour.bigEndian) { bulk($0) }
     }
 
+    /// A map; none is null. Not for a ``FieldCursor``, which has no room for many.
+    mutating func pair(_ name: StaticString, _ value: Labels) {
+        key(name)
+        guard !value.isEmpty else { return null() }
+        map { writer in
+            for label in value.all {
+                writer.key(label.key)
+                writer.text(label.value)
+            }
+        }
+    }
+
     mutating func text(_ value: ShortText) { value.withBytes { bulk($0) } }
 
     mutating func bulk(_ value: String) {

@@ -92,16 +92,18 @@ extension ReplyEncoder {
     package func closedSession(_ event: Event, names: ReceiptNames, to writer: inout some AnswerWriter) {
         let start = ReceiptStart(event, replayed: false, shard: shard, user: names.user)
         if case .sessionClosed(let it) = event.body {
-            writer.fields(roomFor: it.segments) { writer in
+            writer.map { writer in
                 writer.pair("status", "closed")
                 writer.pair("id", id: it.session, as: .session)
                 closedFields(it, start, &writer)
+                writer.pair("labels", event.labels)
             }
         } else if case .sessionRecorded(let it) = event.body {
-            writer.fields { writer in
+            writer.map { writer in
                 writer.pair("status", "closed")
                 writer.pair("id", id: start.born, as: .session)
                 recordedFields(it, start, &writer)
+                writer.pair("labels", event.labels)
             }
         } else {
             rejection(.notFound(.session), to: &writer)

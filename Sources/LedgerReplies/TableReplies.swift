@@ -147,6 +147,7 @@ extension ReplyEncoder {
             writer.pair("closed", .never)
             writer.pair("original", original)
             writer.pair("remaining", row.amount)
+            writer.pair("labels", row.labels)
         }
     }
 
@@ -176,6 +177,7 @@ extension ReplyEncoder {
             writer.pair("last_heard", row.lastHeard)
             writer.pair("seconds", seconds: row.elapsed)
             writer.pair("amount", row.amount)
+            writer.pair("labels", row.labels)
         }
     }
 
@@ -192,6 +194,7 @@ extension ReplyEncoder {
             writer.pair("status", row.standing.status.text)
             writer.pair("unpaid_since", row.standing.unpaidSince)
             writer.pair("delete_due", row.standing.deleteDue)
+            writer.pair("labels", row.labels)
         }
     }
 

@@ -142,7 +142,7 @@ extension Dispatcher {
         guard let step = try engine.perform(parsed, as: ownRights(of: client)?.user) else {
             preconditionFailure("the engine was asked about a connection")
         }
-        perform(step, key: parsed.key, for: client, slot: begin(parsed, for: client))
+        perform(step, key: parsed.key, labels: parsed.labels, for: client, slot: begin(parsed, for: client))
     }
 
     /// Takes a place in the client's pipeline.
@@ -166,7 +166,7 @@ extension Dispatcher {
     }
 
     private func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
-        enqueue(item, key: parsed.key, for: client, slot: begin(parsed, for: client))
+        enqueue(item, key: parsed.key, labels: parsed.labels, for: client, slot: begin(parsed, for: client))
     }
 
     // MARK: Views: answered on the spot where nothing of the client is under way

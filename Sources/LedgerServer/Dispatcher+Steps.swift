@@ -8,18 +8,20 @@ internal import RESP
 
 /// Performs the engine's procedures: takes each ``Step`` to the thread where it belongs, and the last to the client.
 extension Dispatcher {
-    /// `key`: for what the writer is asked at the end.
-    func perform(_ step: Step, key: IdempotencyKey? = nil, for client: Client, slot: UInt64) {
+    /// `key`, `labels`: for what the writer is asked at the end.
+    func perform(
+        _ step: Step, key: IdempotencyKey? = nil, labels: Labels = .none, for client: Client, slot: UInt64
+    ) {
         switch step {
-        case .ask(let item): enqueue(item, key: key, for: client, slot: slot)
+        case .ask(let item): enqueue(item, key: key, labels: labels, for: client, slot: slot)
         case .aside(let item): enqueueAside(item, for: client, slot: slot)
         case .query(let query, let then):
             enqueue(.query(query), for: client, slot: slot) { dispatcher, client, slot, result in
-                dispatcher.perform(then(result), key: key, for: client, slot: slot)
+                dispatcher.perform(then(result), key: key, labels: labels, for: client, slot: slot)
             }
         case .read(let request, let then):
             read(request, for: client, slot: slot) { dispatcher, client, slot, result in
-                dispatcher.perform(then(result), key: key, for: client, slot: slot)
+                dispatcher.perform(then(result), key: key, labels: labels, for: client, slot: slot)
             }
         case .examine(let request, let then): examine(request, key: key, for: client, slot: slot, then: then)
         case .answer(let answer): self.answer(client, slot, answer)

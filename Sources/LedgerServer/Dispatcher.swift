@@ -271,12 +271,12 @@ final class Dispatcher {
     /// Appends work for the writer; its result answers `slot` of `client`, unless `then` goes on with what a query
     /// found.
     func enqueue(
-        _ item: WorkItem, key: IdempotencyKey? = nil, for client: Client, slot: UInt64,
+        _ item: WorkItem, key: IdempotencyKey? = nil, labels: Labels = .none, for client: Client, slot: UInt64,
         then: TicketedBatch.Continuation? = nil
     ) {
         let batch = current ?? takeBatch()
         current = batch
-        batch.append(item, by: actor(of: client), key: key, for: client, slot: slot, then: then)
+        batch.append(item, by: actor(of: client), key: key, labels: labels, for: client, slot: slot, then: then)
         if batch.count >= configuration.batchCapacity {
             submit()
         } else if !isTickScheduled {

@@ -26,12 +26,12 @@ final class TicketedBatch {
     subscript(index: Int) -> (Ticket, Client) { (tickets[index], clients[tickets[index].client]) }
 
     func append(
-        _ item: WorkItem, by actor: PassportOrdinal, key: IdempotencyKey?, for client: Client, slot: UInt64,
-        then: Continuation? = nil
+        _ item: WorkItem, by actor: PassportOrdinal, key: IdempotencyKey?, labels: Labels = .none, for client: Client,
+        slot: UInt64, then: Continuation? = nil
     ) {
         if clients.last !== client { clients.append(client) }
         tickets.append(Ticket(client: clients.count - 1, slot: slot, then: then))
-        work.append(item, by: actor, key: key)
+        work.append(item, by: actor, key: key, labels: labels)
     }
 
     func recycle() {

@@ -41,6 +41,10 @@ final class EventListing {
         }
         if !event.linked.isNone { fields.append(("linked", .number(event.linked.value))) }
         if event.key != nil { fields.append(("keyed", .flag(true))) }
+        if !event.labels.isEmpty {
+            let labels = event.labels.all.map { ($0.key.string, Value.text($0.value.string)) }
+            fields.append(("labels", .object(labels)))
+        }
         if let body = Mirror(reflecting: event.body).children.first {
             if case .object(let own) = Value(body.value) {
                 fields += own.filter { $0.0 != "hash_seed" }  // who knows it can make names collide

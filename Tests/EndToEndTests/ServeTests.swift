@@ -88,7 +88,7 @@ extension EndToEnd {
             var now = timespec()
             clock_gettime(CLOCK_REALTIME, &now)
             let to = Timestamp(seconds: Int64(now.tv_sec) - 3600)
-            try await client.must("SESSION RECORD s_1 u_ada gpu FROM \(to - .days(20)) TO \(to)")
+            try await client.must("SESSION RECORD s_1 u_ada gpu FROM \(to - .days(20)) TO \(to) LABELS team=ml,job=7")
             await client.close()
             await server.stop()
             // 0.125 USD an hour for 20 days, in nano-USD and nanoseconds.
@@ -97,8 +97,10 @@ extension EndToEnd {
             let json = try await workspace.florin("journal", workspace.data, "--json", "--event", "sessionRecorded")
             #expect(json.output.contains("\"numerator\":\"\(numerator)\""), "\(json.output)")
             #expect(json.output.contains("\"lsn\":"))
+            #expect(json.output.contains("\"labels\":{\"job\":\"7\",\"team\":\"ml\"}"))
             let text = try await workspace.florin("journal", workspace.data, "--event", "sessionRecorded")
             #expect(text.output.contains("numerator=\(numerator),"), "\(text.output)")
+            #expect(text.output.contains(" labels={job=7,team=ml} "), "\(text.output)")
         }
     }
 }

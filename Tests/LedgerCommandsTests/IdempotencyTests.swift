@@ -52,7 +52,7 @@ struct IdempotencyTests {
         "CREDIT CHARGE v 25 api OVER DESCRIPTION x KEY k", "CREDIT CHARGE u 25.000000001 api OVER DESCRIPTION x KEY k",
         "CREDIT CHARGE u 25 apj OVER DESCRIPTION x KEY k", "CREDIT CHARGE u 25 API OVER DESCRIPTION x KEY k",
         "CREDIT CHARGE u 25 api DESCRIPTION x KEY k", "CREDIT CHARGE u 25 api OVER DESCRIPTION y KEY k",
-        "CREDIT CHARGE u 25 api OVER KEY k",
+        "CREDIT CHARGE u 25 api OVER KEY k", "CREDIT CHARGE u 25 api OVER DESCRIPTION x LABELS a=1 KEY k",
     ])
     func `other arguments are other arguments under the same key`(line: String) throws {
         let first = try key("CREDIT CHARGE u 25 api OVER DESCRIPTION x KEY k")
@@ -84,6 +84,7 @@ struct IdempotencyTests {
     {
         for (a, b) in [
             ("SESSION START s u small TTL 60m KEY k", "SESSION START s u SMALL TTL 1h KEY k"),
+            ("CREDIT CHARGE u 1 api LABELS a=1,b=2 KEY k", "CREDIT CHARGE u 1 api LABELS b=2,a=1 KEY k"),
             ("STORAGE CREATE u r bucket 1 KEY k", "STORAGE CREATE u r BUCKET 1.000 KEY k"),
             ("PASSPORT CREATE u n read,write KEY k", "PASSPORT CREATE u n WRITE,read KEY k"),
             ("RULE ACTIVATE storage 2 AT 2026-01-01 KEY k", "RULE ACTIVATE Storage 2 AT 1767225600 KEY k"),
@@ -95,6 +96,8 @@ struct IdempotencyTests {
             #expect(try key(a) == key(b), "\(a)")
         }
         #expect(try key("SESSION START s u small TTL 60m KEY k") != key("SESSION START s u small TTL 61m KEY k"))
+        #expect(
+            try key("CREDIT CHARGE u 1 api LABELS a=1,b=2 KEY k") != key("CREDIT CHARGE u 1 api LABELS a=2,b=1 KEY k"))
     }
 
     @Test func `what a limit is set to is compared by meaning`() throws {
@@ -130,6 +133,7 @@ struct IdempotencyTests {
             try arguments("SESSION RECORD s u gpu TO 1970-01-01T00:01:00Z FROM 1970-01-01T00:00:00Z KEY k") == first)
         #expect(try arguments("SESSION RECORD s u gpu FROM 1970-01-01 TO 1970-01-01T00:01:01Z") != first)
         #expect(try arguments("SESSION RECORD s u large FROM 1970-01-01 TO 1970-01-01T00:01:00Z") != first)
+        #expect(try arguments("SESSION RECORD s u gpu FROM 1970-01-01 TO 1970-01-01T00:01:00Z LABELS a=1") != first)
         // These hashes are journaled, and never made anew: a change here answers EXISTS to repeated imports.
         #expect(first == Hash128(high: 13_544_349_036_739_756_909, low: 3_205_684_948_706_103_652))
     }

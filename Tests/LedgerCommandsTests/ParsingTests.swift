@@ -327,13 +327,33 @@ struct ParsingTests {
             case .query(.sessions(let user, .exhausting, _)) = try parse("SESSION LIST STATUS exhausting USER ada").ask,
             case .query(.sessions(nil, nil, _)) = try parse("SESSION LIST").ask,
             case .history(let history) = try parse("CREDIT HISTORY ada FROM 315532800 TO 7258118399.5 COUNT 7").ask,
-            case .summary(_, nil, nil) = try parse("USER SUMMARY ada").ask
+            case .summary(_, nil, nil, nil) = try parse("USER SUMMARY ada").ask
         else { throw CommandError.invalid("not lists") }
         #expect(page == Page(count: 100, cursor: 0) && other == Page(count: 10_000, cursor: 17))
         #expect(user == names.user("ada"))
         #expect(
             history.from == Timestamp("1980-01-01") && history.to == Timestamp("2199-12-31T23:59:59.5Z")
                 && history.page.count == 7)
+    }
+
+    @Test func `seven commands take labels, and reads ask for them`() throws {
+        let taking: [CommandID] = [
+            .creditCharge, .holdPlace, .sessionAdmit, .sessionStart, .sessionRecord, .storageCreate, .spacePurchase,
+        ]
+        for spec in RefusalTests.plain {
+            let line = RefusalTests.line(spec) + words("LABELS team=ml,job=81")
+            guard taking.contains(spec.id) else {
+                #expect(!spec.takesLabels && failure(line) != nil, "\(spec.name)")
+                continue
+            }
+            #expect(try spec.takesLabels && parse(line).labels == Labels("job=81,team=ml"), "\(spec.name)")
+            #expect(try parse(RefusalTests.line(spec)).labels.isEmpty)
+        }
+        guard case .history(let it) = try parse("CREDIT HISTORY ada LABEL team=ml").ask,
+            case .history(let plain) = try parse("CREDIT HISTORY ada").ask,
+            case .summary(_, nil, nil, "a.b/c") = try parse("USER SUMMARY ada by LABEL:a.b/c").ask
+        else { throw CommandError.invalid("no filters") }
+        #expect(it.label?.admits(Labels("team=ml")!) == true && plain.label == nil)
     }
 
     @Test func `a connection introduces itself as Redis clients do`() throws {

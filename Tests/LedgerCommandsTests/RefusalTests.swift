@@ -17,6 +17,15 @@ struct RefusalTests {
                 "", long, ",", "api,", ",api", "api,,gpu", "*", "api,*", "a b", "ä", "a;b",
                 String(repeating: "x,", count: 33) + "x",
             ]
+        case .labels:
+            [
+                "", "k", "k=", "=v", "k=v,", "k=v,k=w", "k=v=w", "a b=c", "k=ä", "k=a@b.example", "\(long)=v",
+                "k=\(long)",
+                "k=fl_0Ab3dE6gH9", (1...9).map { "k\($0)=v" }.joined(separator: ","),
+            ]
+        case .labelFilter: ["", "k=", "=v", "k=v,j=w", "a b", long, "k=\(long)"]
+        case .grouping:
+            ["", "label", "label:", "team", "label team", "tag:team", "label:a b", "label:k=v", "label:\(long)"]
         case .key, .person: ["", String(repeating: "k", count: 256)]
         case .email:
             [
@@ -89,6 +98,8 @@ struct RefusalTests {
             .person, .personName, .text:
             "good"
         case .email: "ada@example.com"
+        case .labels, .labelFilter: "team=ml"
+        case .grouping: "label:team"
         case .amount, .signedAmount, .cents, .price, .cap, .percent, .gigabytes, .gigabytesWhole, .hours, .count, .cursor,
             .rate, .version, .lsn:
             "1"
@@ -214,7 +225,7 @@ struct RefusalTests {
         ),
         (
             "CREDIT CHARGE u",
-            "ERR wrong number of arguments for 'credit charge': use CREDIT CHARGE user amount source [DESCRIPTION d] [OVER] [KEY k]"
+            "ERR wrong number of arguments for 'credit charge': use CREDIT CHARGE user amount source [DESCRIPTION d] [OVER] [LABELS k=v,…] [KEY k]"
         ),
         (
             "CREDIT CHARGE u 1 session_runtime",

@@ -206,6 +206,132 @@ import Testing
         }
     }
 
+    /// Something of everything with labels, over months.
+    private func liveLabelled(_ t: TestEngine, _ generator: inout SeededGenerator) throws {
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "1000.00"))
+        func run(_ command: Command) -> Decided {
+            t.clock.advance(by: .seconds(Int64.random(in: 1...9_000, using: &generator)))
+            let team: Labels? = [nil, "team=ml", "team=ml,job=1", "team=web", "job=2"].randomElement(using: &generator)!
+                .flatMap { Labels($0) }
+            return t.decided([Asked(item: .command(command), actor: t.adminOrdinal, labels: team ?? .none)])[0]
+        }
+        for number in 0..<60 {
+            let user = t.hash("ada")
+            switch number % 6 {
+            case 0:
+                let start = SessionStart(
+                    user: user, session: ShortText("s\(number)")!, tier: .small, timeToLive: .days(3))
+                _ = run(.sessionStart(start))
+            case 1:
+                let place = HoldPlace(user: user, amount: Money("2")!, timeToLive: .hours(30), source: "batch")
+                guard case .accepted(let event) = run(.holdPlace(place)) else { throw Unexpected("no hold") }
+                let hold = event.id(shard: 0)
+                _ = run(.holdCapture(HoldCapture(hold: hold, amount: Money("0.75")!, final: true, over: false)))
+            case 2:
+                let name = ShortText("r\(number)")!
+                _ = run(.storageCreate(StorageCreate(user: user, resource: name, kind: .bucket, megabytes: 7_000)))
+            default:
+                guard case .accepted(let event) = run(t.charge("ada", "0.37")) else { throw Unexpected("no charge") }
+                guard number % 4 == 0, case .refund(let found) = t.history(.refund(event.id(shard: 0))) else {
+                    continue
+                }
+                _ = run(.creditRefund(CreditRefund(charges: found, amount: Money("0.1")!, reason: .none)))
+            }
+        }
+        t.clock.advance(by: .days(4))
+        _ = t.work([.barrier])
+    }
+
+    @Test(arguments: 0..<4) func `a statement by label is the part of the whole that has it, page by page`(
+        seed: UInt64
+    ) throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        var generator = SeededGenerator(seed: seed)
+        try liveLabelled(t, &generator)
+        let all = try rows(t, "ada")
+        #expect(all.count > 100)
+        for (text, admitted): (String, (Labels) -> Bool) in [
+            ("team", { $0["team"] != nil }), ("team=ml", { $0["team"] == "ml" }), ("job=2", { $0["job"] == "2" }),
+            ("nobody", { _ in false }),
+        ] {
+            let bytes = Array(text.utf8)
+            let filter = try #require(bytes.withUnsafeBytes { LabelFilter(parsing: $0) })
+            let expected = all.filter { admitted($0.labels) }
+            #expect(expected.isEmpty == (text == "nobody"))
+            for count in [1, 7, 10_000] {
+                var paged: [HistoryRow] = []
+                var cursor: UInt64 = 0
+                repeat {
+                    let request = HistoryRequest.history(
+                        user: t.hash("ada"), from: nil, to: nil, label: filter, Page(count: count, cursor: cursor))
+                    guard case .history(let page, let next) = t.history(request) else { throw Unexpected("no page") }
+                    #expect(page.count <= count && (next == 0 || page.count == count))
+                    paged += page
+                    cursor = next
+                } while cursor != 0
+                #expect(paged.map(\.lsn) == expected.map(\.lsn) && paged.map(\.amount) == expected.map(\.amount))
+            }
+        }
+    }
+
+    @Test(arguments: 0..<4) func `a summary by label adds up to the whole`(seed: UInt64) throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        var generator = SeededGenerator(seed: seed + 100)
+        try liveLabelled(t, &generator)
+        let all = try rows(t, "ada")
+        let charges = all.filter { $0.kind == .charge }
+        let middle = all[all.count / 2].from
+        for (from, to): (Timestamp?, Timestamp?) in [(nil, nil), (middle, nil), (nil, middle)] {
+            for key in ["team", "job", "nothing"] as [ShortText] {
+                let request = HistoryRequest.summary(user: t.hash("ada"), from: from, to: to, by: key)
+                guard case .summary(let summary) = t.history(request), let byLabel = summary.byLabel else {
+                    throw Unexpected("no summary")
+                }
+                let inRange = charges.filter { row in
+                    (from ?? .distantPast) <= row.from && row.from < (to ?? .never)
+                }
+                var expected: [ShortText?: (count: Int, nanos: Int128)] = [:]
+                for row in inRange {
+                    let sum = expected[row.labels[key], default: (0, 0)]
+                    expected[row.labels[key]] = (sum.count + 1, sum.nanos + Int128(row.amount.nanos))
+                }
+                #expect(byLabel.sorted.map(\.value) == expected.keys.compactMap { $0 }.sorted { $0.precedes($1) })
+                for (value, total) in byLabel.sorted {
+                    #expect(total.count == expected[value]?.count && total.amount.nanos == expected[value]?.nanos)
+                }
+                #expect(byLabel.others.count == expected[nil]?.count ?? 0)
+                let sum = byLabel.sorted.reduce(byLabel.others.amount.nanos) { $0 + $1.total.amount.nanos }
+                #expect(sum == summary.spent.nanos && sum > 0)
+            }
+        }
+    }
+
+    @Test func `a summary of more values than anybody reads is refused`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "100.00"))
+        let end = Summary.LabelTotals.most
+        for first in stride(from: 0, through: end, by: 1_000) {
+            let asked = (first..<min(first + 1_000, end + 1)).map { number in
+                Asked(
+                    item: .command(t.charge("ada", "0.000000001")), actor: t.adminOrdinal,
+                    labels: Labels("job=\(number)")!)
+            }
+            _ = t.decided(asked)
+        }
+        func summary(_ key: ShortText) -> HistoryResult {
+            t.history(.summary(user: t.hash("ada"), from: nil, to: nil, by: key))
+        }
+        guard case .rejected(.invalid(let text)) = summary("job") else { throw Unexpected("it was taken") }
+        #expect(text.hasPrefix("the label job has more than 10000 values here"))
+        guard case .summary(let other) = summary("team") else { throw Unexpected("refused") }
+        #expect(other.byLabel?.others.count == end + 1)
+    }
+
     @Test func `free text comes back in the clear, and lies in the journal sealed`() throws {
         let disk = SimulatedDisk()
         let t = try TestEngine(disk: disk)

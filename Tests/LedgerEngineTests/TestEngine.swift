@@ -45,7 +45,7 @@ final class TestEngine: Sendable {
     private func worked(_ items: [Asked]) -> WorkBatch? {
         let done = Latch()
         let batch = WorkBatch { _ in done.open() }
-        for asked in items { batch.append(asked.item, by: asked.actor, key: asked.key) }
+        for asked in items { batch.append(asked) }
         while !engine.submit(batch) { if fatal.get() != nil { return nil } }
         done.wait()
         return batch
@@ -170,6 +170,7 @@ struct Asked: Sendable {
     var item: WorkItem
     var actor = PassportOrdinal.none
     var key: IdempotencyKey?
+    var labels = Labels.none
 
     static let barrier = Asked(item: .barrier)
     static let info = Asked(item: .info)
@@ -199,7 +200,7 @@ struct Asked: Sendable {
 }
 
 extension WorkBatch {
-    func append(_ asked: Asked) { append(asked.item, by: asked.actor, key: asked.key) }
+    func append(_ asked: Asked) { append(asked.item, by: asked.actor, key: asked.key, labels: asked.labels) }
 }
 
 /// A value that threads share.

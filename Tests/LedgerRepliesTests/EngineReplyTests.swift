@@ -94,7 +94,11 @@ struct EngineReplyTests {
         let it = page.elements?[1].elements?.first
         #expect(page.elements?[0].string == "299" && keys(it) == fields(.creditHistory))
         #expect(it?["id"]?.string == "c_Jyi" && it?["type"]?.string == "debit" && it?["session"]?.string == "job-1")
-        #expect(it?["description"] == .null && it?["storage"] == .null)
+        #expect(it?["description"] == .null && it?["storage"] == .null && it?["labels"] == .null)
+        var labelled = row
+        labelled.labels = Labels("team=ml,job=81")!
+        let shown = value { encoder.history([labelled], next: 0, to: &$0) }.elements?[1].elements?.first?["labels"]
+        #expect(keys(shown) == ["job", "team"] && shown?["team"]?.string == "ml")
     }
 
     private func sum(_ text: String) -> MoneySum {
@@ -104,19 +108,26 @@ struct EngineReplyTests {
     }
 
     @Test func `a summary`() {
+        var byLabel = Summary.LabelTotals(key: "team")
+        byLabel.totals = ["web": .init(count: 1, amount: sum("1")), "ml": .init(count: 2, amount: sum("1.5"))]
+        byLabel.others = .init(count: 1, amount: sum("0.5"))
         let summary = Summary(
             user: UserOrdinal(5), from: Samples.start, to: nil, account: account, storage: StorageStanding(),
             spent: sum("3"),
             billing: [Summary.BillingTotal(source: "api", count: 2, amount: sum("3"))],
             sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1 << 70, amount: .zero)],
             purchased: sum("56000000000.5"), purchases: 1, granted: .zero, adjusted: sum("-1"), refunded: .zero,
-            transferred: .zero, earned: sum("0.3"), expired: .zero, entries: 4)
+            transferred: .zero, earned: sum("0.3"), expired: .zero, entries: 4, byLabel: byLabel)
         let it = value { encoder.summary(summary, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.userSummary))
         #expect(it["current_balance"]?.string == "22.50" && it["total_spent"]?.string == "3.00" && it["to"] == .null)
         #expect(it["total_earned"]?.string == "0.30")
         #expect(it["total_purchased"]?.string == "56000000000.50")
         #expect(it["spent_by_source"]?["api"]?["count"] == .integer(2))
+        #expect(keys(it["spent_by_label"]) == ["ml", "web", "(none)"])
+        #expect(
+            it["spent_by_label"]?["ml"]?["amount"]?.string == "1.50"
+                && it["spent_by_label"]?["(none)"]?["count"] == .integer(1))
         #expect(
             it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1180591620717.411303424"
                 && it["total_adjusted"]?.string == "-1.00")

@@ -170,9 +170,11 @@ struct ReceiptTests {
     }
 
     @Test func `a closed session is got with its receipt's fields`() {
-        for (event, count) in [(Samples.stop, 17), (Samples.record, 15)] {
+        for (var event, count) in [(Samples.stop, 18), (Samples.record, 16)] {
+            event.header.labels = Labels("team=ml")!
             let it = value { encoder.closedSession(event, names: Samples.ada, to: &$0) }
             #expect(it["status"]?.string == "closed" && it.pairs?.count == count && it["amount"] != nil)
+            #expect(it["labels"]?["team"]?.string == "ml")
         }
     }
 

@@ -118,11 +118,11 @@ package struct TestLedger: ~Copyable {
     }
 
     @discardableResult
-    package mutating func command(_ command: Command, key: IdempotencyKey? = nil, actor: PassportOrdinal = .none)
-        -> Decided
-    {
+    package mutating func command(
+        _ command: Command, key: IdempotencyKey? = nil, labels: Labels = .none, actor: PassportOrdinal = .none
+    ) -> Decided {
         settle()
-        let request = Request(actor: actor, key: key, command: command)
+        let request = Request(actor: actor, key: key, labels: labels, command: command)
         let price = prices(machine.prepare(request, at: now))
         let outcome = machine.decide(request, price: price, at: now, into: &decision)
         let decided = Decided(outcome, in: decision.batch)

@@ -67,13 +67,16 @@ extension CommandTable {
             .need("user", .user), .need("amount", .amount), .need("source", .word, "the revenue account, like api"),
             .option("DESCRIPTION", "d", .text), .flag("OVER", "beyond what is available, the rest becomes debt"),
         ],
-        key: true, changesMoney: true, "Charge a user for something.",
+        key: true, changesMoney: true, labels: true, "Charge a user for something.",
         notes: [
             "Give each charge a KEY: client libraries send a command again whose answer was lost (redis-py up to 11 times), and without a KEY each is a charge of its own.",
             "A source may not be a word that the ledger's own entries show, in whatever case: \(reservedSources.map { "`\($0)`" }.joined(separator: ", ")).",
         ],
         reply: .receipt(["user", "amount", "source", "owed", "available", "debt"]),
-        examples: ["CREDIT CHARGE u_ada 0.0375 api DESCRIPTION \"3 calls\" KEY req-9"]
+        examples: [
+            "CREDIT CHARGE u_ada 0.0375 api DESCRIPTION \"3 calls\" KEY req-9",
+            "CREDIT CHARGE u_ada 1.20 api LABELS team=ml,job=render/81",
+        ]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)
         let charge = CreditCharge(
@@ -109,6 +112,7 @@ extension CommandTable {
         notes: [
             "Of a session that has ended, the last charge goes back first; each is an entry of its own, and the receipt is that of the last entry, with the `total` of all.",
             "`forgiven` is the part that had become debt, `expired` what went back to lots that have expired.",
+            "What gives a charge back has the labels of the charge.",
         ],
         reply: .receipt(["user", "charge", "amount", "total", "source", "forgiven", "expired", "available", "debt"]),
         examples: ["CREDIT REFUND c_4q REASON \"did not work\"", "CREDIT REFUND job-81 REASON \"node failed\""]
@@ -178,18 +182,23 @@ extension CommandTable {
         [
             .need("user", .user), .option("FROM", "t", .time, "the earliest recorded time; default: the beginning"),
             .option("TO", "t", .time, "everything before it; default: now"),
+            .option("LABEL", "k[=v]", .labelFilter, "only what has this label; default: everything"),
         ] + .historyPage,
         "Every movement of a user's credit, newest first.",
-        notes: ["`type` is `credit` or `debit`; `amount` has no sign. `available` is what was left then."],
+        notes: [
+            "`type` is `credit` or `debit`; `amount` has no sign. `available` is what was left then.",
+            "`labels` is a map, null where there are none: those of the command, of the session, hold or resource that a later entry belongs to, or of the charge that is refunded.",
+        ],
         reply: .page([
             "id", "time", "from", "to", "type", "amount", "available", "source", "description", "session",
-            "storage",
+            "storage", "labels",
         ]), brief: ["id", "time", "type", "amount", "available", "source", "description", "session"],
-        examples: ["CREDIT HISTORY u_ada COUNT 10"]
+        examples: ["CREDIT HISTORY u_ada COUNT 10", "CREDIT HISTORY u_ada LABEL team=ml"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)
         let (from, to) = try a.range()
-        let range = HistoryRange(user: user, from: from, to: to, page: try a.page())
+        let range = HistoryRange(
+            user: user, from: from, to: to, label: try a.labelFilter(), page: try a.page())
         return ParsedCommand(a, .history(range), on: .user(user))
     }
 }

@@ -7,7 +7,7 @@ extension CommandTable {
 
     private static let holdFields = [
         "hold", "user", "status", "amount", "source", "placed", "expires", "captured", "released", "expired", "closed",
-        "original", "remaining",
+        "original", "remaining", "labels",
     ]
 
     private static let holdPlace = CommandSpec(
@@ -16,7 +16,9 @@ extension CommandTable {
             .need("user", .user), .need("amount", .amount), .option("TTL", "d", .lifetime, standard: "24h"),
             .option("SOURCE", "s", .word, "the revenue account of its captures", standard: "hold"),
         ],
-        key: true, changesMoney: true, "Reserve credit; it cannot expire or be spent otherwise while it is held.",
+        key: true, changesMoney: true, labels: true,
+        "Reserve credit; it cannot expire or be spent otherwise while it is held.",
+        notes: ["Its captures have its labels."],
         reply: .receipt(["user", "amount", "source", "expires", "available", "debt"]),
         examples: ["HOLD PLACE u_ada 2.50 TTL 10m SOURCE render"]
     ) { a, context throws(CommandError) in

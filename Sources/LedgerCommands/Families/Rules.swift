@@ -26,7 +26,7 @@ extension CommandTable {
         ],
         reply: .map([
             "charge", "lsn", "time", "user", "source", "amount", "from", "to", "rule", "sha256", "inputs", "answer",
-            "list", "arithmetic", "recomputed", "lots", "owed", "proof", "agrees",
+            "list", "arithmetic", "recomputed", "lots", "owed", "proof", "agrees", "labels",
         ]),
         examples: ["EXPLAIN c_4q"]
     ) { a, _ throws(CommandError) in

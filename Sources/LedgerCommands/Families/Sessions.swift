@@ -8,7 +8,7 @@ extension CommandTable {
 
     private static let sessionFields = [
         "session", "id", "user", "type", "tier", "status", "started", "rate", "held", "lease_until", "empty_at",
-        "deadline", "ttl_end", "heartbeat", "last_heard", "seconds", "amount",
+        "deadline", "ttl_end", "heartbeat", "last_heard", "seconds", "amount", "labels",
     ]
     private static let startReply: CommandSpec.Reply = .receipt([
         "session", "user", "email", "type", "tier", "rate", "list_rate", "held", "lease_until", "empty_at", "ttl_end",
@@ -43,8 +43,12 @@ extension CommandTable {
     private static let sessionAdmit = CommandSpec(
         .sessionAdmit, "SESSION ADMIT", .session, .writeAll, .write,
         [.need("secret", .secret), .need("session", .session), .need("tier", .tier)] + startOptions,
-        key: true, "Verify the user's passport, price the session, reserve its first lease: all of it or nothing.",
-        notes: ["The passport named must have `write`. Counts as one request of the user's hour."],
+        key: true, labels: true,
+        "Verify the user's passport, price the session, reserve its first lease: all of it or nothing.",
+        notes: [
+            "The passport named must have `write`. Counts as one request of the user's hour.",
+            "All that is charged for the session has its labels.",
+        ],
         reply: startReply, examples: ["SESSION ADMIT fl_… job-81 medium TTL 8h HEARTBEAT 1m"]
     ) { a, _ throws(CommandError) in
         let secret = try a.secret(0)
@@ -54,7 +58,7 @@ extension CommandTable {
     private static let sessionStart = CommandSpec(
         .sessionStart, "SESSION START", .session, .writeAll, .write,
         [.need("session", .session), .need("user", .user), .need("tier", .tier)] + startOptions,
-        key: true, "As SESSION ADMIT, for a caller that is trusted to name the user.",
+        key: true, labels: true, "As SESSION ADMIT, for a caller that is trusted to name the user.",
         reply: startReply, examples: ["SESSION START job-81 u_ada medium"]
     ) { a, context throws(CommandError) in
         let user = try a.user(1, context)
@@ -120,7 +124,7 @@ extension CommandTable {
         .sessionGet, "SESSION GET", .session, .readOwn, .table, [.need("session", .session)],
         "One session, open or closed.",
         notes: [
-            "A closed session answers with the receipt of its end: the fields of SESSION STOP, or those of SESSION RECORD, and `status` `closed`."
+            "A closed session answers with the receipt of its end: the fields of SESSION STOP, or those of SESSION RECORD, `status` `closed`, and `labels`."
         ],
         reply: .map(sessionFields), examples: ["SESSION GET job-81"]
     ) { a, context throws(CommandError) in
@@ -134,9 +138,9 @@ extension CommandTable {
             .need("session", .session), .need("user", .user), .need("tier", .tier),
             .must("FROM", "t", .time), .must("TO", "t", .time, "not before FROM, not later than now"),
         ],
-        key: true, "Bill usage that was measured elsewhere.",
+        key: true, labels: true, "Bill usage that was measured elsewhere.",
         notes: [
-            "No limits, caps, holds or funds check; what credit does not cover becomes debt. The same id with the same arguments gives the first answer, replayed; with others: EXISTS."
+            "No limits, caps, holds or funds check; what credit does not cover becomes debt. The same id with the same arguments (labels among them) gives the first answer, replayed; with others: EXISTS."
         ],
         reply: .receipt([
             "session", "user", "type", "tier", "charge", "from", "to", "seconds", "rate", "amount", "owed",

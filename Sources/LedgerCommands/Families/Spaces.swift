@@ -78,7 +78,7 @@ extension CommandTable {
     private static let spacePurchase = CommandSpec(
         .spacePurchase, "SPACE PURCHASE", .space, .writeAll, .write,
         [.need("user", .user), .need("space", .space), .need("workspace", .instance), .need("name", .instance)],
-        key: true, changesMoney: true, "Charge a space once and give the user an instance of it.",
+        key: true, changesMoney: true, labels: true, "Charge a space once and give the user an instance of it.",
         notes: [
             "A name is used once in a workspace as long as the instance is the user's: until `CREDIT REFUND` has given back all of its charge, which ends it."
         ],

@@ -8,7 +8,8 @@ extension CommandTable {
     private static let storageCreate = CommandSpec(
         .storageCreate, "STORAGE CREATE", .storage, .writeAll, .write,
         [.need("user", .user), .need("resource", .resource), .need("kind", .storageKind), .need("gb", .gigabytes)],
-        key: true, "Begin to bill storage. A day of it must be affordable.",
+        key: true, labels: true, "Begin to bill storage. A day of it must be affordable.",
+        notes: ["All that is charged for the resource has its labels."],
         reply: .receipt(["user", "resource", "kind", "gb", "rate", "list_rate", "available", "debt"]),
         examples: ["STORAGE CREATE u_ada ada-data bucket 10"]
     ) { a, context throws(CommandError) in
@@ -55,7 +56,7 @@ extension CommandTable {
         ],
         reply: .page([
             "resource", "id", "kind", "gb", "created", "rate", "accrued", "posted", "status", "unpaid_since",
-            "delete_due",
+            "delete_due", "labels",
         ]),
         brief: ["resource", "kind", "gb", "rate", "accrued", "posted", "status"],
         examples: ["STORAGE LIST u_ada"]

@@ -58,6 +58,12 @@ package enum ReferencePage {
         Some refusals are remembered, too (`INSUFFICIENT`, `CLOSED`, `EXISTS`): their text says so, and since when. A server that runs with
         `--require-keys`, and a passport that was issued with `KEYS required`, refuse commands that change money without a KEY.
 
+        **LABELS** tell a platform's bills apart: `LABELS team=ml,job=render/81`, at most 8, in whatever order, no key twice; keys and
+        values have 1 to 64 letters, digits, `.`, `_`, `:`, `/` or `-`. What is charged for a session, a hold or a resource later has
+        the labels that it began with, a refund those of its charge; they cannot be changed. Under a KEY they are arguments as others are.
+        Labels are never personal data: unlike names, addresses and free text they are journaled in the clear, and stay when a user is
+        gone. Do not put a person's name into one.
+
         """
 
     private static let codes: [(String, String)] = [
@@ -178,6 +184,7 @@ package enum ReferencePage {
         ("from", "when it counts from"), ("gb", "size in GB (1e9 bytes)"), ("heartbeat", "seconds of silence allowed"),
         ("held", "credit that is reserved"), ("hold", "the hold's id"), ("id", "what this made or ended"),
         ("inputs", "what the rule was given"), ("instance", "the instance's name"),
+        ("labels", "a map of what LABELS said"),
         ("keys", "required when the passport changes no money without a KEY, else optional"),
         ("kind", "what kind it is"),
         ("last_four", "the secret's last four characters"), ("last_heard", "the last heartbeat"),
@@ -227,7 +234,8 @@ package enum ReferencePage {
         ("sha256", "the rule's identity"),
         ("share", "percent of the price for the creator; of a purchase: the amount that went there"),
         ("source", "the revenue account, or where credit came from; of a rule: its text"),
-        ("space", "the space's id"), ("spent_by_source", "source → count, amount"), ("started", "when it began"),
+        ("space", "the space's id"), ("spent_by_source", "source → count, amount"),
+        ("spent_by_label", "the label's value → count, amount"), ("started", "when it began"),
         ("state", "active, suspended, banned or closed"),
         ("status", "active, exhausting, closed; of a hold: open, captured, voided, expired"),
         ("step_seconds", "how far CLOCK ACCEPT would step the ledger's time"),

@@ -11,7 +11,10 @@ package enum CommandParser {
     ) throws(CommandError) -> ParsedCommand {
         let arguments = try Arguments(id, words)
         var parsed = try Grammar.parse(arguments, context)
-        if arguments.hasOptions { parsed.key = try arguments.key(context) }
+        if arguments.hasOptions {
+            parsed.key = try arguments.key(context)
+            parsed.labels = try arguments.labels()
+        }
         return parsed
     }
 

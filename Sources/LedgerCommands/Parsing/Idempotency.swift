@@ -65,7 +65,7 @@ extension Arguments {
             case .permissions:
                 Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
             case .limit: limitValue
-            case .word, .limitSubject, .bytes: nil
+            case .word, .limitSubject, .labels, .bytes: nil
             }
         if let number {
             hasher.combine(1)
@@ -73,6 +73,9 @@ extension Arguments {
         } else if meaning == .word || (meaning == .limitSubject && Self.userName(bytes) == nil) {
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
+        } else if meaning == .labels, let labels = try? Labels(parsing: bytes) {
+            hasher.combine(4)
+            labels.text.withUnsafeBytes { hasher.combine($0) }
         } else {
             let bytes = meaning == .limitSubject ? Self.userName(bytes) ?? bytes : bytes
             hasher.combine(UInt64(bytes.count) &<< 8 | 3)

@@ -9,6 +9,8 @@ package struct ParsedCommand: Sendable {
     package var ask: Ask
     /// `KEY k` of a mutating command.
     package var key: IdempotencyKey?
+    /// `LABELS k=v,…` of a command that takes them.
+    package var labels = Labels.none
     package var target: Target
 
     package init(id: CommandID, ask: Ask, key: IdempotencyKey? = nil, target: Target = .none) {
@@ -56,7 +58,8 @@ package struct ParsedCommand: Sendable {
         case verify(Secret, Permissions)
         case balance(user: Hash128)
         case history(HistoryRange)
-        case summary(user: Hash128, from: Timestamp?, to: Timestamp?)
+        /// `by`: the label by whose values spending is told apart.
+        case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText?)
         case explain(ChargeID)
 
         /// What changes the connection itself.
@@ -119,6 +122,7 @@ package struct HistoryRange: Hashable, Sendable {
     package var user: Hash128
     package var from: Timestamp?
     package var to: Timestamp?
+    package var label: LabelFilter?
     package var page: Page
 }
 

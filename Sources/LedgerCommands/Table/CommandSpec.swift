@@ -10,6 +10,8 @@ package struct CommandSpec: Sendable {
     package let lane: Lane
     /// Mutating commands take `KEY k`; it is the last of `fields` then.
     package let takesKey: Bool
+    /// Takes `LABELS k=v,…`: the option before `KEY`.
+    package let takesLabels: Bool
     /// Sent twice, it would move or reserve money twice: what `--require-keys` refuses without a KEY. Not those that
     /// carry an id which the ledger never takes a second time (sessions, storage, a user's address).
     package let changesMoney: Bool
@@ -127,7 +129,8 @@ package struct CommandSpec: Sendable {
 
     init(
         _ id: CommandID, _ name: String, _ group: Group, _ access: Access, _ lane: Lane, _ fields: [Field] = [],
-        key: Bool = false, changesMoney: Bool = false, _ summary: String, notes: [String] = [], reply: Reply,
+        key: Bool = false, changesMoney: Bool = false, labels: Bool = false, _ summary: String, notes: [String] = [],
+        reply: Reply,
         brief: [String] = [], examples: [String], since: String = "0.1.0", parse: @escaping Parse
     ) {
         self.id = id
@@ -136,14 +139,9 @@ package struct CommandSpec: Sendable {
         self.access = access
         self.lane = lane
         self.takesKey = key
+        takesLabels = labels
         self.changesMoney = changesMoney
-        self.fields =
-            key
-            ? fields + [
-                .option(
-                    "KEY", "k", .key,
-                    "sent again with the same key, it is carried out once, and answered as the first time")
-            ] : fields
+        self.fields = fields + (labels ? [Self.labels] : []) + (key ? [Self.key] : [])
         self.summary = summary
         self.notes = notes
         self.reply = reply
@@ -152,6 +150,11 @@ package struct CommandSpec: Sendable {
         self.since = since
         self.parse = parse
     }
+
+    private static let labels = Field.option(
+        "LABELS", "k=v,…", .labels, "what CREDIT HISTORY and USER SUMMARY tell apart; never personal data")
+    private static let key = Field.option(
+        "KEY", "k", .key, "sent again with the same key, it is carried out once, and answered as the first time")
 
     /// The words of its name, in upper case.
     package var words: [String] { name.split(separator: " ").map(String.init) }

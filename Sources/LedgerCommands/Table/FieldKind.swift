@@ -4,6 +4,7 @@ internal import LedgerCore
 package enum FieldKind: UInt8, CaseIterable, Sendable {
     // names
     case user, session, resource, space, instance, reference, label, word, wordList, category, key
+    case labels, labelFilter, grouping
     // personal and free text
     case email, person, personName, text
     // money and amounts
@@ -60,6 +61,8 @@ extension FieldKind {
         case decimal, cap, integer, time, span, permissions, flag
         /// In whatever case where it is a type of user; `user:` and an id.
         case limitSubject
+        /// In whatever order.
+        case labels
         /// A value whose kind depends on the limit that it is for.
         case limit
     }
@@ -76,6 +79,12 @@ extension FieldKind {
         case .word: Row("a word: 1 to 64 letters, digits, '.', '_', ':' or '-'")
         case .wordList: Row("words with commas between, at most 64 bytes in all")
         case .category: Row("a word: 1 to 64 letters, digits, '.', '_', ':' or '-'")
+        case .labels:
+            Row(
+                "1 to 8 labels k=v with commas between, no key twice; keys and values are 1 to 64 letters, digits, '.', '_', ':', '/' or '-'",
+                means: .labels)
+        case .labelFilter: Row("a label k=v, or a label's key")
+        case .grouping: Row("label: and a label's key (like label:team)")
         case .key: Row("a key: 1 to 255 bytes")
         case .email: Row("an e-mail address")
         case .person: Row("a word of 1 to 255 bytes")

@@ -151,15 +151,19 @@ extension StateMachine {
     }
 }
 
-/// A command with the passport that asks and, where given, its idempotency key.
+/// A command with the passport that asks and, where given, its idempotency key and its labels.
 package struct Request: Sendable {
     package var actor: PassportOrdinal
     package var key: IdempotencyKey?
+    package var labels: Labels
     package var command: Command
 
-    package init(actor: PassportOrdinal, key: IdempotencyKey? = nil, command: Command) {
+    package init(
+        actor: PassportOrdinal, key: IdempotencyKey? = nil, labels: Labels = .none, command: Command
+    ) {
         self.actor = actor
         self.key = key
+        self.labels = labels
         self.command = command
     }
 }

@@ -1,4 +1,4 @@
-/// A decision in the making: who asks, when, under which key, at which price, and where its events go. One serves a
+/// A decision in the making: who asks, when, under which key and labels, at which price, and where its events go. One serves a
 /// whole batch: ``begin(_:at:)`` starts the next command's.
 package struct Decision: ~Copyable {
     package var batch = EventBatch()
@@ -7,6 +7,7 @@ package struct Decision: ~Copyable {
     package internal(set) var now = Timestamp.distantPast
     package internal(set) var actor = PassportOrdinal.none
     package internal(set) var key: IdempotencyKey?
+    package internal(set) var labels = Labels.none
     package internal(set) var price = PriceInput.none
 
     /// Not before this an event is recorded.
@@ -26,14 +27,14 @@ package struct Decision: ~Copyable {
 
     mutating func begin(_ request: borrowing Request, price: PriceInput, at now: Timestamp) {
         (self.now, recorded, origin) = (now, now, .command)
-        (actor, key, self.price) = (request.actor, request.key, price)
+        (actor, key, labels, self.price) = (request.actor, request.key, request.labels, price)
         (group, answer, groupStart) = (.none, nil, batch.byteCount)
     }
 
     /// Begins what an instant brings that has come: decided as of `due`, recorded at `now` or later.
     mutating func begin(due: Timestamp, recorded now: Timestamp) {
         (self.now, recorded, origin) = (due, now, .timer)
-        (actor, key, price) = (.none, nil, .none)
+        (actor, key, labels, price) = (.none, nil, .none, .none)
         (group, answer, groupStart) = (.none, nil, batch.byteCount)
     }
 

@@ -26,6 +26,7 @@ package struct Event: Sendable {
     package var key: IdempotencyKey? { header.key }
     package var linked: LSN { header.linked }
     package var origin: EventOrigin { header.origin }
+    package var labels: Labels { header.labels }
 
     /// The id of what this event created.
     package func id(shard: UInt16) -> BirthID { header.id(shard: shard) }

@@ -1,7 +1,8 @@
 /// What every event says of itself, whatever happened.
 ///
 ///     code ‖ version ‖ flags ‖ [user ‖ since its previous event] ‖ [actor] ‖ [as of] ‖ [effective from ‖ to]
-///          ‖ [linked] ‖ [key scope ‖ key arguments] ‖ [since the group began] ‖ [origin] ‖ body ‖ [after-image]
+///          ‖ [linked] ‖ [key scope ‖ key arguments] ‖ [since the group began] ‖ [origin] ‖ [labels] ‖ body
+///          ‖ [after-image]
 ///
 /// Number and time are not written: they follow from the batch (its first number and its time, one more and a
 /// nanosecond later each). Instants are written as distances from the event's time, events as distances from its
@@ -33,6 +34,8 @@ package struct EventHeader: Hashable, Sendable {
     /// What it corrects, refunds or belongs to.
     package var linked: LSN
     package var origin: EventOrigin
+    /// Those of the request; of what follows from it later, those of the session, hold or resource that it belongs to.
+    package var labels: Labels
 
     package init(lsn: LSN, time: Timestamp) {
         self.lsn = lsn
@@ -48,6 +51,7 @@ package struct EventHeader: Hashable, Sendable {
         key = nil
         linked = .none
         origin = .command
+        labels = .none
     }
 
     /// The id of what this event created.
@@ -74,8 +78,9 @@ struct EventFlags: OptionSet {
     static let key = EventFlags(rawValue: 1 << 6)
     static let group = EventFlags(rawValue: 1 << 7)
     static let origin = EventFlags(rawValue: 1 << 8)
+    static let labels = EventFlags(rawValue: 1 << 16)
 
-    static let known: UInt32 = 0x1FF
+    static let known: UInt32 = 0x101FF
     static let critical: UInt32 = 0xFFFF
 }
 
@@ -90,6 +95,7 @@ extension EventHeader {
         if key != nil { flags.insert(.key) }
         if group != lsn { flags.insert(.group) }
         if origin != .command { flags.insert(.origin) }
+        if !labels.isEmpty { flags.insert(.labels) }
         return flags
     }
 
@@ -117,6 +123,7 @@ extension EventHeader {
         if !flags.contains(.linked) { linked = .none }
         if !flags.contains(.key) { key = nil }
         if !flags.contains(.origin) { origin = .command }
+        if !flags.contains(.labels) { labels = .none }
         try self.code(with: &c, flags)
     }
 
@@ -136,7 +143,7 @@ extension EventHeader {
         var header = EventHeader(lsn: lsn, time: time)
         header.isLastOfGroup = flags.contains(.lastOfGroup)
         try header.code(with: &reader, flags)
-        for bit in 16..<32 where flags.rawValue & 1 << UInt32(bit) != 0 {
+        for bit in 16..<32 where flags.rawValue & ~EventFlags.known & 1 << UInt32(bit) != 0 {
             var skipped: [UInt8] = []
             try reader.bytes(&skipped)
         }
@@ -165,6 +172,7 @@ extension EventHeader {
         }
         if flags.contains(.group) { try distance(&group, &c) } else { group = lsn }
         if flags.contains(.origin) { try c.choice(&origin) }
+        if flags.contains(.labels) { try c.labels(&labels) }
     }
 
     /// An earlier event; 0 is none.

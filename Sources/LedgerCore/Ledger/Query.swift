@@ -159,6 +159,7 @@ package struct HoldRow: Sendable {
     package var source: ShortText
     package var placed: Timestamp
     package var expires: Timestamp
+    package var labels = Labels.none
 }
 
 package struct SessionRow: Sendable {
@@ -183,6 +184,7 @@ package struct SessionRow: Sendable {
     /// Up to the instant of the read.
     package var elapsed: TimeSpan
     package var amount: Money
+    package var labels = Labels.none
 }
 
 package struct ResourceRow: Sendable {
@@ -198,6 +200,7 @@ package struct ResourceRow: Sendable {
     /// Posted in all its life.
     package var posted: Money
     package var standing: StorageStanding
+    package var labels = Labels.none
 }
 
 package struct SpaceRow: Sendable {

@@ -131,12 +131,13 @@ package struct StateMachine: ~Copyable {
     }
 
     /// Numbers, applies, images and writes one event. Everything was checked before: this must succeed. `asOf`: it
-    /// counts from before it was recorded. `precedes`: it comes before the event that answers the command.
+    /// counts from before it was recorded. `precedes`: it comes before the event that answers the command. `labels`: of what
+    /// it belongs to, where that is older than the command.
     @discardableResult
     mutating func commit<E: EventType>(
         _ event: E, user: UserOrdinal = .none, linked: LSN = .none,
-        effective: (from: Timestamp, to: Timestamp)? = nil, asOf: Timestamp? = nil, precedes: Bool = false,
-        _ decision: inout Decision
+        effective: (from: Timestamp, to: Timestamp)? = nil, asOf: Timestamp? = nil, labels: Labels? = nil,
+        precedes: Bool = false, _ decision: inout Decision
     ) -> EventReference {
         var header = EventHeader(
             lsn: lastLSN.next, time: max(decision.recorded, lastTime + TimeSpan(nanoseconds: 1)))
@@ -151,6 +152,7 @@ package struct StateMachine: ~Copyable {
         if user != .none, user.value < UInt32(store.accounts.count) { header.previous = store.accounts[user].lastEvent }
         let answers = decision.answer == nil && !precedes
         if answers { header.key = decision.key }
+        header.labels = labels ?? (answers ? decision.labels : .none)
         apply(event, header)
         precondition(store.books.sum == 0, "the postings of an event do not sum to zero")
         let image = user == .none ? nil : self.image(user, at: header.asOf)

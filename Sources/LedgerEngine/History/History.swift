@@ -97,8 +97,9 @@ final class History: Sendable {
             case .event(let lsn): return .event(try event(at: lsn))
             case .replayed(let lsn): return try replayed(lsn)
             case .recorded(let lsn, let arguments): return try recorded(lsn, arguments)
-            case .history(let user, let from, let to, let page): return try history(user, from, to, page, for: asker)
-            case .summary(let user, let from, let to): return try summary(user, from, to, for: asker)
+            case .history(let user, let from, let to, let label, let page):
+                return try history(user, from, to, label, page, for: asker)
+            case .summary(let user, let from, let to, let key): return try summary(user, from, to, by: key, for: asker)
             case .explain(let charge): return try explain(charge)
             case .refund(let charge): return try refund(charge)
             case .refundSession(let closed): return try refund(session: closed)
@@ -204,7 +205,8 @@ final class History: Sendable {
     private func refundable(_ event: Event) throws(StorageError) -> CreditRefund.Charge? {
         guard event.user != .none, let facts = event.facts.charge else { return nil }
         return CreditRefund.Charge(
-            lsn: event.lsn, user: event.user, facts: facts, lots: try origins(of: facts.settlement))
+            lsn: event.lsn, user: event.user, facts: facts, lots: try origins(of: facts.settlement),
+            labels: event.labels)
     }
 
     private func chargeEvent(_ charge: ChargeID) throws(StorageError) -> Event? {

@@ -10,9 +10,9 @@ package enum HistoryRequest: Sendable {
     /// `Outcome.recorded`: the first receipt when its arguments are these, else `.rejected(.exists(.session))`.
     case recorded(LSN, arguments: Hash128)
     /// CREDIT HISTORY: entries recorded in [from, to), newest first; `cursor` 0 begins at the newest.
-    case history(user: Hash128, from: Timestamp?, to: Timestamp?, Page)
+    case history(user: Hash128, from: Timestamp?, to: Timestamp?, label: LabelFilter? = nil, Page)
     /// USER SUMMARY: entries whose effective time begins in [from, to).
-    case summary(user: Hash128, from: Timestamp?, to: Timestamp?)
+    case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText? = nil)
     /// EXPLAIN.
     case explain(ChargeID)
     /// What `Command.creditRefund` needs to know of a charge.
@@ -62,6 +62,7 @@ package struct HistoryRow: Sendable {
     /// The session's or resource's own id; empty where it is about neither.
     package var session: ShortText
     package var storage: ShortText
+    package var labels = Labels.none
 }
 
 /// A user's bill between two instants (SPEC 3: by effective time).
@@ -90,11 +91,31 @@ package struct Summary: Sendable {
     package var expired: MoneySum
     /// How many rows of the history were counted.
     package var entries: Int
+    /// Where it was asked for: what was spent, by the values of a label.
+    package var byLabel: LabelTotals?
 
     package struct BillingTotal: Sendable {
         package var source: ShortText
         package var count: Int
         package var amount: MoneySum
+    }
+    /// What was charged, by the values of one label, ascending. All of it together is `spent`.
+    package struct LabelTotals: Sendable {
+        package let key: ShortText
+        package internal(set) var totals: [ShortText: Total] = [:]
+        /// Without that label.
+        package internal(set) var others = Total()
+
+        package struct Total: Sendable {
+            package var count = 0
+            package var amount = MoneySum.zero
+        }
+
+        package init(key: ShortText) { self.key = key }
+
+        package var sorted: [(value: ShortText, total: Total)] {
+            totals.map { ($0.key, $0.value) }.sorted { $0.value.precedes($1.value) }
+        }
     }
     package struct SessionTotal: Sendable {
         package var tier: Tier

@@ -7,7 +7,7 @@ extension History {
     /// Entries recorded in [from, to), newest first. The cursor is twice the LSN to go on with, plus one where that
     /// event's first row was on the page before.
     func history(
-        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ page: Page, for asker: Asker
+        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, _ label: LabelFilter?, _ page: Page, for asker: Asker
     ) throws(StorageError) -> HistoryResult {
         guard let ordinal = reads.views.user(user), let last = reads.views.lastEvent(ordinal) else {
             return .rejected(.notFound(.user))
@@ -27,6 +27,10 @@ extension History {
         let isWhole = try walk(from: start, for: asker) { event in
             if let from, event.asOf < from { return false }
             if let to, event.asOf >= to { return true }
+            if let label, !label.admits(event.labels) {
+                skip = 0  // the cursor of another filter
+                return true
+            }
             for (index, row) in self.rows(of: event).enumerated() {
                 if skip > 0 {
                     skip -= 1
@@ -60,7 +64,7 @@ extension History {
                     lsn: event.lsn, id: event.id(shard: shard), kind: kind, time: event.asOf,
                     from: event.effectiveFrom, to: event.effectiveTo, isCredit: credit, amount: amount,
                     available: event.after.available, source: source, description: description,
-                    session: facts.session, storage: facts.storage))
+                    session: facts.session, storage: facts.storage, labels: event.labels))
         }
         if !facts.expired.isZero {
             row(.entry, credit: false, facts.expired, "expiry", .words("credit expired"))
@@ -77,21 +81,28 @@ extension History {
     /// Sums over the entries whose effective time begins in [from, to). Cost: the user's whole thread, because an entry
     /// may count for any time before it was recorded.
     func summary(
-        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, for asker: Asker
+        _ user: Hash128, _ from: Timestamp?, _ to: Timestamp?, by key: ShortText?, for asker: Asker
     ) throws(StorageError) -> HistoryResult {
         guard let ordinal = reads.views.user(user), let standing = standing(ordinal, user) else {
             return .rejected(.notFound(.user))
         }
         if let from, let to, to < from { return .rejected(.invalid("FROM is after TO")) }
         var summary = Summary(user: ordinal, from: from, to: to, account: standing.account, storage: standing.storage)
+        summary.byLabel = key.map { Summary.LabelTotals(key: $0) }
         let last = standing.lastEvent
         let isWhole = try walk(from: last, for: asker) { event in
             if let from, event.effectiveFrom < from { return true }
             if let to, event.effectiveFrom >= to { return true }
             summary.count(event)
-            return true
+            return !(summary.byLabel?.isTooLong ?? false)
         }
         guard isWhole else { return Self.givenUp }
+        if let byLabel = summary.byLabel, byLabel.isTooLong {
+            return .rejected(
+                .invalid(
+                    "the label \(byLabel.key) has more than \(Summary.LabelTotals.most) values here: ask for shorter ranges"
+                ))
+        }
         summary.billing.reverse()
         summary.sessions.sort { $0.tier.rawValue < $1.tier.rawValue }
         return .summary(summary)
@@ -124,6 +135,7 @@ extension Summary {
         if let charge = facts.charge {
             spent += charge.amount
             add(charge.amount, to: charge.source)
+            byLabel?.add(charge.amount, event.labels)
             entries += 1
         }
         if let moved = facts.movement {
@@ -166,6 +178,23 @@ extension Summary {
         sessions[index].count += usage.ends ? 1 : 0
         sessions[index].nanoseconds += Int128(usage.through.nanoseconds) - Int128(usage.from.nanoseconds)
         sessions[index].amount += usage.amount
+    }
+}
+
+extension Summary.LabelTotals {
+    static let most = 10_000
+
+    fileprivate var isTooLong: Bool { totals.count > Self.most }
+
+    fileprivate mutating func add(_ amount: Money, _ labels: Labels) {
+        if let value = labels[key] { totals[value, default: Total()].add(amount) } else { others.add(amount) }
+    }
+}
+
+extension Summary.LabelTotals.Total {
+    fileprivate mutating func add(_ amount: Money) {
+        count += 1
+        self.amount += amount
     }
 }
 

@@ -25,8 +25,11 @@ extension Engine {
         case .verify(let secret, _): .ask(.verify(try proof(of: secret)))
         case .balance(let user): .ask(.query(.balance(user: user)))
         case .history(let range):
-            .read(.history(user: range.user, from: range.from, to: range.to, range.page)) { .end($0) }
-        case .summary(let user, let from, let to): .read(.summary(user: user, from: from, to: to)) { .end($0) }
+            .read(.history(user: range.user, from: range.from, to: range.to, label: range.label, range.page)) {
+                .end($0)
+            }
+        case .summary(let user, let from, let to, let key):
+            .read(.summary(user: user, from: from, to: to, by: key)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
         case .connection, .server, .local: nil
         }

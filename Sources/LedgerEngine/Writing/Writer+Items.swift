@@ -10,9 +10,11 @@ extension Writer {
         guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
         switch entry.item {
         case .command(let command), .issue(let command, _):
-            return .outcome(decide(Request(actor: actor, key: key, command: command), unit, refusal))
+            let request = Request(actor: actor, key: key, labels: entry.labels, command: command)
+            return .outcome(decide(request, unit, refusal))
         case .admit(let start, let proof):
-            let request = Request(actor: actor, key: key, command: .sessionStart(start))
+            let request = Request(
+                actor: actor, key: key, labels: entry.labels, command: .sessionStart(start))
             return .outcome(admit(request, proof, unit, refusal))
         case .verify(let proof):
             return .verified(verify(proof, at: unit.time))

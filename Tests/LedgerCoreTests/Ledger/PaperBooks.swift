@@ -26,6 +26,11 @@ struct PaperBooks {
     private(set) var shares = 0
     private(set) var returned = 0
 
+    /// Of what an id was born with labels; and what was charged by the value of one label, and without it.
+    private var labels: [BirthID: Labels] = [:]
+    private(set) var spentByTeam: [ShortText?: Int128] = [:]
+    private(set) var spent = Int128(0)
+
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
     private var charges: [LSN: Facts.Charge] = [:]
     private var kinds: [LotID: LotKind] = [:]
@@ -76,6 +81,7 @@ struct PaperBooks {
 
     private mutating func count(_ event: Event) {
         checkDue(event)
+        checkLabels(event)
         if let charge = event.facts.charge {
             let (amount, payment, source) = (charge.amount, charge.settlement, charge.source)
             if payment.total != amount {
@@ -207,6 +213,28 @@ struct PaperBooks {
                     "event \(event.lsn.value): paper says \(net[event.user, default: 0]), the account \(owned)")
             }
         }
+    }
+
+    /// What belongs to a session, a hold or a resource has its labels, whoever made it happen.
+    private mutating func checkLabels(_ event: Event) {
+        var owner: BirthID?
+        switch event.body {
+        case .sessionStarted, .holdPlaced, .storageCreated: labels[event.id(shard: 0)] = event.labels
+        case .sessionPosted(let e): owner = e.session
+        case .sessionClosed(let e): owner = e.session
+        case .holdCaptured(let e): owner = e.hold
+        case .holdReleased(let e): owner = e.hold
+        case .storagePosted(let e): owner = e.resource
+        case .storageResized(let e): owner = e.posted.resource
+        case .storageDeleted(let e): owner = e.posted.resource
+        default: break
+        }
+        if let owner, event.labels != labels[owner] {
+            faults.append("event \(event.lsn.value) has labels \(event.labels), on paper \(labels[owner] as Any)")
+        }
+        guard let charge = event.facts.charge else { return }
+        spent += Int128(charge.amount.nanos)
+        spentByTeam[event.labels["team"], default: 0] += Int128(charge.amount.nanos)
     }
 
     /// What was paid last comes back first: the debt, as far as it is owed still, and what repaid it; then each lot.

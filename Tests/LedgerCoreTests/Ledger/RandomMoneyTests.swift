@@ -34,12 +34,13 @@ import Testing
             if twin != nil { twin!.price = Prices.price(of: twin!.machine) }
 
             let (command, key) = wishes.next(ledger, using: &random)
-            let outcome = ledger.command(command, key: key)
+            let labels = Wishes.labels(using: &random)
+            let outcome = ledger.command(command, key: key, labels: labels)
             if let event = outcome.event { wishes.note(event) }
             wishes.note(lotsOf: ledger)
             try wishes.note(ledger, from: &read)
             if twin != nil {
-                twin!.command(command, key: key)
+                twin!.command(command, key: key, labels: labels)
                 let count = min(twin!.journal.count, ledger.journal.count)
                 guard twin!.journal.suffix(count) == ledger.journal.suffix(count),
                     twin!.machine.lastLSN == ledger.machine.lastLSN
@@ -184,6 +185,13 @@ struct Wishes {
         }
     }
 
+    /// Mostly none. (The table of commands gives them to few commands; the ledger takes them with each.)
+    static func labels(using random: inout SeededGenerator) -> Labels {
+        guard Int.random(in: 0..<3, using: &random) == 0 else { return .none }
+        let team = ["ml", "web", "ops"].randomElement(using: &random)!
+        return Labels(Bool.random(using: &random) ? "team=\(team)" : "team=\(team),job=\(random.next() % 5)")!
+    }
+
     private func lots(of charge: Event) -> [LotOrigin] {
         let payment = charge.facts.charge!.settlement
         var found: [LotOrigin] = []
@@ -270,7 +278,8 @@ struct Wishes {
             command = .creditRefund(
                 CreditRefund(
                     charges: charges.map {
-                        CreditRefund.Charge(lsn: $0.lsn, user: $0.user, facts: $0.facts.charge!, lots: lots(of: $0))
+                        CreditRefund.Charge(
+                            lsn: $0.lsn, user: $0.user, facts: $0.facts.charge!, lots: lots(of: $0), labels: $0.labels)
                     }, amount: chance(2) ? nil : money(2), reason: []))
         case 25:
             command = .creditTransfer(

@@ -138,6 +138,7 @@ import Testing
         ("key", 6, { $0.key = IdempotencyKey(scope: Hash128(high: 1, low: .max), arguments: 0x0102_0304_0506_0708) }),
         ("group", 7, { $0.group = LSN(9_990) }),
         ("origin", 8, { $0.origin = .timer }),
+        ("labels", 16, { $0.labels = Labels("job=81,team=ml")! }),
     ]
 
     private static func header() -> EventHeader { EventHeader(lsn: LSN(10_000), time: time) }
@@ -196,7 +197,7 @@ import Testing
         #expect(throws: StateError.self) { _ = try read(patched(1 << bit, behind: [0])) }
     }
 
-    @Test(arguments: 16..<32 as Range<UInt32>)
+    @Test(arguments: 17..<32 as Range<UInt32>)
     func `a field that may be skipped is skipped, the fields before it are read`(bit: UInt32) throws {
         var header = Self.header()
         for item in Self.changes { item.change(&header) }
@@ -204,9 +205,19 @@ import Testing
         #expect(try read(bytes) == header)
         // Cut off in the middle of it.
         #expect(throws: StateError.self) { _ = try read(Array(bytes.dropLast())) }
-        guard bit > 16, bit < 31 else { return }
+        guard bit > 17, bit < 31 else { return }
         // Three of them, in the order of their bits.
-        #expect(try read(patched(1 << bit | 1 << 31 | 1 << 16, header, behind: [1, 9, 0, 2, 7, 7])) == header)
+        #expect(try read(patched(1 << bit | 1 << 31 | 1 << 17, header, behind: [1, 9, 0, 2, 7, 7])) == header)
+    }
+
+    /// What a program that knows no labels does with them: bit 16 is one that may be skipped, and carries its length.
+    @Test func `labels carry their length, as every field that may be skipped`() throws {
+        let plain = written(Self.header())
+        var header = Self.header()
+        header.labels = Labels("job=81,team=ml")!
+        let bytes = written(header)
+        #expect(Array(bytes.suffix(15)) == [14] + Array("job=81,team=ml".utf8))
+        #expect(bytes.count == plain.count + 2 + 15)
     }
 
     /// The header with more bits among its flags, and what stands behind it.

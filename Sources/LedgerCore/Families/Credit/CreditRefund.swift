@@ -10,11 +10,16 @@ package struct CreditRefund: CommandType {
         package var user: UserOrdinal
         package var facts: Facts.Charge
         package var lots: [LotOrigin]
-        package init(lsn: LSN, user: UserOrdinal, facts: Facts.Charge, lots: [LotOrigin]) {
+        /// The refund has them too.
+        package var labels: Labels
+        package init(
+            lsn: LSN, user: UserOrdinal, facts: Facts.Charge, lots: [LotOrigin], labels: Labels = .none
+        ) {
             self.lsn = lsn
             self.user = user
             self.facts = facts
             self.lots = lots
+            self.labels = labels
         }
     }
     /// All of one session, or one; the last posted first.
@@ -41,7 +46,9 @@ package struct CreditRefund: CommandType {
         let taken = charges.reduce(0) { sum, charge in
             sum + (charge.facts.share.map { Int(ledger.store.accounts[$0.creator].lotCount) } ?? 0)
         }
-        return charges.count * 512 + parts * 150 + taken * 20 > ledger.groupLimit / 2 || mayRenewMany(in: ledger)
+        let labels = charges.reduce(0) { $0 + $1.labels.text.count }
+        return charges.count * 512 + parts * 150 + taken * 20 + labels > ledger.groupLimit / 2
+            || mayRenewMany(in: ledger)
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
@@ -74,7 +81,8 @@ package struct CreditRefund: CommandType {
             var event = ledger.refund(amount, of: charge, at: decision.now, reason: isLast ? reason : .none)
             if isLast, charges.count > 1 { event.total = total }
             let before = ledger.refunded(charge)
-            let refund = ledger.commit(event, user: user, linked: charge.lsn, precedes: !isLast, &decision)
+            let refund = ledger.commit(
+                event, user: user, linked: charge.lsn, labels: charge.labels, precedes: !isLast, &decision)
             ledger.returnShare(of: charge, refunded: before, by: refund.lsn, precedes: !isLast, &decision)
         }
         guard let answer = decision.answer else { throw .closed(.charge) }

@@ -8,6 +8,7 @@ struct Hold: Recordable, Listed, Equatable {
     var expires = Timestamp.never
     /// The passport that it was placed with.
     var spender = PassportOrdinal.none
+    var labels = Labels.none
     var links = Links<Hold>()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
@@ -18,6 +19,7 @@ struct Hold: Recordable, Listed, Equatable {
         try c.time(&placed)
         try c.time(&expires)
         try c.passport(&spender)
+        try c.labels(&labels)
     }
 }
 

@@ -30,7 +30,8 @@ package struct HoldCapture: CommandType {
         let event = HoldCaptured(
             hold: hold, amount: amount, source: ledger.store.holds[slot].source, settlement: settlement, final: ends,
             released: ends ? pins.total : .zero, broken: ends ? ledger.broken(pins) : .zero)
-        let answer = ledger.commit(event, user: user, linked: hold.lsn, &decision)
+        let labels = ledger.store.holds[slot].labels
+        let answer = ledger.commit(event, user: user, linked: hold.lsn, labels: labels, &decision)
         if ends { ledger.renewExhausting(user, &decision) }
         return .accepted(answer)
     }

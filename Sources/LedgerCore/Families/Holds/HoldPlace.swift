@@ -59,6 +59,7 @@ package struct HoldPlaced: EventType {
         var hold = Hold()
         (hold.id, hold.user, hold.pins, hold.source) = (header.id(shard: ledger.shard), header.user, pins, source)
         (hold.placed, hold.expires, hold.spender) = (header.asOf, expires, header.actor)
+        hold.labels = header.labels
         ledger.pin(header.user, pins)
         ledger.insert(hold)
         _ = ledger.store.books.open(.revenue, source)  // there is room now; the capture must not find it gone

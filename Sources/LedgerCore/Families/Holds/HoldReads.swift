@@ -3,7 +3,7 @@ extension StateMachine {
         let row = store.holds[slot]
         return HoldRow(
             id: row.id, user: row.user, userID: store.accounts[row.user].id, amount: row.pins.total,
-            source: row.source, placed: row.placed, expires: row.expires)
+            source: row.source, placed: row.placed, expires: row.expires, labels: row.labels)
     }
 
     func holds(of user: UserOrdinal, _ page: Page) -> QueryResult {

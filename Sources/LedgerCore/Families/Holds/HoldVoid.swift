@@ -24,7 +24,7 @@ extension StateMachine {
     ) -> EventReference {
         let hold = store.holds[slot]
         let event = HoldReleased(hold: hold.id, reason: reason, released: hold.pins.total, broken: broken(hold.pins))
-        return commit(event, user: hold.user, linked: hold.id.lsn, &decision)
+        return commit(event, user: hold.user, linked: hold.id.lsn, labels: hold.labels, &decision)
     }
 }
 

@@ -38,6 +38,7 @@ struct Session: Recordable, Listed, Equatable {
     /// Segments of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only
     /// when it is heard, its price changes whether it is heard or not.
     var repricings: [Repricing] = []
+    var labels = Labels.none
     // Derived.
     var links = Links<Session>()
     var timerDue = Timestamp.never
@@ -81,6 +82,7 @@ struct Session: Recordable, Listed, Equatable {
         try c.passport(&spender)
         try c.time(&capResets)
         try c.list(&repricings, blank: .blank)
+        try c.labels(&labels)
     }
 }
 

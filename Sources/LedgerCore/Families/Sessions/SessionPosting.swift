@@ -21,7 +21,8 @@ extension StateMachine {
             reason: reason, started: row.started, usage: usage, total: row.posted + usage.amount, charges: row.charges,
             settlement: settlement, released: left.total, broken: broken(left), note: note)
         return commit(
-            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), &decision)
+            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), labels: row.labels,
+            &decision)
     }
 
     /// Posts a running session's usage, and from there on the price is `next`, where one is named.
@@ -39,8 +40,8 @@ extension StateMachine {
             session: row.id, external: row.external, tier: row.pricing.tier, usage: usage, settlement: settlement,
             next: next)
         commit(
-            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), precedes: precedes,
-            &decision)
+            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), labels: row.labels,
+            precedes: precedes, &decision)
     }
 
     /// Posts a monitored session's usage up to each change of its price before `end`: a posting has one price.

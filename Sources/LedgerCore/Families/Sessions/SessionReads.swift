@@ -12,7 +12,7 @@ extension StateMachine {
             rate: row.lastPricing.tariff.rate(at: until - row.started),
             held: held, leaseUntil: row.leaseUntil, emptyAt: emptyAt, deadline: deadline(of: slot), ttlEnd: row.ttlEnd,
             heartbeat: row.heartbeat, lastHeard: row.lastHeard, elapsed: until - row.started,
-            amount: row.posted + cost(of: slot, at: now))
+            amount: row.posted + cost(of: slot, at: now), labels: row.labels)
     }
 
     /// Open sessions, newest first, of one user and in one status where given.

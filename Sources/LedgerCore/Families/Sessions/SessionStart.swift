@@ -127,6 +127,7 @@ package struct SessionStarted: EventType {
         (row.started, row.postedThrough, row.lastHeard) = (header.asOf, header.asOf, header.asOf)
         (row.ttlEnd, row.reserveFull, row.heartbeat) = (ttlEnd, reserveFull, heartbeat)
         (row.leaseUntil, row.pins, row.spender) = (leaseUntil, pins, admitted == .none ? header.actor : admitted)
+        row.labels = header.labels
         if row.isMonitored { row.lostAt = header.asOf + max(heartbeat, StateMachine.lease) }
         row.lockEnd = header.asOf + StateMachine.tariffLock
         row.nextDaily = StateMachine.daily(header.user, after: header.asOf + StateMachine.cancelWindow)

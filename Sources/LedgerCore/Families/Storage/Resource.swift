@@ -18,6 +18,7 @@ struct Resource: Recordable, Listed, Equatable {
     var nextDaily = Timestamp.never
     /// The passport that it was created with.
     var spender = PassportOrdinal.none
+    var labels = Labels.none
     // Derived.
     var links = Links<Resource>()
     var timerDue = Timestamp.never
@@ -40,6 +41,7 @@ struct Resource: Recordable, Listed, Equatable {
         try c.money(&total)
         try c.time(&nextDaily)
         try c.passport(&spender)
+        try c.labels(&labels)
     }
 }
 

@@ -67,6 +67,7 @@ package struct StorageCreated: EventType {
         row.month = Month(containing: header.asOf)
         row.spender = header.actor
         row.nextDaily = StateMachine.daily(header.user, after: header.asOf)
+        row.labels = header.labels
         ledger.insert(row)
     }
 

@@ -27,7 +27,8 @@ extension StateMachine {
         let event = posting(slot, through: due, then: next, decision)
         commit(
             event, user: store.resources[slot].user, linked: event.resource.lsn,
-            effective: (event.usage.from, event.usage.through), precedes: precedes, &decision)
+            effective: (event.usage.from, event.usage.through), labels: store.resources[slot].labels,
+            precedes: precedes, &decision)
     }
 }
 

@@ -4,7 +4,7 @@ extension StateMachine {
         return ResourceRow(
             id: row.id, resource: row.external, kind: row.kind, megabytes: row.megabytes, created: row.created,
             rate: row.pricing.tariff.rate(at: max(now, row.pricedFrom) - row.pricedFrom),
-            accrued: accrued(slot, at: now), posted: row.total, standing: storageStanding(row.user))
+            accrued: accrued(slot, at: now), posted: row.total, standing: storageStanding(row.user), labels: row.labels)
     }
 
     func resources(of user: UserOrdinal, _ page: Page, at now: Timestamp) -> QueryResult {

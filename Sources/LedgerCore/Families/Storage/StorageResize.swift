@@ -36,7 +36,7 @@ package struct StorageResize: CommandType {
         return .accepted(
             ledger.commit(
                 event, user: row.user, linked: row.id.lsn, effective: (posted.usage.from, posted.usage.through),
-                &decision))
+                labels: row.labels, &decision))
     }
 }
 
