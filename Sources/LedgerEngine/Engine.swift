@@ -246,14 +246,48 @@ package final class Engine: Sendable {
     package func issueAdminPassport() throws(EngineError) -> PassportSecret {
         let secret = PassportSecret.mint()
         let create = FirstStart.adminPassport(names, secret, reads.proof(of: secret))
+        if let rejection = try decideAlone(.passportCreate(create)) { throw EngineError(.state, rejection.text) }
+        return secret
+    }
+}
+
+extension Engine {
+    /// What became of a user who is to be forgotten.
+    package enum Erased: Hashable, Sendable {
+        case now
+        case before
+        /// Nobody has this id.
+        case unknown
+        /// What is open keeps the account, and why; texts cannot be read any more.
+        case keyOnly(String)
+    }
+
+    /// `florin erase DIR LIST`: deletes a user in a ledger that remembers more than it should. The key is destroyed,
+    /// durably, when this returns, whatever stands in the way of the rest.
+    package func erase(_ user: ShortText) throws(EngineError) -> Erased {
+        let user = names.user(user)
+        switch try decideAlone(.userDelete(UserDelete(user: user, forfeit: true))) {
+        case .none: return .now
+        case .closed: return .before
+        case .notFound: return .unknown
+        case .denied(let text): throw EngineError(.state, text)
+        case .some(let rejection):
+            guard let ordinal = reads.user(user) else { return .unknown }
+            do throws(StorageError) { try keys.destroy([ordinal]) } catch { throw EngineError(error) }
+            return .keyOnly(rejection.text)
+        }
+    }
+
+    /// Has one command decided, on behalf of nobody; nil: accepted, and durable.
+    private func decideAlone(_ command: Command) throws(EngineError) -> Rejection? {
         let done = Latch()
         let batch = WorkBatch(capacity: 1) { _ in done.open() }
-        batch.append(.command(.passportCreate(create)))
+        batch.append(.command(command))
         guard submit(batch) else { throw EngineError(.stopped, "the ledger is closed") }
         done.wait()
         switch batch.results[0] {
-        case .outcome(.accepted): return secret
-        case .outcome(.rejected(let rejection)): throw EngineError(.state, rejection.text)
+        case .outcome(.accepted): return nil
+        case .outcome(.rejected(let rejection)): return rejection
         case .outcome, .none, .barrier, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
             .refused, .unknownOutcome:
             throw EngineError(.state, "the outcome is unknown")

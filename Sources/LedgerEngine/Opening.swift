@@ -44,6 +44,13 @@ struct Opening {
         clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
         let openingKeys = Lap.now
         let keys = try attempt { () throws(StorageError) in try KeyStore(lock.directory, ledgerIsNew: isNew) }
+        // An end between a deletion and its key, or a key file of before: nobody is to see what is forgotten.
+        let deleted = state.deletedUsers
+        let destroyed = try attempt { () throws(StorageError) in try keys.destroy(deleted) }
+        if destroyed > 0 {
+            logger.notice(
+                "keys of deleted users were still there, and are destroyed", metadata: ["keys": "\(destroyed)"])
+        }
         let keysTook = Lap.now - openingKeys
         let pepper = try attempt { () throws(StorageError) in
             try Pepper.open(lock.directory, at: configuration.pepperFile, ledgerIsNew: isNew)

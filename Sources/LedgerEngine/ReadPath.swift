@@ -70,7 +70,7 @@ package final class ReadPath: Sendable {
     }
 
     private func admitted(_ result: VerifyResult) -> VerifyResult {
-        if case .valid(let verified) = result, verified.state == .banned || verified.state == .closed {
+        if case .valid(let verified) = result, verified.state.locksOut {
             return .rejected(.frozen(verified.state))
         }
         return result

@@ -67,6 +67,14 @@ extension ReplyEncoder {
         writer.pair("user", start.user)
     }
 
+    func deleted(_ it: UserDeleted, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(as: .entry, &writer)
+        writer.pair("user", start.user)
+        writer.pair("forfeited", it.bought)
+        writer.pair("lapsed", it.other)
+        start.close(&writer)
+    }
+
     // MARK: Rules and limits
 
     func loaded(_ it: RuleLoaded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {

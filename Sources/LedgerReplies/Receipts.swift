@@ -39,6 +39,7 @@ extension ReplyEncoder {
             case .passportCreated(let it): created(it, start, names, secret, &writer)
             case .passportChanged(let it): changed(it, start, &writer)
             case .passportRevoked(let it): revoked(it.passport, start, &writer)
+            case .userDeleted(let it): deleted(it, start, &writer)
             case .storageCreated(let it): created(it, start, &writer)
             case .storageResized(let it): resized(it, start, &writer)
             case .storageDeleted(let it): deleted(it, start, &writer)

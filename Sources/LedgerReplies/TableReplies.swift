@@ -97,7 +97,7 @@ extension ReplyEncoder {
         writer.map { writer in
             writer.pair("passport", row.id)
             writer.pair("user", row.userID)
-            writer.pair("name", open(row.name, row.user))
+            writer.pair("name", row.name.isEmpty ? nil : open(row.name, row.user))
             writer.pair("permissions", row.permissions)
             writer.pair("scope", row.scope.text)
             writer.pair("created", row.created)

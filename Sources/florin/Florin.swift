@@ -19,6 +19,7 @@ struct Florin: AsyncParsableCommand {
         version: "florin \(version)",
         subcommands: [
             Serve.self, Prompt.self, Import.self, Verify.self, Checkpoint.self, JournalCommand.self, Admin.self,
+            Erase.self,
         ])
 
     static func main() async {

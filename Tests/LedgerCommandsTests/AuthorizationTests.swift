@@ -31,6 +31,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  USER CREATE
         . R.R ... ... ... ...  USER GET
         . ... ... ... ... ..A  USER SET
+        . ... ... ... ... ..A  USER DELETE
         . ..R ... ... ... ...  USER LIST
         . ..R ... ... ... ...  USER FIND
         . R.R ... ... ... ...  USER SUMMARY

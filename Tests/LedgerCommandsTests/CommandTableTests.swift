@@ -76,10 +76,6 @@ struct CommandTableTests {
         ("PAYMENT REFUND x", "ERR PAYMENT is not available in this version"),
         ("RULE SHADOW x", "ERR RULE SHADOW is not available in this version"),
         ("REPORT x", "ERR REPORT is not available in this version"),
-        (
-            "USER DELETE u",
-            "ERR USER DELETE is not available in this version; USER SET <user> STATE closed ends an account"
-        ),
     ])
     func `a name that no command has says what it may have meant`(line: String, expected: String) {
         #expect(failure(line) == expected)

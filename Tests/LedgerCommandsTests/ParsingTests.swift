@@ -336,6 +336,13 @@ struct ParsingTests {
                 && history.page.count == 7)
     }
 
+    @Test func `a deletion gives up bought credit only where it says so`() throws {
+        guard case .userDelete(let it) = try mutation("USER DELETE ada"),
+            case .userDelete(let all) = try mutation("user delete ada forfeit KEY k")
+        else { throw CommandError.invalid("not a deletion") }
+        #expect(it.user == names.user("ada") && !it.forfeit && all.forfeit)
+    }
+
     @Test func `seven commands take labels, and reads ask for them`() throws {
         let taking: [CommandID] = [
             .creditCharge, .holdPlace, .sessionAdmit, .sessionStart, .sessionRecord, .storageCreate, .spacePurchase,

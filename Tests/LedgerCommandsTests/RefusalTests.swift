@@ -86,7 +86,7 @@ struct RefusalTests {
         case .userType, .userState, .tier, .storageKind, .grantKind, .scope, .keyPolicy, .status, .reserve, .yesNo,
             .ruleName,
             .limitName:
-            ["", "nothing", "1", "small ", long]
+            ["", "nothing", "1", "small ", "deleted", long]
         case .bytes, .words, .flag: []
         }
     }
@@ -100,7 +100,8 @@ struct RefusalTests {
         case .email: "ada@example.com"
         case .labels, .labelFilter: "team=ml"
         case .grouping: "label:team"
-        case .amount, .signedAmount, .cents, .price, .cap, .percent, .gigabytes, .gigabytesWhole, .hours, .count, .cursor,
+        case .amount, .signedAmount, .cents, .price, .cap, .percent, .gigabytes, .gigabytesWhole, .hours, .count,
+            .cursor,
             .rate, .version, .lsn:
             "1"
         case .time: "2026-01-01"

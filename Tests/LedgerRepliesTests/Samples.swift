@@ -101,6 +101,7 @@ enum Samples {
                         field: .type, name: [], type: .pro, state: .active, email: [], emailHash: .zero)))
         ),
         (.passportSet, event(.passportChanged(PassportChanged(passport: PassportID(value: 62), caps: Caps())))),
+        (.userDelete, event(.userDeleted(UserDeleted(bought: Money(usd: "10"), other: Money(usd: "2.5"))))),
         (.passportRevoke, event(.passportRevoked(PassportRevoked(passport: PassportID(value: 62))))),
         (.creditGrant, event(.creditGranted(CreditGranted(amount: Money(usd: "5"), lot: lot, reason: [1])))),
         (

@@ -35,6 +35,8 @@ import Testing
         case .userCreate: return .write("USER CREATE u#@b.example ID u# TYPE pro")
         case .userGet: return .read("USER GET u_a")
         case .userSet: return .write("USER SET u_a EMAIL set#@b.example")
+        case .userDelete:
+            return .write("USER DELETE u_gone# FORFEIT", after: ["USER CREATE gone#@b.example ID u_gone#"])
         case .userList: return .read("USER LIST COUNT 5")
         case .userFind: return .read("USER FIND u_")
         case .userSummary: return .read("USER SUMMARY u_a")

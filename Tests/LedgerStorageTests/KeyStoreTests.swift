@@ -48,12 +48,35 @@ import Testing
         try store.ensureKey(UserOrdinal(3), isNewUser: true)
         let sealed = try store.seal([1, 2, 3], UserOrdinal(3))
         let key = Array(disk.bytes(of: directory.keys)![(4096 + 3 * 64 + 8)..<(4096 + 3 * 64 + 40)])
-        try store.destroy(UserOrdinal(3))
+        #expect(try store.destroy([UserOrdinal(3)]) == 1)
         #expect(!disk.afterPowerCut(seed: 1).bytes(of: directory.keys)!.contains(key))
         #expect(reason { () throws(StorageError) in try store.open(sealed, UserOrdinal(3)) } == .destroyedKey)
         #expect(reason { () throws(StorageError) in try store.ensureKey(UserOrdinal(3)) } == .destroyedKey)
         let again = try KeyStore(directory, ledgerIsNew: false)
         #expect(reason { () throws(StorageError) in try again.seal([1], UserOrdinal(3)) } == .destroyedKey)
+        // Once more writes nothing; nor does nobody.
+        let operations = disk.operations
+        #expect(try again.destroy([UserOrdinal(3)]) == 0 && again.destroy([]) == 0)
+        #expect(disk.operations == operations)
+    }
+
+    @Test func `who never had a key cannot get one any more, and a damaged one is wiped`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        for user in 0..<3 as Range<UInt32> { try store.ensureKey(UserOrdinal(user), isNewUser: true) }
+        let key = Array(disk.bytes(of: directory.keys)![(4096 + 64 + 16)..<(4096 + 64 + 40)])
+        disk.flip(directory.keys, byte: 4096 + 64 + 9, bit: 0)
+        // Beyond the end of the file, empty, damaged, whole: with one sync.
+        let before = disk.log.count { $0.hasPrefix("sync") }
+        #expect(try store.destroy([UserOrdinal(1), UserOrdinal(2), UserOrdinal(7), UserOrdinal(5000)]) == 4)
+        #expect(disk.log.count { $0.hasPrefix("sync") } == before + 1)
+        #expect(disk.bytes(of: directory.keys)!.firstRange(of: key) == nil)
+        for user in [1, 2, 7, 5000] as [UInt32] {
+            let ensure = reason { () throws(StorageError) in try store.ensureKey(UserOrdinal(user), isNewUser: true) }
+            #expect(ensure == .destroyedKey)
+        }
+        #expect(try store.open(store.seal([6], UserOrdinal(0)), UserOrdinal(0)) == [6])
     }
 
     @Test func `a missing key, file or slot is an error`() throws {

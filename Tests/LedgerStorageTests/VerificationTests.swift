@@ -215,7 +215,7 @@ import Testing
         disk.replace(directory.keys, with: whole)
         let dead = disk.afterProcessDeath()
         try KeyStore(DataDirectory(disk: dead, path: "/data", identity: directory.identity), ledgerIsNew: false)
-            .destroy(UserOrdinal(2))
+            .destroy([UserOrdinal(2)])
         #expect(try Self.findings(dead).isEmpty)
     }
 

@@ -2,7 +2,7 @@ internal import LedgerCore
 
 extension CommandTable {
     static let userCommands = [
-        userCreate, userGet, userSet, userList, userFind, userSummary,
+        userCreate, userGet, userSet, userDelete, userList, userFind, userSummary,
     ]
 
     private static let userFields = [
@@ -63,7 +63,9 @@ extension CommandTable {
         var changes: [UserSet.Change] = []
         if let field = a.given("NAME") { changes.append(.name(try a.text(field))) }
         if let type: UserType = try a.choice("TYPE", \.text) { changes.append(.type(type)) }
-        if let state: UserState = try a.choice("STATE", \.text) { changes.append(.state(state)) }
+        if let field = a.given("STATE") {
+            changes.append(.state(try a.choice(field, among: UserState.settable, \.text)))
+        }
         if let field = a.given("EMAIL") {
             changes.append(.email(try a.email(field), hash: try a.emailHash(field, context)))
         }
@@ -71,6 +73,24 @@ extension CommandTable {
             throw .invalid("USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL")
         }
         return ParsedCommand(a, .mutation(.userSet(UserSet(user: user, change: changes[0]))), on: .user(user))
+    }
+
+    private static let userDelete = CommandSpec(
+        .userDelete, "USER DELETE", .user, .adminAll, .write,
+        [.need("user", .user), .flag("FORFEIT", "give up credit that was bought, too")], key: true,
+        "Forget a person: name, address and free texts are gone for ever, the books stay.",
+        notes: [
+            "Refused with a list of all that stands in the way: open sessions, holds, storage, debt, and credit that was bought where `FORFEIT` is not said. The first admin cannot be deleted. A second time: `CLOSED`.",
+            "What credit is left goes to breakage: `forfeited` is what was bought, `lapsed` all other. All passports of the user are revoked. When this is answered the key to the user's texts is destroyed on disk; they are null in every answer, also in receipts that a KEY gives again.",
+            "The user id stays taken for ever, and what was recorded under it stays readable, with the state `deleted`. The e-mail address is free for somebody else; there is no second sign-up bonus for it, nor for the `PERSON`.",
+            "A backup from before remembers the user: keep the ids of deleted users outside of the ledger, and run `florin erase DIR LIST` on a restored one.",
+        ],
+        reply: .receipt(["user", "forfeited", "lapsed", "available", "debt"]),
+        examples: ["USER DELETE u_ada FORFEIT KEY request-17"]
+    ) { a, context throws(CommandError) in
+        let user = try a.user(0, context)
+        let delete = UserDelete(user: user, forfeit: a.has("FORFEIT"))
+        return ParsedCommand(a, .mutation(.userDelete(delete)), on: .user(user))
     }
 
     private static let userList = CommandSpec(

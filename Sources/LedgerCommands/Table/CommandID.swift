@@ -6,7 +6,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case configGet
     case command, commandCount, commandInfo, commandDocs, commandList, help
     // users and passports
-    case userCreate, userGet, userSet, userList, userFind, userSummary
+    case userCreate, userGet, userSet, userDelete, userList, userFind, userSummary
     case passportCreate, passportVerify, passportList, passportSet, passportRevoke, passportRotate
     // credit
     case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund, creditTransfer

@@ -125,7 +125,6 @@ extension CommandTable {
     static let absent: [(name: String, text: String)] = {
         let later = "is not available in this version"
         var list = ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"].map { ($0, "\($0): \(transaction)") }
-        list.append(("USER DELETE", "USER DELETE \(later); USER SET <user> STATE closed ends an account"))
         for name in [
             "EVAL", "EVALSHA", "SCRIPT", "FCALL", "MONITOR", "TAIL", "AT", "BACKTEST", "RUNWAY", "REPORT", "PAYMENT",
             "RULE SHADOW", "RULE DIFF",

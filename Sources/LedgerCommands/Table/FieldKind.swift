@@ -8,7 +8,8 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     // personal and free text
     case email, person, personName, text
     // money and amounts
-    case amount, signedAmount, cents, price, cap, percent, gigabytes, gigabytesWhole, hours, count, cursor, rate, version,
+    case amount, signedAmount, cents, price, cap, percent, gigabytes, gigabytesWhole, hours, count, cursor, rate,
+        version,
         lsn
     // time
     case time, lifetime, heartbeat, overlap, timeout
@@ -131,7 +132,7 @@ extension FieldKind {
                 means: .limitSubject,
                 choices: UserType.allCases.map(\.text))
         case .userType: .choice(UserType.allCases.map(\.text))
-        case .userState: .choice(UserState.allCases.map(\.text))
+        case .userState: .choice(UserState.settable.map(\.text))
         case .tier: .choice(Tier.allCases.map(\.text))
         case .storageKind: .choice(StorageKind.allCases.map(\.text))
         case .grantKind: .choice(["promo", "compensation"])

@@ -9,6 +9,7 @@
 package enum Command: Sendable {
     indirect case userCreate(UserCreate)
     case userSet(UserSet)
+    case userDelete(UserDelete)
     indirect case passportCreate(PassportCreate)
     case passportSet(PassportSet)
     case passportRevoke(PassportRevoke)
@@ -50,6 +51,7 @@ extension Command {
         switch self {
         case .userCreate(let it): try visitor.visit(it)
         case .userSet(let it): try visitor.visit(it)
+        case .userDelete(let it): try visitor.visit(it)
         case .passportCreate(let it): try visitor.visit(it)
         case .passportSet(let it): try visitor.visit(it)
         case .passportRevoke(let it): try visitor.visit(it)
@@ -94,6 +96,9 @@ extension Command {
         case .userSet(var it):
             try changer.change(&it)
             self = .userSet(it)
+        case .userDelete(var it):
+            try changer.change(&it)
+            self = .userDelete(it)
         case .passportCreate(var it):
             try changer.change(&it)
             self = .passportCreate(it)
@@ -213,6 +218,7 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case userChanged = 21
     case passportCreated = 22
     case passportRevoked = 23
+    case userDeleted = 24
     case passportChanged = 25
     case creditPurchased = 30
     case creditGranted = 31
@@ -266,6 +272,7 @@ package enum EventBody: Sendable {
     case userChanged(UserChanged)
     case passportCreated(PassportCreated)
     case passportRevoked(PassportRevoked)
+    case userDeleted(UserDeleted)
     case passportChanged(PassportChanged)
     case creditPurchased(CreditPurchased)
     case creditGranted(CreditGranted)
@@ -320,6 +327,7 @@ extension EventBody {
         case .userChanged(let event): try visitor.visit(event)
         case .passportCreated(let event): try visitor.visit(event)
         case .passportRevoked(let event): try visitor.visit(event)
+        case .userDeleted(let event): try visitor.visit(event)
         case .passportChanged(let event): try visitor.visit(event)
         case .creditPurchased(let event): try visitor.visit(event)
         case .creditGranted(let event): try visitor.visit(event)
@@ -376,6 +384,7 @@ extension EventCode {
         case .userChanged: try visitor.visit(UserChanged.self)
         case .passportCreated: try visitor.visit(PassportCreated.self)
         case .passportRevoked: try visitor.visit(PassportRevoked.self)
+        case .userDeleted: try visitor.visit(UserDeleted.self)
         case .passportChanged: try visitor.visit(PassportChanged.self)
         case .creditPurchased: try visitor.visit(CreditPurchased.self)
         case .creditGranted: try visitor.visit(CreditGranted.self)

@@ -33,6 +33,9 @@ package enum Consequence: Sendable {
     case clockAccepted
     /// Readers are to see another address.
     case emailChanged
+    /// A key is to be destroyed, and nobody is to see an address any more: when it is durable, for that cannot be taken
+    /// back.
+    case userDeleted(Hash128)
 }
 
 extension CommandType {

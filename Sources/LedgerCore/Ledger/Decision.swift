@@ -1,5 +1,5 @@
-/// A decision in the making: who asks, when, under which key and labels, at which price, and where its events go. One serves a
-/// whole batch: ``begin(_:at:)`` starts the next command's.
+/// A decision in the making: who asks, when, under which key and labels, at which price, and where its events go. One
+/// serves a whole batch: ``begin(_:at:)`` starts the next command's.
 package struct Decision: ~Copyable {
     package var batch = EventBatch()
 

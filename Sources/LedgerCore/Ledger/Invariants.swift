@@ -34,6 +34,17 @@ extension StateMachine {
             debt += Int128(row.debt.nanos)
             require(row.paid >= .zero && row.promo >= .zero && row.held >= .zero, "user \(name) has a negative balance")
             require(row.debt >= .zero, "user \(name) has a negative debt")
+            if row.state == .deleted {
+                require(
+                    row.paid.isZero && row.promo.isZero && row.held.isZero && row.debt.isZero
+                        && row.firstSession.isNone && row.firstHold.isNone && row.firstResource.isNone,
+                    "user \(name) was deleted and still has something")
+                require(
+                    row.email.isEmpty && row.name.isEmpty
+                        && passports(of: user).allSatisfy {
+                            store.passports[$0].revoked && store.passports[$0].name.isEmpty
+                        }, "user \(name) was deleted and still has texts or good passports")
+            }
             require(row.lastEvent <= lastLSN && !row.lastEvent.isNone, "user \(name) has no last event")
             require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
 

@@ -90,6 +90,7 @@ package enum Rejection: Error, Hashable, Sendable {
         case .cap(let reached): reached.text
         case .closed(.passport): "this passport was revoked, replaced or has expired"
         case .closed(.charge): "this charge was refunded in full"
+        case .closed(.user): "this user was deleted before"
         case .closed(let subject): "this \(subject.text) is closed"
         case .busy(let text), .readOnly(let text), .denied(let text), .invalid(let text): text
         }

@@ -56,6 +56,7 @@ extension StateMachine {
             guard header.user.value == UInt32(store.accounts.count) else { return "creates a user out of order" }
         } else if header.user != .none {
             guard header.user.value < UInt32(store.accounts.count) else { return "is about an unknown user" }
+            guard !isDeleted(header.user) else { return "is about a user who was deleted" }
             guard header.previous == store.accounts[header.user].lastEvent else {
                 return "does not follow its user's last event"
             }

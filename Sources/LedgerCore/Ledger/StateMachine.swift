@@ -131,8 +131,8 @@ package struct StateMachine: ~Copyable {
     }
 
     /// Numbers, applies, images and writes one event. Everything was checked before: this must succeed. `asOf`: it
-    /// counts from before it was recorded. `precedes`: it comes before the event that answers the command. `labels`: of what
-    /// it belongs to, where that is older than the command.
+    /// counts from before it was recorded. `precedes`: it comes before the event that answers the command. `labels`: of
+    /// what it belongs to, where that is older than the command.
     @discardableResult
     mutating func commit<E: EventType>(
         _ event: E, user: UserOrdinal = .none, linked: LSN = .none,

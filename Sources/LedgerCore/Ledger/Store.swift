@@ -177,6 +177,9 @@ extension StateMachine {
     func sessions(of user: UserOrdinal) -> SlabList<Session> {
         store.sessions.list(from: store.accounts[user].firstSession)
     }
+    func passports(of user: UserOrdinal) -> SlabList<Passport> {
+        store.passports.list(from: store.accounts[user].firstPassport)
+    }
     func resources(of user: UserOrdinal) -> SlabList<Resource> {
         store.resources.list(from: store.accounts[user].firstResource)
     }

@@ -2,8 +2,8 @@
 /// no key twice; keys and values are 1 to ``longest`` bytes of letters, digits, `.`, `_`, `:`, `/` and `-`. No address
 /// fits in: labels are never anybody's own, and lie in the journal in the clear.
 ///
-/// Kept as one text, `k=v,k=v` in the order of the keys, so that equal labels are equal bytes. Nil where there are none:
-/// carrying that costs eight bytes and counts no reference.
+/// Kept as one text, `k=v,k=v` in the order of the keys, so that equal labels are equal bytes. Nil where there are
+/// none: carrying that costs eight bytes and counts no reference.
 package struct Labels: Hashable, Sendable {
     package static let none = Labels(canonical: nil)
     package static let most = 8

@@ -66,7 +66,8 @@ final class Views: Sendable {
             expected: sealed, desired: openedTexts.append(email) | Self.isOpened, ordering: .releasing)
     }
 
-    /// Another e-mail, in the clear, for a user who is there. The old text stays until the engine goes.
+    /// Another e-mail, in the clear, or none, for a user who is there. Nobody can reach the old one any more; its bytes
+    /// stay in memory until the engine goes, for somebody may be reading them.
     func setEmail(_ user: UserOrdinal, _ email: UnsafeRawBufferPointer) {
         guard let record = accounts.existing(Int(user.value)) else { return }
         record[AccountWord.email].store(email.isEmpty ? 0 : texts.append(email), ordering: .releasing)

@@ -14,6 +14,8 @@ final class CommitUnit: @unchecked Sendable {
     var users: [NewUser] = []
     var passports: [PassportView] = []
     var emails: [NewEmail] = []
+    /// Whose keys are to be destroyed once it is durable.
+    var deleted: [UserOrdinal] = []
     var limits: Limits?
     var rules: [LoadedRule] = []
     var batches: [WorkBatch] = []
@@ -53,6 +55,7 @@ final class CommitUnit: @unchecked Sendable {
         users.removeAll(keepingCapacity: true)
         passports.removeAll(keepingCapacity: true)
         emails.removeAll(keepingCapacity: true)
+        deleted.removeAll(keepingCapacity: true)
         limits = nil
         rules.removeAll(keepingCapacity: true)
         batches.removeAll(keepingCapacity: true)

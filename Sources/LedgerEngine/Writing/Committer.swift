@@ -8,7 +8,7 @@ internal import Synchronization
 /// writer decides the next; or the writer itself, when nothing else waits and handing over would only cost time. A unit
 /// without events goes the same way, behind its predecessors.
 ///
-///     writer ── queue ──► append to the log ──► taken ──► durable: publish, complete, wake
+///     writer ── queue ──► append to the log ──► taken ──► durable: destroy keys, publish, complete, wake
 ///
 /// The local journal makes a unit durable while it takes it. Another log may take several and say so later; those wait
 /// in `taken`, in order.
@@ -267,6 +267,7 @@ final class Committer: @unchecked Sendable {
     private func settle() {
         let durable = log.durable
         while let unit = takeDurable(through: durable) {
+            guard destroyKeys(unit) else { break }
             publish(unit)
             for batch in unit.batches { batch.complete(batch) }
             unit.removeAll()
@@ -276,6 +277,19 @@ final class Committer: @unchecked Sendable {
         if hasFailed { abandon() }
         dropRole()
         pokeWriter()
+    }
+
+    /// What cannot be undone comes after durability, and before anybody is told. Where it fails the unit waits again,
+    /// for the end: the next start does it.
+    private func destroyKeys(_ unit: CommitUnit) -> Bool {
+        do throws(StorageError) {
+            try keys.destroy(unit.deleted)
+            return true
+        } catch {
+            monitor.withLock { taken.insert(unit, at: 0) }
+            fail(error)
+            return false
+        }
     }
 
     private func takeDurable(through lsn: LSN) -> CommitUnit? {
@@ -339,6 +353,7 @@ final class Committer: @unchecked Sendable {
         precondition(fresh == unit.users.count, "a new user came without an account")
         for passport in unit.passports { views.store(passport) }
         for change in unit.emails { change.email.withUnsafeBytes { views.setEmail(change.user, $0) } }
+        for user in unit.deleted { views.setEmail(user, UnsafeRawBufferPointer(start: nil, count: 0)) }
         if let limits = unit.limits { views.store(limits) }
         if !unit.rules.isEmpty { onRules(unit.rules) }
         guard unit.lastLSN.value > durable.load(ordering: .relaxed) else { return }

@@ -83,6 +83,8 @@ extension Writer {
             pauses.step(from: unit.time, to: parts.clock.now())
         case .emailChanged:
             if let (user, email) = changedEmail { unit.emails.append(CommitUnit.NewEmail(user: user, email: email)) }
+        case .userDeleted(let user):
+            if let user = state.lookUp(user: user) { unit.deleted.append(user) }
         }
     }
 

@@ -4,20 +4,20 @@ internal import Logging
 
 /// Personal texts: sealed under their user's key just before a command is decided.
 extension Writer {
-    /// Encrypts what a command carries in the clear, under the key of the user it is about. Without a user it will be
-    /// refused anyway: the text goes nowhere.
+    /// Encrypts what a command carries in the clear, under the key of the user it is about. Without a user, and for a
+    /// deleted one, it will be refused anyway: the text goes nowhere.
     func seal(_ command: inout Command, _ unit: CommitUnit) throws(StorageError) {
         let subject = command.subject
-        let user = state.user(of: subject)
+        let user = state.user(of: subject).flatMap { state.isDeleted($0) ? nil : $0 }
         let clearEmail = command.clearEmail
-        let (state, keys) = (HasText(of: user, self.state), parts.keys)
+        let (known, keys) = (HasText(of: user, state), parts.keys)
         try command.sealTexts { (text) throws(StorageError) in
             guard case .clear(let bytes) = text else { return }
             guard let user else {
                 text = .none
                 return
             }
-            try keys.ensureKey(user, isNewUser: subject == .newUser, hasSealedText: state.hasText)
+            try keys.ensureKey(user, isNewUser: subject == .newUser, hasSealedText: known.hasText)
             text = PersonalText(sealed: try keys.seal(bytes, user))
         }
         guard let clearEmail, let user else { return }

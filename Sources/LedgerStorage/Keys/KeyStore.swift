@@ -116,12 +116,7 @@ package final class KeyStore: Sendable {
                 }
             } catch  where error.reason == .damagedKey && isNewUser {
             }
-            if offset + Self.slotBytes > state.fileBytes {
-                // Zeroes first: a full disk is met here, before anything depends on it.
-                let size = (offset + Self.slotBytes).rounded(upTo: Self.growth)
-                try file.zeroFill(from: state.fileBytes, count: size - state.fileBytes)
-                state.fileBytes = size
-            }
+            try makeRoom(for: ordinal, &state)
             var generator = SystemRandomNumberGenerator()
             let words = (0..<4).map { _ in generator.next() }
             try file.write(
@@ -148,23 +143,52 @@ package final class KeyStore: Sendable {
         }
     }
 
-    /// Destroys a user's key, durably. What was sealed with it cannot be read again.
-    package func destroy(_ ordinal: UserOrdinal) throws(StorageError) {
-        try state.withLock { (state: inout State) throws(StorageError) in
+    /// Destroys the keys of users, durably. What was sealed with them cannot be read again, and no key can be made for
+    /// them. Where all are destroyed already nothing is written. Returns how many were not.
+    @discardableResult
+    package func destroy(_ users: [UserOrdinal]) throws(StorageError) -> Int {
+        guard !users.isEmpty else { return 0 }
+        return try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
-            let offset = Self.offset(ordinal)
-            guard offset + Self.slotBytes <= state.fileBytes else {
-                throw StorageError(.missingKey, directory.keys, at: offset, "user \(ordinal.value)")
+            var destroyed = 0
+            for ordinal in users where try !isDestroyed(ordinal) {
+                try makeRoom(for: ordinal, &state)
+                do throws(StorageError) {
+                    try file.write(Self.encode(state: 2, ordinal) { _ in }, at: Self.offset(ordinal))
+                } catch {
+                    state.fault = error
+                    throw error
+                }
+                destroyed += 1
             }
+            guard destroyed > 0 else { return 0 }
             do throws(StorageError) {
-                try file.write(Self.encode(state: 2, ordinal) { _ in }, at: offset)
                 try file.sync()
             } catch {
                 state.fault = error
                 throw error
             }
             state.isDirty = false
+            return destroyed
         }
+    }
+
+    /// A damaged slot may hold a part of a key.
+    private func isDestroyed(_ ordinal: UserOrdinal) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            if case .destroyed = try slot(ordinal) { return true }
+        } catch  where error.reason == .damagedKey {
+        }
+        return false
+    }
+
+    /// Zeroes first: a full disk is met here, before anything depends on it.
+    private func makeRoom(for ordinal: UserOrdinal, _ state: inout State) throws(StorageError) {
+        let end = Self.offset(ordinal) + Self.slotBytes
+        guard end > state.fileBytes else { return }
+        let size = end.rounded(upTo: Self.growth)
+        try file.zeroFill(from: state.fileBytes, count: size - state.fileBytes)
+        state.fileBytes = size
     }
 
     // MARK: Looking for loss
@@ -177,6 +201,8 @@ package final class KeyStore: Sendable {
         package var first: [StorageError] = []
         /// Damaged slots of no user: what a crash left of a key that nobody used.
         package var strays = 0
+        /// Keys of deleted users that are still there: what an end between a deletion and its key leaves.
+        package var survivors = 0
         package static let listed = 20
     }
 
@@ -200,6 +226,7 @@ package final class KeyStore: Sendable {
                     let isThere = place + Self.slotBytes <= count
                     let slot = isThere ? try decode(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty
                     if case .empty = slot, number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
+                    if case .key = slot, ledger.isDeleted(ordinal) { findings.survivors += 1 }
                     if case .key = slot, number < users, opening {
                         let text = ledger.sealedText(ordinal)
                         if !text.isEmpty { _ = try open(text, ordinal) }

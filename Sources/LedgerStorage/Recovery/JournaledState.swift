@@ -30,6 +30,8 @@ package protocol JournaledState: ~Copyable {
     func hasSealedText(_ user: UserOrdinal) -> Bool
     /// Some of it, for a look whether the key still opens it; empty where there is none.
     func sealedText(_ user: UserOrdinal) -> [UInt8]
+    /// Whether the user was deleted: then there must be no key any more.
+    func isDeleted(_ user: UserOrdinal) -> Bool
 }
 
 extension JournaledState where Self: ~Copyable {
@@ -37,6 +39,7 @@ extension JournaledState where Self: ~Copyable {
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
     package func sealedText(_ user: UserOrdinal) -> [UInt8] { [] }
+    package func isDeleted(_ user: UserOrdinal) -> Bool { false }
 }
 
 extension StateMachine: JournaledState {

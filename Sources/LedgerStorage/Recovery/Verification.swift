@@ -169,6 +169,11 @@ package struct Verification<State: JournaledState & ~Copyable>: ~Copyable {
                     "\(directory.keys): \(findings.users - findings.first.count) more users have lost their key, or it is another one's"
                 )
             }
+            if findings.survivors > 0 {
+                note(
+                    "\(directory.keys): keys of deleted users are there (\(findings.survivors)); the next start destroys them"
+                )
+            }
             if findings.strays > 0 {
                 note(
                     "\(directory.keys): slots of no user are damaged (\(findings.strays)); they are written anew when needed"

@@ -61,7 +61,8 @@ import Testing
             .creditTransfer(
                 CreditTransfer(from: ledger.hash("cem"), to: ledger.hash("ann"), amount: Money("1")!, reason: [])))
         let hold = ledger.command(
-            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: Money("3")!, timeToLive: .hours(1), source: "job"))
+            .holdPlace(HoldPlace(user: ledger.hash("ann"), amount: Money("3")!, timeToLive: .hours(1), source: "job")),
+            labels: Labels("team=ml,job=81")!
         ).event!.id(shard: 0)
         ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("1")!, final: false, over: false)))
         ledger.command(.holdCapture(HoldCapture(hold: hold, amount: Money("4")!, final: true, over: true)))
@@ -123,6 +124,9 @@ import Testing
         ledger.charge("eve", "\(ledger.account("eve").available)")
         ledger.pass(.days(9), step: .hours(12))
         ledger.purchase("eve", "10")
+        ledger.user("gus", .free)
+        ledger.purchase("gus", "30")
+        ledger.command(.userDelete(UserDelete(user: ledger.hash("gus"), forfeit: true)))
         ledger.command(.userSet(UserSet(user: ledger.hash("ann"), change: .state(.banned))))
         ledger.command(.clockAccept(ClockAccept()))
         return ledger

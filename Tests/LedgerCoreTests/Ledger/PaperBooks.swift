@@ -25,6 +25,8 @@ struct PaperBooks {
     private var most = Money("25")!
     private(set) var shares = 0
     private(set) var returned = 0
+    /// Whose account was deleted: nothing comes after it.
+    private(set) var gone: Set<UserOrdinal> = []
 
     /// Of what an id was born with labels; and what was charged by the value of one label, and without it.
     private var labels: [BirthID: Labels] = [:]
@@ -81,6 +83,7 @@ struct PaperBooks {
 
     private mutating func count(_ event: Event) {
         checkDue(event)
+        if gone.contains(event.user) { faults.append("event \(event.lsn.value) is about somebody who was deleted") }
         checkLabels(event)
         if let charge = event.facts.charge {
             let (amount, payment, source) = (charge.amount, charge.settlement, charge.source)
@@ -140,6 +143,9 @@ struct PaperBooks {
                 faults.append("transfer \(event.lsn.value) loses money")
             }
         case .lotExpired(let e): broken = e.amount
+        case .userDeleted(let e):
+            broken = e.bought + e.other
+            gone.insert(event.user)
         case .holdCaptured(let e): broken = e.broken
         case .holdReleased(let e): broken = e.broken
         case .sessionStarted(let e):

@@ -129,6 +129,8 @@ struct Wishes {
     private var origins: [LotID: LotOrigin] = [:]
     private var sessions = 0
     private var passports: UInt64 = 0
+    /// Users who come and go.
+    private var guests: [ShortText] = []
 
     /// Users, spaces and rules that are wished for.
     static func prepare(_ ledger: inout TestLedger) {
@@ -173,7 +175,7 @@ struct Wishes {
 
     /// Lots are born by commands alone and live until the next one at least.
     mutating func note(lotsOf ledger: borrowing TestLedger) {
-        for user in Wishes.users {
+        for user in Wishes.users + guests {
             guard
                 case .lots(let rows, _) = ledger.machine.read(
                     .lots(user: ledger.hash(user), Page(count: 5_000)), at: ledger.now)
@@ -207,7 +209,8 @@ struct Wishes {
         func number(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
         func money(_ dollars: Int64) -> Money { Money(nanos: number(1...dollars * 1_000_000_000)) }
         func chance(_ n: Int64) -> Bool { number(1...n) == 1 }
-        let name = Wishes.users.randomElement(using: &random)!
+        let guest = guests.suffix(3).randomElement(using: &random)
+        let name = chance(6) ? guest ?? Wishes.users[0] : Wishes.users.randomElement(using: &random)!
         let user = ledger.hash(name)
         let session = ledger.machine.names.session(ShortText("s\(number(0...Int64(max(sessions, 1))))")!)
         let resource = ShortText("r\(number(0...6))")!
@@ -217,7 +220,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...41) {
+        switch number(0...43) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -320,6 +323,14 @@ struct Wishes {
             }
         case 35:
             command = .userSet(UserSet(user: user, change: .type(UserType.allCases.randomElement(using: &random)!)))
+        case 43:
+            let id = ShortText("g\(guests.count)")!
+            guests.append(id)
+            command = .userCreate(
+                UserCreate(
+                    id: id, emailHash: ledger.machine.names.hash(.email, id), email: [1],
+                    type: UserType.allCases.randomElement(using: &random)!))
+        case 44: command = .userDelete(UserDelete(user: ledger.hash(guest ?? "g0"), forfeit: chance(2)))
         case 31:
             let (name, id) = (RuleName.allCases.randomElement(using: &random)!, UInt64(number(10...14)))
             command = .ruleActivate(

@@ -1,4 +1,4 @@
-/// CREDIT ADJUST: a correction by hand, up or down. Also for a closed user: it must always be recordable.
+/// CREDIT ADJUST: a correction by hand, up or down. Also for a closed user: it must be recordable while there is one.
 package struct CreditAdjust: CommandType {
     package static let name: StaticString = "CREDIT ADJUST"
     package var user: Hash128
@@ -23,6 +23,7 @@ package struct CreditAdjust: CommandType {
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let user = try ledger.find(user)
+        try ledger.checkIsThere(user)
         guard !amount.isZero else { throw .invalid("an adjustment of zero adjusts nothing") }
         if !reference.isEmpty, ledger.store.external[ledger.names.hash(.adjustment, reference)] != nil {
             throw .exists(.adjustment)

@@ -55,6 +55,7 @@ package struct CreditRefund: CommandType {
         guard let user = charges.first?.user, user != .none,
             charges.allSatisfy({ $0.user == user && $0.lsn <= ledger.lastLSN })
         else { throw .notFound(.charge) }
+        try ledger.checkIsThere(user)
         var left = Int128(0)
         for charge in charges { left += Int128(ledger.refundable(charge).nanos) }
         guard left > 0 else { throw .closed(.charge) }

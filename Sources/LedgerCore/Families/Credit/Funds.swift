@@ -178,6 +178,21 @@ extension StateMachine {
         refreshNextExpiry(user)
     }
 
+    /// All credit of a user goes to breakage. Nothing of it is pinned.
+    mutating func forfeit(_ user: UserOrdinal) {
+        var broken = Money.zero
+        for slot in lots(of: user) {
+            let lot = store.lots[slot]
+            store.lots[slot].remaining = .zero
+            add(user, lot.kind, -lot.remaining)
+            broken += lot.remaining
+            _ = removeIfEmpty(slot)
+        }
+        store.accounts[user].pending = .zero
+        store.accounts[user].nextExpiry = .never
+        store.books.post(.breakage, broken)
+    }
+
     mutating func refreshNextExpiry(_ user: UserOrdinal) {
         var next = Timestamp.never
         for lot in lots(of: user) where !store.lots[lot].expired { next = min(next, store.lots[lot].expires) }

@@ -81,7 +81,7 @@ extension StateMachine {
         guard let recorded = RecordedRejection(rejection) else { return }
         var refused = Refused(rejection: recorded, admission: nil)
         var user = UserOrdinal.none
-        if case .sessionStart(let start) = request.command, let ordinal = self.user(start.user) {
+        if case .sessionStart(let start) = request.command, let ordinal = self.user(start.user), !isDeleted(ordinal) {
             refused.admission = RefusedAdmission(start)
             user = ordinal
         }

@@ -51,7 +51,7 @@ extension StateMachine {
         guard actor != .none else { return nil }
         guard !store.passports[actor].revoked, store.passports[actor].expires > now else { return .passportInvalid }
         let state = store.accounts[store.passports[actor].user].state
-        return state == .banned || state == .closed ? .frozen(state) : nil
+        return state.locksOut ? .frozen(state) : nil
     }
 
     /// Nobody issues more than they hold. The engine itself (`.none`) holds everything, and `admin` of scope `all`

@@ -17,8 +17,7 @@ extension StateMachine {
     }
 
     func passports(of user: UserOrdinal, _ page: Page, at now: Timestamp) -> QueryResult {
-        let list = store.passports.list(from: store.accounts[user].firstPassport)
-        let (slots, next) = walk(list, page) { UInt64($0.index) + 1 }
+        let (slots, next) = walk(passports(of: user), page) { UInt64($0.index) + 1 }
         return .passports(slots.map { passportRow(PassportOrdinal(UInt32($0.index)), at: now) }, next: next)
     }
 }

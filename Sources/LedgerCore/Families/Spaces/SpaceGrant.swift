@@ -38,6 +38,7 @@ package struct SpaceRevoke: CommandType {
         let user = try ledger.find(user)
         guard let number = ledger.space(space) else { throw .notFound(.space) }
         guard ledger.store.spaceGrants[ledger.grantKey(number, user)] != nil else { throw .notFound(.grant) }
+        try ledger.checkIsThere(user)
         return .accepted(ledger.commit(SpaceRevoked(space: space), user: user, &decision))
     }
 }

@@ -126,14 +126,14 @@ package struct ShareReturned: EventType {
 
 extension StateMachine {
     /// The creator's share of a purchase; nil where there is none: of a creator's own purchase, where nothing bought
-    /// was burned, and where the creator's account is banned, closed, or full.
+    /// was burned, and where the creator's account is banned, ended, or full.
     func share(of number: Int, boughtBy buyer: UserOrdinal, _ settlement: Settlement) -> (UserOrdinal, ShareEarned)? {
         let space = store.spaces[number]
         let creator = space.creator
         guard space.entry.share > 0, creator != .none, creator != buyer else { return nil }
         switch store.accounts[creator].state {
         case .active, .suspended: break
-        case .banned, .closed: return nil
+        case .banned, .closed, .deleted: return nil
         }
         var bought = Money.zero
         for part in settlement.burned where store.lots[slot(of: part.lot)].kind.isPaid { bought += part.amount }
@@ -179,7 +179,7 @@ extension StateMachine {
         var settlement = Settlement()
         settlement.free = match.plan(min(amount, max(match.available, .zero)), first: .earning)
         let room = Self.ceiling - store.accounts[creator].debt
-        if store.accounts[creator].state != .closed {
+        if !store.accounts[creator].state.hasEnded {
             settlement.debt = min(amount - settlement.free.total, max(room, .zero))
         }
         return settlement

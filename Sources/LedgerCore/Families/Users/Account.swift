@@ -94,9 +94,10 @@ extension StateMachine {
         guard state == .active else { throw .frozen(state) }
     }
 
-    /// What was consumed already can be booked for everybody but a closed user.
+    /// What was consumed already can be booked for everybody whose account has not ended.
     func checkMayBook(_ user: UserOrdinal) throws(Rejection) {
-        guard store.accounts[user].state != .closed else { throw .frozen(.closed) }
+        let state = store.accounts[user].state
+        guard !state.hasEnded else { throw .frozen(state) }
     }
 
     func checkNoDebt(_ user: UserOrdinal) throws(Rejection) {

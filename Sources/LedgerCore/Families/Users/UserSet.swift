@@ -49,6 +49,7 @@ package struct UserSet: CommandType {
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let user = try ledger.find(user)
+        try ledger.checkIsThere(user)
         let row = ledger.store.accounts[user]
         var event = UserChanged(
             field: .name, name: .none, type: row.type, state: row.state, email: .none, emailHash: .zero)
@@ -81,6 +82,7 @@ package struct UserSet: CommandType {
     private func checkState(
         _ state: UserState, _ user: UserOrdinal, _ row: Account, _ ledger: borrowing StateMachine
     ) throws(Rejection) {
+        guard state != .deleted else { throw .invalid("USER DELETE deletes a user") }
         if row.state == .closed, state != .closed { throw .frozen(.closed) }
         if state != .active, ledger.isFirstAdmin(user) {
             throw .invalid(
@@ -121,7 +123,9 @@ package struct UserChanged: EventType {
         }
     }
 
-    package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? { nil }
+    package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
+        field == .state && state == .deleted ? "deletes a user as nothing but a deletion does" : nil
+    }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         switch field {
@@ -143,7 +147,11 @@ package struct UserChanged: EventType {
 extension StateMachine {
     /// The user whom a first start makes: the owner's way in, also for `florin admin`.
     func isFirstAdmin(_ user: UserOrdinal) -> Bool {
-        guard store.passports.count > 0, store.passports[PassportOrdinal(0)].user == user else { return false }
-        return store.accounts[user].type == .admin
+        hasFirstPassport(user) && store.accounts[user].type == .admin
+    }
+
+    /// Whatever type the user has by now.
+    func hasFirstPassport(_ user: UserOrdinal) -> Bool {
+        store.passports.count > 0 && store.passports[PassportOrdinal(0)].user == user
     }
 }

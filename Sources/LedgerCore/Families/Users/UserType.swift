@@ -23,6 +23,27 @@ package enum UserState: UInt8, NamedCase, Sendable {
     /// Sessions stop at once.
     case banned = 2
     case closed = 3
+    /// The person is forgotten; id and books stay. For ever.
+    case deleted = 4
+
+    /// What an operator may set.
+    package static let settable: [UserState] = [.active, .suspended, .banned, .closed]
+
+    /// Whether nothing is booked any more, not even what was consumed already.
+    var hasEnded: Bool {
+        switch self {
+        case .active, .suspended, .banned: false
+        case .closed, .deleted: true
+        }
+    }
+
+    /// Whether the user's passports open nothing.
+    package var locksOut: Bool {
+        switch self {
+        case .active, .suspended: false
+        case .banned, .closed, .deleted: true
+        }
+    }
 
     package var text: String {
         switch self {
@@ -30,6 +51,7 @@ package enum UserState: UInt8, NamedCase, Sendable {
         case .suspended: "suspended"
         case .banned: "banned"
         case .closed: "closed"
+        case .deleted: "deleted"
         }
     }
 }
