@@ -209,7 +209,7 @@ struct Opening {
                 rules.loaded.append(CommitUnit.LoadedRule(identity: row.identity, name: row.name, source: rule.source))
             }
         }
-        for name in RuleName.allCases {
+        for name in state.activeRules {
             guard let identity = state.activeRule(name) else { continue }
             rules.book.activate(name, identity) {
                 String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)

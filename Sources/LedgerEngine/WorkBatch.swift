@@ -24,6 +24,8 @@ package enum WorkItem: Sendable {
     case query(Query)
     /// SESSION QUOTE.
     indirect case quote(user: Hash128, tier: Tier, duration: TimeSpan)
+    /// USAGE QUOTE.
+    indirect case usageQuote(user: Hash128, meter: ShortText, billionths: Int64)
     /// RULE LOAD: journals a source whose verdict ``RuleRequest/load(_:source:)`` gave.
     indirect case ruleLoad(name: RuleName, source: [UInt8], verdict: RuleVerdict)
     /// RULE ACTIVATE: activates a version whose verdict ``RuleRequest/version(_:_:)`` gave, now or at `at`, with the
@@ -52,6 +54,7 @@ package enum WorkResult: Sendable {
     indirect case verified(VerifyResult)
     indirect case query(QueryResult)
     indirect case quote(SessionQuote, user: UserRow)
+    indirect case usageQuote(Pricing, user: UserRow)
     indirect case ruleMaterial(RuleMaterial)
     case storageSizes(Set<StorageSize>)
     indirect case info(EngineInfo)

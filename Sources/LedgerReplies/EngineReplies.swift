@@ -41,6 +41,23 @@ extension ReplyEncoder {
         }
     }
 
+    /// `USAGE QUOTE`.
+    package func quote(_ pricing: Pricing, user: UserRow, to writer: inout some AnswerWriter) {
+        guard case .usage(let meter, _, let quantity, _) = pricing.query else {
+            preconditionFailure("a quote of something else than usage")
+        }
+        writer.map { writer in
+            writer.pair("user", user.id)
+            writer.pair("type", user.type.text)
+            writer.pair("meter", meter)
+            writer.pair("quantity", quantity)
+            writer.pair("amount", pricing.amount)
+            writer.pair("available", user.account.available)
+            writer.pair("enough", flag: user.account.available >= pricing.amount)
+            writer.pair("sha256", pricing.priced.rule)
+        }
+    }
+
     /// `CREDIT HISTORY`.
     package func history(_ rows: [HistoryRow], next: UInt64, to writer: inout some AnswerWriter) {
         page(rows, next, &writer) { row, writer in
@@ -99,6 +116,17 @@ extension ReplyEncoder {
                     writer.map { writer in
                         writer.pair("count", integer: Int64(total.count))
                         writer.pair("seconds", seconds: total.nanoseconds)
+                        writer.pair("amount", total.amount)
+                    }
+                }
+            }
+            writer.key("usage_by_meter")
+            writer.map { writer in
+                for total in it.meters {
+                    writer.key(total.meter)
+                    writer.map { writer in
+                        writer.pair("count", integer: Int64(total.count))
+                        writer.pair("quantity", total.text)
                         writer.pair("amount", total.amount)
                     }
                 }
@@ -242,5 +270,14 @@ extension ReplyEncoder {
             writer.bulk("")
             writer.bulk("")
         }
+    }
+}
+
+extension Summary.MeterTotal {
+    /// In whole units, without trailing zeros.
+    fileprivate var text: String {
+        let power = Int128(MeterQuantity.power(scale))
+        let rest = MeterQuantity(count: Int64(quantity % power), scale: scale).description
+        return "\(quantity / power)" + rest.dropFirst()
     }
 }

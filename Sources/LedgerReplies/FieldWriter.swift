@@ -116,6 +116,11 @@ extension FieldWriter {
         if value == .never || value == .distantPast { null() } else { instant(value) }
     }
 
+    mutating func pair(_ name: StaticString, _ value: MeterQuantity?) {
+        key(name)
+        if let value { thin(value.count, digits: Int(value.scale)) } else { null() }
+    }
+
     /// Hundredths of a percent.
     mutating func pair(_ name: StaticString, percent value: UInt16) {
         key(name)

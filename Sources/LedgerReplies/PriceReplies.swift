@@ -64,6 +64,12 @@ extension ReplyEncoder {
                 writer.pair("user_type", type.text)
                 writer.pair("amount", amount)
             }
+        case .usage(_, let type, let quantity, let thisMonth):
+            writer.map { writer in
+                writer.pair("user_type", type.text)
+                writer.pair("quantity", integer: quantity.count)
+                writer.pair("quantity_this_month", integer: thisMonth)
+            }
         }
     }
 }
@@ -75,6 +81,7 @@ extension RuleName {
         case .storage: "USD per GB-month"
         case .spacePurchase: "USD"
         case .purchaseBonus: "USD of bonus"
+        case .meter: "USD"
         }
     }
 }
@@ -87,6 +94,7 @@ extension PriceQuery {
         case .storage(_, let kind, _): kind.text
         case .spacePurchase(_, let space, _, _): space.string
         case .purchaseBonus(_, let amount): amount.description
+        case .usage(_, _, let quantity, _): quantity.description
         }
     }
 }

@@ -184,4 +184,28 @@ extension ReplyEncoder {
         writer.pair("owed", it.settlement.debt)
         start.close(&writer)
     }
+
+    // MARK: Meters
+
+    func added(_ it: MeterAdded, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(id: it.name, &writer)
+        writer.pair("meter", it.name)
+        writer.pair("unit", it.unit)
+        writer.pair("scale", integer: Int64(it.scale))
+    }
+
+    func recorded(_ it: UsageRecorded, at: Timestamp, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        let used = it.used
+        start.open(as: .charge, &writer)
+        writer.pair("user", start.user)
+        writer.pair("usage", it.id)
+        writer.pair("meter", used?.meter ?? ShortText())
+        writer.pair("quantity", used?.quantity)
+        writer.pair("unit", it.unit)
+        writer.pair("charge", id: start.born, as: .charge)
+        writer.pair("at", at)
+        writer.pair("amount", it.pricing.amount)
+        writer.pair("owed", it.settlement.debt)
+        start.close(&writer)
+    }
 }

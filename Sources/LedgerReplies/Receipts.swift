@@ -47,6 +47,8 @@ extension ReplyEncoder {
             case .spacePurchased(let it): purchased(it, start, &writer)
             case .spaceGranted(let it): granted(it.space, start, &writer)
             case .spaceRevoked(let it): granted(it.space, start, &writer)
+            case .meterAdded(let it): added(it, start, &writer)
+            case .usageRecorded(let it): recorded(it, at: event.effectiveFrom, start, &writer)
             case .ruleLoaded(let it): loaded(it, start, &writer)
             case .ruleScheduled(let it): scheduled(it, start, &writer)
             case .ruleActivated(let it): activated(it, start, &writer)

@@ -22,6 +22,7 @@ extension ReplyEncoder {
         case .spaces(let rows, let next): page(rows, next, &writer) { space($0, &$1) }
         case .instances(let rows, let next): page(rows, next, &writer) { instance($0, &$1) }
         case .limits(let rows): list(rows, &writer) { limit($0, &$1) }
+        case .meters(let rows): list(rows, &writer) { meter($0, &$1) }
         case .rules(let rows): list(rows, &writer) { rule($0, nil, &$1) }
         case .ruleSource(let row, let source): rule(row, source, &writer)
         case .priceBooks(let rows): priceBooks(rows, &writer)
@@ -235,6 +236,18 @@ extension ReplyEncoder {
             writer.pair("downtime_per_hour", row.downtimePerHour)
             writer.pair("spent", row.spent)
             writer.pair("resets", row.resets)
+        }
+    }
+
+    private func meter(_ row: MeterRow, _ writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("meter", row.name)
+            writer.pair("unit", row.unit)
+            writer.pair("scale", integer: Int64(row.scale))
+            writer.pair("description", row.description.isEmpty ? nil : row.description)
+            writer.key("version")
+            if let version = row.version { writer.integer(Int64(version)) } else { writer.null() }
+            writer.pair("created", row.created)
         }
     }
 

@@ -51,7 +51,7 @@ package struct Explanation: Sendable {
             switch query.rule {
             case .sessionRuntime: " per hour"
             case .storage: " per GB-month"
-            case .spacePurchase, .purchaseBonus: ""
+            case .spacePurchase, .purchaseBonus, .meter: ""
             }
         let recorded = "\(query.call) = \(priced.answer.described)\(unit)"
         switch outcome {

@@ -13,13 +13,15 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
     /// Goes into every identity. Raised when rules get other arguments, other functions or another reading of results.
     package static let interfaceVersion: UInt32 = 1
 
-    private var active: [Active?]
+    /// By code.
+    private var builtIn: [Active?]
+    private var meters: [ShortText: Active] = [:]
     /// Compiled and not active: activated later, or active before. The most recent last.
     private var ready: [CompiledRule] = []
     private static let maximumReady = 8
 
     package init() {
-        active = RuleName.allCases.map { _ in nil }
+        builtIn = RuleName.builtIn.map { _ in nil }
     }
 
     /// SHA-256 over the source and the interface version.
@@ -51,22 +53,31 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
             compiled = Result { () throws(RuleError) in try CompiledRule(name, source: source()) }
         }
         deactivate(name)
-        active[Int(name.rawValue)] = Active(identity: identity, compiled: compiled)
+        self[name] = Active(identity: identity, compiled: compiled)
+    }
+
+    private subscript(name: RuleName) -> Active? {
+        _read {
+            if case .meter(let meter) = name { yield meters[meter] } else { yield builtIn[Int(name.code)] }
+        }
+        _modify {
+            if case .meter(let meter) = name { yield &meters[meter] } else { yield &builtIn[Int(name.code)] }
+        }
     }
 
     package mutating func deactivate(_ name: RuleName) {
-        if case .success(let before)? = active[Int(name.rawValue)]?.compiled { keep(before) }
-        active[Int(name.rawValue)] = nil
+        if case .success(let before)? = self[name]?.compiled { keep(before) }
+        self[name] = nil
     }
 
-    package func active(_ name: RuleName) -> RuleIdentity? { active[Int(name.rawValue)]?.identity }
+    package func active(_ name: RuleName) -> RuleIdentity? { self[name]?.identity }
 
     // MARK: - Prices
 
     /// Asks the active version. Without one: no bonus on a purchase, and an error for everything else.
     package mutating func price(_ query: PriceQuery) throws(RuleError) -> Priced {
         let name = query.rule
-        guard active[Int(name.rawValue)] != nil else {
+        guard self[name] != nil else {
             if name == .purchaseBonus { return Priced(answer: .amount(.zero), rule: .none) }
             throw RuleError(
                 .missing,
@@ -76,7 +87,7 @@ package struct RuleBook: ~Copyable, @unchecked Sendable {
                 """
             )
         }
-        return try active[Int(name.rawValue)]!.ask(query)
+        return try self[name]!.ask(query)
     }
 
     /// Asks the versions that the questions name, whether they are active or not. Those that are not at hand are

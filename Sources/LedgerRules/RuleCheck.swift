@@ -15,7 +15,7 @@ package struct RuleCheck: Sendable {
     /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there
     /// are more.
     package let findings: [Finding]
-    /// The answers for user type × tier, × kind of storage, × space of the catalogue, or × some purchases; for storage
+    /// The answers for user type × tier, × kind of storage, × space of the catalogue, × some purchases, or × some quantities; for storage
     /// also those for `sizes`.
     package let book: PriceBook
     /// What was checked, for who activates it; nil: it does not even load.
@@ -33,15 +33,15 @@ package struct RuleCheck: Sendable {
     /// more.
     package init(
         _ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
-        sizes: [StorageSize] = [], sandbox: RuleSandbox = .rule
+        sizes: [StorageSize] = [], scale: UInt8 = 0, sandbox: RuleSandbox = .rule
     ) {
         self.name = name
         identity = RuleBook.identity(of: source)
         do throws(RuleError) {
             let rule = try CompiledRule(name, source: source, sandbox: sandbox)
             compiled = rule
-            let questions = Self.questions(name, catalogue: catalogue, sizes: sizes)
-            (findings, book) = Self.examine(rule, questions)
+            let questions = Self.questions(name, catalogue: catalogue, sizes: sizes, scale: scale)
+            (findings, book) = Self.examine(rule, questions, scale)
         } catch {
             compiled = nil
             findings = [Finding(query: nil, text: error.text)]
@@ -49,8 +49,10 @@ package struct RuleCheck: Sendable {
         }
     }
 
-    private static func examine(_ rule: CompiledRule, _ questions: [PriceQuery]) -> ([Finding], PriceBook) {
-        let samples = questions + furtherQuestions(rule.name)
+    private static func examine(
+        _ rule: CompiledRule, _ questions: [PriceQuery], _ scale: UInt8
+    ) -> ([Finding], PriceBook) {
+        let samples = questions + furtherQuestions(rule.name, scale)
         var first = Interrogation(rule)
         let answers = samples.map { first.ask($0) }
         var findings = first.findings
@@ -104,7 +106,8 @@ package struct RuleCheck: Sendable {
 
     /// The rows of the price book, in a fixed order: what there always is, then the sizes that are not among it.
     package static func questions(
-        _ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces, sizes: [StorageSize] = []
+        _ name: RuleName, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces, sizes: [StorageSize] = [],
+        scale: UInt8 = 0
     ) -> [PriceQuery] {
         precondition(sizes.count <= maximumSizes, "a check asks about so many sizes")
         let always = UserType.allCases.flatMap { type -> [PriceQuery] in
@@ -119,6 +122,11 @@ package struct RuleCheck: Sendable {
                 [10, 25, 100, 1000, 10_000].map {
                     .purchaseBonus(type: type, amount: Money(nanos: $0 * Money.dollar.nanos))
                 }
+            case .meter(let meter):
+                ([1, 100, 10_000] as [Int64]).map { units in
+                    let quantity = MeterQuantity(count: units * MeterQuantity.power(scale), scale: scale)
+                    return .usage(meter: meter, type: type, quantity: quantity, thisMonth: 0)
+                }
             }
         }
         guard name == .storage else { return always }
@@ -128,7 +136,7 @@ package struct RuleCheck: Sendable {
     }
 
     /// Other usage in this month, other sizes: their answers are checked, not kept.
-    private static func furtherQuestions(_ name: RuleName) -> [PriceQuery] {
+    private static func furtherQuestions(_ name: RuleName, _ scale: UInt8) -> [PriceQuery] {
         UserType.allCases.flatMap { type -> [PriceQuery] in
             switch name {
             case .sessionRuntime:
@@ -145,6 +153,14 @@ package struct RuleCheck: Sendable {
                 [.spacePurchase(type: type, space: "free-sample", listPrice: .zero, gigabytes: 1)]
             case .purchaseBonus:
                 [.purchaseBonus(type: type, amount: Money(nanos: 12_340_000_000))]
+            case .meter(let meter):
+                [0, 1, 7 * MeterQuantity.power(scale), 100_000 * MeterQuantity.power(scale)].flatMap { count in
+                    [0, 1, 1_000, 1_000_000, 1_000_000_000].map { units in
+                        .usage(
+                            meter: meter, type: type, quantity: MeterQuantity(count: count, scale: scale),
+                            thisMonth: units * MeterQuantity.power(scale))
+                    }
+                }
             }
         }
     }

@@ -18,10 +18,10 @@ package struct RuleSource: Hashable, Sendable {
         RuleSource(name: .spacePurchase, text: DefaultRules.spacePurchase),
     ]
 
-    /// Reads `NAME.lua` for every rule name that the directory has; at least one must be there.
+    /// Reads `NAME.lua` for every rule of the ledger's own that the directory has; at least one must be there.
     package static func read(directory: String) throws(RuleError) -> [RuleSource] {
         var sources: [RuleSource] = []
-        for name in RuleName.allCases {
+        for name in RuleName.builtIn {
             let path = "\(directory)/\(name.text).lua"
             guard let file = fopen(path, "r") else {
                 if errno == ENOENT { continue }
@@ -40,7 +40,7 @@ package struct RuleSource: Hashable, Sendable {
             sources.append(RuleSource(name: name, text: text))
         }
         guard !sources.isEmpty else {
-            let names = RuleName.allCases.map { "\($0.text).lua" }.joined(separator: ", ")
+            let names = RuleName.builtIn.map { "\($0.text).lua" }.joined(separator: ", ")
             throw RuleError(.source, "\(directory): none of \(names) is there")
         }
         return sources

@@ -57,6 +57,11 @@ package final class RuleVM {
             clua_add_word(&call, RuleWords.index(of: type))
             clua_add_integer(&call, amount.nanos)
             status = clua_call(state, &call)
+        case .usage(_, let type, let quantity, let thisMonth):
+            clua_add_word(&call, RuleWords.index(of: type))
+            clua_add_integer(&call, quantity.count)
+            clua_add_integer(&call, thisMonth)
+            status = clua_call(state, &call)
         }
         guard status == .CLUA_OK else {
             isSpent = true
@@ -64,7 +69,7 @@ package final class RuleVM {
         }
         switch name {
         case .sessionRuntime, .storage: return .tariff(try tariff(query))
-        case .spacePurchase, .purchaseBonus: return .amount(try amount(query))
+        case .spacePurchase, .purchaseBonus, .meter: return .amount(try amount(query))
         }
     }
 
@@ -265,6 +270,11 @@ extension PriceQuery {
             ]
         case .purchaseBonus(let type, let amount):
             [("user_type", "\"\(type.text)\""), ("amount", "\(amount.nanos)")]
+        case .usage(_, let type, let quantity, let thisMonth):
+            [
+                ("user_type", "\"\(type.text)\""), ("quantity", "\(quantity.count)"),
+                ("quantity_this_month", "\(thisMonth)"),
+            ]
         }
     }
 }

@@ -35,6 +35,8 @@ extension Dispatcher {
                 preconditionFailure("a quote answers what asked for none")
             }
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
+        case .usageQuote(let pricing, let user):
+            client.answer(slot) { encoder.quote(pricing, user: user, to: &$0) }
         case .info(let info): answer(client, slot, info)
         case .clock(let report): client.answer(slot) { encoder.clock(report, to: &$0) }
         case .refused: refuse(client, slot, CommandError.noPassport)

@@ -75,6 +75,10 @@ struct AuthorizationTests {
         . R.R ... ... ... ...  SPACE LIST
         . ... ..W ... ... ...  SPACE PURCHASE
         . R.R ... ... ... ...  SPACE OWNED
+        . ... ... ... ... ..A  METER ADD
+        . R.R ... ... ... ...  METER LIST
+        . ... ..W ... ... ...  USAGE RECORD
+        . R.R ... ... ... ...  USAGE QUOTE
         . R.R ... ... ... ...  PRICE INFO
         . R.R ... ... ... ...  EXPLAIN
         . ... ... ... ... ..A  RULE LOAD

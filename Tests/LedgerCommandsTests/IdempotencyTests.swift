@@ -30,6 +30,7 @@ struct IdempotencyTests {
         ("PASSPORT CREATE u n read KEY k", "CAP_DAY None"), ("PASSPORT CREATE u n read KEY k", "CAP_MONTH none"),
         ("SPACE ADD s COST 1 SIZE 2 KEY k", "PUBLIC yes"), ("SPACE ADD s COST 1 SIZE 2 KEY k", "CATEGORY general"),
         ("SPACE ADD s COST 1 SIZE 2 KEY k", "SHARE 0.00"),
+        ("METER ADD m UNIT u KEY k", "SCALE 0"),
     ])
     func `an option that is given its default says nothing`(line: String, option: String) throws {
         let (without, with) = (try parse(line), try parse(line + " " + option))
@@ -41,11 +42,20 @@ struct IdempotencyTests {
             })
     }
 
+    @Test func `a meter's name is compared as it is, a rule of the ledger's own in whatever case`() throws {
+        let first = try key("RULE ROLLBACK meter:calls KEY k")
+        #expect(try key("rule rollback METER:calls key k") == first)
+        #expect(try key("RULE ROLLBACK meter:Calls KEY k").arguments != first.arguments)
+        #expect(try key("RULE ROLLBACK storage KEY k") == key("RULE ROLLBACK Storage KEY k"))
+        #expect(
+            try key("RULE ROLLBACK storage KEY k").arguments != key("RULE ROLLBACK meter:storage KEY k").arguments)
+    }
+
     @Test func `every option that has a default is tried above`() {
         let withDefault = CommandTable.specs.flatMap { spec in
             spec.options.filter { $0.standard != nil && spec.takesKey }.map { "\(spec.name) \($0.token!)" }
         }
-        #expect(withDefault.count == 16, "\(withDefault)")
+        #expect(withDefault.count == 17, "\(withDefault)")
     }
 
     @Test(arguments: [

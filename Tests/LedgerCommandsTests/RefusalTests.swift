@@ -49,6 +49,8 @@ struct RefusalTests {
         case .cap: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "nothing", "unlimited"]
         case .limitSubject: ["", "nothing", "1", "free ", "user:", "users:ada", "user:" + long, "user:a\u{0}b"]
         case .price: ["", "-1", "1e3", ".5", "+1", "1.0000000001"]
+        case .quantity: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "9223372036.854775808"]
+        case .scale: ["", "-1", "10", "1.5", "x"]
         case .percent: ["", "-1", "100.01", "101", "0.001", "1e1", "30%", "+1", ".5"]
         case .gigabytes: ["", "0", "-1", "0.0001", "1e3", "10GB", "+1"]
         case .gigabytesWhole: ["", "0", "-1", "1.5", "1e3", "1000000001", "18446744073709551616"]
@@ -84,9 +86,9 @@ struct RefusalTests {
         case .source: ["", String(repeating: "x", count: 65_537)]
         case .limitValue: ["", "x", "-1", "1.5"]
         case .userType, .userState, .tier, .storageKind, .grantKind, .scope, .keyPolicy, .status, .reserve, .yesNo,
-            .ruleName,
             .limitName:
             ["", "nothing", "1", "small ", "deleted", long]
+        case .ruleName: ["", "nothing", "1", "storage ", long, "meter:", "meter:a b", "meter:" + long, "meter"]
         case .bytes, .words, .flag: []
         }
     }
@@ -100,9 +102,8 @@ struct RefusalTests {
         case .email: "ada@example.com"
         case .labels, .labelFilter: "team=ml"
         case .grouping: "label:team"
-        case .amount, .signedAmount, .cents, .price, .cap, .percent, .gigabytes, .gigabytesWhole, .hours, .count,
-            .cursor,
-            .rate, .version, .lsn:
+        case .amount, .signedAmount, .cents, .price, .cap, .percent, .quantity, .scale, .gigabytes, .gigabytesWhole,
+            .hours, .count, .cursor, .rate, .version, .lsn:
             "1"
         case .time: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"

@@ -111,14 +111,22 @@ struct EngineReplyTests {
         var byLabel = Summary.LabelTotals(key: "team")
         byLabel.totals = ["web": .init(count: 1, amount: sum("1")), "ml": .init(count: 2, amount: sum("1.5"))]
         byLabel.others = .init(count: 1, amount: sum("0.5"))
-        let summary = Summary(
+        var summary = Summary(
             user: UserOrdinal(5), from: Samples.start, to: nil, account: account, storage: StorageStanding(),
             spent: sum("3"),
             billing: [Summary.BillingTotal(source: "api", count: 2, amount: sum("3"))],
             sessions: [Summary.SessionTotal(tier: .gpu, count: 1, nanoseconds: 1 << 70, amount: .zero)],
             purchased: sum("56000000000.5"), purchases: 1, granted: .zero, adjusted: sum("-1"), refunded: .zero,
             transferred: .zero, earned: sum("0.3"), expired: .zero, entries: 4, byLabel: byLabel)
+        for (count, scale) in [(Int128(2_500), UInt8(3)), (Int128(1) << 70, 9)] {
+            summary.meters.append(
+                Summary.MeterTotal(
+                    meter: scale == 3 ? "calls" : "egress", scale: scale, count: 2, quantity: count, amount: sum("3")))
+        }
         let it = value { encoder.summary(summary, user: "ada", to: &$0) }
+        #expect(it["usage_by_meter"]?["calls"]?["quantity"]?.string == "2.5")
+        #expect(it["usage_by_meter"]?["egress"]?["quantity"]?.string == "1180591620717.411303424")
+        #expect(it["usage_by_meter"]?["egress"]?["amount"]?.string == "3.00")
         #expect(keys(it) == fields(.userSummary))
         #expect(it["current_balance"]?.string == "22.50" && it["total_spent"]?.string == "3.00" && it["to"] == .null)
         #expect(it["total_earned"]?.string == "0.30")
@@ -131,6 +139,19 @@ struct EngineReplyTests {
         #expect(
             it["sessions_by_tier"]?["gpu"]?["seconds"]?.string == "1180591620717.411303424"
                 && it["total_adjusted"]?.string == "-1.00")
+    }
+
+    @Test func `a quote of usage`() {
+        let query = PriceQuery.usage(
+            meter: "calls", type: .pro, quantity: MeterQuantity(count: 1_200, scale: 0), thisMonth: 7)
+        let pricing = Pricing(
+            query: query, priced: Priced(answer: .amount(Money(usd: "22.51")), rule: Samples.identity))
+        let user = UserRow(
+            ordinal: UserOrdinal(5), id: "ada", email: [], name: [], type: .pro, state: .active, created: Samples.time,
+            account: account, sessions: 0, storage: StorageStanding(), lastEvent: .none)
+        let it = value { encoder.quote(pricing, user: user, to: &$0) }
+        #expect(keys(it) == fields(.usageQuote))
+        #expect(it["quantity"]?.string == "1200" && it["enough"] == .integer(0))
     }
 
     @Test func `an explanation, with a rule and without one`() {

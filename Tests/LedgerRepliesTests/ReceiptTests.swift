@@ -119,6 +119,11 @@ struct ReceiptTests {
                 .spacePurchase,
                 "id i_Jyi user ada space ml workspace ws-1 instance mine gb :50 charge c_Jyi amount 5.00 share 0.50 owed 0.25 available 7.50 debt 0.00"
             ),
+            (.meterAdd, "id calls meter calls unit calls scale :3"),
+            (
+                .usageRecord,
+                "id c_Jyi user ada usage r-1 meter calls quantity 2.5 unit calls charge c_Jyi at 2026-11-23T09:30:00.250Z amount 0.75 owed 0.25 available 7.50 debt 0.00"
+            ),
             (
                 .spaceAdd, "id ml space ml name ML category ml gb :50 cost 5.00 public :1 creator bob share 12.5"
             ),

@@ -185,6 +185,20 @@ enum Samples {
                         pricing: pricing, settlement: settlement,
                         share: SpaceShare(creator: UserOrdinal(6), amount: Money(usd: "0.5")))))
         ),
+        (.meterAdd, event(.meterAdded(MeterAdded(name: "calls", unit: "calls", description: [1], scale: 3)))),
+        (
+            .usageRecord,
+            event(
+                .usageRecorded(
+                    UsageRecorded(
+                        id: "r-1", unit: "calls",
+                        pricing: Pricing(
+                            query: .usage(
+                                meter: "calls", type: .pro, quantity: MeterQuantity(count: 2_500, scale: 3),
+                                thisMonth: 7),
+                            priced: Priced(answer: .amount(Money(usd: "0.75")), rule: identity)),
+                        settlement: settlement, arguments: .zero)))
+        ),
         (.ruleLoad, event(.ruleLoaded(RuleLoaded(name: .storage, identity: identity, version: 2, source: [1])))),
         (
             .ruleActivate,

@@ -96,6 +96,9 @@ struct TableReplyTests {
         }
         #expect(keys(encode(.hold(hold))) == CommandTable.spec(.holdGet).reply.fields)
         #expect(keys(encode(.session(session))) == CommandTable.spec(.sessionGet).reply.fields)
+        let meter = MeterRow(
+            name: "calls", unit: "calls", scale: 3, description: [], version: nil, created: Samples.time)
+        #expect(keys(encode(.meters([meter])).elements?.first) == CommandTable.spec(.meterList).reply.fields)
         #expect(keys(encode(.rules([rule])).elements?.first) == CommandTable.spec(.ruleList).reply.fields)
         #expect(keys(encode(.ruleSource(rule, source: [0x78]))) == CommandTable.spec(.ruleShow).reply.fields)
         let limit = LimitRow(

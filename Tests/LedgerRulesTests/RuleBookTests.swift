@@ -211,7 +211,7 @@ private let query = PriceQuery.sessionRuntime(type: .pro, tier: .medium, seconds
     func `the default rules pass`(source: RuleSource) {
         let check = RuleCheck(source.name, source: source.text)
         #expect(check.findings == [])
-        #expect(check.book.rows.count == [16, 8, 16][Int(source.name.rawValue)])
+        #expect(check.book.rows.count == [16, 8, 16][Int(source.name.code)])
         #expect(check.book.rows.map(\.query) == RuleCheck.questions(source.name))
         #expect(check.identity == RuleBook.identity(of: source.text))
     }

@@ -81,6 +81,10 @@ import Testing
         case .spaceList: return .read("SPACE LIST COUNT 3 FOR u_a")
         case .spaceOwned: return .read("SPACE OWNED u_a COUNT 5")
         case .spacePurchase: return .write("SPACE PURCHASE u_a web-dev w# i#")
+        case .meterAdd: return .write("METER ADD meter# UNIT u")
+        case .meterList: return .read("METER LIST")
+        case .usageRecord: return .write("USAGE RECORD use# u_a calls 3")
+        case .usageQuote: return .read("USAGE QUOTE u_a calls 5")
         case .priceInfo: return .read("PRICE INFO")
         case .explain: return .read("EXPLAIN $charge")
         case .ruleLoad: return .write("RULE LOAD purchase_bonus \"return function() return # end\"")
@@ -139,7 +143,9 @@ import Testing
                 "USER CREATE a@b.example ID u_a TYPE enterprise", "USER CREATE b@b.example ID u_b",
                 "CREDIT PURCHASE u_a 10000 card",
                 "CREDIT PURCHASE u_a 10000 card", "HOLD PLACE u_a 1", "CREDIT CHARGE u_a 1 api",
-                "PASSPORT CREATE u_a first read,write,admin SCOPE all",
+                "PASSPORT CREATE u_a first read,write,admin SCOPE all", "METER ADD calls UNIT calls",
+                "RULE LOAD meter:calls \"return function(t, quantity, before) return quantity * 1000 + before end\"",
+                "RULE ACTIVATE meter:calls 1",
             ] { try await prepare(line) }
 
             var (writes, reads, changed) = (0, 0, 0)

@@ -44,7 +44,7 @@ package struct TestLedger: ~Copyable {
     }
 
     package static func listPrice(_ query: PriceQuery) -> PriceInput {
-        let rule = RuleIdentity(digest: Digest256(words: .init(a: UInt64(query.rule.rawValue) + 1)))
+        let rule = RuleIdentity(digest: Digest256(words: .init(a: UInt64(query.rule.code) + 1)))
         switch query {
         case .sessionRuntime(let type, let tier, _):
             return .priced(
@@ -54,6 +54,8 @@ package struct TestLedger: ~Copyable {
             return .priced(Priced(answer: .tariff(Tariff(rate: rate, listRate: rate)), rule: rule))
         case .spacePurchase(_, _, let price, _): return .priced(Priced(answer: .amount(price), rule: rule))
         case .purchaseBonus: return .priced(Priced(answer: .amount(.zero), rule: .none))
+        case .usage(_, _, let quantity, _):
+            return .priced(Priced(answer: .amount(Money(nanos: quantity.count * 1_000_003)), rule: rule))
         }
     }
 

@@ -10,7 +10,7 @@ extension CommandTable {
     private static let priceInfo = CommandSpec(
         .priceInfo, "PRICE INFO", .prices, .read, .list, [], "The active price book.",
         notes: [
-            "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once.",
+            "For each active rule: its version, and its prices by user type, in USD per hour, per GB-month or once; of a meter: for some quantities at the beginning of a month.",
             "Spaces are those that the passport may see, at most the newest 1000.",
         ],
         reply: .other("a map: rule → version, sha256, since, unit, prices (user type → what → price)"),
@@ -40,7 +40,7 @@ extension CommandTable {
         reply: .receipt(["rule", "version", "sha256"]),
         examples: ["RULE LOAD purchase_bonus \"return function(t, amount) return amount // 10 end\""]
     ) { a, _ throws(CommandError) in
-        ParsedCommand(a, .ruleLoad(try a.choice(0, \.text), source: try a.source(1)))
+        ParsedCommand(a, .ruleLoad(try a.ruleName(0), source: try a.source(1)))
     }
 
     private static let ruleList = CommandSpec(
@@ -53,7 +53,7 @@ extension CommandTable {
         [.need("rule", .ruleName), .may("version", .version, "default: the active one")], "A rule's source.",
         reply: .map(ruleFields + ["source"]), examples: ["RULE SHOW session_runtime"]
     ) { a, _ throws(CommandError) in
-        ParsedCommand(a, .query(.ruleSource(try a.choice(0, \.text), version: a.has(1) ? try a.integer32(1) : nil)))
+        ParsedCommand(a, .query(.ruleSource(try a.ruleName(0), version: a.has(1) ? try a.integer32(1) : nil)))
     }
 
     private static let ruleCheck = CommandSpec(
@@ -63,7 +63,7 @@ extension CommandTable {
         reply: .map(["rule", "sha256", "passes", "findings", "prices"]),
         examples: ["RULE CHECK purchase_bonus \"return function() return 0 end\""]
     ) { a, _ throws(CommandError) in
-        let name: RuleName = try a.choice(0, \.text)
+        let name = try a.ruleName(0)
         // No Lua chunk is a bare number, so a number is a version.
         guard let number = Decimal.parse(a.bytes(1)) else {
             return ParsedCommand(a, .ruleCheck(name, version: nil, source: try a.source(1)))
@@ -82,7 +82,7 @@ extension CommandTable {
     ) { a, _ throws(CommandError) in
         let at = try a.time("AT")
         if at == .never { throw .invalid("AT is never: a version that is not activated prices nothing already") }
-        return ParsedCommand(a, .ruleActivate(try a.choice(0, \.text), version: try a.integer32(1), at: at))
+        return ParsedCommand(a, .ruleActivate(try a.ruleName(0), version: try a.integer32(1), at: at))
     }
 
     private static let ruleRollback = CommandSpec(
@@ -90,6 +90,6 @@ extension CommandTable {
         "Price with the version that was active before.", reply: .receipt(["rule", "version", "sha256", "at"]),
         examples: ["RULE ROLLBACK session_runtime"]
     ) { a, _ throws(CommandError) in
-        ParsedCommand(a, .mutation(.ruleRollback(RuleRollback(name: try a.choice(0, \.text)))))
+        ParsedCommand(a, .mutation(.ruleRollback(RuleRollback(name: try a.ruleName(0)))))
     }
 }

@@ -133,14 +133,14 @@ extension CommandTable {
         notes: [
             "An entry belongs to the range in which its effective interval begins, so adjacent ranges add up.",
             "`current_balance`, `debt` and how storage stands (see `STORAGE LIST`) are those of now, whatever the range.",
-            "`spent_by_source` is a map: source → `count amount`; `sessions_by_tier` a map: tier → `count seconds amount`. Refunds are in `total_refunded`, not taken from `total_spent`.",
+            "`spent_by_source` is a map: source → `count amount`; `sessions_by_tier` a map: tier → `count seconds amount`; `usage_by_meter` a map: meter → `count quantity amount`. Refunds are in `total_refunded`, not taken from `total_spent`.",
             "`spent_by_label` (only with BY) is a map: each value of the label → `count amount` of what was charged with it, and `(none)` → that of what was charged without, which together are `total_spent`. Refused where there are more than 10000 values: ask for shorter ranges.",
         ],
         reply: .map([
             "user", "from", "to", "current_balance", "debt", "total_spent", "total_purchased", "purchases",
             "total_granted", "total_adjusted", "total_refunded", "total_transferred", "total_earned",
             "total_expired", "entries", "storage_status", "storage_unpaid_since", "storage_delete_due",
-            "spent_by_source", "sessions_by_tier", "spent_by_label",
+            "spent_by_source", "sessions_by_tier", "usage_by_meter", "spent_by_label",
         ]), examples: ["USER SUMMARY u_ada FROM 2026-11-01 TO 2026-12-01", "USER SUMMARY u_ada BY label:team"]
     ) { a, context throws(CommandError) in
         let user = try a.user(0, context)

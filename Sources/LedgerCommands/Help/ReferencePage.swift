@@ -120,6 +120,7 @@ package enum ReferencePage {
         case .session: "Sessions"
         case .storage: "Storage"
         case .space: "Spaces"
+        case .meter: "Meters"
         case .prices: "Prices and limits"
         case .operations: "Operations"
         }
@@ -197,7 +198,8 @@ package enum ReferencePage {
         ("lease_until", "until when credit is held for it"), ("limit", "the limit's name"),
         ("list", "the list rate, a memo"),
         ("list_rate", "the rate of the price list, a memo"), ("loaded", "when the version was journaled"),
-        ("lot", "the lot's id"), ("lots", "what was burned"), ("lsn", "the number of the event"),
+        ("lot", "the lot's id"),
+        ("meter", "the meter's name"), ("lots", "what was burned"), ("lsn", "the number of the event"),
         ("method", "how it was paid"), ("mode", "standalone; of the clock: ok, deviating, read-only"),
         ("modules", "none"), ("name", "its name"),
         ("order", "place in the order in which lots burn, from 1"), ("original", "what was held first"),
@@ -221,7 +223,7 @@ package enum ReferencePage {
         ("prices", "type → what → price"),
         ("priority", "smaller burns first"), ("promo", "lots that were not bought"), ("proof", "asking the rule again"),
         ("proto", "2 or 3"), ("public", "1 when everybody may buy it"), ("purchased", "when it was bought"),
-        ("purchases", "how many there were"),
+        ("purchases", "how many there were"), ("quantity", "how much was used, in the meter's unit"),
         ("rate", "USD per hour, or per GB-month; of a passport: requests per hour"),
         (
             "reason",
@@ -232,7 +234,8 @@ package enum ReferencePage {
         ("repaid", "debt that it repaid"), ("replaced_until", "until when the old secret is good"),
         ("replaces", "the passport it replaces"), ("replayed", "1 when this was answered before"),
         ("resource", "the resource's name"), ("revoked", "1 when it was revoked"), ("role", "master"),
-        ("rule", "the rule's name"), ("scope", "own or all; of a lot: what it may be spent on"),
+        ("rule", "the rule's name"), ("scale", "how many fraction digits the meter counts"),
+        ("scope", "own or all; of a lot: what it may be spent on"),
         ("seconds", "how long, exact"), ("secret", "the passport's secret: shown here once"),
         ("segments", "postings of the session, each a charge"), ("server", "florin"), ("session", "the session's id"),
         ("sessions", "open sessions"), ("sessions_by_tier", "tier → count, seconds, amount"),
@@ -252,7 +255,9 @@ package enum ReferencePage {
         ("total_purchased", "credit bought"), ("total_refunded", "charges given back"),
         ("total_transferred", "received from other users, less what was sent to them"), ("total_spent", "charges"),
         ("ttl_end", "when it ends at the latest"), ("type", "the user's type; of a row: credit or debit"),
-        ("user", "the user's id"), ("value", "the new value"), ("version", "the version's number"),
+        ("unit", "what the meter counts"), ("usage", "the id of the usage record"),
+        ("usage_by_meter", "meter → count, quantity, amount"), ("user", "the user's id"), ("value", "the new value"),
+        ("version", "the version's number"),
         ("wall", "the wall clock's time"),
         ("workspace", "the workspace"),
     ]

@@ -177,6 +177,9 @@ extension Arguments {
         return UInt16(percent.nanos / hundredth)
     }
 
+    /// In billionths.
+    func quantity(_ field: Int) throws(CommandError) -> Int64 { try price(field).nanos }
+
     func signedAmount(_ field: Int) throws(CommandError) -> Money {
         guard let amount = Money(parsing: bytes(field), signed: true), !amount.isZero else { throw refusal(field) }
         return amount
@@ -333,6 +336,24 @@ extension Arguments {
         case Name("gpu"): return .gpu
         default: throw refusal(field)
         }
+    }
+
+    /// The ledger's own in whatever case; a meter's name as it is.
+    func ruleName(_ field: Int) throws(CommandError) -> RuleName {
+        let bytes = bytes(field)
+        for name in RuleName.builtIn where Self.equal(bytes, name.text) { return name }
+        guard let meter = Self.meterName(bytes), Self.isWord(meter) else { throw refusal(field) }
+        guard !Echo.looksSecret(meter) else { throw secretRefusal(field) }
+        return .meter(ShortText(meter)!)
+    }
+
+    /// What stands behind `meter:`.
+    static func meterName(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        let prefix = RuleName.meterPrefix.utf8.count
+        guard bytes.count > prefix,
+            equal(UnsafeRawBufferPointer(rebasing: bytes[..<prefix]), RuleName.meterPrefix)
+        else { return nil }
+        return UnsafeRawBufferPointer(rebasing: bytes[prefix...])
     }
 
     func isWord(_ field: Int, _ word: String) -> Bool { Self.equal(bytes(field), word) }

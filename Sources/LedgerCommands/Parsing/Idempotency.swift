@@ -65,19 +65,23 @@ extension Arguments {
             case .permissions:
                 Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
             case .limit: limitValue
-            case .word, .limitSubject, .labels, .bytes: nil
+            case .word, .limitSubject, .ruleName, .labels, .bytes: nil
             }
+        // What is a name in it is compared as it is.
+        let name =
+            meaning == .limitSubject
+            ? Self.userName(bytes) : meaning == .ruleName ? Self.meterName(bytes) : nil
         if let number {
             hasher.combine(1)
             hasher.combine(UInt64(bitPattern: number))
-        } else if meaning == .word || (meaning == .limitSubject && Self.userName(bytes) == nil) {
+        } else if meaning == .word || ((meaning == .limitSubject || meaning == .ruleName) && name == nil) {
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
         } else if meaning == .labels, let labels = try? Labels(parsing: bytes) {
             hasher.combine(4)
             labels.text.withUnsafeBytes { hasher.combine($0) }
         } else {
-            let bytes = meaning == .limitSubject ? Self.userName(bytes) ?? bytes : bytes
+            let bytes = name ?? bytes
             hasher.combine(UInt64(bytes.count) &<< 8 | 3)
             hasher.combine(bytes)
         }

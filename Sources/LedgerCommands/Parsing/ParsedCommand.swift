@@ -54,6 +54,7 @@ package struct ParsedCommand: Sendable {
         /// A read that the writer answers from its tables.
         case query(Query)
         case quote(user: Hash128, tier: Tier, duration: TimeSpan)
+        case usageQuote(user: Hash128, meter: ShortText, billionths: Int64)
         /// `PASSPORT VERIFY`: which permissions must be there (none: any).
         case verify(Secret, Permissions)
         case balance(user: Hash128)

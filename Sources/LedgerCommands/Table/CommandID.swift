@@ -18,6 +18,8 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     // storage and spaces
     case storageCreate, storageResize, storageDelete, storageList
     case spaceAdd, spaceGrant, spaceRevoke, spaceList, spacePurchase, spaceOwned
+    // meters
+    case meterAdd, meterList, usageRecord, usageQuote
     // prices and limits
     case priceInfo, explain
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback

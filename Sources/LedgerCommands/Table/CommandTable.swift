@@ -2,7 +2,8 @@
 package enum CommandTable {
     package static let specs: [CommandSpec] =
         connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands + holdCommands
-        + sessionCommands + storageCommands + spaceCommands + ruleCommands + limitCommands + operationCommands
+        + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + limitCommands
+        + operationCommands
 
     /// The spec of a command. Cost: an array access; not for the hot path, which reads ``Grammar``.
     package static func spec(_ id: CommandID) -> CommandSpec { byID[Int(id.rawValue)] }

@@ -8,9 +8,8 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     // personal and free text
     case email, person, personName, text
     // money and amounts
-    case amount, signedAmount, cents, price, cap, percent, gigabytes, gigabytesWhole, hours, count, cursor, rate,
-        version,
-        lsn
+    case amount, signedAmount, cents, price, cap, percent, quantity, scale, gigabytes, gigabytesWhole, hours, count
+    case cursor, rate, version, lsn
     // time
     case time, lifetime, heartbeat, overlap, timeout
     // ids
@@ -59,6 +58,8 @@ extension FieldKind {
         case bytes
         /// In whatever case.
         case word
+        /// In whatever case where it is a rule of the ledger's own; `meter:` and a name.
+        case ruleName
         case decimal, cap, integer, time, span, permissions, flag
         /// In whatever case where it is a type of user; `user:` and an id.
         case limitSubject
@@ -100,6 +101,11 @@ extension FieldKind {
             Row("a decimal amount of 0 or more (like 25 or 0.0375), at most 9 fraction digits, or none", means: .cap)
         case .percent:
             Row("a percentage from 0 to 100 with at most 2 fraction digits (like 30 or 12.5)", means: .decimal)
+        case .quantity:
+            Row(
+                "a decimal number of 0 or more (like 3 or 0.25), at most 9223372036 and 9 fraction digits",
+                means: .decimal)
+        case .scale: Row("a whole number from 0 to 9", means: .integer, type: "integer")
         case .gigabytes:
             Row("a decimal number of GB above 0 with at most 3 fraction digits (like 10 or 0.5)", means: .decimal)
         case .gigabytesWhole: Row("a whole number of GB, 1 to 1000000000", means: .integer, type: "integer")
@@ -146,7 +152,10 @@ extension FieldKind {
         case .status: .choice(["active", "exhausting"])
         case .reserve: .choice(["lease", "full"])
         case .yesNo: .choice(["yes", "no"])
-        case .ruleName: .choice(RuleName.allCases.map(\.text))
+        case .ruleName:
+            Row(
+                "one of \(RuleName.builtIn.map(\.text).joined(separator: ", ")), or \(RuleName.meterPrefix) and a meter's name",
+                means: .ruleName, choices: RuleName.builtIn.map(\.text))
         case .limitName: .choice(LimitName.allCases.map(\.text))
         case .limitValue: Row("a value of the limit's kind, or none", means: .limit)
         case .source: Row("Lua of 1 to 16384 bytes in UTF-8")

@@ -36,6 +36,8 @@ package enum Command: Sendable {
     indirect case spaceGrant(SpaceGrant)
     indirect case spaceRevoke(SpaceRevoke)
     indirect case spacePurchase(SpacePurchase)
+    indirect case meterAdd(MeterAdd)
+    indirect case usageRecord(UsageRecord)
     indirect case ruleLoad(RuleLoad)
     indirect case ruleActivate(RuleActivate)
     case ruleRollback(RuleRollback)
@@ -78,6 +80,8 @@ extension Command {
         case .spaceGrant(let it): try visitor.visit(it)
         case .spaceRevoke(let it): try visitor.visit(it)
         case .spacePurchase(let it): try visitor.visit(it)
+        case .meterAdd(let it): try visitor.visit(it)
+        case .usageRecord(let it): try visitor.visit(it)
         case .ruleLoad(let it): try visitor.visit(it)
         case .ruleActivate(let it): try visitor.visit(it)
         case .ruleRollback(let it): try visitor.visit(it)
@@ -177,6 +181,12 @@ extension Command {
         case .spacePurchase(var it):
             try changer.change(&it)
             self = .spacePurchase(it)
+        case .meterAdd(var it):
+            try changer.change(&it)
+            self = .meterAdd(it)
+        case .usageRecord(var it):
+            try changer.change(&it)
+            self = .usageRecord(it)
         case .ruleLoad(var it):
             try changer.change(&it)
             self = .ruleLoad(it)
@@ -255,6 +265,8 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case shareReturned = 75
     case refused = 80
     case answered = 81
+    case meterAdded = 95
+    case usageRecorded = 96
 }
 
 /// An event's own part, of whatever type.
@@ -309,6 +321,8 @@ package enum EventBody: Sendable {
     indirect case shareReturned(ShareReturned)
     case refused(Refused)
     case answered(Answered)
+    case meterAdded(MeterAdded)
+    indirect case usageRecorded(UsageRecorded)
 }
 
 extension EventBody {
@@ -364,6 +378,8 @@ extension EventBody {
         case .shareReturned(let event): try visitor.visit(event)
         case .refused(let event): try visitor.visit(event)
         case .answered(let event): try visitor.visit(event)
+        case .meterAdded(let event): try visitor.visit(event)
+        case .usageRecorded(let event): try visitor.visit(event)
         }
     }
 }
@@ -421,6 +437,8 @@ extension EventCode {
         case .shareReturned: try visitor.visit(ShareReturned.self)
         case .refused: try visitor.visit(Refused.self)
         case .answered: try visitor.visit(Answered.self)
+        case .meterAdded: try visitor.visit(MeterAdded.self)
+        case .usageRecorded: try visitor.visit(UsageRecorded.self)
         }
     }
 }

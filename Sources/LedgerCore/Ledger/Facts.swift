@@ -18,6 +18,10 @@ package struct Facts: Sendable {
     package var hold: HoldChange?
     /// How a session's usage counts in a summary.
     package var usage: Usage?
+    /// What a meter counted.
+    package var metered: Metered?
+    /// What was recorded under an id of its own, which answers the same arguments with its receipt again.
+    package var recorded: Recorded?
     package var text = FactText.none
 
     package init() {}
@@ -95,6 +99,18 @@ package struct Facts: Sendable {
         package var expired: Money
         /// What became of the hold, where it ended.
         package var ends: String?
+    }
+
+    package struct Metered: Sendable {
+        package var meter: ShortText
+        package var quantity: MeterQuantity
+        package var amount: Money
+    }
+
+    package struct Recorded: Sendable {
+        package var subject: Rejection.Subject
+        /// Hash of what was asked.
+        package var arguments: Hash128
     }
 
     package struct Usage: Sendable {

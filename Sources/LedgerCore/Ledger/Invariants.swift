@@ -19,6 +19,11 @@ extension StateMachine {
             store.spaces.allSatisfy { $0.creator == .none || $0.creator.value < UInt32(store.accounts.count) },
             "the catalogue names a creator that does not exist")
 
+        require(
+            Set(store.meters.map(\.name)).count == store.meters.count && store.meters.count <= Self.maximumMeters
+                && store.meters.allSatisfy { store.books.find(.revenue, $0.name) != nil },
+            "the meters are not what they must be")
+
         var paid = Int128(0)
         var promo = Int128(0)
         var held = Int128(0)

@@ -20,6 +20,7 @@ package enum Query: Sendable {
     /// What a user owns, in one workspace where given.
     case instances(user: Hash128, workspace: ShortText?, Page)
     case limits(LimitSubject?)
+    case meters
     case rules
     /// The source of a version, or of the active version when none is named.
     case ruleSource(RuleName, version: UInt32?)
@@ -28,6 +29,8 @@ package enum Query: Sendable {
     case books
     /// What is needed to quote: the engine asks the rule and finishes with ``SessionQuote``.
     case quote(user: Hash128, tier: Tier)
+    /// Likewise for what a meter would count.
+    case usageQuote(user: Hash128, meter: ShortText, billionths: Int64)
 }
 
 extension Query {
@@ -38,7 +41,9 @@ extension Query {
             .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _),
             .instances(_, _, let page):
             page
-        case .user, .balance, .passport, .hold, .session, .limits, .rules, .ruleSource, .priceBooks, .books, .quote:
+        case .user, .balance, .passport, .hold, .session, .limits, .meters, .rules, .ruleSource, .priceBooks, .books,
+            .quote,
+            .usageQuote:
             nil
         }
     }
@@ -87,6 +92,7 @@ package enum QueryResult: Sendable {
     case spaces([SpaceRow], next: UInt64)
     case instances([InstanceRow], next: UInt64)
     case limits([LimitRow])
+    case meters([MeterRow])
     case rules([RuleRow])
     case ruleSource(RuleRow, source: [UInt8])
     case priceBooks([PriceBookRow])
@@ -235,6 +241,16 @@ package struct LimitRow: Sendable {
     /// Of a user's cap: what was charged, used and held, and when it begins anew.
     package var spent: Money?
     package var resets = Timestamp.never
+}
+
+package struct MeterRow: Sendable {
+    package var name: ShortText
+    package var unit: ShortText
+    package var scale: UInt8
+    package var description: [UInt8]
+    /// Of the rule that prices it; nil: none does yet.
+    package var version: UInt32?
+    package var created: Timestamp
 }
 
 package struct RuleRow: Sendable {

@@ -13,7 +13,7 @@ extension StateMachine {
             ("holds", store.holds.count), ("sessions", store.sessions.count), ("resources", store.resources.count),
             ("spaces", store.spaces.count), ("space_grants", store.spaceGrants.count),
             ("instances", store.instances.count),
-            ("rules", store.rules.count), ("external_ids", store.external.count),
+            ("meters", store.meters.count), ("rules", store.rules.count), ("external_ids", store.external.count),
             ("idempotency_keys", store.history.count), ("refunded_charges", store.refunded.count),
             ("timers", store.timers.count),
         ]
@@ -79,6 +79,7 @@ extension StateMachine {
         case .limits(nil): return .limits(limitRows())
         case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
         case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
+        case .meters: return .meters(meterRows())
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version): return try ruleSource(name, version: version)
         case .priceBooks(let subject): return .priceBooks(priceBooks(for: try reader(subject)))
@@ -88,6 +89,14 @@ extension StateMachine {
         case .quote(let user, let tier):
             let user = try find(user)
             return .quote(sessionQuery(user, tier, at: now, now: now), user: userRow(user, at: now))
+        case .usageQuote(let user, let meter, let billionths):
+            let user = try find(user)
+            guard let number = self.meter(meter) else { throw .notFound(.meter) }
+            guard let query = usageQuery(user, number, billionths, at: now) else {
+                let row = store.meters[number]
+                throw .invalid("meter \(row.name) counts \(row.unit) with at most \(row.scale) fraction digits")
+            }
+            return .quote(query, user: userRow(user, at: now))
         }
     }
 

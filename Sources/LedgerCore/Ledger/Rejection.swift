@@ -28,7 +28,7 @@ package enum Rejection: Error, Hashable, Sendable {
     /// What a rejection is about.
     package enum Subject: UInt8, Sendable {
         case user, email, passport, charge, hold, session, resource, space, instance, adjustment, rule, event, purchase,
-            grant
+            grant, meter, usage
 
         package var text: String {
             switch self {
@@ -46,6 +46,8 @@ package enum Rejection: Error, Hashable, Sendable {
             case .event: "event"
             case .purchase: "purchase"
             case .grant: "grant"
+            case .meter: "meter"
+            case .usage: "usage record"
             }
         }
     }

@@ -4,7 +4,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     case ledger = 1, limits, books, rules, active, scheduled, spaces
     case users, passports, lots, holds, sessions, resources
     case external, refunded, sessionTime, keys
-    case spaceGrants = 20, instances
+    case spaceGrants = 20, instances, meters, metered
 
     static let rowsPerFrame = 65_536
 
@@ -14,7 +14,7 @@ enum SnapshotSection: UInt16, CaseIterable {
         switch self {
         case .ledger, .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
             .sessions, .resources, .external, .refunded, .sessionTime, .keys, .spaceGrants,
-            .instances:
+            .instances, .meters, .metered:
             1
         }
     }
@@ -153,6 +153,11 @@ extension StateMachine {
                 for slot: Slot<Instance> in byBirth(store.instanceByID) {
                     try frames.row(store.instances[slot], to: &sink)
                 }
+            case .meters: for row in store.meters { try frames.row(row, to: &sink) }
+            case .metered:
+                for entry in store.metered.sorted() {
+                    try frames.row(HashRow(key: entry.key, value: entry.value), to: &sink)
+                }
             }
             try frames.flush(to: &sink)
         }
@@ -288,6 +293,15 @@ extension StateMachine {
             try reader.row(&row)
             try check(row.user)
             insert(row)
+        case .meters:
+            var row = Meter()
+            try reader.row(&row)
+            store.meters.append(row)
+        case .metered:
+            var row = HashRow()
+            try reader.row(&row)
+            guard row.value <= UInt64(Int64.max) else { throw StateError("more was used than can be counted") }
+            store.metered.set(row.key, row.value)
         }
     }
 

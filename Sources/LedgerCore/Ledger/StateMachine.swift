@@ -26,6 +26,8 @@ package struct StateMachine: ~Copyable {
     package internal(set) var shard: UInt16 = 0
     package internal(set) var names = Names(seed: .zero)
     var seed = Hash128.zero
+    /// How often another version of a rule became active since this was made: for who keeps them compiled. Not state.
+    package internal(set) var activations: UInt64 = 0
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {

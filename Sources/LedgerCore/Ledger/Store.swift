@@ -8,6 +8,7 @@ struct Store: ~Copyable {
     var resources = Slab<Resource>()
     var instances = Slab<Instance>()
     @Saved var spaces: [Space] = []
+    @Saved var meters: [Meter] = []
     @Saved var rules: [Rule] = []
     @Saved var active: [ActiveRule] = []
     @Saved var scheduled: [ScheduledRule] = []
@@ -40,6 +41,8 @@ struct Store: ~Copyable {
     var refunded = HashIndex<UInt64>()
     /// User ‖ month → nanoseconds of session time in that month, posted or recorded.
     var sessionTime = HashIndex<UInt64>()
+    /// User, month and meter → what was recorded, see ``StateMachine/meteredKey(_:_:_:)``.
+    var metered = HashIndex<Hash128>()
     /// Space ‖ user to whom it is granted → the LSN of the grant.
     var spaceGrants = HashIndex<UInt64>()
 
@@ -110,6 +113,7 @@ extension Store {
         visitor.visit(&resources)
         visitor.visit(&instances)
         visitor.visit(&_spaces)
+        visitor.visit(&_meters)
         visitor.visit(&_rules)
         visitor.visit(&_active)
         visitor.visit(&_scheduled)
@@ -130,6 +134,7 @@ extension Store {
         visitor.visit(&instanceByID)
         visitor.visit(&refunded)
         visitor.visit(&sessionTime)
+        visitor.visit(&metered)
         visitor.visit(&spaceGrants)
         visitor.visit(&timers)
     }

@@ -11,7 +11,7 @@ package struct Names: Hashable, Sendable {
 
     package enum Space: UInt8, Sendable {
         case user = 1, session = 2, reference = 3, adjustment = 4, resource = 5, space = 6, instance = 7, key = 8
-        case arguments = 9, account = 10, refund = 11, email = 12, person = 13, emailHolder = 14
+        case arguments = 9, account = 10, refund = 11, email = 12, person = 13, emailHolder = 14, usage = 15
     }
 
     package func hash(_ space: Space, _ bytes: UnsafeRawBufferPointer) -> Hash128 {

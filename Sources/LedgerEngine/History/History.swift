@@ -161,9 +161,8 @@ final class History: Sendable {
 
     private func recorded(_ lsn: LSN, _ arguments: Hash128) throws(StorageError) -> HistoryResult {
         let event = try event(at: lsn)
-        guard case .sessionRecorded(let record) = event.body, record.arguments == arguments else {
-            return .rejected(.exists(.session))
-        }
+        let recorded = event.facts.recorded
+        guard recorded?.arguments == arguments else { return .rejected(.exists(recorded?.subject ?? .session)) }
         return .event(event)
     }
 

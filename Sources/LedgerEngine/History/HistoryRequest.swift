@@ -7,7 +7,7 @@ package enum HistoryRequest: Sendable {
     case event(LSN)
     /// `Outcome.replayed`: the receipt of the first time. A remembered refusal comes back as `.remembered`.
     case replayed(LSN)
-    /// `Outcome.recorded`: the first receipt when its arguments are these, else `.rejected(.exists(.session))`.
+    /// `Outcome.recorded`: the first receipt when its arguments are these, else `.rejected(.exists(…))`.
     case recorded(LSN, arguments: Hash128)
     /// CREDIT HISTORY: entries recorded in [from, to), newest first; `cursor` 0 begins at the newest.
     case history(user: Hash128, from: Timestamp?, to: Timestamp?, label: LabelFilter? = nil, Page)
@@ -89,6 +89,8 @@ package struct Summary: Sendable {
     /// Shares of spaces that others bought, less what was taken back.
     package var earned: MoneySum
     package var expired: MoneySum
+    /// What meters counted, by name.
+    package var meters: [MeterTotal] = []
     /// How many rows of the history were counted.
     package var entries: Int
     /// Where it was asked for: what was spent, by the values of a label.
@@ -97,6 +99,14 @@ package struct Summary: Sendable {
     package struct BillingTotal: Sendable {
         package var source: ShortText
         package var count: Int
+        package var amount: MoneySum
+    }
+    package struct MeterTotal: Sendable {
+        package var meter: ShortText
+        package var scale: UInt8
+        package var count: Int
+        /// Units of 10^-scale.
+        package var quantity: Int128
         package var amount: MoneySum
     }
     /// What was charged, by the values of one label, ascending. All of it together is `spent`.

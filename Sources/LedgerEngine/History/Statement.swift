@@ -105,6 +105,7 @@ extension History {
         }
         summary.billing.reverse()
         summary.sessions.sort { $0.tier.rawValue < $1.tier.rawValue }
+        summary.meters.sort { $0.meter.string < $1.meter.string }
         return .summary(summary)
     }
 
@@ -143,6 +144,7 @@ extension Summary {
             entries += 1
         }
         if let usage = facts.usage { add(usage) }
+        if let metered = facts.metered { add(metered) }
     }
 
     private mutating func count(_ moved: Facts.Movement) {
@@ -168,6 +170,18 @@ extension Summary {
         } else {
             billing.append(BillingTotal(source: source, count: 1, amount: MoneySum(nanos: Int128(amount.nanos))))
         }
+    }
+
+    private mutating func add(_ metered: Facts.Metered) {
+        if !meters.contains(where: { $0.meter == metered.meter }) {
+            meters.append(
+                MeterTotal(
+                    meter: metered.meter, scale: metered.quantity.scale, count: 0, quantity: 0, amount: .zero))
+        }
+        let index = meters.firstIndex { $0.meter == metered.meter }!
+        meters[index].count += 1
+        meters[index].quantity += Int128(metered.quantity.count)
+        meters[index].amount += metered.amount
     }
 
     private mutating func add(_ usage: Facts.Usage) {

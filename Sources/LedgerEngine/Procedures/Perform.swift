@@ -22,6 +22,8 @@ extension Engine {
         case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))
         case .query(let query): CommandTable.lane(asked.id) == .list ? .aside(.query(query)) : .ask(.query(query))
         case .quote(let user, let tier, let duration): .ask(.quote(user: user, tier: tier, duration: duration))
+        case .usageQuote(let user, let meter, let billionths):
+            .ask(.usageQuote(user: user, meter: meter, billionths: billionths))
         case .verify(let secret, _): .ask(.verify(try proof(of: secret)))
         case .balance(let user): .ask(.query(.balance(user: user)))
         case .history(let range):

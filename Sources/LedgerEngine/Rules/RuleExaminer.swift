@@ -69,7 +69,9 @@ final class RuleExaminer: Sendable {
     private func check(_ name: RuleName, _ source: [UInt8], _ material: RuleMaterial) -> RuleVerdict {
         guard let text = String(validating: source, as: UTF8.self) else { return Self.notText }
         guard let sizes = name == .storage ? sizes(of: material.users) : [] else { return Self.noAnswer }
-        return .checked(RuleCheck(name, source: text, catalogue: material.catalogue, sizes: sizes))
+        return .checked(
+            RuleCheck(
+                name, source: text, catalogue: material.catalogue, sizes: sizes, scale: material.scale))
     }
 
     private func material(_ name: RuleName, _ version: UInt32?) -> RuleMaterial? {

@@ -33,4 +33,6 @@ package struct RuleMaterial: Sendable {
     package var catalogue: [DefaultCatalogue.Space]
     /// How many users there are: storage is asked for in portions of them.
     package var users: Int
+    /// Of a meter's quantities.
+    package var scale: UInt8 = 0
 }

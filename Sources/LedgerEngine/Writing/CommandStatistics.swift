@@ -37,6 +37,7 @@ extension WorkItem {
         case .verify: "PASSPORT VERIFY"
         case .query, .storageSizes: "READ"
         case .quote: "SESSION QUOTE"
+        case .usageQuote: "USAGE QUOTE"
         case .ruleLoad: RuleLoad.name
         case .ruleActivate: RuleActivate.name
         case .ruleMaterial: "RULE CHECK"
@@ -49,7 +50,7 @@ extension WorkItem {
     var subject: Subject {
         switch self {
         case .command(let command), .issue(let command, _): command.subject
-        case .quote(let user, _, _): .user(user)
+        case .quote(let user, _, _), .usageQuote(let user, _, _): .user(user)
         case .barrier, .admit, .verify, .query, .storageSizes, .ruleLoad, .ruleActivate, .ruleMaterial, .info, .clock:
             .nobody
         }

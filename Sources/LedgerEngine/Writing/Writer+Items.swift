@@ -22,6 +22,8 @@ extension Writer {
             return .query(withLastUse(state.read(query, at: unit.time)))
         case .quote(let user, let tier, let duration):
             return quote(user, tier, duration, at: unit.time)
+        case .usageQuote(let user, let meter, let billionths):
+            return quote(user, meter, billionths, at: unit.time)
         case .barrier:
             return .barrier(state.lastLSN)
         case .ruleLoad(let name, let source, let verdict):
@@ -134,7 +136,8 @@ extension WorkResult {
     var isRejection: Bool {
         switch self {
         case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
-        case .none, .barrier, .outcome, .verified, .query, .quote, .ruleMaterial, .storageSizes, .info, .clock,
+        case .none, .barrier, .outcome, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
+            .clock,
             .unknownOutcome:
             false
         }

@@ -18,6 +18,16 @@ extension Writer {
         }
     }
 
+    func quote(_ user: Hash128, _ meter: ShortText, _ billionths: Int64, at now: Timestamp) -> WorkResult {
+        let result = state.read(.usageQuote(user: user, meter: meter, billionths: billionths), at: now)
+        guard case .quote(let query, let row) = result else { return .query(result) }
+        do throws(RuleError) {
+            return .usageQuote(Pricing(query: query, priced: try rules.price(query)), user: row)
+        } catch {
+            return .query(.rejected(.rule(error.text)))
+        }
+    }
+
     func price(_ need: PriceNeed) -> PriceInput {
         do throws(RuleError) {
             switch need {
@@ -79,11 +89,10 @@ extension Writer {
 
     /// Lets the rule book follow what the state says is active.
     func followActivations() {
-        for name in RuleName.allCases where rules.active(name) != state.activeRule(name) {
-            guard let identity = state.activeRule(name) else {
-                rules.deactivate(name)
-                continue
-            }
+        guard state.activations != followedActivations else { return }
+        followedActivations = state.activations
+        for name in state.activeRules {
+            guard let identity = state.activeRule(name) else { continue }
             rules.activate(name, identity) { source(identity) }
         }
     }
@@ -94,7 +103,8 @@ extension Writer {
         let identity = version.map { state.ruleIdentity(name, version: $0) } ?? state.activeRule(name)
         return RuleMaterial(
             source: identity.flatMap { state.ruleSource($0)?.source },
-            catalogue: name == .spacePurchase ? catalogue(at: now) : [], users: state.userCount)
+            catalogue: name == .spacePurchase ? catalogue(at: now) : [], users: state.userCount,
+            scale: state.scale(of: name))
     }
 
     func storageSizes(of users: Range<Int>) -> Set<StorageSize> {

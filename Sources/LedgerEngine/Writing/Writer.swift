@@ -33,6 +33,8 @@ actor Writer {
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0
+    /// Of the state's activations, those that the rule book knows.
+    var followedActivations: UInt64 = 0
     /// Monotonic: when a line about texts that cannot be sealed may be logged again.
     var nextSealingLine: UInt64 = 0
 

@@ -289,7 +289,7 @@ import Testing
             .priced(
                 Priced(
                     answer: .tariff(Tariff(rate: Tariff.maximumRate, listRate: Tariff.maximumRate)),
-                    rule: RuleIdentity(digest: Digest256(words: .init(a: UInt64(query.rule.rawValue) + 1)))))
+                    rule: RuleIdentity(digest: Digest256(words: .init(a: UInt64(query.rule.code) + 1)))))
         }
         ledger.command(
             .creditGrant(

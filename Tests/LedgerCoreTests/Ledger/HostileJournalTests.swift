@@ -85,6 +85,15 @@ import Testing
             .spacePurchase(
                 SpacePurchase(user: ledger.hash("cem"), space: "box", workspace: "w", instance: "i")))
         ledger.command(.spaceRevoke(SpaceRevoke(space: "box", user: ledger.hash("cem"))))
+        ledger.command(.meterAdd(MeterAdd(name: "egress", unit: "GB", description: [1], scale: 3)))
+        ledger.activate(.meter("egress"), 31)
+        for (id, hours) in [("a", 0), ("b", 9), ("c", 900)] as [(ShortText, Int64)] {
+            ledger.command(
+                .usageRecord(
+                    UsageRecord(
+                        id: id, user: ledger.hash("cem"), meter: "egress", billionths: 2_500_000_000,
+                        at: ledger.now - .hours(hours), arguments: .zero)))
+        }
         // Ann buys what bob made, and is given back a part, then the rest.
         ledger.command(.spaceAdd(SpaceAdd(.test("tool", "25", share: 2_500), creator: ledger.hash("bob"))))
         let burned = lots(ledger, "ann")

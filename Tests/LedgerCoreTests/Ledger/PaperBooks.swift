@@ -32,6 +32,8 @@ struct PaperBooks {
     private var labels: [BirthID: Labels] = [:]
     private(set) var spentByTeam: [ShortText?: Int128] = [:]
     private(set) var spent = Int128(0)
+    private(set) var metered = 0
+    private var months: [String: Int64] = [:]
 
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
     private var charges: [LSN: Facts.Charge] = [:]
@@ -111,6 +113,12 @@ struct PaperBooks {
         case .userChanged(let e): if e.field == .state { states[event.user] = e.state }
         case .spaceAdded(let e): spaces[e.entry.id] = users[e.creator].map { ($0, Int64(e.entry.share)) }
         case .spacePurchased(let e): share(event, e)
+        case .usageRecorded(let e):
+            guard case .usage(let meter, _, let quantity, let before) = e.pricing.query else { break }
+            metered += 1
+            let month = "\(event.user.value) \(meter) \(Month(containing: event.effectiveFrom).index)"
+            if months[month, default: 0] != before { faults.append("event \(event.lsn.value) has another month") }
+            months[month, default: 0] += quantity.count
         case .shareEarned(let e):
             shares += 1
             credit(event, e.amount, from: "author_share")

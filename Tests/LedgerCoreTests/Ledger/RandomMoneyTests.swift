@@ -59,14 +59,16 @@ import Testing
         }
         #expect(ledger.problems() == [], "seed \(seed)")
         #expect(books.closed > 0 || books.deleted > 0)
-        #expect(books.refunds > 0 && books.shares > 0)
+        #expect(books.refunds > 0 && books.shares > 0 && books.metered > 0)
     }
 }
 
 /// Rule versions 10…14 of every name; others are the list price.
 enum Prices {
+    static let rules = RuleName.builtIn + [.meter("calls"), .meter("egress")]
+
     static func identity(_ name: RuleName, _ id: UInt64) -> RuleIdentity {
-        RuleIdentity(digest: Digest256(words: .init(a: id, b: UInt64(name.rawValue))))
+        RuleIdentity(digest: Digest256(words: .init(a: id, b: UInt64(name.code))))
     }
 
     static func answer(_ id: UInt64, _ query: PriceQuery) -> PriceAnswer {
@@ -87,12 +89,14 @@ enum Prices {
             )
         case .spacePurchase(_, _, let price, _): return .amount(Money(nanos: price.nanos / 10 * (id - 8)))
         case .purchaseBonus(_, let amount): return .amount(Money(nanos: amount.nanos / 20 * (id - 10)))
+        case .usage(_, _, let quantity, let before):
+            return .amount(Money(nanos: quantity.count * (id - 9) * 100_001 + before % 7))
         }
     }
 
     static func price(of machine: borrowing StateMachine) -> (PriceQuery) -> PriceInput {
         var active: [RuleName: RuleIdentity] = [:]
-        for name in RuleName.allCases { active[name] = machine.activeRule(name) }
+        for name in Prices.rules { active[name] = machine.activeRule(name) }
         return { query in
             guard let rule = active[query.rule] else {
                 return query.rule == .purchaseBonus ? TestLedger.listPrice(query) : .none
@@ -116,9 +120,11 @@ enum Prices {
 /// What a careless crowd of clients asks for.
 struct Wishes {
     static let users: [ShortText] = ["u0", "u1", "u2", "u3"]
+    /// Buys spaces and has bought credit for them, whatever becomes of the others.
+    static let buyer: ShortText = "buyer"
     static let scopes: [CreditScope] = [
         .everything, .everything, CreditScope("session_runtime")!, CreditScope("storage_creation,api")!,
-        CreditScope("job,session_runtime,space_purchase")!,
+        CreditScope("job,session_runtime,space_purchase")!, CreditScope("calls,job")!,
     ]
     private var holds: [HoldID] = []
     private var charges: [Event] = []
@@ -128,6 +134,7 @@ struct Wishes {
     private var posted: [LSN: Event] = [:]
     private var origins: [LotID: LotOrigin] = [:]
     private var sessions = 0
+    private var usages = 0
     private var passports: UInt64 = 0
     /// Users who come and go.
     private var guests: [ShortText] = []
@@ -136,6 +143,8 @@ struct Wishes {
     static func prepare(_ ledger: inout TestLedger) {
         ledger.priceOfVersion = Prices.price
         for (index, user) in Wishes.users.enumerated() { ledger.user(user, UserType.allCases[index % 4]) }
+        ledger.user(buyer)
+        ledger.purchase(buyer, "1000")
         for (type, limit, value) in [
             (.free, .storageGrace, 36_000_000_000_000), (.pro, .storageGrace, 0),
             (.enterprise, .storageDebt, 5_000_000),
@@ -145,8 +154,11 @@ struct Wishes {
         ledger.command(.spaceAdd(SpaceAdd(.test("ml", "2.5", share: 3_000), creator: ledger.hash("u1"))))
         ledger.command(
             .spaceAdd(SpaceAdd(.test("web", "2.499999999", isPublic: false, share: 1_234), creator: ledger.hash("u2"))))
+        ledger.command(.meterAdd(MeterAdd(name: "calls", unit: "calls")))
+        ledger.command(.meterAdd(MeterAdd(name: "egress", unit: "GB", scale: 3)))
+        for meter in ["calls", "egress"] as [ShortText] { ledger.activate(.meter(meter), 5) }
         for id in 10...14 as ClosedRange<UInt64> {
-            for name in RuleName.allCases {
+            for name in Prices.rules {
                 ledger.command(
                     .ruleLoad(
                         RuleLoad(name: name, identity: Prices.identity(name, id), source: [0x2d, 0x2d, UInt8(id)])))
@@ -175,7 +187,7 @@ struct Wishes {
 
     /// Lots are born by commands alone and live until the next one at least.
     mutating func note(lotsOf ledger: borrowing TestLedger) {
-        for user in Wishes.users + guests {
+        for user in Wishes.users + [Wishes.buyer] + guests {
             guard
                 case .lots(let rows, _) = ledger.machine.read(
                     .lots(user: ledger.hash(user), Page(count: 5_000)), at: ledger.now)
@@ -220,7 +232,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...43) {
+        switch number(0...45) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -296,7 +308,7 @@ struct Wishes {
         case 28, 40, 41:
             command = .spacePurchase(
                 SpacePurchase(
-                    user: user, space: chance(2) ? "ml" : "web", workspace: "w",
+                    user: chance(2) ? user : ledger.hash(Wishes.buyer), space: chance(2) ? "ml" : "web", workspace: "w",
                     instance: ShortText("i\(number(0...20))")!))
         case 29:
             let states: [UserState] = [.active, .active, .active, .suspended, .banned]
@@ -332,7 +344,7 @@ struct Wishes {
                     type: UserType.allCases.randomElement(using: &random)!))
         case 44: command = .userDelete(UserDelete(user: ledger.hash(guest ?? "g0"), forfeit: chance(2)))
         case 31:
-            let (name, id) = (RuleName.allCases.randomElement(using: &random)!, UInt64(number(10...14)))
+            let (name, id) = (Prices.rules.randomElement(using: &random)!, UInt64(number(10...14)))
             command = .ruleActivate(
                 RuleActivate(
                     name: name, identity: Prices.identity(name, id),
@@ -348,7 +360,7 @@ struct Wishes {
                             type: UserType.allCases.randomElement(using: &random)!, limit: .storageGrace,
                             value: number(0...50_000) * 1_000_000_000))
             } else if chance(2) {
-                command = .ruleRollback(RuleRollback(name: RuleName.allCases.randomElement(using: &random)!))
+                command = .ruleRollback(RuleRollback(name: Prices.rules.randomElement(using: &random)!))
             } else {
                 command = .limitSet(
                     chance(2)
@@ -359,6 +371,15 @@ struct Wishes {
             }
         case 37: command = .spaceGrant(SpaceGrant(space: "web", user: user))
         case 38: command = .spaceRevoke(SpaceRevoke(space: "web", user: user))
+        case 40, 41:
+            usages += 1
+            let id = chance(5) ? number(1...Int64(usages)) : Int64(usages)
+            let quantity = Money(nanos: chance(2) ? number(0...5_000) * 1_000_000 : number(0...9) * 1_000_000_000)
+            command = .usageRecord(
+                UsageRecord(
+                    id: ShortText("use\(id)")!, user: user, meter: chance(2) ? "calls" : "egress",
+                    billionths: quantity.nanos, at: chance(2) ? nil : ledger.now - .hours(number(0...900)),
+                    arguments: .zero))
         case 39:
             guard let charge = bought.randomElement(using: &random) else { fallthrough }
             let cents = Money(nanos: number(1...900_000_000))

@@ -26,6 +26,7 @@ struct WholeState: Equatable {
 
     struct Small: Equatable {
         var spaces: [Space]
+        var meters: [Meter]
         var rules: [Rule]
         var active: [ActiveRule]
         var scheduled: [ScheduledRule]
@@ -68,7 +69,8 @@ struct WholeState: Equatable {
         resources = Table(machine.store.resources)
         instances = Table(machine.store.instances)
         small = Small(
-            spaces: machine.store.spaces, rules: machine.store.rules, active: machine.store.active,
+            spaces: machine.store.spaces, meters: machine.store.meters, rules: machine.store.rules,
+            active: machine.store.active,
             scheduled: machine.store.scheduled, limits: machine.store.limits, presence: machine.store.presence,
             refusals: machine.store.refusals)
         books = machine.store.books.rows
@@ -85,6 +87,7 @@ struct WholeState: Equatable {
         note(machine.store.external)
         note(machine.store.resourceIndex)
         note(machine.store.instanceIndex)
+        note(machine.store.metered)
         note(machine.store.instanceByID)
         note(machine.store.passportIndex)
         note(machine.store.lotIndex)

@@ -50,6 +50,15 @@ extension StateMachine {
         count(user, passport, today: amount, month: amount, at: instant)
     }
 
+    /// The same for what was used at one instant: where that lies before this day, or before this month, it is left out.
+    mutating func count(
+        spending amount: Money, usedAt used: Timestamp, of user: UserOrdinal, by passport: PassportOrdinal,
+        at instant: Timestamp
+    ) {
+        func part(of period: CapPeriod) -> Money { used >= period.start(at: instant) ? amount : .zero }
+        count(user, passport, today: part(of: .day), month: part(of: .month), at: instant)
+    }
+
     /// Counts usage by the days in which it lies: what was before this day, and before this month, is left out. `clock`:
     /// where its tariff's own clock starts. `units`: what its rate is multiplied by.
     mutating func count(

@@ -3,12 +3,13 @@ enum ConsumedUsage {
     /// Of a running session, of a resource: it counted against what is available before it is posted.
     case session, storage
     /// Measured elsewhere; nobody knew of it before.
-    case recorded
+    case recorded(CreditUse)
 
     var use: CreditUse {
         switch self {
-        case .session, .recorded: .session
+        case .session: .session
         case .storage: .storage
+        case .recorded(let use): use
         }
     }
 }

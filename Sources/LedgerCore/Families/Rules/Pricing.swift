@@ -71,13 +71,16 @@ extension Tariff.Step: Recordable {
 extension PriceQuery: Recordable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         var name = rule
-        try c.choice(&name)
+        try name.code(with: &c)
         if name != rule {
             switch name {
             case .sessionRuntime: self = .sessionRuntime(type: .free, tier: .small, secondsThisMonth: 0)
             case .storage: self = .storage(type: .free, kind: .bucket, megabytes: 0)
             case .spacePurchase: self = .spacePurchase(type: .free, space: ShortText(), listPrice: .zero, gigabytes: 0)
             case .purchaseBonus: self = .purchaseBonus(type: .free, amount: .zero)
+            case .meter(let meter):
+                let nothing = MeterQuantity(count: 0, scale: 0)
+                self = .usage(meter: meter, type: .free, quantity: nothing, thisMonth: 0)
             }
         }
         switch self {
@@ -101,6 +104,21 @@ extension PriceQuery: Recordable {
             try c.choice(&type)
             try c.money(&amount)
             self = .purchaseBonus(type: type, amount: amount)
+        case .usage(let meter, var type, var quantity, var thisMonth):
+            try c.choice(&type)
+            try quantity.code(with: &c)
+            try c.signed(&thisMonth)
+            self = .usage(meter: meter, type: type, quantity: quantity, thisMonth: thisMonth)
+        }
+    }
+}
+
+extension MeterQuantity: Recordable {
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.signed(&count)
+        try c.small(&scale)
+        guard count >= 0, scale <= Self.maximumScale else {
+            return try c.fail("a quantity is none that can be counted")
         }
     }
 }

@@ -9,7 +9,7 @@ struct Rule: Recordable, Equatable {
     var book = PriceBook()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.choice(&name)
+        try name.code(with: &c)
         try c.small(&version)
         try c.rule(&identity)
         try c.bytes(&source)
@@ -26,7 +26,7 @@ struct ActiveRule: Recordable, Equatable {
     var since = Timestamp.distantPast
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.choice(&name)
+        try name.code(with: &c)
         var wrapped = versions.map(Number.init)
         try c.list(&wrapped, blank: Number(value: 0))
         versions = wrapped.map(\.value)
@@ -49,7 +49,7 @@ struct ScheduledRule: Recordable, Equatable {
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.lsn(&lsn)
-        try c.choice(&name)
+        try name.code(with: &c)
         try c.rule(&identity)
         try c.time(&at)
         try book.code(with: &c)
@@ -70,6 +70,8 @@ extension StateMachine {
     package func ruleSource(_ identity: RuleIdentity) -> (name: RuleName, source: [UInt8])? {
         store.rules.first { $0.identity == identity }.map { ($0.name, $0.source) }
     }
+    /// Rules that have an active version.
+    package var activeRules: [RuleName] { store.active.map(\.name) }
     package func activeRule(_ name: RuleName) -> RuleIdentity? {
         activeVersion(name).map { store.rules[$0].identity }
     }

@@ -61,7 +61,7 @@ package struct RuleScheduled: EventType {
     package var book: PriceBook
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.choice(&name)
+        try name.code(with: &c)
         try c.rule(&identity)
         try c.small(&version)
         try c.time(&at)
@@ -98,7 +98,7 @@ package struct RuleActivated: EventType {
     package var scheduled: LSN
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.choice(&name)
+        try name.code(with: &c)
         try c.rule(&identity)
         try c.small(&version)
         try book.code(with: &c)
@@ -132,8 +132,9 @@ package struct RuleActivated: EventType {
             ledger.store.active[place].since = header.asOf
         } else {
             ledger.store.active.append(ActiveRule(name: name, versions: [version], since: header.asOf))
-            ledger.store.active.sort { $0.name.rawValue < $1.name.rawValue }
+            ledger.store.active.sort { $0.name < $1.name }
         }
         ledger.store.scheduled.removeAll { $0.name == name && $0.identity == settled }
+        ledger.activations &+= 1
     }
 }

@@ -12,6 +12,7 @@ package struct RuleLoad: CommandType {
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
+        if case .meter(let meter) = name, ledger.meter(meter) == nil { throw .notFound(.meter) }
         if let known = ledger.rule(name, identity) { throw .ruleExists(version: known.version) }
         guard source.count <= 16 * 1024 else { throw .invalid("a rule's source is at most 16 KiB") }
         let name = name
@@ -33,7 +34,7 @@ package struct RuleLoaded: EventType {
     package var source: [UInt8]
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.choice(&name)
+        try name.code(with: &c)
         try c.rule(&identity)
         try c.small(&version)
         try c.bytes(&source)

@@ -41,23 +41,6 @@ package struct RuleIdentity: Hashable, Sendable {
     package static let none = RuleIdentity(digest: .zero)
 }
 
-/// The prices that are rules. Raw values are journaled.
-package enum RuleName: UInt8, NamedCase, Sendable {
-    case sessionRuntime = 0
-    case storage = 1
-    case spacePurchase = 2
-    case purchaseBonus = 3
-
-    package var text: String {
-        switch self {
-        case .sessionRuntime: "session_runtime"
-        case .storage: "storage"
-        case .spacePurchase: "space_purchase"
-        case .purchaseBonus: "purchase_bonus"
-        }
-    }
-}
-
 /// What the core asks a rule: every input that a rule may see is in here, and is journaled with the answer.
 package enum PriceQuery: Hashable, Sendable {
     /// `session_runtime(user_type, tier, seconds_this_month)` → tariff in nano-USD per hour.
@@ -69,6 +52,9 @@ package enum PriceQuery: Hashable, Sendable {
     case spacePurchase(type: UserType, space: ShortText, listPrice: Money, gigabytes: Int64)
     /// `purchase_bonus(user_type, amount)` → amount in nano-USD.
     case purchaseBonus(type: UserType, amount: Money)
+    /// `meter:NAME(user_type, quantity, quantity_this_month)` → amount in nano-USD. Both quantities reach the rule as
+    /// counts of 10^-scale units; the month is that of the usage, and what it had before.
+    case usage(meter: ShortText, type: UserType, quantity: MeterQuantity, thisMonth: Int64)
 
     package var rule: RuleName {
         switch self {
@@ -76,13 +62,14 @@ package enum PriceQuery: Hashable, Sendable {
         case .storage: .storage
         case .spacePurchase: .spacePurchase
         case .purchaseBonus: .purchaseBonus
+        case .usage(let meter, _, _, _): .meter(meter)
         }
     }
 
     package var userType: UserType {
         switch self {
         case .sessionRuntime(let type, _, _), .storage(let type, _, _), .spacePurchase(let type, _, _, _),
-            .purchaseBonus(let type, _):
+            .purchaseBonus(let type, _), .usage(_, let type, _, _):
             type
         }
     }

@@ -49,7 +49,7 @@ package struct SessionRecord: CommandType {
         let usage = MeteredUsage(
             amount: amount, from: from, through: to, numerator: numerator, denominator: Tariff.hour,
             postedBefore: .zero, pricing: pricing)
-        let settlement = ledger.planUsage(user, amount, of: .recorded, at: now)
+        let settlement = ledger.planUsage(user, amount, of: .recorded(.session), at: now)
         guard settlement.total == amount else {
             throw .invalid("an account owes at most \(StateMachine.ceiling)")
         }
@@ -104,6 +104,7 @@ package struct SessionRecorded: EventType {
         facts.charge = Facts.Charge(usage, Sources.sessionRuntime, settlement)
         facts.usage = Facts.Usage(
             tier: tier, from: usage.from, through: usage.through, amount: usage.amount, ends: true)
+        facts.recorded = Facts.Recorded(subject: .session, arguments: arguments)
         facts.text = .words("\(tier.text) session, recorded")
         return facts
     }
