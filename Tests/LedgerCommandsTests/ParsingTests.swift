@@ -343,9 +343,10 @@ struct ParsingTests {
         #expect(it.user == names.user("ada") && !it.forfeit && all.forfeit)
     }
 
-    @Test func `seven commands take labels, and reads ask for them`() throws {
+    @Test func `eight commands take labels, and reads ask for them`() throws {
         let taking: [CommandID] = [
             .creditCharge, .holdPlace, .sessionAdmit, .sessionStart, .sessionRecord, .storageCreate, .spacePurchase,
+            .usageRecord,
         ]
         for spec in RefusalTests.plain {
             let line = RefusalTests.line(spec) + words("LABELS team=ml,job=81")

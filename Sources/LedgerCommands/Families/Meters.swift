@@ -40,9 +40,9 @@ extension CommandTable {
             .need("quantity", .quantity),
             .option("AT", "t", .time, "when it was used, not later than now; default: now"),
         ],
-        key: true, "Bill what a meter counted, at the price of the rule that is active now.",
+        key: true, labels: true, "Bill what a meter counted, at the price of the rule that is active now.",
         notes: [
-            "No limits, caps or funds check; what credit does not cover becomes debt. The same id with the same arguments gives the first answer, replayed; with others: EXISTS.",
+            "No limits, caps or funds check; what credit does not cover becomes debt. The same id with the same arguments (labels among them) gives the first answer, replayed; with others: EXISTS.",
             "`quantity_this_month` of the rule is what was recorded before for the user, the meter and the UTC month of `AT`.",
         ],
         reply: .receipt([

@@ -371,7 +371,7 @@ struct Wishes {
             }
         case 37: command = .spaceGrant(SpaceGrant(space: "web", user: user))
         case 38: command = .spaceRevoke(SpaceRevoke(space: "web", user: user))
-        case 40, 41:
+        case 42, 45:
             usages += 1
             let id = chance(5) ? number(1...Int64(usages)) : Int64(usages)
             let quantity = Money(nanos: chance(2) ? number(0...5_000) * 1_000_000 : number(0...9) * 1_000_000_000)
