@@ -15,8 +15,8 @@ package struct RuleCheck: Sendable {
     /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there
     /// are more.
     package let findings: [Finding]
-    /// The answers for user type × tier, × kind of storage, × space of the catalogue, × some purchases, or × some quantities; for storage
-    /// also those for `sizes`.
+    /// The answers for user type × tier, × kind of storage, × space of the catalogue, × some purchases, or × some
+    /// quantities; for storage also those for `sizes`.
     package let book: PriceBook
     /// What was checked, for who activates it; nil: it does not even load.
     package let compiled: CompiledRule?

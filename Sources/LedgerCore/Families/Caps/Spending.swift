@@ -50,7 +50,8 @@ extension StateMachine {
         count(user, passport, today: amount, month: amount, at: instant)
     }
 
-    /// The same for what was used at one instant: where that lies before this day, or before this month, it is left out.
+    /// The same for what was used at one instant: where that lies before this day, or before this month, it is left
+    /// out.
     mutating func count(
         spending amount: Money, usedAt used: Timestamp, of user: UserOrdinal, by passport: PassportOrdinal,
         at instant: Timestamp
@@ -59,8 +60,8 @@ extension StateMachine {
         count(user, passport, today: part(of: .day), month: part(of: .month), at: instant)
     }
 
-    /// Counts usage by the days in which it lies: what was before this day, and before this month, is left out. `clock`:
-    /// where its tariff's own clock starts. `units`: what its rate is multiplied by.
+    /// Counts usage by the days in which it lies: what was before this day, and before this month, is left out.
+    /// `clock`: where its tariff's own clock starts. `units`: what its rate is multiplied by.
     mutating func count(
         spending usage: MeteredUsage, of user: UserOrdinal, by passport: PassportOrdinal, clock: Timestamp,
         units: Int64 = 1, at instant: Timestamp
@@ -90,6 +91,7 @@ extension StateMachine {
         if passport != .none { store.passports[root(passport)].held += amount }
     }
 
-    /// The first of the passports that replaced one another: what they spend together, and how much they may, lies there.
+    /// The first of the passports that replaced one another: what they spend together, and how much they may, lies
+    /// there.
     func root(_ passport: PassportOrdinal) -> PassportOrdinal { store.passports[passport].root }
 }

@@ -107,8 +107,8 @@ extension StateMachine {
             ? Timestamp(nanoseconds: at.nanoseconds + Int64(span)) : end
     }
 
-    /// A look at unpaid storage: where it may have come to its end everything is posted, for credit may have paid some of it.
-    /// What does not fit into one group comes up again, at once.
+    /// A look at unpaid storage: where it may have come to its end everything is posted, for credit may have paid some
+    /// of it. What does not fit into one group comes up again, at once.
     mutating func lookAtStorage(_ user: UserOrdinal, _ decision: inout Decision) {
         let due = decision.now
         store.accounts[user].storageCheck = .never

@@ -17,7 +17,8 @@ struct Account: Recordable, Equatable {
     /// Debt that bought credit repaid, less what refunds have given back of it: so much of a refunded debt comes back
     /// as bought credit.
     var debtRepaidByPurchases = Money.zero
-    /// When the sessions that run on debt end, for then it reaches its ceiling. `.never`: none runs so, or none gets there.
+    /// When the sessions that run on debt end, for then it reaches its ceiling. `.never`: none runs so, or none gets
+    /// there.
     var fundsEnd = Timestamp.never
     /// Since when storage accrues to debt, how much it has come to owe since, and since when it accrues no more.
     var storageUnpaidSince = Timestamp.never

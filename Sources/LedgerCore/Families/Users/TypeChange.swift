@@ -32,8 +32,8 @@ struct TypeChange {
         askAboutStorage(ledger)
     }
 
-    /// Of each kind as many sizes as there is room for; the others take the price of the nearest smaller one, as they do
-    /// where a month begins.
+    /// Of each kind as many sizes as there is room for; the others take the price of the nearest smaller one, as they
+    /// do where a month begins.
     private mutating func askAboutStorage(_ ledger: borrowing StateMachine) {
         var groups: [Group] = []
         var stored: [Group: Set<StorageSize>] = [:]
@@ -83,7 +83,8 @@ struct TypeChange {
         return try decision.priced(questions)
     }
 
-    /// Everything is posted before anything is held for again: what was used comes first. Before the event that answers.
+    /// Everything is posted before anything is held for again: what was used comes first. Before the event that
+    /// answers.
     func carryOut(in ledger: inout StateMachine, at pricings: [PriceQuestion: Pricing], _ decision: inout Decision) {
         var repriced: [(session: Slot<Session>, before: Pricing)] = []
         for slot in ledger.sessions(of: user) {
