@@ -1,5 +1,5 @@
-// The catalogue of events: every type there is. A new one is a line in each of four lists here, and the compiler asks for
-// all of them; what it *is* stands beside the command that gives it. Commands: CommandCatalogue.swift.
+// The catalogue of events: every type there is. A new one is a line in each of four lists here, and the compiler asks
+// for all of them; what it *is* stands beside the command that gives it. Commands: CommandCatalogue.swift.
 
 /// Codes are journaled and never used again.
 package enum EventCode: UInt8, CaseIterable, Sendable {
