@@ -105,6 +105,8 @@ private indirect enum Value {
         case let value as String: self = .text(value)
         // In quotes, whatever its size: readers of JSON take longer numbers than 64 bits for fractions, and round them.
         case let value as Int128: self = .text("\(value)")
+        // A limit, or a cap, that is none.
+        case let value as Int64 where value == Limits.none: self = .nothing
         case let value as any BinaryInteger: self = .number(value)
         default: self = Self.look(into: any)
         }
