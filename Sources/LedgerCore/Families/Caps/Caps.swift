@@ -86,9 +86,9 @@ extension StateMachine {
     func checkCaps(
         _ user: UserOrdinal, _ passport: PassportOrdinal, _ needed: Money, at now: Timestamp
     ) throws(Rejection) {
-        guard let tightest = tightestCap(user, passport, at: now), tightest.spent + needed > tightest.cap else {
-            return
-        }
+        guard let tightest = tightestCap(user, passport, at: now),
+            tightest.spent.adding(needed) ?? .max > tightest.cap
+        else { return }
         var reached = tightest
         reached.needed = needed
         throw .cap(reached)
@@ -137,7 +137,7 @@ extension StateMachine {
         let root = root(passport)
         let row = store.passports[root]
         let start = period.start(at: now)
-        var sum = Int128(row.spending.spent(period, at: now).nanos) + Int128(row.held.nanos)
+        var sum = Int128(row.spending.spent(period, at: now).nanos) + row.held
         for slot in sessions(of: row.user)
         where store.sessions[slot].spender != .none && self.root(store.sessions[slot].spender) == root {
             sum += unheld(slot, since: start, at: now)

@@ -88,7 +88,7 @@ extension StateMachine {
 
     /// What is held with a passport grows or shrinks.
     mutating func hold(by passport: PassportOrdinal, _ amount: Money) {
-        if passport != .none { store.passports[root(passport)].held += amount }
+        if passport != .none { store.passports[root(passport)].held += Int128(amount.nanos) }
     }
 
     /// The first of the passports that replaced one another: what they spend together, and how much they may, lies

@@ -20,8 +20,8 @@ struct Passport: Recordable, Listed, Equatable {
     var caps = Caps()
     var spending = Spending()
     // Derived.
-    /// What holds and sessions that were begun with it pin.
-    var held = Money.zero
+    /// What holds and sessions that were begun with it pin, of all users: nano-USD beyond 64 bits.
+    var held = Int128(0)
     var links = Links<Passport>()
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {

@@ -147,6 +147,28 @@ import Testing
         #expect(ledger.problems() == [])
     }
 
+    @Test func `what one passport holds for many users may be more than 64 bits of nano-dollars`() {
+        var ledger = TestLedger()
+        ledger.now = Timestamp("2026-02-10T12:00:00Z")!
+        ledger.user("ann")
+        ledger.purchase("ann", "10")
+        let key = passport(&ledger, 1)
+        let most = "\(Money(nanos: StateMachine.accountCeiling))"
+        for number in 0..<5 {
+            let user = ShortText("u\(number)")!
+            ledger.user(user)
+            ledger.grant(user, most)
+            let hold = HoldPlace(user: ledger.hash(user), amount: Money(most)!, timeToLive: .hours(1), source: "job")
+            #expect(ledger.command(.holdPlace(hold), actor: key).event != nil)
+        }
+        ledger.command(
+            .passportSet(PassportSet(passport: PassportID(value: 1), day: Money("5000000000")!.nanos, month: nil)))
+        #expect(charge(&ledger, "1", by: key).rejection?.code == "CAP")
+        ledger.pass(.hours(2), step: .hours(1))
+        #expect(spent(ledger, key, .day) == .zero && charge(&ledger, "1", by: key).event != nil)
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `a refusal is remembered by its key`() {
         var ledger = ledger()
         let passport = passport(&ledger, 1, day: "1")
