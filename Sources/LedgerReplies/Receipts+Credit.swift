@@ -65,6 +65,34 @@ extension ReplyEncoder {
         start.close(&writer)
     }
 
+    // MARK: Allowances
+
+    func changed(_ it: AllowanceChanged, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(as: .entry, &writer)
+        writer.pair("who", start.user)
+        guard !it.terms.isNone else { return }
+        allowance(it.terms, &writer)
+        writer.pair("granted", it.granted)
+        writer.pair("next", it.next)
+    }
+
+    func set(_ it: TypeAllowanceSet, _ start: ReceiptStart, _ writer: inout some FieldWriter) {
+        start.open(as: .entry, &writer)
+        writer.pair("who", "type:\(it.type.text)")
+        guard !it.terms.isNone else { return }
+        allowance(it.terms, &writer)
+        // Each of its users is given a lot of its own, by events that follow.
+        writer.pair("granted", Money?.none)
+        writer.pair("next", Timestamp.never)
+    }
+
+    func allowance(_ terms: AllowanceTerms, _ writer: inout some FieldWriter) {
+        writer.pair("amount", terms.amount)
+        writer.pair("every", terms.period.text)
+        writer.pair("rollover", terms.rollover)
+        writer.pair("scope", terms.scope.text)
+    }
+
     // MARK: Holds
 
     func placed(_ it: HoldPlaced, _ start: ReceiptStart, _ writer: inout some FieldWriter) {

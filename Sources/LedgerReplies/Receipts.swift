@@ -54,9 +54,12 @@ extension ReplyEncoder {
             case .ruleActivated(let it): activated(it, start, &writer)
             case .limitsSet(let it): set(it, start, &writer)
             case .userLimitSet(let it): set(it, start, &writer)
+            case .allowanceChanged(let it): changed(it, start, &writer)
+            case .typeAllowanceSet(let it): set(it, start, &writer)
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
                 .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed, .lotExpired, .lotEffective,
-                .creditReceived, .shareEarned, .shareReturned, .refused, .answered:
+                .creditReceived, .allowanceGranted, .allowanceRoundAdvanced, .shareEarned, .shareReturned, .refused,
+                .answered:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(as: .entry, &writer)
             }

@@ -22,6 +22,7 @@ extension ReplyEncoder {
         case .spaces(let rows, let next): page(rows, next, &writer) { space($0, &$1) }
         case .instances(let rows, let next): page(rows, next, &writer) { instance($0, &$1) }
         case .limits(let rows): list(rows, &writer) { limit($0, &$1) }
+        case .allowances(let rows, let next): page(rows, next, &writer) { allowance($0, &$1) }
         case .meters(let rows): list(rows, &writer) { meter($0, &$1) }
         case .rules(let rows): list(rows, &writer) { rule($0, nil, &$1) }
         case .ruleSource(let row, let source): rule(row, source, &writer)
@@ -236,6 +237,14 @@ extension ReplyEncoder {
             writer.pair("downtime_per_hour", row.downtimePerHour)
             writer.pair("spent", row.spent)
             writer.pair("resets", row.resets)
+        }
+    }
+
+    private func allowance(_ row: AllowanceRow, _ writer: inout some AnswerWriter) {
+        writer.map { writer in
+            if row.user.isEmpty { writer.pair("who", "type:\(row.type.text)") } else { writer.pair("who", row.user) }
+            allowance(row.terms, &writer)
+            writer.pair("next", row.next)
         }
     }
 

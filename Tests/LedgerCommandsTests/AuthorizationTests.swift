@@ -50,6 +50,9 @@ struct AuthorizationTests {
         . R.R ... ... ... ...  CREDIT BALANCE
         . R.R ... ... ... ...  CREDIT LOTS
         . R.R ... ... ... ...  CREDIT HISTORY
+        . ... ... ..B ... ...  ALLOWANCE SET
+        . ... ... ..B ... ...  ALLOWANCE REMOVE
+        . R.R ... ... ... ...  ALLOWANCE LIST
         . ... ..W ... ... ...  HOLD PLACE
         . ... ..W ... ... ...  HOLD CAPTURE
         . ... ..W ... ... ...  HOLD VOID

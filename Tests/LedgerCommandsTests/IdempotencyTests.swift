@@ -30,7 +30,7 @@ struct IdempotencyTests {
         ("PASSPORT CREATE u n read KEY k", "CAP_DAY None"), ("PASSPORT CREATE u n read KEY k", "CAP_MONTH none"),
         ("SPACE ADD s COST 1 SIZE 2 KEY k", "PUBLIC yes"), ("SPACE ADD s COST 1 SIZE 2 KEY k", "CATEGORY general"),
         ("SPACE ADD s COST 1 SIZE 2 KEY k", "SHARE 0.00"),
-        ("METER ADD m UNIT u KEY k", "SCALE 0"),
+        ("METER ADD m UNIT u KEY k", "SCALE 0"), ("ALLOWANCE SET u 1 EVERY day KEY k", "ROLLOVER 0.00"),
     ])
     func `an option that is given its default says nothing`(line: String, option: String) throws {
         let (without, with) = (try parse(line), try parse(line + " " + option))
@@ -51,11 +51,20 @@ struct IdempotencyTests {
             try key("RULE ROLLBACK storage KEY k").arguments != key("RULE ROLLBACK meter:storage KEY k").arguments)
     }
 
+    @Test func `a type is named in whatever case, a user as it is`() throws {
+        let first = try key("ALLOWANCE SET type:free 5 EVERY month KEY k")
+        #expect(try key("allowance set TYPE:Free 5.00 every MONTH key k") == first)
+        #expect(try key("ALLOWANCE SET free 5 EVERY month KEY k").arguments != first.arguments)
+        #expect(
+            try key("ALLOWANCE SET Ann 5 EVERY month KEY k").arguments
+                != key("ALLOWANCE SET ann 5 EVERY month KEY k").arguments)
+    }
+
     @Test func `every option that has a default is tried above`() {
         let withDefault = CommandTable.specs.flatMap { spec in
             spec.options.filter { $0.standard != nil && spec.takesKey }.map { "\(spec.name) \($0.token!)" }
         }
-        #expect(withDefault.count == 17, "\(withDefault)")
+        #expect(withDefault.count == 18, "\(withDefault)")
     }
 
     @Test(arguments: [

@@ -48,6 +48,7 @@ struct RefusalTests {
         case .cents: ["", "0", "-10", "10.001", "0.005", "1e3", "+10", "ten"]
         case .cap: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "nothing", "unlimited"]
         case .limitSubject: ["", "nothing", "1", "free ", "user:", "users:ada", "user:" + long, "user:a\u{0}b"]
+        case .userOrType: ["", long, "a\nb", "a\u{0}b", "type:nothing", "type:free ", "TYPE:1"]
         case .price: ["", "-1", "1e3", ".5", "+1", "1.0000000001"]
         case .quantity: ["", "-1", "1e3", ".5", "+1", "1.0000000001", "9223372036.854775808"]
         case .scale: ["", "-1", "10", "1.5", "x"]
@@ -85,8 +86,8 @@ struct RefusalTests {
         case .permission: ["", "all", "read,write"]
         case .source: ["", String(repeating: "x", count: 65_537)]
         case .limitValue: ["", "x", "-1", "1.5"]
-        case .userType, .userState, .tier, .storageKind, .grantKind, .scope, .keyPolicy, .status, .reserve, .yesNo,
-            .limitName:
+        case .userType, .userState, .tier, .storageKind, .grantKind, .period, .scope, .keyPolicy, .status, .reserve,
+            .yesNo, .limitName:
             ["", "nothing", "1", "small ", "deleted", long]
         case .ruleName: ["", "nothing", "1", "storage ", long, "meter:", "meter:a b", "meter:" + long, "meter"]
         case .bytes, .words, .flag: []
@@ -96,8 +97,9 @@ struct RefusalTests {
     /// A good value of each kind.
     static func good(_ kind: FieldKind) -> String {
         switch kind {
-        case .user, .session, .resource, .instance, .reference, .label, .space, .word, .wordList, .category, .key,
-            .person, .personName, .text:
+        case .user, .userOrType, .session, .resource, .instance, .reference, .label, .space, .word, .wordList,
+            .category,
+            .key, .person, .personName, .text:
             "good"
         case .email: "ada@example.com"
         case .labels, .labelFilter: "team=ml"
@@ -117,6 +119,7 @@ struct RefusalTests {
         case .tier: "small"
         case .storageKind: "bucket"
         case .grantKind: "promo"
+        case .period: "month"
         case .permissions, .permission: "read"
         case .scope: "all"
         case .keyPolicy: "required"
@@ -277,6 +280,12 @@ struct RefusalTests {
             "LIMIT SET user:ada sessions 5",
             "ERR a user of its own has the limits cap_day and cap_month; sessions is its type's"
         ),
+        (
+            "ALLOWANCE SET type:king 5 EVERY day",
+            "ERR who 'type:king' is not a user id of 1 to 64 printable bytes, or type: and one of free, pro, enterprise, admin"
+        ),
+        ("ALLOWANCE SET u 5 EVERY year", "ERR EVERY 'year' is not one of day, week or month"),
+        ("ALLOWANCE SET u 5 EVERY day FOR api,api", "ERR FOR names 'api' twice"),
         ("USER SET u", "ERR USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL"),
         ("USER SET u TYPE pro STATE banned", "ERR USER SET changes one thing at a time: NAME, TYPE, STATE or EMAIL"),
         ("USER SET u TYPE king", "ERR TYPE 'king' is not one of free, pro, enterprise or admin"),

@@ -131,6 +131,10 @@ struct ReceiptTests {
                 .ruleActivate,
                 "id e_Jyi rule storage version :2 sha256 abababababababababababababababababababababababababababababababab at 2026-11-23T09:30:00.250Z"
             ),
+            (
+                .allowanceSet,
+                "id e_Jyi who ada amount 5.00 every month rollover 1.00 scope api granted 5.00 next 2026-11-23T09:30:00.250Z"
+            ), (.allowanceRemove, "id e_Jyi who ada"),
             (.limitSet, "id e_Jyi type free limit tiers value small,medium"), (.clockAccept, "id e_Jyi"),
         ] as [(CommandID, String)])
     func `a receipt of each family is these frames in both versions`(id: CommandID, fields: String) {

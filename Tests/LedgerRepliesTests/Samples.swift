@@ -216,6 +216,24 @@ enum Samples {
                         name: .storage, identity: identity, version: 1, book: PriceBook(), rollback: true,
                         scheduled: .none)))
         ),
+        (
+            .allowanceSet,
+            event(
+                .allowanceChanged(
+                    AllowanceChanged(
+                        terms: AllowanceTerms(
+                            amount: Money(usd: "5"), period: .month, rollover: Money(usd: "1"),
+                            scope: CreditScope("api")!),
+                        granted: Money(usd: "5"), next: time)))
+        ),
+        (
+            .allowanceSet,
+            event(
+                .typeAllowanceSet(
+                    TypeAllowanceSet(type: .free, terms: AllowanceTerms(amount: Money(usd: "5"), period: .day))))
+        ),
+        (.allowanceRemove, event(.allowanceChanged(AllowanceChanged(terms: .none, granted: .zero, next: .never)))),
+        (.allowanceRemove, event(.typeAllowanceSet(TypeAllowanceSet(type: .free, terms: .none)))),
         (.limitSet, event(.limitsSet(LimitSet(type: .free, limit: .tiers, value: 3)))),
         (.clockAccept, event(.clockAccepted(ClockAccepted()))),
     ]

@@ -83,11 +83,13 @@ struct TableReplyTests {
         let rule = RuleRow(
             name: .storage, version: 2, identity: Samples.identity, loaded: Samples.time, active: true,
             activation: .never)
+        let allowance = AllowanceRow(
+            user: "ada", type: .free, terms: AllowanceTerms(amount: Money(usd: "5"), period: .day), next: Samples.time)
         let pages: [(CommandID, QueryResult)] = [
             (.passportList, .passports([passport], next: 0)), (.holdList, .holds([hold], next: 0)),
             (.sessionList, .sessions([session], next: 0)), (.storageList, .resources([resource], next: 0)),
             (.spaceList, .spaces([space], next: 0)), (.spaceOwned, .instances([instance], next: 0)),
-            (.creditLots, .lots([lot], next: 0)),
+            (.creditLots, .lots([lot], next: 0)), (.allowanceList, .allowances([allowance], next: 0)),
             (.userList, .users([row()], next: 0)), (.userFind, .users([row()], next: 0)),
         ]
         for (id, result) in pages {

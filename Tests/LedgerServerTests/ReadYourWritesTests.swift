@@ -55,6 +55,10 @@ import Testing
         case .creditBalance: return .read("CREDIT BALANCE u_a")
         case .creditLots: return .read("CREDIT LOTS u_a COUNT 5")
         case .creditHistory: return .read("CREDIT HISTORY u_a COUNT 5")
+        case .allowanceSet: return .write("ALLOWANCE SET u_a 0.0# EVERY month")
+        case .allowanceRemove:
+            return .write("ALLOWANCE REMOVE u_a", after: ["ALLOWANCE SET u_a 1 EVERY day ROLLOVER 0.0#"])
+        case .allowanceList: return .read("ALLOWANCE LIST u_a")
         case .holdPlace: return .write(hold)
         case .holdCapture: return .write("HOLD CAPTURE $hold 0.5", after: [hold])
         case .holdVoid: return .write("HOLD VOID $hold", after: [hold])

@@ -53,13 +53,11 @@ extension CommandTable {
 extension Arguments {
     /// The id behind `user:`; nil where it is none.
     static func userName(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        let prefix = "user:".utf8
-        guard bytes.count > prefix.count, zip(bytes, prefix).allSatisfy({ $0 | 0x20 == $1 | 0x20 }) else { return nil }
-        return UnsafeRawBufferPointer(rebasing: bytes[prefix.count...])
+        name(bytes, behind: "user:")
     }
 
     /// A type of user, or `user:` and the id of one.
-    func limitSubject(_ field: Int, _ context: ParseContext) throws(CommandError) -> LimitSubject {
+    func limitSubject(_ field: Int, _ context: ParseContext) throws(CommandError) -> UserOrType {
         guard let name = Self.userName(bytes(field)) else { return .type(try choice(field, \.text)) }
         guard name.count <= ShortText.capacity, Echo.isPrintable(name) else { throw refusal(field) }
         return .user(context.names.hash(.user, name))

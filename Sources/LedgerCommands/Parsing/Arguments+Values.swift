@@ -349,11 +349,16 @@ extension Arguments {
 
     /// What stands behind `meter:`.
     static func meterName(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        let prefix = RuleName.meterPrefix.utf8.count
-        guard bytes.count > prefix,
-            equal(UnsafeRawBufferPointer(rebasing: bytes[..<prefix]), RuleName.meterPrefix)
-        else { return nil }
-        return UnsafeRawBufferPointer(rebasing: bytes[prefix...])
+        name(bytes, behind: RuleName.meterPrefix)
+    }
+
+    /// What stands behind a prefix, in whatever case that is; nil where there is none.
+    static func name(_ bytes: UnsafeRawBufferPointer, behind prefix: String) -> UnsafeRawBufferPointer? {
+        let length = prefix.utf8.count
+        guard bytes.count > length, equal(UnsafeRawBufferPointer(rebasing: bytes[..<length]), prefix) else {
+            return nil
+        }
+        return UnsafeRawBufferPointer(rebasing: bytes[length...])
     }
 
     func isWord(_ field: Int, _ word: String) -> Bool { Self.equal(bytes(field), word) }
@@ -363,7 +368,7 @@ extension Arguments {
     func isWord(_ field: Int, _ word: StaticString) -> Bool { Self.equal(bytes(field), word) }
 
     @inline(__always)
-    private static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+    static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
         guard bytes.count == word.utf8CodeUnitCount else { return false }
         for (index, byte) in bytes.enumerated()
         where (byte &- 0x41 < 26 ? byte | 0x20 : byte) != word.utf8Start[index] { return false }
@@ -372,7 +377,7 @@ extension Arguments {
 
     /// `word` is in lower case.
     @inline(__always)
-    private static func equal(_ bytes: UnsafeRawBufferPointer, _ word: String) -> Bool {
+    static func equal(_ bytes: UnsafeRawBufferPointer, _ word: String) -> Bool {
         guard bytes.count == word.utf8.count else { return false }
         return bytes.elementsEqual(word.utf8) { ($0 &- 0x41 < 26 ? $0 | 0x20 : $0) == $1 }
     }

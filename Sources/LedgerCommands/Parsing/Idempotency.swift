@@ -65,16 +65,26 @@ extension Arguments {
             case .permissions:
                 Permissions(text: String(decoding: bytes, as: UTF8.self)).map { Int64($0.rawValue) }
             case .limit: limitValue
-            case .word, .limitSubject, .ruleName, .labels, .bytes: nil
+            case .word, .limitSubject, .userOrType, .ruleName, .labels, .bytes: nil
             }
         // What is a name in it is compared as it is.
-        let name =
-            meaning == .limitSubject
-            ? Self.userName(bytes) : meaning == .ruleName ? Self.meterName(bytes) : nil
+        let name: UnsafeRawBufferPointer? =
+            switch meaning {
+            case .limitSubject: Self.userName(bytes)
+            case .userOrType: Self.typeName(bytes) == nil ? bytes : nil
+            case .ruleName: Self.meterName(bytes)
+            case .word, .bytes, .decimal, .cap, .integer, .time, .span, .permissions, .flag, .labels, .limit: nil
+            }
+        let isWord =
+            switch meaning {
+            case .word: true
+            case .limitSubject, .userOrType, .ruleName: name == nil
+            case .bytes, .decimal, .cap, .integer, .time, .span, .permissions, .flag, .labels, .limit: false
+            }
         if let number {
             hasher.combine(1)
             hasher.combine(UInt64(bitPattern: number))
-        } else if meaning == .word || ((meaning == .limitSubject || meaning == .ruleName) && name == nil) {
+        } else if isWord {
             hasher.combine(UInt64(bytes.count) &<< 8 | 2)
             for byte in bytes { hasher.combine(byte: CommandIndex.folded(byte)) }
         } else if meaning == .labels, let labels = try? Labels(parsing: bytes) {

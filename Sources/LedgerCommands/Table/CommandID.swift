@@ -11,6 +11,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     // credit
     case creditPurchase, creditGrant, creditCharge, creditAdjust, creditRefund, creditTransfer
     case creditBalance, creditLots, creditHistory
+    case allowanceSet, allowanceRemove, allowanceList
     case holdPlace, holdCapture, holdVoid, holdGet, holdList
     // sessions
     case sessionQuote, sessionAdmit, sessionStart, sessionHeartbeat, sessionRetier, sessionStop, sessionGet

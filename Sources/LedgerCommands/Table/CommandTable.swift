@@ -1,7 +1,8 @@
 /// All commands, in the order of the reference. Each stands in the file of its family, with the function that reads it.
 package enum CommandTable {
     package static let specs: [CommandSpec] =
-        connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands + holdCommands
+        connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands
+        + allowanceCommands + holdCommands
         + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + limitCommands
         + operationCommands
 
@@ -42,6 +43,6 @@ package enum CommandTable {
     /// What the ledger's own entries show as their source, in HISTORY and SUMMARY: a charge may not look like one.
     package static let reservedSources: [StaticString] = [
         "session_runtime", "storage_creation", "space_purchase", "paid", "promo", "bonus", "compensation", "adjustment",
-        "opening", "earning", "sign_up", "refund", "transfer", "expiry",
+        "opening", "earning", "sign_up", "allowance", "refund", "transfer", "expiry",
     ]
 }

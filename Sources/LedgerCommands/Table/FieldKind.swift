@@ -15,7 +15,8 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     // ids
     case secret, passport, hold, chargeOrSession, entry
     // words of a closed list
-    case limitSubject, userType, userState, tier, storageKind, grantKind, permissions, permission, scope, keyPolicy,
+    case limitSubject, userOrType, userType, userState, tier, storageKind, grantKind, period, permissions, permission,
+        scope, keyPolicy,
         status, reserve,
         yesNo
     case ruleName, limitName, limitValue
@@ -63,6 +64,8 @@ extension FieldKind {
         case decimal, cap, integer, time, span, permissions, flag
         /// In whatever case where it is a type of user; `user:` and an id.
         case limitSubject
+        /// In whatever case where it is `type:` and a type of user.
+        case userOrType
         /// In whatever order.
         case labels
         /// A value whose kind depends on the limit that it is for.
@@ -137,6 +140,11 @@ extension FieldKind {
                 "one of \(UserType.allCases.map(\.text).joined(separator: ", ")), or user: and a user id",
                 means: .limitSubject,
                 choices: UserType.allCases.map(\.text))
+        case .userOrType:
+            Row(
+                "a user id of 1 to 64 printable bytes, or type: and one of \(UserType.allCases.map(\.text).joined(separator: ", "))",
+                means: .userOrType, choices: UserType.allCases.map { "type:\($0.text)" })
+        case .period: .choice(CalendarPeriod.allCases.map(\.text))
         case .userType: .choice(UserType.allCases.map(\.text))
         case .userState: .choice(UserState.settable.map(\.text))
         case .tier: .choice(Tier.allCases.map(\.text))

@@ -41,6 +41,8 @@ package enum Command: Sendable {
     case ruleRollback(RuleRollback)
     case limitSet(LimitSet)
     case userLimitSet(UserLimitSet)
+    indirect case allowanceSet(AllowanceSet)
+    indirect case typeAllowanceSet(TypeAllowanceSet)
     case clockAccept(ClockAccept)
     indirect case engineStart(EngineStart)
 }
@@ -85,6 +87,8 @@ extension Command {
         case .ruleRollback(let it): try visitor.visit(it)
         case .limitSet(let it): try visitor.visit(it)
         case .userLimitSet(let it): try visitor.visit(it)
+        case .allowanceSet(let it): try visitor.visit(it)
+        case .typeAllowanceSet(let it): try visitor.visit(it)
         case .clockAccept(let it): try visitor.visit(it)
         case .engineStart(let it): try visitor.visit(it)
         }
@@ -200,6 +204,12 @@ extension Command {
         case .userLimitSet(var it):
             try changer.change(&it)
             self = .userLimitSet(it)
+        case .allowanceSet(var it):
+            try changer.change(&it)
+            self = .allowanceSet(it)
+        case .typeAllowanceSet(var it):
+            try changer.change(&it)
+            self = .typeAllowanceSet(it)
         case .clockAccept(var it):
             try changer.change(&it)
             self = .clockAccept(it)

@@ -52,6 +52,10 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case shareReturned = 75
     case refused = 80
     case answered = 81
+    case allowanceChanged = 90
+    case typeAllowanceSet = 91
+    case allowanceGranted = 92
+    case allowanceRoundAdvanced = 93
     case meterAdded = 95
     case usageRecorded = 96
 }
@@ -108,6 +112,10 @@ package enum EventBody: Sendable {
     indirect case shareReturned(ShareReturned)
     case refused(Refused)
     case answered(Answered)
+    indirect case allowanceChanged(AllowanceChanged)
+    indirect case typeAllowanceSet(TypeAllowanceSet)
+    indirect case allowanceGranted(AllowanceGranted)
+    case allowanceRoundAdvanced(AllowanceRoundAdvanced)
     case meterAdded(MeterAdded)
     indirect case usageRecorded(UsageRecorded)
 }
@@ -165,6 +173,10 @@ extension EventBody {
         case .shareReturned(let event): try visitor.visit(event)
         case .refused(let event): try visitor.visit(event)
         case .answered(let event): try visitor.visit(event)
+        case .allowanceChanged(let event): try visitor.visit(event)
+        case .typeAllowanceSet(let event): try visitor.visit(event)
+        case .allowanceGranted(let event): try visitor.visit(event)
+        case .allowanceRoundAdvanced(let event): try visitor.visit(event)
         case .meterAdded(let event): try visitor.visit(event)
         case .usageRecorded(let event): try visitor.visit(event)
         }
@@ -224,6 +236,10 @@ extension EventCode {
         case .shareReturned: try visitor.visit(ShareReturned.self)
         case .refused: try visitor.visit(Refused.self)
         case .answered: try visitor.visit(Answered.self)
+        case .allowanceChanged: try visitor.visit(AllowanceChanged.self)
+        case .typeAllowanceSet: try visitor.visit(TypeAllowanceSet.self)
+        case .allowanceGranted: try visitor.visit(AllowanceGranted.self)
+        case .allowanceRoundAdvanced: try visitor.visit(AllowanceRoundAdvanced.self)
         case .meterAdded: try visitor.visit(MeterAdded.self)
         case .usageRecorded: try visitor.visit(UsageRecorded.self)
         }

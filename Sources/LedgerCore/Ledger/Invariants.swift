@@ -24,6 +24,17 @@ extension StateMachine {
                 && store.meters.allSatisfy { store.books.find(.revenue, $0.name) != nil },
             "the meters are not what they must be")
 
+        require(
+            store.allowanceRound.due != .never || store.allowances.count == 0 && !store.allowanceRound.isForTypes,
+            "there are allowances, and no round of them will come")
+        require(
+            store.allowances.count == store.allowanceIndex.count
+                && allowanceRows.allSatisfy {
+                    $0.user == .none
+                        || $0.user.value < UInt32(store.accounts.count) && store.accounts[$0.user].state != .deleted
+                },
+            "users' own allowances are not what they must be")
+
         var paid = Int128(0)
         var promo = Int128(0)
         var held = Int128(0)

@@ -19,7 +19,9 @@ package enum Query: Sendable {
     case spaces(Page, for: Subject? = nil)
     /// What a user owns, in one workspace where given.
     case instances(user: Hash128, workspace: ShortText?, Page)
-    case limits(LimitSubject?)
+    case limits(UserOrType?)
+    /// What types and users are allowed; of a user, what counts for it.
+    case allowances(UserOrType?, Page)
     case meters
     case rules
     /// The source of a version, or of the active version when none is named.
@@ -39,7 +41,7 @@ extension Query {
         switch self {
         case .users(let page), .find(_, let page), .passports(_, let page), .lots(_, let page), .holds(_, let page),
             .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _),
-            .instances(_, _, let page):
+            .instances(_, _, let page), .allowances(_, let page):
             page
         case .user, .balance, .passport, .hold, .session, .limits, .meters, .rules, .ruleSource, .priceBooks, .books,
             .quote,
@@ -49,8 +51,8 @@ extension Query {
     }
 }
 
-/// Whose limits.
-package enum LimitSubject: Hashable, Sendable {
+/// Whose limits, whose allowance.
+package enum UserOrType: Hashable, Sendable {
     case type(UserType)
     case user(Hash128)
 }
@@ -92,6 +94,7 @@ package enum QueryResult: Sendable {
     case spaces([SpaceRow], next: UInt64)
     case instances([InstanceRow], next: UInt64)
     case limits([LimitRow])
+    case allowances([AllowanceRow], next: UInt64)
     case meters([MeterRow])
     case rules([RuleRow])
     case ruleSource(RuleRow, source: [UInt8])
@@ -241,6 +244,15 @@ package struct LimitRow: Sendable {
     /// Of a user's cap: what was charged, used and held, and when it begins anew.
     package var spent: Money?
     package var resets = Timestamp.never
+}
+
+package struct AllowanceRow: Sendable {
+    /// Empty: of all users of the type who have none of their own.
+    package var user = ShortText()
+    package var type: UserType
+    package var terms: AllowanceTerms
+    /// When the next lot comes, where one user is asked about.
+    package var next = Timestamp.never
 }
 
 package struct MeterRow: Sendable {

@@ -79,6 +79,7 @@ extension StateMachine {
         case .limits(nil): return .limits(limitRows())
         case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
         case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
+        case .allowances(let subject, let page): return try allowances(of: subject, page.cut)
         case .meters: return .meters(meterRows())
         case .rules: return .rules(store.rules.map { ruleRow($0) })
         case .ruleSource(let name, let version): return try ruleSource(name, version: version)

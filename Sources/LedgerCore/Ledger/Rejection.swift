@@ -28,7 +28,7 @@ package enum Rejection: Error, Hashable, Sendable {
     /// What a rejection is about.
     package enum Subject: UInt8, Sendable {
         case user, email, passport, charge, hold, session, resource, space, instance, adjustment, rule, event, purchase,
-            grant, meter, usage
+            grant, meter, usage, allowance
 
         package var text: String {
             switch self {
@@ -48,6 +48,7 @@ package enum Rejection: Error, Hashable, Sendable {
             case .grant: "grant"
             case .meter: "meter"
             case .usage: "usage record"
+            case .allowance: "allowance"
             }
         }
     }

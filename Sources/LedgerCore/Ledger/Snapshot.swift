@@ -4,7 +4,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     case ledger = 1, limits, books, rules, active, scheduled, spaces
     case users, passports, lots, holds, sessions, resources
     case external, refunded, sessionTime, keys
-    case spaceGrants = 20, instances, meters, metered
+    case allowances, allowedUntil, spaceGrants, instances, meters, metered
 
     static let rowsPerFrame = 65_536
 
@@ -13,7 +13,7 @@ enum SnapshotSection: UInt16, CaseIterable {
     var version: UInt8 {
         switch self {
         case .ledger, .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
-            .sessions, .resources, .external, .refunded, .sessionTime, .keys, .spaceGrants,
+            .sessions, .resources, .external, .refunded, .sessionTime, .keys, .allowances, .allowedUntil, .spaceGrants,
             .instances, .meters, .metered:
             1
         }
@@ -31,6 +31,8 @@ private struct LedgerRow: Recordable {
     var keyCapacity: UInt64 = 0
     var refusals = RefusalRate()
     var presence = Presence()
+    var allowanceDue = Timestamp.never
+    var allowanceNext = UserOrdinal(0)
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.hash(&ledger)
@@ -43,6 +45,8 @@ private struct LedgerRow: Recordable {
         try c.signed(&refusals.second)
         try c.unsigned(&refusals.recorded)
         try c.time(&presence.since)
+        try c.time(&allowanceDue)
+        try c.user(&allowanceNext)
     }
 }
 
@@ -97,7 +101,8 @@ extension StateMachine {
                 let row = LedgerRow(
                     ledger: ledger, shard: shard, seed: seed, lastLSN: lastLSN, lastTime: lastTime,
                     keyRetention: store.history.retention, keyCapacity: store.history.capacity,
-                    refusals: store.refusals, presence: store.presence)
+                    refusals: store.refusals, presence: store.presence, allowanceDue: store.allowanceRound.due,
+                    allowanceNext: store.allowanceRound.next)
                 try frames.row(row, to: &sink)
             case .limits:
                 for type in UserType.allCases {
@@ -145,6 +150,12 @@ extension StateMachine {
                 }
             case .keys:
                 for entry in store.history.entries { try frames.row(entry, to: &sink) }
+            case .allowances:
+                for row in allowanceRows { try frames.row(row, to: &sink) }
+            case .allowedUntil:
+                for entry in store.allowedUntil.sorted() {
+                    try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
+                }
             case .spaceGrants:
                 for entry in store.spaceGrants.sorted() {
                     try frames.row(NumberRow(key: entry.key, value: entry.value), to: &sink)
@@ -195,6 +206,8 @@ extension StateMachine {
             store.history.capacity = row.keyCapacity
             store.refusals = row.refusals
             store.presence = row.presence
+            (store.allowanceRound.due, store.allowanceRound.next) = (row.allowanceDue, row.allowanceNext)
+            scheduleAllowances()
         case .limits:
             var row = LimitSet(type: .free, limit: .sessions, value: 0)
             try reader.row(&row)
@@ -280,6 +293,20 @@ extension StateMachine {
             var row = CommandHistory.Entry()
             try reader.row(&row)
             store.history.remember(row)
+        case .allowances:
+            var row = Allowance()
+            try reader.row(&row)
+            if row.user == .none {
+                store.allowanceRound[row.type] = row.terms
+            } else {
+                try check(row.user)
+                set(allowance: row.terms, of: row.user)
+            }
+        case .allowedUntil:
+            var row = NumberRow()
+            try reader.row(&row)
+            try check(UserOrdinal(UInt32(truncatingIfNeeded: row.key &- 1)))
+            store.allowedUntil.set(row.key, row.value)
         case .spaceGrants:
             var row = NumberRow()
             try reader.row(&row)

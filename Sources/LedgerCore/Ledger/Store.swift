@@ -7,6 +7,7 @@ struct Store: ~Copyable {
     var sessions = Slab<Session>()
     var resources = Slab<Resource>()
     var instances = Slab<Instance>()
+    var allowances = Slab<Allowance>()
     @Saved var spaces: [Space] = []
     @Saved var meters: [Meter] = []
     @Saved var rules: [Rule] = []
@@ -15,6 +16,7 @@ struct Store: ~Copyable {
     @Saved var limits = Limits.defaults
     @Saved var presence = Presence()
     @Saved var refusals = RefusalRate()
+    @Saved var allowanceRound = AllowanceRound()
     var books = Books()
     var history = CommandHistory()
 
@@ -45,6 +47,11 @@ struct Store: ~Copyable {
     var metered = HashIndex<Hash128>()
     /// Space ‖ user to whom it is granted → the LSN of the grant.
     var spaceGrants = HashIndex<UInt64>()
+
+    /// User → slot of its own allowance, see ``StateMachine/ownAllowance(_:)``.
+    var allowanceIndex = HashIndex<UInt64>()
+    /// User → the end of the period for which the last lot of an allowance was given.
+    var allowedUntil = HashIndex<UInt64>()
 
     /// What becomes due, and when. Derived: no snapshot holds it.
     var timers = TimerQueue()
@@ -112,6 +119,7 @@ extension Store {
         visitor.visit(&sessions)
         visitor.visit(&resources)
         visitor.visit(&instances)
+        visitor.visit(&allowances)
         visitor.visit(&_spaces)
         visitor.visit(&_meters)
         visitor.visit(&_rules)
@@ -120,6 +128,7 @@ extension Store {
         visitor.visit(&_limits)
         visitor.visit(&_presence)
         visitor.visit(&_refusals)
+        visitor.visit(&_allowanceRound)
         visitor.visit(&books)
         visitor.visit(&history)
         visitor.visit(&userIndex)
@@ -136,6 +145,8 @@ extension Store {
         visitor.visit(&sessionTime)
         visitor.visit(&metered)
         visitor.visit(&spaceGrants)
+        visitor.visit(&allowanceIndex)
+        visitor.visit(&allowedUntil)
         visitor.visit(&timers)
     }
 }

@@ -50,6 +50,7 @@ extension StateMachine {
             return session(id).map {
                 store.sessions[$0].timerDue == entry.due && store.sessions[$0].timerKind == entry.kind
             } ?? false
+        case .allowance: return store.allowanceRound.due == entry.due
         case .unpaidStorage: return store.accounts[UserOrdinal(UInt32(entry.born))].storageCheck == entry.due
         case .fundsEnd: return store.accounts[UserOrdinal(UInt32(entry.born))].fundsEnd == entry.due
         }
@@ -66,6 +67,7 @@ extension StateMachine {
             commit(LotEffective(lot: id), user: user, &decision)
             renewExhausting(user, &decision)
         case .lotExpiry: expire(id, &decision)
+        case .allowance: goOnWithAllowances(&decision)
         case .holdExpiry:
             let slot = hold(id)!
             let user = store.holds[slot].user
@@ -103,7 +105,7 @@ extension StateMachine {
     /// A lot may pay for everything that was used while it was good: before its rest expires, what nothing was posted
     /// or held for is posted up to that instant, as long as the lot has credit. A monitored session is not: nobody
     /// knows yet whether it still ran. Returns false when there is more to post than half a group takes.
-    private mutating func settleUsage(before lot: LotID, of user: UserOrdinal, _ decision: inout Decision) -> Bool {
+    mutating func settleUsage(before lot: LotID, of user: UserOrdinal, _ decision: inout Decision) -> Bool {
         let due = decision.now
         for resource in resources(of: user) where hasFreeCredit(lot) && accrued(resource, at: due) > .zero {
             guard decision.groupSize < groupLimit / 2 else { return false }

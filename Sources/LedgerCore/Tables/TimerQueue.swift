@@ -5,14 +5,16 @@ enum TimerKind: UInt8, Comparable {
     /// A session's end, daily posting or tariff lock.
     case session = 2
     case lotEffective = 3
-    case holdExpiry = 4
-    case lotExpiry = 5
+    /// A round of allowances. `born` is 0.
+    case allowance = 4
+    case holdExpiry = 5
+    case lotExpiry = 6
     /// The end of a lease or of a grace: what there is then decides, so everything else at that instant goes first.
-    case exhaustion = 6
+    case exhaustion = 7
     /// The end of what runs on debt. `born` is the ordinal of its user.
-    case fundsEnd = 7
+    case fundsEnd = 8
     /// A look at storage that accrues to debt. `born` is the ordinal of its user.
-    case unpaidStorage = 8
+    case unpaidStorage = 9
 
     static func < (a: TimerKind, b: TimerKind) -> Bool { a.rawValue < b.rawValue }
 }

@@ -43,6 +43,8 @@ import Testing
         ledger.purchase("ann", "30", reference: "pay-1")
         ledger.purchase("bob", "50")
         ledger.user("dan", .free)
+        ledger.allow("bob", "0.5", .day, rollover: "0.75", for: CreditScope("api")!)
+        ledger.allow(type: .free, "0.25", .week, rollover: "0.1")
         let key = IdempotencyKey(scope: Hash128(high: 1, low: 1), arguments: Hash128(high: 1, low: 2))
         let charged = ledger.charge("ann", "1.25", key: key).event!
         ledger.command(

@@ -33,6 +33,7 @@ struct PaperBooks {
     private(set) var spentByTeam: [ShortText?: Int128] = [:]
     private(set) var spent = Int128(0)
     private(set) var metered = 0
+    private(set) var allowances = PaperAllowances()
     private var months: [String: Int64] = [:]
 
     // Refunds: what was charged and how, what of it came back, what is owed, and what purchases repaid of debts.
@@ -110,7 +111,15 @@ struct PaperBooks {
         case .userCreated(let e):
             users[e.id] = event.user
             credit(event, e.bonus, from: "promo_cost")
-        case .userChanged(let e): if e.field == .state { states[event.user] = e.state }
+            allowances.note(type: e.type, of: event.user, at: event.asOf)
+        case .userChanged(let e):
+            if e.field == .state { states[event.user] = e.state }
+            if e.field == .type { allowances.note(type: e.type, of: event.user, at: event.asOf) }
+        case .allowanceChanged(let e): allowances.note(e.terms, of: event.user, at: event.asOf)
+        case .typeAllowanceSet(let e): allowances.note(e.terms, of: e.type, at: event.asOf)
+        case .allowanceGranted(let e):
+            credit(event, e.amount, from: "promo_cost")
+            if let fault = allowances.give(e, event) { faults.append("event \(event.lsn.value): \(fault)") }
         case .spaceAdded(let e): spaces[e.entry.id] = users[e.creator].map { ($0, Int64(e.entry.share)) }
         case .spacePurchased(let e): share(event, e)
         case .usageRecorded(let e):
@@ -150,10 +159,15 @@ struct PaperBooks {
             if e.parts.reduce(Money.zero, { $0 + $1.amount }) != e.amount {
                 faults.append("transfer \(event.lsn.value) loses money")
             }
-        case .lotExpired(let e): broken = e.amount
+        case .lotExpired(let e):
+            broken = e.amount
+            if e.amount > .zero, allowances.whole.contains(e.lot) {
+                faults.append("event \(event.lsn.value): \(e.amount) expires that should have gone on")
+            }
         case .userDeleted(let e):
             broken = e.bought + e.other
             gone.insert(event.user)
+            allowances.forget(event.user)
         case .holdCaptured(let e): broken = e.broken
         case .holdReleased(let e): broken = e.broken
         case .sessionStarted(let e):
@@ -356,6 +370,7 @@ struct PaperBooks {
         for (user, debt) in owed where !ledger.machine.owes(user, debt) {
             found.append("user \(user.value) owes \(debt) on paper, the account says something else")
         }
+        found += allowances.missing(at: ledger.now)
         guard case .books(let rows) = ledger.machine.read(.books, at: ledger.now) else { return ["no books"] }
         for row in rows where !row.account.hasPrefix("users:") && row.balance != accounts[row.account, default: 0] {
             found.append("\(row.account): paper says \(accounts[row.account, default: 0]), the ledger \(row.balance)")

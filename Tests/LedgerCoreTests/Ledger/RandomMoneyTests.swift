@@ -49,6 +49,10 @@ import Testing
                     return
                 }
             }
+            if step % 10 == 0 {
+                ledger.settle()
+                twin?.settle()
+            }
             try books.read(ledger)
             if step % 10 == 0 {
                 let found = books.disagreements(ledger) + ledger.machine.violations()
@@ -60,6 +64,7 @@ import Testing
         #expect(ledger.problems() == [], "seed \(seed)")
         #expect(books.closed > 0 || books.deleted > 0)
         #expect(books.refunds > 0 && books.shares > 0 && books.metered > 0)
+        #expect(books.allowances.given > 0 && books.allowances.carried > 0)
     }
 }
 
@@ -177,6 +182,7 @@ struct Wishes {
         while position < ledger.journal.count {
             let event = try ledger.journal[position].event()
             position += 1
+            for lot in event.facts.born { origins[lot.id] = lot }
             guard event.facts.charge != nil else { continue }
             posted[event.lsn] = event
             if case .sessionClosed(let closed) = event.body, !closed.charges.isEmpty {
@@ -232,7 +238,7 @@ struct Wishes {
             key = IdempotencyKey(scope: Hash128(high: 7, low: k), arguments: Hash128(high: 7, low: k % 3))
         }
         let command: Command
-        switch number(0...45) {
+        switch number(0...48) {
         case 0, 1:
             command = .creditPurchase(
                 CreditPurchase(
@@ -369,6 +375,18 @@ struct Wishes {
                             type: UserType.allCases.randomElement(using: &random)!, limit: .exhaustionDebt,
                             value: chance(2) ? Limits.none : number(0...3_000_000_000)))
             }
+        case 46, 47, 48:
+            let terms =
+                chance(5)
+                ? .none
+                : AllowanceTerms(
+                    amount: money(1), period: CalendarPeriod.allCases.randomElement(using: &random)!,
+                    rollover: chance(3) ? .zero : money(1), scope: Self.scopes.randomElement(using: &random)!)
+            command =
+                chance(3)
+                ? .typeAllowanceSet(
+                    TypeAllowanceSet(type: UserType.allCases.randomElement(using: &random)!, terms: terms))
+                : .allowanceSet(AllowanceSet(user: user, terms: terms))
         case 37: command = .spaceGrant(SpaceGrant(space: "web", user: user))
         case 38: command = .spaceRevoke(SpaceRevoke(space: "web", user: user))
         case 42, 45:

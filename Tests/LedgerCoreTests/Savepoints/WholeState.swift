@@ -33,6 +33,7 @@ struct WholeState: Equatable {
         var limits: Limits
         var presence: Presence
         var refusals: RefusalRate
+        var allowanceRound: AllowanceRound
     }
 
     struct Keys: Equatable {
@@ -51,6 +52,7 @@ struct WholeState: Equatable {
     var sessions: Table<Session>
     var resources: Table<Resource>
     var instances: Table<Instance>
+    var allowances: Table<Allowance>
     var small: Small
     var books: [BookAccountRow]
     var booksSum: Int128
@@ -68,11 +70,12 @@ struct WholeState: Equatable {
         sessions = Table(machine.store.sessions)
         resources = Table(machine.store.resources)
         instances = Table(machine.store.instances)
+        allowances = Table(machine.store.allowances)
         small = Small(
             spaces: machine.store.spaces, meters: machine.store.meters, rules: machine.store.rules,
             active: machine.store.active,
             scheduled: machine.store.scheduled, limits: machine.store.limits, presence: machine.store.presence,
-            refusals: machine.store.refusals)
+            refusals: machine.store.refusals, allowanceRound: machine.store.allowanceRound)
         books = machine.store.books.rows
         booksSum = machine.store.books.sum
         let entries = Array(machine.store.history.entries)
@@ -97,6 +100,8 @@ struct WholeState: Equatable {
         note(machine.store.refunded)
         note(machine.store.sessionTime)
         note(machine.store.spaceGrants)
+        note(machine.store.allowanceIndex)
+        note(machine.store.allowedUntil)
     }
 
     private mutating func note(_ index: borrowing HashIndex<Hash128>) {

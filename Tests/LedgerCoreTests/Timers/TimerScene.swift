@@ -5,7 +5,7 @@ import LedgerTestKit
 /// What becomes due by itself.
 enum Due: CaseIterable {
     case activation, accrual, monthEnd, dailyPost, timeToLive, tariffLock, effective, holdExpiry, lotExpiry, lease, lost
-    case exhaustion, deadline, debtCeiling, deleteDue
+    case exhaustion, deadline, debtCeiling, deleteDue, allowance
 }
 
 /// A ledger in which things become due at chosen instants, and ways to let the time pass in which they do.
@@ -58,7 +58,7 @@ struct TimerScene {
     /// Whether it can be made due at any instant.
     private static func isFree(_ kind: Due) -> Bool {
         switch kind {
-        case .accrual, .monthEnd, .dailyPost: false
+        case .accrual, .monthEnd, .dailyPost, .allowance: false
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
             .deadline, .debtCeiling, .deleteDue:
             true
@@ -71,6 +71,7 @@ struct TimerScene {
             let ordinal = UserOrdinal(UInt32(users.firstIndex(of: user)!))
             return StateMachine.daily(ordinal, after: t - TimeSpan(nanoseconds: 1))
         case .monthEnd: return Month(containing: t - TimeSpan(nanoseconds: 1)).end
+        case .allowance: return CalendarPeriod.day.end(at: t - TimeSpan(nanoseconds: 1))
         case .activation, .timeToLive, .tariffLock, .effective, .holdExpiry, .lotExpiry, .lease, .lost, .exhaustion,
             .deadline, .debtCeiling, .deleteDue:
             return t
@@ -214,6 +215,10 @@ struct TimerScene {
         case .deadline:
             return [
                 session(.minutes(11), ttl: .hours(9)), Action(at: due - .minutes(10) - .seconds(30)) { $0.drain(user) },
+            ]
+        case .allowance:
+            return [
+                Action(at: due - .hours(7)) { $0.allow(user, "0.5", .day, rollover: "0.2", for: scope) }
             ]
         case .deleteDue:
             // It is owed for from a day's posting on, and for as long as makes it due then.

@@ -10,20 +10,15 @@ package enum CapPeriod: UInt8, NamedCase, Sendable {
         }
     }
 
-    /// In UTC.
-    func start(at now: Timestamp) -> Timestamp {
+    private var calendar: CalendarPeriod {
         switch self {
-        case .day: Timestamp(nanoseconds: now.nanoseconds - Calendar.split(now).nanoseconds)
-        case .month: Month(containing: now).start
+        case .day: .day
+        case .month: .month
         }
     }
 
-    func end(at now: Timestamp) -> Timestamp {
-        switch self {
-        case .day: start(at: now) + .days(1)
-        case .month: Month(containing: now).end
-        }
-    }
+    func start(at now: Timestamp) -> Timestamp { calendar.start(at: now) }
+    func end(at now: Timestamp) -> Timestamp { calendar.end(at: now) }
 }
 
 /// What may be spent a UTC day and month, nano-USD; ``Limits/none``: as much as there is.

@@ -16,14 +16,18 @@ extension StateMachine {
     func checkRoom(_ user: UserOrdinal, _ amount: Money, lots: Int32 = 1, of maximum: Int32 = maximumLots)
         throws(Rejection)
     {
-        let row = store.accounts[user]
-        guard row.lotCount + lots <= maximum else {
-            throw .invalid("the account has \(row.lotCount) lots of credit already")
-        }
-        let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos) + Int128(amount.nanos)
-        guard sum <= Int128(Self.accountCeiling) else {
+        let count = store.accounts[user].lotCount
+        guard count + lots <= maximum else { throw .invalid("the account has \(count) lots of credit already") }
+        guard amount <= creditRoom(user) else {
             throw .invalid("an account holds at most \(Self.ceiling) of credit")
         }
+    }
+
+    /// How much more credit the account may hold.
+    func creditRoom(_ user: UserOrdinal) -> Money {
+        let row = store.accounts[user]
+        let sum = Int128(row.paid.nanos) + Int128(row.promo.nanos) + Int128(row.held.nanos)
+        return Money(nanos: Int64(clamping: max(0, Int128(Self.accountCeiling) - sum)))
     }
 
     /// The same, for lots with these scopes.

@@ -42,7 +42,9 @@ package struct UserCreate: CommandType {
             id: id, emailHash: emailHash, personHash: personHash, email: email, name: name, type: type,
             bonus: type == .free && isFirst ? Self.signUpBonus : .zero)
         let ordinal = UserOrdinal(UInt32(ledger.store.accounts.count))
-        return .accepted(ledger.commit(event, user: ordinal, &decision))
+        let answer = ledger.commit(event, user: ordinal, &decision)
+        ledger.beginAllowance(ledger.allowance(of: ordinal), of: ordinal, &decision)
+        return .accepted(answer)
     }
 }
 

@@ -74,6 +74,7 @@ package struct UserDeleted: EventType {
         ledger.forfeit(user)
         ledger.forgetUnpaidStorage(user)
         ledger.store.accounts[user].storageStopped = .never
+        ledger.forgetAllowance(of: user)
         ledger.giveBack(email: ledger.store.accounts[user].emailHash)
         ledger.store.accounts[user].emailHash = .zero
         ledger.store.accounts[user].email = .none

@@ -34,7 +34,7 @@ package struct UserSet: CommandType {
         let row = ledger.store.accounts[user]
         switch change {
         case .state(.banned): return row.sessionCount > 0
-        case .type: return row.sessionCount > 0 || row.resourceCount > 0
+        case .type: return mayRenewMany(in: ledger) || row.sessionCount > 0 || row.resourceCount > 0
         case .name, .state, .email: return false
         }
     }
@@ -71,6 +71,10 @@ package struct UserSet: CommandType {
             guard hash == row.emailHash || !ledger.isTaken(email: hash) else { throw .exists(.email) }
         }
         let answer = ledger.commit(event, user: user, &decision)
+        if case .type = change {
+            ledger.beginAllowance(ledger.allowance(of: user), of: user, &decision)
+            ledger.renewExhausting(user, &decision)
+        }
         if case .state(.banned) = change {
             for session in ledger.sessions(of: user) {
                 ledger.close(session, .banned, through: decision.now, &decision)
