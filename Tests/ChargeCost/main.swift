@@ -11,9 +11,9 @@ import Synchronization
 // A build for debugging copies every value that it passes on, and keeps some in boxes: there the counts hold the line
 // where it is; the others say what is true of the program that people run.
 #if DEBUG
-let (mostAllocations, mostCopiedBytes) = (110.0, 200_000.0)
+let (mostAllocations, mostCopiedBytes) = (60.0, 60_000.0)
 #else
-let (mostAllocations, mostCopiedBytes) = (0.05, 600.0)
+let (mostAllocations, mostCopiedBytes) = (0.05, 400.0)
 #endif
 
 /// Loads of work, one after the other; each comes back on the writer's thread when it is on disk.

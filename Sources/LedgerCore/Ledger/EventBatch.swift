@@ -34,9 +34,10 @@ package struct EventBatch: ~Copyable {
         lastFlags = -1
     }
 
-    /// Writes an event: its header, what `body` writes, and its after-image, in this order.
+    /// Writes an event: its header, what `body` writes, and its after-image, in this order. The header is as it was
+    /// afterwards; it is passed so because it is large, and coders read and write alike.
     mutating func append<Body: EventType>(
-        _ header: EventHeader, _ body: consuming Body, _ image: AccountImage?
+        _ header: inout EventHeader, _ body: consuming Body, _ image: AccountImage?
     ) -> EventReference {
         if count == 0 {
             firstLSN = header.lsn

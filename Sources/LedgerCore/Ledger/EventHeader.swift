@@ -99,13 +99,12 @@ extension EventHeader {
         return flags
     }
 
-    func write<C: Coder>(_ code: EventCode, version: UInt8, to c: inout C) where C.Failure == Never {
+    mutating func write<C: Coder>(_ code: EventCode, version: UInt8, to c: inout C) where C.Failure == Never {
         var (code, version, flags) = (code, version, flags)
         c.choice(&code)
         c.small(&version)
         c.small(&flags.rawValue)
-        var fields = self
-        fields.code(with: &c, flags)
+        self.code(with: &c, flags)
     }
 
     /// As a part of a whole event: the type is known, the flags say what is there.

@@ -10,11 +10,12 @@ package struct StateMachine: ~Copyable {
     /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of
     /// it.
     ///
-    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows.
+    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows. (Given out
+    /// by its address: a coroutine that yields it moves it whole for each look, where nothing is optimised.)
     private let storage: UnsafeMutablePointer<Store>
     var store: Store {
-        _read { yield storage.pointee }
-        _modify { yield &storage.pointee }
+        unsafeAddress { UnsafePointer(storage) }
+        unsafeMutableAddress { storage }
     }
 
     /// The last applied event, `LSN.none` before the first.
@@ -158,7 +159,7 @@ package struct StateMachine: ~Copyable {
         apply(event, header)
         precondition(store.books.sum == 0, "the postings of an event do not sum to zero")
         let image = user == .none ? nil : self.image(user, at: header.asOf)
-        let reference = decision.batch.append(header, event, image)
+        let reference = decision.batch.append(&header, event, image)
         if answers { decision.answer = reference }
         return reference
     }

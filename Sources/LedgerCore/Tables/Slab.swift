@@ -43,12 +43,13 @@ struct Slab<Row>: ~Copyable {
         shared.deallocate()
     }
 
+    /// By its address: a row is large, and a look at one field of it is to copy no more than that.
     subscript(slot: Slot<Row>) -> Row {
-        _read { yield directory.live(slot).pointee }
-        _modify {
+        unsafeAddress { UnsafePointer(directory.live(slot)) }
+        unsafeMutableAddress {
             let row = directory.live(slot)
             if undo.isOpen { noteWrite(slot, row) }
-            yield &row.pointee
+            return row
         }
     }
 

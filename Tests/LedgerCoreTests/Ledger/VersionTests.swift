@@ -37,7 +37,8 @@ import Testing
 
     private func written<E: EventType>(_ event: E) -> Journaled {
         var batch = EventBatch()
-        _ = batch.append(EventHeader(lsn: LSN(7), time: time), event, nil)
+        var header = EventHeader(lsn: LSN(7), time: time)
+        _ = batch.append(&header, event, nil)
         batch.endGroup()
         return Journaled.events(of: batch)[0]
     }
@@ -144,7 +145,7 @@ import Testing
     private static func header() -> EventHeader { EventHeader(lsn: LSN(10_000), time: time) }
 
     private func written(_ header: EventHeader) -> [UInt8] {
-        var writer = ByteWriter()
+        var (header, writer) = (header, ByteWriter())
         header.write(.clockAccepted, version: 0, to: &writer)
         return writer.output
     }
