@@ -31,6 +31,8 @@ struct Slab<Row>: ~Copyable {
     private var used = 0
     private(set) var count = 0
     private var undo = UndoLog<Change>()
+    /// What the newest note wrote or inserted, since the last savepoint opened: it need not be noted again.
+    private var noted = Slot<Row>.none
 
     init() {
         shared = .allocate(capacity: 1)
@@ -48,7 +50,7 @@ struct Slab<Row>: ~Copyable {
         unsafeAddress { UnsafePointer(directory.live(slot)) }
         unsafeMutableAddress {
             let row = directory.live(slot)
-            if undo.isOpen { noteWrite(slot, row) }
+            if undo.isOpen, slot != noted { noteWrite(slot, row) }
             return row
         }
     }
@@ -70,7 +72,10 @@ struct Slab<Row>: ~Copyable {
         }
         directory.fill(slot, with: row)
         count += 1
-        if undo.isOpen { undo.note(.inserted(slot, reused: reused)) }
+        if undo.isOpen {
+            undo.note(.inserted(slot, reused: reused))
+            noted = slot
+        }
         return slot
     }
 
@@ -79,7 +84,10 @@ struct Slab<Row>: ~Copyable {
         let row = directory.empty(slot)
         free.append(slot)
         count -= 1
-        if undo.isOpen { undo.note(.removed(slot, row)) }
+        if undo.isOpen {
+            undo.note(.removed(slot, row))
+            noted = .none
+        }
         return row
     }
 
@@ -90,14 +98,20 @@ struct Slab<Row>: ~Copyable {
     @inline(never)
     private mutating func noteWrite(_ slot: Slot<Row>, _ row: UnsafeMutablePointer<Row>) {
         undo.note(.wrote(slot, row.pointee))
+        noted = slot
     }
 }
 
 extension Slab: Undoable {
-    mutating func openSavepoint() -> Int { undo.open() }
+    mutating func openSavepoint() -> Int {
+        noted = .none
+        return undo.open()
+    }
+
     mutating func closeSavepoint() { undo.close() }
 
     mutating func rollBack(to mark: Int) {
+        noted = .none
         while let change = undo.takeBack(to: mark) {
             switch change {
             case .wrote(let slot, let row): directory.live(slot).pointee = row

@@ -44,8 +44,9 @@ struct UndoLog<Change> {
         if depth == 0 { changes.removeAll(keepingCapacity: changes.capacity <= Self.capacityToKeep) }
     }
 
-    /// Room for so many notes stays for the next savepoint; the room of one large group is given back.
-    private static var capacityToKeep: Int { 1_024 }
+    /// So much room stays for the next savepoint, four megabytes: what a group that fits in a batch needs. More is given
+    /// back.
+    private static var capacityToKeep: Int { (4 << 20) / max(1, MemoryLayout<Change>.stride) }
 }
 
 /// A small value (a list of rules, the limits) that keeps a copy for each open savepoint: `@Saved var rules: [Rule]`.

@@ -169,18 +169,8 @@ extension StateMachine {
 
     // MARK: Due instants
 
-    /// When a session next needs attention, and for what.
-    func nextDue(session slot: Slot<Session>) -> (due: Timestamp, kind: TimerKind) {
-        let row = store.sessions[slot]
-        var boundary = min(min(row.ttlEnd, row.lostAt), row.lockEnd)
-        // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
-        if !row.isMonitored { boundary = min(boundary, row.nextDaily) }
-        let exhaustion = row.status == .exhausting ? min(row.deadline, row.capResets) : row.leaseUntil
-        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
-    }
-
     mutating func schedule(session slot: Slot<Session>) {
-        let (due, kind) = nextDue(session: slot)
+        let (due, kind) = store.sessions[slot].nextDue
         guard due != store.sessions[slot].timerDue || kind != store.sessions[slot].timerKind else { return }
         store.sessions[slot].timerDue = due
         store.sessions[slot].timerKind = kind

@@ -1,4 +1,29 @@
 // Leases and what happens where the next one cannot be covered.
+extension Session {
+    /// The end of the next lease. It continues the old one; where that is over for longer than a lease lasts, it starts
+    /// anew. What ran free until now had its whole time to live for a lease: under a price it gets one like everybody's.
+    fileprivate func nextLease(at now: Timestamp) -> Timestamp {
+        guard !reserveFull, lastPricing.tariff.highestRate > 0 else { return ttlEnd }
+        let next = min(leaseUntil, now + StateMachine.lease) + StateMachine.lease
+        return min(ttlEnd, next > now ? next : now + StateMachine.lease)
+    }
+}
+
+/// What a lease needs beyond what is held, and what there is for it.
+private struct LeaseFunds {
+    var missing: Money
+    var available: Money
+    /// The cap that leaves least, and so much.
+    var cap: CapReached?
+    var room: Money
+
+    var isCovered: Bool { available >= missing && room >= missing }
+    /// What can be held.
+    var added: Money { min(min(max(available, .zero), missing), room) }
+    /// It is the cap that leaves too little, not the credit.
+    var isCapped: Bool { room < min(max(available, .zero), missing) }
+}
+
 extension StateMachine {
     /// Holds enough for the next lease, or as much as there is and a deadline. `isRepriced`: under another price than
     /// before, so that what is held lasts for another time. Returns whether the lease is covered.
@@ -6,43 +31,53 @@ extension StateMachine {
     mutating func renew(
         _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, _ decision: inout Decision
     ) -> Bool {
-        let now = decision.now
-        let row = store.sessions[slot]
-        let isFree = row.lastPricing.tariff.highestRate == 0
-        // A renewal continues the old lease; one that is later than a whole lease starts anew. What ran free until now
-        // had its whole time to live for a lease: under a price it gets one like everybody's.
-        let next = min(row.leaseUntil, now + Self.lease) + Self.lease
-        let until = isFree || row.reserveFull ? row.ttlEnd : min(row.ttlEnd, next > now ? next : now + Self.lease)
-        let held = row.pins.total
-        let missing = max(cover(slot, through: until) - held, .zero)
-        // What this session itself consumed beyond its hold is part of `missing`: do not count it twice.
-        let available = self.available(row.user, for: .session, at: now, beside: slot)
-        let cap = tightestCap(row.user, row.spender, at: now)
-        let room = cap.map { max($0.cap - $0.spent, .zero) } ?? .max
-        let added = min(min(max(available, .zero), missing), room)
-        let pins = planFree(row.user, added, for: .session, at: now, beside: slot)
-        guard available < missing || room < missing else {
-            let event = LeaseRenewed(session: row.id, added: added, pins: pins, leaseUntil: until)
-            commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
-            return true
+        let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
+        let until = store.sessions[slot].nextLease(at: decision.now)
+        let funds = funds(slot, through: until, at: decision.now)
+        let pins = planFree(user, funds.added, for: .session, at: decision.now, beside: slot)
+        if funds.isCovered {
+            let event = LeaseRenewed(session: id, added: funds.added, pins: pins, leaseUntil: until)
+            commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
+        } else if let event = exhaustion(slot, funds, pins, isRepriced: isRepriced, at: decision.now) {
+            commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
         }
-        // In its grace a session stays as it is, whatever it costs by now.
+        return funds.isCovered
+    }
+
+    private func funds(_ slot: Slot<Session>, through end: Timestamp, at now: Timestamp) -> LeaseFunds {
+        let (user, spender) = (store.sessions[slot].user, store.sessions[slot].spender)
+        let cap = tightestCap(user, spender, at: now)
+        // What this session itself consumed beyond its hold is part of what is missing: it is not counted twice.
+        return LeaseFunds(
+            missing: max(store.sessions[slot].cover(through: end) - store.sessions[slot].pins.total, .zero),
+            available: available(user, for: .session, at: now, beside: slot), cap: cap,
+            room: cap.map { max($0.cap - $0.spent, .zero) } ?? .max)
+    }
+
+    /// What becomes of a session whose next lease is not covered; nil: it stays as it is. In its grace that is so,
+    /// whatever it costs by now.
+    private func exhaustion(
+        _ slot: Slot<Session>, _ funds: LeaseFunds, _ pins: LotAmounts, isRepriced: Bool, at now: Timestamp
+    ) -> SessionExhausting? {
+        let row = store.sessions[slot]
         let isTold = row.status == .exhausting && !(isRepriced && row.emptyAt > now)
-        guard !isTold || added > .zero || row.capResets <= now else { return false }
-        let isCapped = room < min(max(available, .zero), missing)
-        let emptyAt = min(lasts(slot, held: held + added), row.ttlEnd)
+        guard !isTold || funds.added > .zero || row.capResets <= now else { return nil }
+        let emptyAt = min(row.lasts(held: row.pins.total + funds.added), row.ttlEnd)
+        var event = SessionExhausting(
+            session: row.id, added: funds.added, pins: pins, emptyAt: emptyAt, deadline: .never,
+            capResets: funds.isCapped ? funds.cap?.resets ?? .never : .never)
+        let mayRunOnDebt = row.runsOnDebt || row.status == .active && debtCeiling(row.user) != nil
+        if !funds.isCapped, mayRunOnDebt { return event }
         let grace = self.grace(row)
-        // The deadline counts from when somebody could be told. Later credit moves it as far as it lasts and no
-        // further: or a cent a minute would buy grace without end.
-        let told = max(max(emptyAt, now), store.presence.since)
-        let runsOnDebt = !isCapped && (row.runsOnDebt || (row.status == .active && debtCeiling(row.user) != nil))
-        let later = isTold && !row.runsOnDebt
-        let event = SessionExhausting(
-            session: row.id, added: added, pins: pins, emptyAt: emptyAt,
-            deadline: runsOnDebt ? .never : later ? max(row.deadline, emptyAt + grace) : told + grace,
-            capResets: isCapped ? cap?.resets ?? .never : .never)
-        commit(event, user: row.user, linked: row.id.lsn, precedes: precedes, &decision)
-        return false
+        if isTold, !row.runsOnDebt {
+            // Later credit moves the deadline as far as it lasts and no further: or a cent a minute would buy grace
+            // without end.
+            event.deadline = max(row.deadline, emptyAt + grace)
+        } else {
+            // It counts from when somebody could be told.
+            event.deadline = max(max(emptyAt, now), store.presence.since) + grace
+        }
+        return event
     }
 
     /// New credit first helps the sessions that are about to end for want of it, the one that would end first before

@@ -1,69 +1,83 @@
-// Time into money: what sessions have used, exactly, at an instant.
-extension StateMachine {
-    /// How far a session's usage may be counted at `now`: not beyond its end.
-    func meteredUntil(_ session: Slot<Session>, at now: Timestamp) -> Timestamp {
-        max(store.sessions[session].postedThrough, min(now, store.sessions[session].ttlEnd))
-    }
+// Time into money: what sessions have used, exactly, at an instant. Questions to a row as it lies: it is large, and
+// they are asked of every session of a user, again and again.
+extension Session {
+    /// How far its usage may be counted at `now`: not beyond its end.
+    func meteredUntil(_ now: Timestamp) -> Timestamp { max(postedThrough, min(now, ttlEnd)) }
 
-    /// The exact usage of a session through `end`, at the prices that held on the way, to be divided by
-    /// ``Tariff/hour``.
-    func numerator(_ session: Slot<Session>, through end: Timestamp) -> Int128 {
-        let row = store.sessions[session]
-        var sum = row.numerator
-        var from = row.postedThrough
-        var tariff = row.pricing.tariff
-        for next in row.repricings where next.at < end {
-            sum += tariff.integral(from: from - row.started, to: next.at - row.started)
+    /// The exact usage through `end`, at the prices that held on the way, to be divided by ``Tariff/hour``.
+    func numerator(through end: Timestamp) -> Int128 {
+        guard let first = repricings.first, first.at < end else {
+            return numerator + pricing.tariff.integral(from: postedThrough - started, to: end - started)
+        }
+        var sum = numerator
+        var from = postedThrough
+        var tariff = pricing.tariff
+        for next in repricings where next.at < end {
+            sum += tariff.integral(from: from - started, to: next.at - started)
             (from, tariff) = (next.at, next.pricing.tariff)
         }
-        return sum + tariff.integral(from: from - row.started, to: end - row.started)
+        return sum + tariff.integral(from: from - started, to: end - started)
     }
 
-    /// What a session used and has not been charged, through `now`, as it would be posted.
-    func cost(of session: Slot<Session>, at now: Timestamp) -> Money {
-        let total = Rational.halfEven(numerator(session, through: meteredUntil(session, at: now)), over: Tariff.hour)
-        return bounded(total) - store.sessions[session].posted
+    /// What it used and has not been charged, through `now`, as it would be posted.
+    func cost(at now: Timestamp) -> Money {
+        let total = Rational.halfEven(numerator(through: meteredUntil(now)), over: Tariff.hour)
+        return StateMachine.inBounds(total) - posted
     }
 
-    /// Rates and times to live have ceilings, so a session's cost fits in 64 bits, and so does a resource's month.
-    func bounded(_ amount: Money?) -> Money {
-        guard let amount else { preconditionFailure("metered usage outgrew 64 bits in spite of its ceilings") }
-        return amount
-    }
-
-    /// The posting that brings a session's charges up to `end`, which is not behind its next repricing.
-    func usage(of session: Slot<Session>, through end: Timestamp) -> MeteredUsage {
-        let row = store.sessions[session]
-        let numerator = self.numerator(session, through: end)
-        let total = bounded(Rational.halfEven(numerator, over: Tariff.hour))
+    /// The posting that brings its charges up to `end`, which is not behind its next repricing.
+    func usage(through end: Timestamp) -> MeteredUsage {
+        let numerator = self.numerator(through: end)
+        let total = StateMachine.inBounds(Rational.halfEven(numerator, over: Tariff.hour))
         return MeteredUsage(
-            amount: total - row.posted, from: row.postedThrough, through: end, numerator: numerator,
-            denominator: Tariff.hour, postedBefore: row.posted, pricing: row.pricing)
+            amount: total - posted, from: postedThrough, through: end, numerator: numerator,
+            denominator: Tariff.hour, postedBefore: posted, pricing: pricing)
     }
 
-    /// What must be held so that a session is covered through `end`; rounded up.
-    func cover(_ session: Slot<Session>, through end: Timestamp) -> Money {
-        bounded(Rational.up(numerator(session, through: end), over: Tariff.hour)) - store.sessions[session].posted
+    /// What must be held so that it is covered through `end`; rounded up.
+    func cover(through end: Timestamp) -> Money {
+        StateMachine.inBounds(Rational.up(numerator(through: end), over: Tariff.hour)) - posted
     }
 
     /// Until when `held` lasts.
-    func lasts(_ session: Slot<Session>, held: Money) -> Timestamp {
-        let row = store.sessions[session]
-        var budget = max((Int128(held.nanos) + Int128(row.posted.nanos)) * Tariff.hour - row.numerator, 0)
-        var from = row.postedThrough
-        var tariff = row.pricing.tariff
-        for next in row.repricings {
-            let cost = tariff.integral(from: from - row.started, to: next.at - row.started)
+    func lasts(held: Money) -> Timestamp {
+        var budget = max((Int128(held.nanos) + Int128(posted.nanos)) * Tariff.hour - numerator, 0)
+        guard !repricings.isEmpty else {
+            return started + pricing.tariff.reach(from: postedThrough - started, budget: budget)
+        }
+        var from = postedThrough
+        var tariff = pricing.tariff
+        for next in repricings {
+            let cost = tariff.integral(from: from - started, to: next.at - started)
             if cost > budget { break }
             budget -= cost
             (from, tariff) = (next.at, next.pricing.tariff)
         }
-        return row.started + tariff.reach(from: from - row.started, budget: budget)
+        return started + tariff.reach(from: from - started, budget: budget)
+    }
+
+    /// When it next needs attention, and for what.
+    var nextDue: (due: Timestamp, kind: TimerKind) {
+        var boundary = min(min(ttlEnd, lostAt), lockEnd)
+        // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
+        if !isMonitored { boundary = min(boundary, nextDaily) }
+        let exhaustion = status == .exhausting ? min(deadline, capResets) : leaseUntil
+        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
+    }
+}
+
+extension StateMachine {
+    func cost(of session: Slot<Session>, at now: Timestamp) -> Money { store.sessions[session].cost(at: now) }
+
+    /// Rates and times to live have ceilings, so a session's cost fits in 64 bits, and so does a resource's month.
+    static func inBounds(_ amount: Money?) -> Money {
+        guard let amount else { preconditionFailure("metered usage outgrew 64 bits in spite of its ceilings") }
+        return amount
     }
 
     /// Looks anew until when a session is covered, after what it holds, used or costs has changed.
     mutating func refreshCover(session slot: Slot<Session>) {
-        let until = lasts(slot, held: store.sessions[slot].pins.total)
+        let until = store.sessions[slot].lasts(held: store.sessions[slot].pins.total)
         let before = store.sessions[slot].coveredUntil
         let user = store.sessions[slot].user
         store.sessions[slot].coveredUntil = until
@@ -87,7 +101,7 @@ extension StateMachine {
         var sum = store.sessionTime[Store.monthKey(user, month)] ?? 0
         for session in sessions(of: user) {
             let from = max(store.sessions[session].postedThrough, month.start)
-            let to = min(meteredUntil(session, at: now), month.end)
+            let to = min(store.sessions[session].meteredUntil(now), month.end)
             if from < to { sum = sum.addingReportingOverflow(UInt64((to - from).nanoseconds)).partialValue }
         }
         return Int64(clamping: sum / 1_000_000_000)

@@ -10,7 +10,7 @@ extension StateMachine {
         // The receipt is the closing event's, whatever had to be posted before it.
         postRepricings(slot, before: end, precedes: true, &decision)
         let row = store.sessions[slot]
-        var usage = self.usage(of: slot, through: end)
+        var usage = row.usage(through: end)
         let settlement = planUsage(
             row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
         usage.amount = settlement.total
@@ -30,18 +30,18 @@ extension StateMachine {
         _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, precedes: Bool = false,
         _ decision: inout Decision
     ) {
-        let row = store.sessions[slot]
-        let end = max(min(end, row.ttlEnd), row.postedThrough)
-        var usage = self.usage(of: slot, through: end)
+        let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
+        let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
+        var usage = store.sessions[slot].usage(through: end)
         let settlement = planUsage(
-            row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
+            user, usage.amount, of: .session, pins: store.sessions[slot].pins, at: decision.creditInstant)
         usage.amount = settlement.total
         let event = SessionPosted(
-            session: row.id, external: row.external, tier: row.pricing.tier, usage: usage, settlement: settlement,
-            next: next)
+            session: id, external: store.sessions[slot].external, tier: usage.pricing.tier, usage: usage,
+            settlement: settlement, next: next)
         commit(
-            event, user: row.user, linked: row.id.lsn, effective: (usage.from, usage.through), labels: row.labels,
-            precedes: precedes, &decision)
+            event, user: user, linked: id.lsn, effective: (usage.from, usage.through),
+            labels: store.sessions[slot].labels, precedes: precedes, &decision)
     }
 
     /// Posts a monitored session's usage up to each change of its price before `end`: a posting has one price.

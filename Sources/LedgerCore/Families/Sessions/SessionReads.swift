@@ -1,7 +1,7 @@
 extension StateMachine {
     func sessionRow(_ slot: Slot<Session>, at now: Timestamp) -> SessionRow {
         let row = store.sessions[slot]
-        let until = meteredUntil(slot, at: now)
+        let until = row.meteredUntil(now)
         let held = row.pins.total
         let emptyAt =
             row.status == .exhausting

@@ -36,7 +36,7 @@ package struct SessionRetier: CommandType {
             throw .rule("no price was given for \(tier.text)")
         }
         let posted = ledger.reprice(slot, pricing, &decision)
-        ledger.renewRepriced(slot, before: row.lastPricing, &decision)
+        ledger.renewRepriced(slot, &decision)
         let after = ledger.store.sessions[slot]
         let event = SessionRetiered(
             session: row.id, external: row.external, type: type, tier: tier,
@@ -106,11 +106,11 @@ extension StateMachine {
     /// Returns the last posting, if there was one. Comes before the event that answers.
     @discardableResult
     mutating func reprice(_ slot: Slot<Session>, _ pricing: Pricing, _ decision: inout Decision) -> LSN {
-        let row = store.sessions[slot]
         let next = Repriced(pricing: pricing, locks: false)
-        if row.isMonitored, row.repricings.count < Self.maximumRepricings {
-            let event = SessionRepriced(session: row.id, at: decision.now, next: next)
-            commit(event, user: row.user, linked: row.id.lsn, precedes: true, &decision)
+        if store.sessions[slot].isMonitored, store.sessions[slot].repricings.count < Self.maximumRepricings {
+            let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
+            let event = SessionRepriced(session: id, at: decision.now, next: next)
+            commit(event, user: user, linked: id.lsn, precedes: true, &decision)
             return .none
         }
         postRepricings(slot, before: decision.now, precedes: true, &decision)
@@ -118,9 +118,11 @@ extension StateMachine {
         return lastLSN
     }
 
-    /// Under a new price the old lease no longer says what is covered: looks again at once.
-    mutating func renewRepriced(_ slot: Slot<Session>, before: Pricing, _ decision: inout Decision) {
-        guard store.sessions[slot].lastPricing != before else { return }
+    /// Under another price the old lease may no longer be covered, and what ends for want of credit may last: looks
+    /// again at once.
+    mutating func renewRepriced(_ slot: Slot<Session>, _ decision: inout Decision) {
+        let isActive = store.sessions[slot].status == .active
+        guard !isActive || store.sessions[slot].coveredUntil < store.sessions[slot].leaseUntil else { return }
         renew(slot, isRepriced: true, precedes: true, &decision)
     }
 }

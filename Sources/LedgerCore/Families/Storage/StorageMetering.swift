@@ -16,7 +16,7 @@ extension StateMachine {
         let row = store.resources[slot]
         let total = Rational.halfEven(
             numerator(resource: slot, through: accrues(slot, until: now)), over: StateMachine.denominator(row.month))
-        return bounded(total) - row.posted
+        return StateMachine.inBounds(total) - row.posted
     }
 
     /// What all of a user's resources accrued and was not posted, in nano-USD: rounded once, not once for each, so that
@@ -53,7 +53,7 @@ extension StateMachine {
         let row = store.resources[slot]
         let numerator = self.numerator(resource: slot, through: end)
         let denominator = StateMachine.denominator(row.month)
-        let total = bounded(Rational.halfEven(numerator, over: denominator))
+        let total = StateMachine.inBounds(Rational.halfEven(numerator, over: denominator))
         return MeteredUsage(
             amount: total - row.posted, from: row.postedThrough, through: end, numerator: numerator,
             denominator: denominator, postedBefore: row.posted, pricing: row.pricing)

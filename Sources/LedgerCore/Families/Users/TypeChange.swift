@@ -26,7 +26,7 @@ struct TypeChange {
         self.type = type
         seconds = ledger.sessionSeconds(user, in: Month(containing: now), at: now)
         for slot in ledger.sessions(of: user) {
-            let question = question(ledger.store.sessions[slot])
+            let question = question(ledger.store.sessions[slot].lastPricing)
             if !questions.contains(question) { questions.append(question) }
         }
         askAboutStorage(ledger)
@@ -53,10 +53,11 @@ struct TypeChange {
         }
     }
 
-    private func question(_ row: Session) -> PriceQuestion {
+    /// About a session that has been priced so until now.
+    private func question(_ pricing: Pricing) -> PriceQuestion {
         PriceQuestion(
-            query: .sessionRuntime(type: type, tier: row.tier, secondsThisMonth: seconds),
-            rule: row.lastPricing.priced.rule)
+            query: .sessionRuntime(type: type, tier: pricing.tier, secondsThisMonth: seconds),
+            rule: pricing.priced.rule)
     }
 
     private func question(_ row: Resource) -> PriceQuestion? {
@@ -86,12 +87,12 @@ struct TypeChange {
     /// Everything is posted before anything is held for again: what was used comes first. Before the event that
     /// answers.
     func carryOut(in ledger: inout StateMachine, at pricings: [PriceQuestion: Pricing], _ decision: inout Decision) {
-        var repriced: [(session: Slot<Session>, before: Pricing)] = []
+        var repriced: [Slot<Session>] = []
         for slot in ledger.sessions(of: user) {
-            let row = ledger.store.sessions[slot]
-            guard let pricing = pricings[question(row)] else { continue }
+            let before = ledger.store.sessions[slot].lastPricing
+            guard let pricing = pricings[question(before)] else { continue }
             ledger.reprice(slot, pricing, &decision)
-            repriced.append((slot, row.lastPricing))
+            if pricing != before { repriced.append(slot) }
         }
         for slot in ledger.resources(of: user) {
             let row = ledger.store.resources[slot]
@@ -100,6 +101,6 @@ struct TypeChange {
             let next = StateMachine.isAffordable(pricing, row.megabytes) ? pricing : row.pricing
             ledger.postStorage(slot, through: decision.now, then: next, precedes: true, &decision)
         }
-        for (slot, before) in repriced { ledger.renewRepriced(slot, before: before, &decision) }
+        for slot in repriced { ledger.renewRepriced(slot, &decision) }
     }
 }
