@@ -32,6 +32,7 @@ struct PaperBooks {
     private var labels: [BirthID: Labels] = [:]
     private(set) var spentByTeam: [ShortText?: Int128] = [:]
     private(set) var spent = Int128(0)
+    private(set) var spentWithPassports = Int128(0)
     private(set) var metered = 0
     private(set) var allowances = PaperAllowances()
     private var months: [String: Int64] = [:]
@@ -262,6 +263,7 @@ struct PaperBooks {
         }
         guard let charge = event.facts.charge else { return }
         spent += Int128(charge.amount.nanos)
+        if event.actor != .none { spentWithPassports += Int128(charge.amount.nanos) }
         spentByTeam[event.labels["team"], default: 0] += Int128(charge.amount.nanos)
     }
 

@@ -86,23 +86,31 @@ extension StateMachine {
 
     // MARK: Its end
 
-    /// When unpaid storage comes to its end, if nothing changes, or is to be looked at again before. Cost: the user's
-    /// resources.
+    /// When unpaid storage comes to its end, if nothing changes, or is to be looked at again before: the same from
+    /// whenever it is looked at. Cost: the user's resources.
     private func storageEnd(_ user: UserOrdinal, from instant: Timestamp) -> Timestamp {
         var (end, at) = (storageGraceEnd(user), instant)
         for slot in resources(of: user) { at = max(at, store.resources[slot].postedThrough) }
-        var (hourly, room) = (Int128(0), Int128(storageDebtRoom(user).nanos))
+        var list = resources(of: user)
+        guard at < end, let month = list.next().map({ store.resources[$0].month }) else { return end }
+        // Over the denominator of the month. A posting rounds each resource: up by less than one.
+        let denominator = Self.denominator(month)
+        var (room, growth) = (Int128(storageDebtRoom(user).nanos) * denominator, Int128(0))
         for slot in resources(of: user) {
             let row = store.resources[slot]
-            let denominator = Self.denominator(row.month)
-            room -= Int128(accrued(slot, at: at).nanos) + 1
-            hourly += (row.hourlyRate(at: at) + denominator - 1) / denominator
+            let unposted =
+                numerator(resource: slot, through: accrues(slot, until: at))
+                - Int128(row.posted.nanos) * denominator
+            room -= unposted + denominator
+            growth += row.growth(at: at)
             // From there on another rate may hold.
             end = min(end, row.nextChange(after: at))
+            // A boundary's timers have not all fired: it is looked at again when they have.
+            guard row.month == month else { return max(end, at + TimeSpan(nanoseconds: 1)) }
+            guard room > 0 else { return at }
         }
-        guard room > 0 else { return at }
-        guard hourly > 0 else { return end }
-        let span = room * Tariff.hour / hourly
+        guard growth > 0 else { return end }
+        let span = (room + growth - 1) / growth
         return span < Int128(end.nanoseconds) - Int128(at.nanoseconds)
             ? Timestamp(nanoseconds: at.nanoseconds + Int64(span)) : end
     }
@@ -136,9 +144,9 @@ extension StateMachine {
 }
 
 extension Resource {
-    /// nano-USD times nanoseconds of a month an hour: to be divided by a month's denominator.
-    fileprivate func hourlyRate(at instant: Timestamp) -> Int128 {
-        Int128(pricing.tariff.rate(at: max(instant, pricedFrom) - pricedFrom)) * Int128(megabytes) * Tariff.hour
+    /// What a nanosecond adds to its numerator.
+    fileprivate func growth(at instant: Timestamp) -> Int128 {
+        Int128(pricing.tariff.rate(at: max(instant, pricedFrom) - pricedFrom)) * Int128(megabytes)
     }
 
     /// The next step of its price, or the end of its month.
