@@ -103,204 +103,97 @@ package enum QueryResult: Sendable {
     case quote(PriceQuery, user: UserRow)
 }
 
-package struct UserRow: Sendable {
-    package var ordinal: UserOrdinal
-    package var id: ShortText
-    package var email: PersonalText
-    package var name: PersonalText
-    package var type: UserType
-    package var state: UserState
-    package var created: Timestamp
-    package var account: AccountImage
-    package var sessions: Int
-    package var storage: StorageStanding
-    package var lastEvent: LSN
-}
+// Which family answers what; how, and what its rows are, stands in its folder.
+extension StateMachine {
+    /// No page of a table has more rows, whatever was asked for: nobody waits long for somebody else's page.
+    package static let longestPage = 1000
+    /// No search visits more rows for a page, which may then be short before the end.
+    package static let longestSearch = 10_000
 
-package struct BalanceRow: Sendable {
-    package var user: UserRow
-    /// What there is for the source that was asked about.
-    package var availableFor: Money?
-    package var time: Timestamp
-    package init(user: UserRow, availableFor: Money? = nil, time: Timestamp) {
-        self.user = user
-        self.availableFor = availableFor
-        self.time = time
+    /// Answers a query from the tables as they are. Cost: the page, or the tables of one user; `.sessions` of all users
+    /// visits every open session.
+    package func read(_ query: Query, at now: Timestamp) -> QueryResult {
+        do throws(Rejection) {
+            return try answer(query, at: max(now, lastTime))
+        } catch {
+            return .rejected(error)
+        }
+    }
+
+    private func answer(_ query: Query, at now: Timestamp) throws(Rejection) -> QueryResult {
+        switch query {
+        case .user(let user): return .user(userRow(try find(user), at: now))
+        case .balance(let user, let source): return .balance(balance(of: try find(user), for: source, at: now))
+        case .users(let page): return users(page.cut, at: now)
+        case .find(let search, let page): return find(search, page.cut, at: now)
+        case .passport(let id):
+            guard let ordinal = passport(id) else { throw .notFound(.passport) }
+            return .passport(passportRow(ordinal, at: now))
+        case .passports(let user, let page): return passports(of: try find(user), page.cut, at: now)
+        case .lots(let user, let page): return lots(of: try find(user), page.cut)
+        case .hold(let id):
+            guard let slot = hold(id) else {
+                throw id.shard == shard && id.lsn <= lastLSN ? .closed(.hold) : .notFound(.hold)
+            }
+            return .hold(holdRow(slot))
+        case .holds(let user, let page): return holds(of: try find(user), page.cut)
+        case .session(let name):
+            switch try findSession(name) {
+            case .open(let slot): return .session(sessionRow(slot, at: now))
+            case .closed(let lsn): return .closedSession(lsn)
+            }
+        case .sessions(let user, let status, let page):
+            let user = try user.map { (name) throws(Rejection) in try find(name) }
+            return sessions(of: user, status, page.cut, at: now)
+        case .resources(let user, let page): return resources(of: try find(user), page.cut, at: now)
+        case .spaces(let page, let subject): return spaces(page.cut, for: try reader(subject))
+        case .instances(let user, let workspace, let page):
+            return instances(of: try find(user), in: workspace, page.cut)
+        case .limits(nil): return .limits(limitRows())
+        case .limits(.type(let type)): return .limits(limitRows().filter { $0.type == type })
+        case .limits(.user(let user)): return .limits(limitRows(of: try find(user), at: now))
+        case .allowances(let subject, let page): return try allowances(of: subject, page.cut)
+        case .meters: return .meters(meterRows())
+        case .rules: return .rules(store.rules.map { ruleRow($0) })
+        case .ruleSource(let name, let version): return try ruleSource(name, version: version)
+        case .priceBooks(let subject): return .priceBooks(priceBooks(for: try reader(subject)))
+        case .books: return .books(bookRows())
+        case .quote(let user, let tier):
+            let user = try find(user)
+            return .quote(sessionQuery(user, tier, at: now, now: now), user: userRow(user, at: now))
+        case .usageQuote(let user, let meter, let billionths):
+            let user = try find(user)
+            guard let number = self.meter(meter) else { throw .notFound(.meter) }
+            guard let query = usageQuery(user, number, billionths, at: now) else {
+                let row = store.meters[number]
+                throw .invalid("meter \(row.name) counts \(row.unit) with at most \(row.scale) fraction digits")
+            }
+            return .quote(query, user: userRow(user, at: now))
+        }
+    }
+
+    /// Who is to see what is not everybody's; nil: all of it is asked for.
+    private func reader(_ subject: Subject?) throws(Rejection) -> UserOrdinal? {
+        guard let subject else { return nil }
+        guard let user = user(of: subject) else { throw .notFound(.user) }
+        return user
+    }
+
+    /// A page of a list that is newest first; the cursor names the row to go on with, by a number that only falls.
+    func walk<Row: Listed>(
+        _ list: SlabList<Row>, _ page: Page, number: (Slot<Row>) -> UInt64,
+        where isWanted: (Slot<Row>) -> Bool = { _ in true }
+    ) -> (slots: [Slot<Row>], next: UInt64) {
+        var slots: [Slot<Row>] = []
+        for slot in list where (page.cursor == 0 || number(slot) <= page.cursor) && isWanted(slot) {
+            if slots.count == page.count { return (slots, number(slot)) }
+            slots.append(slot)
+        }
+        return (slots, 0)
     }
 }
 
-package struct PassportRow: Sendable {
-    package var ordinal: PassportOrdinal
-    package var id: PassportID
-    package var user: UserOrdinal
-    package var userID: ShortText
-    package var digest: Digest256
-    package var lastFour: UInt32
-    package var name: PersonalText
-    package var permissions: Permissions
-    package var scope: Scope
-    package var created: Timestamp
-    package var expires: Timestamp
-    package var revoked: Bool
-    package var rate: UInt32
-    package var requiresKeys: Bool
-    package var caps: Caps
-    /// Charged, used and held.
-    package var spentDay = Money.zero
-    package var spentMonth = Money.zero
-    /// A hint that the ledger does not keep: the answerer fills it in. `.distantPast`: unknown.
-    package var lastUsed = Timestamp.distantPast
-}
-
-package struct LotRow: Sendable {
-    package var origin: LotOrigin
-    package var remaining: Money
-    package var pinned: Money
-    /// Its place in the order in which the user's lots burn, from 1.
-    package var order: Int
-}
-
-package struct HoldRow: Sendable {
-    package var id: HoldID
-    package var user: UserOrdinal
-    package var userID: ShortText
-    package var amount: Money
-    package var source: ShortText
-    package var placed: Timestamp
-    package var expires: Timestamp
-    package var labels = Labels.none
-}
-
-package struct SessionRow: Sendable {
-    package var id: SessionID
-    package var session: ShortText
-    package var user: UserOrdinal
-    package var userID: ShortText
-    package var type: UserType
-    package var tier: Tier
-    package var status: SessionStatus
-    package var started: Timestamp
-    /// nano-USD per hour now.
-    package var rate: Int64
-    package var held: Money
-    package var leaseUntil: Timestamp
-    package var emptyAt: Timestamp
-    /// `.never` unless exhausting.
-    package var deadline: Timestamp
-    package var ttlEnd: Timestamp
-    package var heartbeat: TimeSpan
-    package var lastHeard: Timestamp
-    /// Up to the instant of the read.
-    package var elapsed: TimeSpan
-    package var amount: Money
-    package var labels = Labels.none
-}
-
-package struct ResourceRow: Sendable {
-    package var id: ResourceID
-    package var resource: ShortText
-    package var kind: StorageKind
-    package var megabytes: Int64
-    package var created: Timestamp
-    /// nano-USD per GB-month.
-    package var rate: Int64
-    /// Accrued and not posted, at the instant of the read.
-    package var accrued: Money
-    /// Posted in all its life.
-    package var posted: Money
-    package var standing: StorageStanding
-    package var labels = Labels.none
-}
-
-package struct SpaceRow: Sendable {
-    package var space: SpaceEntry
-    /// The user who made it; empty for what the ledger began with.
-    package var creator: ShortText
-    package var created: Timestamp
-}
-
-package struct InstanceRow: Sendable {
-    /// The purchase, and the charge.
-    package var id: ChargeID
-    package var space: ShortText
-    package var workspace: ShortText
-    package var instance: ShortText
-    package var gigabytes: Int64
-    package var purchased: Timestamp
-    package var amount: Money
-}
-
-package struct LimitRow: Sendable {
-    package var type: UserType
-    /// Empty for what holds for all of the type.
-    package var user = ShortText()
-    package var limit: LimitName
-    package var value: Int64
-    /// For the limit that says how sessions outlive their credit: the largest overdraft that those of one user of this
-    /// type can make together, while the ledger runs. nil elsewhere and without an active rule.
-    package var overdraft: Money?
-    /// What each hour may add to it in which the ledger is away, for it can stop nothing then.
-    package var downtimePerHour: Money?
-    /// Of a user's cap: what was charged, used and held, and when it begins anew.
-    package var spent: Money?
-    package var resets = Timestamp.never
-}
-
-package struct AllowanceRow: Sendable {
-    /// Empty: of all users of the type who have none of their own.
-    package var user = ShortText()
-    package var type: UserType
-    package var terms: AllowanceTerms
-    /// When the next lot comes, where one user is asked about.
-    package var next = Timestamp.never
-}
-
-package struct MeterRow: Sendable {
-    package var name: ShortText
-    package var unit: ShortText
-    package var scale: UInt8
-    package var description: [UInt8]
-    /// Of the rule that prices it; nil: none does yet.
-    package var version: UInt32?
-    package var created: Timestamp
-}
-
-package struct RuleRow: Sendable {
-    package var name: RuleName
-    package var version: UInt32
-    package var identity: RuleIdentity
-    package var loaded: Timestamp
-    package var active: Bool
-    /// When it became active, or will; `.never` otherwise.
-    package var activation: Timestamp
-}
-
-package struct PriceBookRow: Sendable {
-    package var rule: RuleRow
-    package var book: PriceBook
-    /// What the rule was not asked when it became active: the engine asks it now.
-    package var unpriced: [PriceQuery] = []
-    package init(rule: RuleRow, book: PriceBook) {
-        self.rule = rule
-        self.book = book
-    }
-}
-
-/// One account of the business's books. Liabilities to users and revenue are positive, assets and costs negative; the
-/// sum over all is zero.
-package struct BookRow: Sendable {
-    package var account: String
-    package var balance: Int128
-}
-
-/// What a ledger has to catch up with after it was away.
-package struct Overdue: Hashable, Sendable {
-    package var lots = 0
-    /// Credit of those lots, in nano-USD: it expires now, but for what is still to be charged for the time they were
-    /// good.
-    package var credit = Int128(0)
-    package var holds = 0
-    /// Sessions whose time to live has ended.
-    package var sessions = 0
-    package init() {}
+extension Page {
+    /// As asked for, but not longer than a page may be.
+    fileprivate var cut: Page { Page(count: min(count, StateMachine.longestPage), cursor: cursor) }
 }

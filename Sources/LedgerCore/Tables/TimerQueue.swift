@@ -1,24 +1,3 @@
-/// What becomes due at an instant, in the order in which it is handled there (SPEC 9).
-enum TimerKind: UInt8, Comparable {
-    case activation = 0
-    case accrual = 1
-    /// A session's end, daily posting or tariff lock.
-    case session = 2
-    case lotEffective = 3
-    /// A round of allowances. `born` is 0.
-    case allowance = 4
-    case holdExpiry = 5
-    case lotExpiry = 6
-    /// The end of a lease or of a grace: what there is then decides, so everything else at that instant goes first.
-    case exhaustion = 7
-    /// The end of what runs on debt. `born` is the ordinal of its user.
-    case fundsEnd = 8
-    /// A look at storage that accrues to debt. `born` is the ordinal of its user.
-    case unpaidStorage = 9
-
-    static func < (a: TimerKind, b: TimerKind) -> Bool { a.rawValue < b.rawValue }
-}
-
 /// One due instant. `born` is the LSN of what it is about: at one instant and kind, the older goes first.
 struct TimerEntry: Comparable {
     var due: Timestamp

@@ -1,3 +1,12 @@
+package struct AllowanceRow: Sendable {
+    /// Empty: of all users of the type who have none of their own.
+    package var user = ShortText()
+    package var type: UserType
+    package var terms: AllowanceTerms
+    /// When the next lot comes, where one user is asked about.
+    package var next = Timestamp.never
+}
+
 extension StateMachine {
     /// Of all: those of types first, then users' own, newest user first.
     func allowances(of subject: UserOrType?, _ page: Page) throws(Rejection) -> QueryResult {

@@ -1,3 +1,23 @@
+package struct BalanceRow: Sendable {
+    package var user: UserRow
+    /// What there is for the source that was asked about.
+    package var availableFor: Money?
+    package var time: Timestamp
+    package init(user: UserRow, availableFor: Money? = nil, time: Timestamp) {
+        self.user = user
+        self.availableFor = availableFor
+        self.time = time
+    }
+}
+
+package struct LotRow: Sendable {
+    package var origin: LotOrigin
+    package var remaining: Money
+    package var pinned: Money
+    /// Its place in the order in which the user's lots burn, from 1.
+    package var order: Int
+}
+
 extension StateMachine {
     func balance(of user: UserOrdinal, for source: ShortText?, at now: Timestamp) -> BalanceRow {
         BalanceRow(

@@ -1,3 +1,14 @@
+package struct HoldRow: Sendable {
+    package var id: HoldID
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var amount: Money
+    package var source: ShortText
+    package var placed: Timestamp
+    package var expires: Timestamp
+    package var labels = Labels.none
+}
+
 extension StateMachine {
     func holdRow(_ slot: Slot<Hold>) -> HoldRow {
         let row = store.holds[slot]

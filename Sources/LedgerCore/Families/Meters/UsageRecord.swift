@@ -135,13 +135,4 @@ extension StateMachine {
             meter: row.name, type: type(of: user), quantity: quantity,
             thisMonth: metered(user, meter, in: Month(containing: instant)))
     }
-
-    /// METER LIST, newest first.
-    func meterRows() -> [MeterRow] {
-        store.meters.reversed().map { row in
-            MeterRow(
-                name: row.name, unit: row.unit, scale: row.scale, description: row.description,
-                version: activeVersion(.meter(row.name)).map { store.rules[$0].version }, created: row.created)
-        }
-    }
 }

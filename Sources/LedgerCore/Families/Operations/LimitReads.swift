@@ -1,3 +1,19 @@
+package struct LimitRow: Sendable {
+    package var type: UserType
+    /// Empty for what holds for all of the type.
+    package var user = ShortText()
+    package var limit: LimitName
+    package var value: Int64
+    /// For the limit that says how sessions outlive their credit: the largest overdraft that those of one user of this
+    /// type can make together, while the ledger runs. nil elsewhere and without an active rule.
+    package var overdraft: Money?
+    /// What each hour may add to it in which the ledger is away, for it can stop nothing then.
+    package var downtimePerHour: Money?
+    /// Of a user's cap: what was charged, used and held, and when it begins anew.
+    package var spent: Money?
+    package var resets = Timestamp.never
+}
+
 extension StateMachine {
     /// What one user may spend, and what was spent of it.
     func limitRows(of user: UserOrdinal, at now: Timestamp) -> [LimitRow] {

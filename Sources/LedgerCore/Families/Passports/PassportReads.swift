@@ -1,3 +1,26 @@
+package struct PassportRow: Sendable {
+    package var ordinal: PassportOrdinal
+    package var id: PassportID
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var digest: Digest256
+    package var lastFour: UInt32
+    package var name: PersonalText
+    package var permissions: Permissions
+    package var scope: Scope
+    package var created: Timestamp
+    package var expires: Timestamp
+    package var revoked: Bool
+    package var rate: UInt32
+    package var requiresKeys: Bool
+    package var caps: Caps
+    /// Charged, used and held.
+    package var spentDay = Money.zero
+    package var spentMonth = Money.zero
+    /// A hint that the ledger does not keep: the answerer fills it in. `.distantPast`: unknown.
+    package var lastUsed = Timestamp.distantPast
+}
+
 extension StateMachine {
     package func passportView(_ passport: PassportOrdinal) -> PassportRow {
         let row = store.passports[passport]

@@ -1,3 +1,24 @@
+package struct RuleRow: Sendable {
+    package var name: RuleName
+    package var version: UInt32
+    package var identity: RuleIdentity
+    package var loaded: Timestamp
+    package var active: Bool
+    /// When it became active, or will; `.never` otherwise.
+    package var activation: Timestamp
+}
+
+package struct PriceBookRow: Sendable {
+    package var rule: RuleRow
+    package var book: PriceBook
+    /// What the rule was not asked when it became active: the engine asks it now.
+    package var unpriced: [PriceQuery] = []
+    package init(rule: RuleRow, book: PriceBook) {
+        self.rule = rule
+        self.book = book
+    }
+}
+
 extension StateMachine {
     func ruleRow(_ rule: Rule) -> RuleRow {
         let active = store.active.first { $0.name == rule.name }

@@ -1,3 +1,28 @@
+package struct SessionRow: Sendable {
+    package var id: SessionID
+    package var session: ShortText
+    package var user: UserOrdinal
+    package var userID: ShortText
+    package var type: UserType
+    package var tier: Tier
+    package var status: SessionStatus
+    package var started: Timestamp
+    /// nano-USD per hour now.
+    package var rate: Int64
+    package var held: Money
+    package var leaseUntil: Timestamp
+    package var emptyAt: Timestamp
+    /// `.never` unless exhausting.
+    package var deadline: Timestamp
+    package var ttlEnd: Timestamp
+    package var heartbeat: TimeSpan
+    package var lastHeard: Timestamp
+    /// Up to the instant of the read.
+    package var elapsed: TimeSpan
+    package var amount: Money
+    package var labels = Labels.none
+}
+
 extension StateMachine {
     func sessionRow(_ slot: Slot<Session>, at now: Timestamp) -> SessionRow {
         let row = store.sessions[slot]

@@ -1,3 +1,21 @@
+package struct SpaceRow: Sendable {
+    package var space: SpaceEntry
+    /// The user who made it; empty for what the ledger began with.
+    package var creator: ShortText
+    package var created: Timestamp
+}
+
+package struct InstanceRow: Sendable {
+    /// The purchase, and the charge.
+    package var id: ChargeID
+    package var space: ShortText
+    package var workspace: ShortText
+    package var instance: ShortText
+    package var gigabytes: Int64
+    package var purchased: Timestamp
+    package var amount: Money
+}
+
 extension StateMachine {
     /// The catalogue, newest first, as far as it is shown to `user`; nil: all of it.
     func spaces(_ page: Page, for user: UserOrdinal?) -> QueryResult {

@@ -1,3 +1,19 @@
+package struct ResourceRow: Sendable {
+    package var id: ResourceID
+    package var resource: ShortText
+    package var kind: StorageKind
+    package var megabytes: Int64
+    package var created: Timestamp
+    /// nano-USD per GB-month.
+    package var rate: Int64
+    /// Accrued and not posted, at the instant of the read.
+    package var accrued: Money
+    /// Posted in all its life.
+    package var posted: Money
+    package var standing: StorageStanding
+    package var labels = Labels.none
+}
+
 extension StateMachine {
     private func resourceRow(_ slot: Slot<Resource>, at now: Timestamp) -> ResourceRow {
         let row = store.resources[slot]

@@ -1,3 +1,17 @@
+package struct UserRow: Sendable {
+    package var ordinal: UserOrdinal
+    package var id: ShortText
+    package var email: PersonalText
+    package var name: PersonalText
+    package var type: UserType
+    package var state: UserState
+    package var created: Timestamp
+    package var account: AccountImage
+    package var sessions: Int
+    package var storage: StorageStanding
+    package var lastEvent: LSN
+}
+
 extension StateMachine {
     package func userRow(_ user: UserOrdinal, at now: Timestamp) -> UserRow {
         let row = store.accounts[user]
