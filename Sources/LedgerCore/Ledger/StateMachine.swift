@@ -10,8 +10,8 @@ package struct StateMachine: ~Copyable {
     /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of
     /// it.
     ///
-    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows. (Given out
-    /// by its address: a coroutine that yields it moves it whole for each look, where nothing is optimised.)
+    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows. (Given
+    /// out by its address: a coroutine that yields it moves it whole for each look, where nothing is optimised.)
     private let storage: UnsafeMutablePointer<Store>
     var store: Store {
         unsafeAddress { UnsafePointer(storage) }

@@ -44,8 +44,8 @@ struct UndoLog<Change> {
         if depth == 0 { changes.removeAll(keepingCapacity: changes.capacity <= Self.capacityToKeep) }
     }
 
-    /// So much room stays for the next savepoint, four megabytes: what a group that fits in a batch needs. More is given
-    /// back.
+    /// So much room stays for the next savepoint, four megabytes: what a group that fits in a batch needs. More is
+    /// given back.
     private static var capacityToKeep: Int { (4 << 20) / max(1, MemoryLayout<Change>.stride) }
 }
 

@@ -1,5 +1,5 @@
-// Allowances: credit that comes anew with every day, week or month of the UTC calendar, and goes with it. A user has one
-// at a time: an own one, else that of its type. One lot is given for a period, once, whatever is changed within it.
+// Allowances: credit that comes anew with every day, week or month of the UTC calendar, and goes with it. A user has
+// one at a time: an own one, else that of its type. One lot is given for a period, once, whatever is changed within it.
 
 /// What an allowance gives.
 package struct AllowanceTerms: Hashable, Sendable {

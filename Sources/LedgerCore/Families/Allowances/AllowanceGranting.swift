@@ -88,9 +88,9 @@ package struct AllowanceRoundAdvanced: EventType {
     }
 }
 
-// A round goes through all users, in the order of their ordinals, as of the instant at which it was due: every midnight,
-// and when a type gets an allowance. Who has had the lot of a period that is not over is passed by, so a round may be
-// begun again at any time.
+// A round goes through all users, in the order of their ordinals, as of the instant at which it was due: every
+// midnight, and when a type gets an allowance. Who has had the lot of a period that is not over is passed by, so a
+// round may be begun again at any time.
 extension StateMachine {
     /// Looked at, at most, in one group of events.
     static let allowanceStep: UInt32 = 20_000

@@ -1,7 +1,8 @@
 // Leases and what happens where the next one cannot be covered.
 extension Session {
     /// The end of the next lease. It continues the old one; where that is over for longer than a lease lasts, it starts
-    /// anew. What ran free until now had its whole time to live for a lease: under a price it gets one like everybody's.
+    /// anew. What ran free until now had its whole time to live for a lease: under a price it gets one like
+    /// everybody's.
     fileprivate func nextLease(at now: Timestamp) -> Timestamp {
         guard !reserveFull, lastPricing.tariff.highestRate > 0 else { return ttlEnd }
         let next = min(leaseUntil, now + StateMachine.lease) + StateMachine.lease
