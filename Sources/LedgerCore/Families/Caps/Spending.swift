@@ -17,12 +17,16 @@ struct Spending: Recordable, Equatable {
     /// `month` contains `today`.
     mutating func add(today: Money, month: Money, at instant: Timestamp) {
         let day = Self.day(of: instant)
+        // Months are asked about only when a day is not the one before: it takes a division or ten.
+        let isSameMonth = day == self.day || Self.month(of: day) == Self.month(of: self.day)
         if day > self.day {
-            if Self.month(of: day) != Self.month(of: self.day) { thisMonth = .zero }
+            if !isSameMonth { thisMonth = .zero }
             (self.day, self.today) = (day, .zero)
+        } else if !isSameMonth {
+            return
         }
         if day == self.day { self.today = self.today.adding(today) ?? .max }
-        if Self.month(of: day) == Self.month(of: self.day) { thisMonth = thisMonth.adding(month) ?? .max }
+        thisMonth = thisMonth.adding(month) ?? .max
     }
 
     private static func day(of instant: Timestamp) -> Int32 { Int32(Calendar.floorDay(instant)) }
