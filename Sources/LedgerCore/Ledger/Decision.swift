@@ -51,17 +51,13 @@ package struct Decision: ~Copyable {
         }
     }
 
-    /// The answers to ``PriceNeed/versions(_:)``.
-    func priced(_ questions: [PriceQuestion]) throws(Rejection) -> [PriceQuestion: Pricing] {
-        guard !questions.isEmpty else { return [:] }
+    /// The answers to ``PriceNeed/versions(_:)``, in the order of the questions.
+    func priced(_ questions: [PriceQuestion]) throws(Rejection) -> [Pricing] {
+        guard !questions.isEmpty else { return [] }
         switch price {
         case .failed(let text): throw .rule(text)
         case .several(let answers) where answers.count == questions.count:
-            var pricings: [PriceQuestion: Pricing] = [:]
-            for (question, priced) in zip(questions, answers) {
-                pricings[question] = Pricing(query: question.query, priced: priced)
-            }
-            return pricings
+            return zip(questions, answers).map { Pricing(query: $0.query, priced: $1) }
         case .none, .priced, .several: throw .rule("\(questions.count) prices were asked for and not given")
         }
     }

@@ -29,6 +29,9 @@ package struct StateMachine: ~Copyable {
     var seed = Hash128.zero
     /// How often another version of a rule became active since this was made: for who keeps them compiled. Not state.
     package internal(set) var activations: UInt64 = 0
+    /// The session that is being decided about: looked at before the index of all is. Whatever it is, it decides
+    /// nothing. Not state.
+    var sessionAtHand = Slot<Session>.none
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {

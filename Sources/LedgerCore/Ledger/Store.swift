@@ -183,7 +183,11 @@ extension StateMachine {
     }
     func lot(_ id: LotID) -> Slot<Lot>? { store.lotIndex.slot(id.value) }
     func hold(_ id: HoldID) -> Slot<Hold>? { store.holdIndex.slot(id.value) }
-    func session(_ id: SessionID) -> Slot<Session>? { store.sessionIndex.slot(id.value) }
+    func session(_ id: SessionID) -> Slot<Session>? {
+        // Who decides about a session has just looked at its row; the index lies elsewhere in memory.
+        if store.sessions.isLive(sessionAtHand), store.sessions[sessionAtHand].id == id { return sessionAtHand }
+        return store.sessionIndex.slot(id.value)
+    }
     func resource(_ id: ResourceID) -> Slot<Resource>? { store.resourceByID.slot(id.value) }
     func resource(named name: ShortText) -> Slot<Resource>? { store.resourceIndex.slot(names.resource(name)) }
 

@@ -47,13 +47,15 @@ struct Slab<Row>: ~Copyable {
 
     /// By its address: a row is large, and a look at one field of it is to copy no more than that.
     subscript(slot: Slot<Row>) -> Row {
-        unsafeAddress { UnsafePointer(directory.live(slot)) }
-        unsafeMutableAddress {
+        @inline(__always) unsafeAddress { UnsafePointer(directory.live(slot)) }
+        @inline(__always) unsafeMutableAddress {
             let row = directory.live(slot)
             if undo.isOpen, slot != noted { noteWrite(slot, row) }
             return row
         }
     }
+
+    func isLive(_ slot: Slot<Row>) -> Bool { directory.isLive(slot) }
 
     /// Traps when there are 2³¹ − 1 rows.
     mutating func insert(_ row: consuming Row) -> Slot<Row> {
@@ -221,7 +223,7 @@ private struct SlabDirectory<Row> {
     func holds(_ slot: Slot<Row>) -> Bool { slot.index >= 0 && Int(slot.index) >> Self.chunkBits < count }
 
     @inline(__always)
-    private func isLive(_ slot: Slot<Row>) -> Bool {
+    func isLive(_ slot: Slot<Row>) -> Bool {
         guard holds(slot) else { return false }
         let place = Int(slot.index) & Self.chunkMask
         return chunks[Int(slot.index) >> Self.chunkBits].live[place >> 6] & 1 << UInt64(place & 63) != 0

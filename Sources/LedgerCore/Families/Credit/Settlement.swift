@@ -5,6 +5,8 @@ package struct Settlement: Hashable, Sendable {
     package var debt = Money.zero
     package init() {}
     package var total: Money { held.total + free.total + debt }
+    /// It takes nothing but what was held.
+    var isHeld: Bool { free.isEmpty && debt.isZero }
 }
 
 extension Settlement: Recordable {

@@ -42,6 +42,9 @@ package struct RuleIdentity: Hashable, Sendable {
 }
 
 /// What the core asks a rule: every input that a rule may see is in here, and is journaled with the answer.
+///
+/// Indirect are the questions that carry names: they are asked once, while those about what runs lie in each of its rows
+/// and go from there into every posting.
 package enum PriceQuery: Hashable, Sendable {
     /// `session_runtime(user_type, tier, seconds_this_month)` → tariff in nano-USD per hour.
     case sessionRuntime(type: UserType, tier: Tier, secondsThisMonth: Int64)
@@ -49,12 +52,12 @@ package enum PriceQuery: Hashable, Sendable {
     /// floored to whole GB.
     case storage(type: UserType, kind: StorageKind, megabytes: Int64)
     /// `space_purchase(user_type, space, list_price, size_gb)` → amount in nano-USD.
-    case spacePurchase(type: UserType, space: ShortText, listPrice: Money, gigabytes: Int64)
+    indirect case spacePurchase(type: UserType, space: ShortText, listPrice: Money, gigabytes: Int64)
     /// `purchase_bonus(user_type, amount)` → amount in nano-USD.
     case purchaseBonus(type: UserType, amount: Money)
     /// `meter:NAME(user_type, quantity, quantity_this_month)` → amount in nano-USD. Both quantities reach the rule as
     /// counts of 10^-scale units; the month is that of the usage, and what it had before.
-    case usage(meter: ShortText, type: UserType, quantity: MeterQuantity, thisMonth: Int64)
+    indirect case usage(meter: ShortText, type: UserType, quantity: MeterQuantity, thisMonth: Int64)
 
     package var rule: RuleName {
         switch self {

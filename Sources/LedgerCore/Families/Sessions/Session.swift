@@ -48,8 +48,11 @@ struct Session: Recordable, Listed, Equatable {
 
     /// The price that holds from the last repricing on.
     var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
+    /// The version of the rule that said so.
+    var rule: RuleIdentity { repricings.isEmpty ? pricing.priced.rule : lastPricing.priced.rule }
+    func isPriced(_ other: Pricing) -> Bool { repricings.isEmpty ? pricing == other : lastPricing == other }
     /// What it runs as now.
-    var tier: Tier { lastPricing.tier }
+    var tier: Tier { repricings.isEmpty ? pricing.tier : lastPricing.tier }
     var type: UserType { lastPricing.query.userType }
     var isMonitored: Bool { heartbeat > .zero }
     /// Runs without credit until its user's debt reaches a ceiling.
@@ -117,6 +120,8 @@ package struct Repriced: Recordable, Hashable, Sendable {
     package var pricing: Pricing
     /// It is fixed anew for a time: the lock on the one before had ended.
     package var locks: Bool
+    /// What is held at once, where the old lease does not cover the new price.
+    package var lease: Lease?
     package init(pricing: Pricing, locks: Bool) {
         self.pricing = pricing
         self.locks = locks
@@ -127,6 +132,22 @@ package struct Repriced: Recordable, Hashable, Sendable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try pricing.code(with: &c)
         try c.bool(&locks)
+        try c.optional(&lease, blank: .blank)
+    }
+}
+
+/// More of a user's credit is held for a session: it is covered until `until`.
+package struct Lease: Recordable, Hashable, Sendable {
+    package var added: Money
+    package var pins: LotAmounts
+    package var until: Timestamp
+
+    static let blank = Lease(added: .zero, pins: LotAmounts(), until: .never)
+
+    package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        try c.money(&added)
+        try pins.code(with: &c)
+        try c.time(&until)
     }
 }
 

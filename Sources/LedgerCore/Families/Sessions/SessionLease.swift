@@ -8,6 +8,9 @@ extension Session {
         let next = min(leaseUntil, now + StateMachine.lease) + StateMachine.lease
         return min(ttlEnd, next > now ? next : now + StateMachine.lease)
     }
+
+    /// What must be held beyond what is, so that it is covered through `end`.
+    fileprivate func missing(through end: Timestamp) -> Money { max(cover(through: end) - pins.total, .zero) }
 }
 
 /// What a lease needs beyond what is held, and what there is for it.
@@ -32,12 +35,14 @@ extension StateMachine {
     mutating func renew(
         _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, _ decision: inout Decision
     ) -> Bool {
+        sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
         let until = store.sessions[slot].nextLease(at: decision.now)
-        let funds = funds(slot, through: until, at: decision.now)
+        let missing = store.sessions[slot].missing(through: until)
+        let funds = funds(slot, missing: missing, at: decision.now)
         let pins = planFree(user, funds.added, for: .session, at: decision.now, beside: slot)
         if funds.isCovered {
-            let event = LeaseRenewed(session: id, added: funds.added, pins: pins, leaseUntil: until)
+            let event = LeaseRenewed(session: id, lease: Lease(added: funds.added, pins: pins, until: until))
             commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
         } else if let event = exhaustion(slot, funds, pins, isRepriced: isRepriced, at: decision.now) {
             commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
@@ -45,13 +50,26 @@ extension StateMachine {
         return funds.isCovered
     }
 
-    private func funds(_ slot: Slot<Session>, through end: Timestamp, at now: Timestamp) -> LeaseFunds {
+    /// What a session holds at once that goes on as `after`. Nil where what is held is enough; and where it is to be
+    /// looked at afterwards (``renewRepriced(_:_:)``), because there is too little, or because what was used is to be
+    /// settled first: what has used more than it holds, and what counts for a cap.
+    func lease(_ slot: Slot<Session>, as after: Session, at now: Timestamp) -> Lease? {
+        guard store.accounts[after.user].coveredUntil >= now, tightestCap(after.user, after.spender, at: now) == nil,
+            after.status != .active || after.lasts(held: after.pins.total) < after.leaseUntil
+        else { return nil }
+        let until = after.nextLease(at: now)
+        let funds = funds(slot, missing: after.missing(through: until), at: now)
+        guard funds.isCovered else { return nil }
+        let pins = planFree(after.user, funds.added, for: .session, at: now, beside: slot)
+        return Lease(added: funds.added, pins: pins, until: until)
+    }
+
+    private func funds(_ slot: Slot<Session>, missing: Money, at now: Timestamp) -> LeaseFunds {
         let (user, spender) = (store.sessions[slot].user, store.sessions[slot].spender)
         let cap = tightestCap(user, spender, at: now)
         // What this session itself consumed beyond its hold is part of what is missing: it is not counted twice.
         return LeaseFunds(
-            missing: max(store.sessions[slot].cover(through: end) - store.sessions[slot].pins.total, .zero),
-            available: available(user, for: .session, at: now, beside: slot), cap: cap,
+            missing: missing, available: available(user, for: .session, at: now, beside: slot), cap: cap,
             room: cap.map { max($0.cap - $0.spent, .zero) } ?? .max)
     }
 
@@ -110,39 +128,40 @@ extension StateMachine {
         for index in 0..<pins.count { store.sessions[slot].pins.append(pins[index]) }
     }
 
-    fileprivate func objection(toPinning pins: LotAmounts, for session: SessionID, _ user: UserOrdinal) -> String? {
+    /// A lease begins that is covered.
+    mutating func begin(_ lease: Lease, of slot: Slot<Session>) {
+        extend(slot, lease.pins)
+        exhaustion(of: slot, .active, emptyAt: .never, deadline: .never, capResets: .never)
+        store.sessions[slot].leaseUntil = lease.until
+    }
+
+    func objection(toPinning pins: LotAmounts, for session: SessionID, _ user: UserOrdinal) -> String? {
         guard self.session(session, of: user) != nil else { return Self.noSuchSession }
         return objection(toTaking: pins, of: user, from: .free)
     }
 }
 
-/// More of a user's credit is held for a session, until `leaseUntil`.
+/// A session's next lease is covered.
 package struct LeaseRenewed: EventType {
     package static let code = EventCode.leaseRenewed
-    package static let blank = LeaseRenewed(session: .none, added: .zero, pins: LotAmounts(), leaseUntil: .never)
+    package static let blank = LeaseRenewed(session: .none, lease: .blank)
     package var body: EventBody { .leaseRenewed(self) }
 
     package var session: SessionID
-    package var added: Money
-    package var pins: LotAmounts
-    package var leaseUntil: Timestamp
+    package var lease: Lease
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&session)
-        try c.money(&added)
-        try pins.code(with: &c)
-        try c.time(&leaseUntil)
+        try lease.code(with: &c)
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
-        ledger.objection(toPinning: pins, for: session, header.user)
+        ledger.objection(toPinning: lease.pins, for: session, header.user)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
-        ledger.extend(slot, pins)
-        ledger.exhaustion(of: slot, .active, emptyAt: .never, deadline: .never, capResets: .never)
-        ledger.store.sessions[slot].leaseUntil = leaseUntil
+        ledger.begin(lease, of: slot)
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }

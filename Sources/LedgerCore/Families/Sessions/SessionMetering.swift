@@ -2,9 +2,11 @@
 // they are asked of every session of a user, again and again.
 extension Session {
     /// How far its usage may be counted at `now`: not beyond its end.
+    @inline(__always)
     func meteredUntil(_ now: Timestamp) -> Timestamp { max(postedThrough, min(now, ttlEnd)) }
 
     /// The exact usage through `end`, at the prices that held on the way, to be divided by ``Tariff/hour``.
+    @inline(__always)
     func numerator(through end: Timestamp) -> Int128 {
         guard let first = repricings.first, first.at < end else {
             return numerator + pricing.tariff.integral(from: postedThrough - started, to: end - started)
@@ -20,12 +22,14 @@ extension Session {
     }
 
     /// What it used and has not been charged, through `now`, as it would be posted.
+    @inline(__always)
     func cost(at now: Timestamp) -> Money {
         let total = Rational.halfEven(numerator(through: meteredUntil(now)), over: Tariff.hour)
         return StateMachine.inBounds(total) - posted
     }
 
     /// The posting that brings its charges up to `end`, which is not behind its next repricing.
+    @inline(__always)
     func usage(through end: Timestamp) -> MeteredUsage {
         let numerator = self.numerator(through: end)
         let total = StateMachine.inBounds(Rational.halfEven(numerator, over: Tariff.hour))
@@ -35,11 +39,13 @@ extension Session {
     }
 
     /// What must be held so that it is covered through `end`; rounded up.
+    @inline(__always)
     func cover(through end: Timestamp) -> Money {
         StateMachine.inBounds(Rational.up(numerator(through: end), over: Tariff.hour)) - posted
     }
 
     /// Until when `held` lasts.
+    @inline(__always)
     func lasts(held: Money) -> Timestamp {
         var budget = max((Int128(held.nanos) + Int128(posted.nanos)) * Tariff.hour - numerator, 0)
         guard !repricings.isEmpty else {
@@ -57,6 +63,7 @@ extension Session {
     }
 
     /// When it next needs attention, and for what.
+    @inline(__always)
     var nextDue: (due: Timestamp, kind: TimerKind) {
         var boundary = min(min(ttlEnd, lostAt), lockEnd)
         // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
@@ -119,7 +126,7 @@ extension StateMachine {
     func nextPricing(session slot: Slot<Session>) -> Pricing {
         let row = store.sessions[slot]
         guard let index = activeVersion(.sessionRuntime),
-            store.rules[index].identity != row.lastPricing.priced.rule
+            store.rules[index].identity != row.rule
         else { return row.lastPricing }
         let rule = store.rules[index]
         for answer in rule.book.rows {

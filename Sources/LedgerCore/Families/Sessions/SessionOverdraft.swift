@@ -150,7 +150,7 @@ extension StateMachine {
             var sum = possible(type, running: Int(store.accounts[user].sessionCount))
             for slot in sessions(of: user) {
                 let row = store.sessions[slot]
-                let version = row.lastPricing.priced.rule
+                let version = row.rule
                 let rate = max(row.lastPricing.tariff.highestRate, highest(version, type), highest(current, type))
                 sum.hourly += Int128(rate)
                 if row.deadline != .never {

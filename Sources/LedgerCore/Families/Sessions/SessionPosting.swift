@@ -6,6 +6,7 @@ extension StateMachine {
         _ slot: Slot<Session>, _ reason: SessionClosed.Reason, through end: Timestamp, note: PersonalText = .none,
         _ decision: inout Decision
     ) -> EventReference {
+        sessionAtHand = slot
         let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
         // The receipt is the closing event's, whatever had to be posted before it.
         postRepricings(slot, before: end, precedes: true, &decision)
@@ -25,20 +26,27 @@ extension StateMachine {
             &decision)
     }
 
-    /// Posts a running session's usage, and from there on the price is `next`, where one is named.
+    /// Posts a running session's usage, and from there on the price is `next`, where one is named. `leases`: what that
+    /// price needs held is held in the same event, where it can be said there.
     mutating func post(
-        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, precedes: Bool = false,
-        _ decision: inout Decision
+        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, leases: Bool = false,
+        precedes: Bool = false, _ decision: inout Decision
     ) {
+        sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
         let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
         var usage = store.sessions[slot].usage(through: end)
         let settlement = planUsage(
             user, usage.amount, of: .session, pins: store.sessions[slot].pins, at: decision.creditInstant)
         usage.amount = settlement.total
-        let event = SessionPosted(
+        var event = SessionPosted(
             session: id, external: store.sessions[slot].external, tier: usage.pricing.tier, usage: usage,
             settlement: settlement, next: next)
+        if leases, let next, settlement.isHeld {
+            var after = store.sessions[slot]
+            after.book(usage, settlement, then: next)
+            event.next?.lease = lease(slot, as: after, at: decision.now)
+        }
         commit(
             event, user: user, linked: id.lsn, effective: (usage.from, usage.through),
             labels: store.sessions[slot].labels, precedes: precedes, &decision)
@@ -119,8 +127,12 @@ package struct SessionPosted: EventType {
     }
 
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
-        ledger.objection(to: usage, of: session, header.user, settlement: settlement)
-            ?? next.flatMap { ledger.objection(to: $0.pricing, .sessionRuntime) }
+        if let objection = ledger.objection(to: usage, of: session, header.user, settlement: settlement) {
+            return objection
+        }
+        guard let next else { return nil }
+        guard next.lease == nil || settlement.isHeld else { return "holds credit that it may be about to spend" }
+        return ledger.objection(to: next, of: session, header.user)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
@@ -128,21 +140,11 @@ package struct SessionPosted: EventType {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.sessionRuntime, usage.amount)
         ledger.spend(slot, usage, settlement, header)
-        _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
-        ledger.store.sessions[slot].numerator = usage.numerator
-        ledger.store.sessions[slot].posted += usage.amount
-        ledger.store.sessions[slot].owed += settlement.debt
-        ledger.store.sessions[slot].postedThrough = usage.through
+        ledger.store.sessions[slot].book(usage, settlement, then: next)
         ledger.store.sessions[slot].charges.append(header.lsn)
         ledger.store.sessions[slot].nextDaily = StateMachine.daily(header.user, after: usage.through)
         ledger.countSessionTime(header.user, usage)
-        if let next {
-            ledger.store.sessions[slot].pricing = next.pricing
-            if ledger.store.sessions[slot].repricings.first?.at == usage.through {
-                ledger.store.sessions[slot].repricings.removeFirst()  // its lock went on from there already
-            }
-            if next.locks { ledger.store.sessions[slot].lockEnd = usage.through + StateMachine.tariffLock }
-        }
+        if let lease = next?.lease { ledger.begin(lease, of: slot) }
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }
@@ -177,22 +179,47 @@ package struct SessionRepriced: EventType {
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? {
         guard let row = ledger.session(session, of: header.user) else { return StateMachine.noSuchSession }
         guard at >= row.started, at <= row.ttlEnd else { return "reprices a session beyond its time" }
-        return ledger.objection(to: next.pricing, .sessionRuntime)
+        return ledger.objection(to: next, of: session, header.user)
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
-        if next.pricing != ledger.store.sessions[slot].lastPricing {
-            ledger.store.sessions[slot].repricings.append(Repricing(at: at, pricing: next.pricing))
-            ledger.refreshCover(session: slot)
-        }
-        if next.locks { ledger.store.sessions[slot].lockEnd = at + StateMachine.tariffLock }
+        ledger.store.sessions[slot].go(on: next, from: at)
+        if let lease = next.lease { ledger.begin(lease, of: slot) }
+        ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
+    }
+}
+
+extension Session {
+    /// Its usage is in the books through `usage.through`, and its price is `next` from there on.
+    mutating func book(_ usage: MeteredUsage, _ settlement: Settlement, then next: Repriced?) {
+        _ = pins.take(settlement.held.total)
+        numerator = usage.numerator
+        posted += usage.amount
+        owed += settlement.debt
+        postedThrough = usage.through
+        guard let next else { return }
+        pricing = next.pricing
+        // Its lock went on from there already.
+        if repricings.first?.at == usage.through { repricings.removeFirst() }
+        if next.locks { lockEnd = usage.through + StateMachine.tariffLock }
+    }
+
+    /// Its price is another from `instant` on, which is not in the books yet.
+    mutating func go(on next: Repriced, from instant: Timestamp) {
+        if !isPriced(next.pricing) { repricings.append(Repricing(at: instant, pricing: next.pricing)) }
+        if next.locks { lockEnd = instant + StateMachine.tariffLock }
     }
 }
 
 // What replay asks of usage before it applies an event.
 extension StateMachine {
+    func objection(to next: Repriced, of session: SessionID, _ user: UserOrdinal) -> String? {
+        objection(to: next.pricing, .sessionRuntime)
+            ?? next.lease.flatMap { objection(toPinning: $0.pins, for: session, user) }
+    }
+
     func objection(to usage: MeteredUsage, over denominator: Int128, _ rule: RuleName) -> String? {
         guard usage.denominator == denominator, usage.numerator >= 0, usage.amount >= .zero else {
             return "has usage that is none"

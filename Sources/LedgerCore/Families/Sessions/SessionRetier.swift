@@ -20,7 +20,7 @@ package struct SessionRetier: CommandType {
     ) -> PriceQuestion {
         let row = ledger.store.sessions[slot]
         return PriceQuestion(
-            query: ledger.sessionQuery(row.user, tier, at: now, now: now), rule: row.lastPricing.priced.rule)
+            query: ledger.sessionQuery(row.user, tier, at: now, now: now), rule: row.rule)
     }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
@@ -32,9 +32,7 @@ package struct SessionRetier: CommandType {
         }
         guard tier != row.tier else { throw .invalid("the session runs as \(tier.text) already") }
         let question = question(slot, ledger, at: decision.now)
-        guard let pricing = try decision.priced([question])[question] else {
-            throw .rule("no price was given for \(tier.text)")
-        }
+        let pricing = try decision.priced([question])[0]
         let posted = ledger.reprice(slot, pricing, &decision)
         ledger.renewRepriced(slot, &decision)
         let after = ledger.store.sessions[slot]
@@ -106,15 +104,18 @@ extension StateMachine {
     /// Returns the last posting, if there was one. Comes before the event that answers.
     @discardableResult
     mutating func reprice(_ slot: Slot<Session>, _ pricing: Pricing, _ decision: inout Decision) -> LSN {
-        let next = Repriced(pricing: pricing, locks: false)
+        var next = Repriced(pricing: pricing, locks: false)
         if store.sessions[slot].isMonitored, store.sessions[slot].repricings.count < Self.maximumRepricings {
             let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
+            var after = store.sessions[slot]
+            after.go(on: next, from: decision.now)
+            next.lease = lease(slot, as: after, at: decision.now)
             let event = SessionRepriced(session: id, at: decision.now, next: next)
             commit(event, user: user, linked: id.lsn, precedes: true, &decision)
             return .none
         }
         postRepricings(slot, before: decision.now, precedes: true, &decision)
-        post(slot, through: decision.now, then: next, precedes: true, &decision)
+        post(slot, through: decision.now, then: next, leases: true, precedes: true, &decision)
         return lastLSN
     }
 

@@ -1,6 +1,17 @@
 /// What a change of a user's type does to what runs: every session ends a segment and begins the next, every resource
 /// goes on at another price, each under the version of the rule that priced it so far.
 struct TypeChange {
+    /// What of a user's sessions one question is about. Few: a list that is looked through is the fastest table.
+    private struct Kind: Equatable {
+        let tier: Tier
+        let rule: RuleIdentity
+
+        init(_ ledger: borrowing StateMachine, _ slot: Slot<Session>) {
+            tier = ledger.store.sessions[slot].tier
+            rule = ledger.store.sessions[slot].rule
+        }
+    }
+
     /// What of a user's storage one version prices.
     private struct Group: Hashable {
         let rule: RuleIdentity
@@ -14,20 +25,24 @@ struct TypeChange {
 
     private let user: UserOrdinal
     private let type: UserType
-    private let seconds: Int64
-    /// The sizes that are asked about, ascending.
-    private var sizes: [Group: [Int64]] = [:]
-    /// Each once.
+    /// Each once: one for each kind of session, then those about storage.
     private(set) var questions: [PriceQuestion] = []
+    private var kinds: [Kind] = []
+    /// The sizes that are asked about, ascending, and which question the first of them is.
+    private var sizes: [Group: (question: Int, megabytes: [Int64])] = [:]
 
     /// Asked once, before anything is posted. Cost: the user's sessions and resources.
     init(_ ledger: borrowing StateMachine, _ user: UserOrdinal, to type: UserType, at now: Timestamp) {
         self.user = user
         self.type = type
-        seconds = ledger.sessionSeconds(user, in: Month(containing: now), at: now)
         for slot in ledger.sessions(of: user) {
-            let question = question(ledger.store.sessions[slot].lastPricing)
-            if !questions.contains(question) { questions.append(question) }
+            let kind = Kind(ledger, slot)
+            if !kinds.contains(kind) { kinds.append(kind) }
+        }
+        let seconds = kinds.isEmpty ? 0 : ledger.sessionSeconds(user, in: Month(containing: now), at: now)
+        questions = kinds.map {
+            PriceQuestion(
+                query: .sessionRuntime(type: type, tier: $0.tier, secondsThisMonth: seconds), rule: $0.rule)
         }
         askAboutStorage(ledger)
     }
@@ -46,35 +61,25 @@ struct TypeChange {
         let room = max(1, (StateMachine.maximumQuestions - questions.count) / groups.count)
         for group in groups {
             let asked = StorageSize.thinned(stored[group] ?? [], to: room).map(\.megabytes)
-            sizes[group] = asked
+            sizes[group] = (questions.count, asked)
             questions += asked.map {
                 PriceQuestion(query: .storage(type: type, kind: group.kind, megabytes: $0), rule: group.rule)
             }
         }
     }
 
-    /// About a session that has been priced so until now.
-    private func question(_ pricing: Pricing) -> PriceQuestion {
-        PriceQuestion(
-            query: .sessionRuntime(type: type, tier: pricing.tier, secondsThisMonth: seconds),
-            rule: pricing.priced.rule)
+    /// Which question is about a resource.
+    private func question(_ row: Resource) -> Int? {
+        guard let asked = sizes[Group(row)] else { return nil }
+        return asked.question + (asked.megabytes.lastIndex { $0 <= row.megabytes } ?? 0)
     }
 
-    private func question(_ row: Resource) -> PriceQuestion? {
-        let group = Group(row)
-        guard let asked = sizes[group], let smallest = asked.first else { return nil }
-        let size = asked.last { $0 <= row.megabytes } ?? smallest
-        return PriceQuestion(query: .storage(type: type, kind: group.kind, megabytes: size), rule: group.rule)
-    }
-
-    /// Whether it may be, and at which prices.
+    /// Whether it may be, and at which prices: one for each question.
     func prices(
         in ledger: borrowing StateMachine, _ decision: borrowing Decision
-    ) throws(Rejection) -> [PriceQuestion: Pricing] {
-        for slot in ledger.sessions(of: user) {
-            guard ledger.store.limits.allows(ledger.store.sessions[slot].tier, for: type) else {
-                throw .limit(.tiers, ledger.store.limits[type, .tiers])
-            }
+    ) throws(Rejection) -> [Pricing] {
+        guard kinds.allSatisfy({ ledger.store.limits.allows($0.tier, for: type) }) else {
+            throw .limit(.tiers, ledger.store.limits[type, .tiers])
         }
         guard questions.count <= StateMachine.maximumQuestions else {
             throw .rule(
@@ -84,22 +89,21 @@ struct TypeChange {
         return try decision.priced(questions)
     }
 
-    /// Everything is posted before anything is held for again: what was used comes first. Before the event that
-    /// answers.
-    func carryOut(in ledger: inout StateMachine, at pricings: [PriceQuestion: Pricing], _ decision: inout Decision) {
-        var repriced: [Slot<Session>] = []
-        for slot in ledger.sessions(of: user) {
-            let before = ledger.store.sessions[slot].lastPricing
-            guard let pricing = pricings[question(before)] else { continue }
-            ledger.reprice(slot, pricing, &decision)
-            if pricing != before { repriced.append(slot) }
-        }
+    /// What was used comes first: where some of it takes credit that nothing holds, everything is posted before anything
+    /// is held for again. Before the event that answers.
+    func carryOut(in ledger: inout StateMachine, at pricings: [Pricing], _ decision: inout Decision) {
         for slot in ledger.resources(of: user) {
             let row = ledger.store.resources[slot]
-            guard let pricing = question(row).flatMap({ pricings[$0] }) else { continue }
+            guard let pricing = question(row).map({ pricings[$0] }) else { continue }
             // A price that it could not have been created at is not taken over.
             let next = StateMachine.isAffordable(pricing, row.megabytes) ? pricing : row.pricing
             ledger.postStorage(slot, through: decision.now, then: next, precedes: true, &decision)
+        }
+        var repriced: [Slot<Session>] = []
+        for slot in ledger.sessions(of: user) {
+            guard let question = kinds.firstIndex(of: Kind(ledger, slot)) else { continue }
+            if !ledger.store.sessions[slot].isPriced(pricings[question]) { repriced.append(slot) }
+            ledger.reprice(slot, pricings[question], &decision)
         }
         for slot in repriced { ledger.renewRepriced(slot, &decision) }
     }

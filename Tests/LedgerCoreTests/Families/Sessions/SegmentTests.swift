@@ -250,9 +250,39 @@ import Testing
         let count = ledger.journal.count
         let event = try #require(ledger.setType("ann", .enterprise).event)
         let group = try ledger.journal[count...].map { try $0.event() }
-        #expect(group.count > 2000 && group.allSatisfy { $0.group == event.group } && event.isLastOfGroup)
+        #expect(group.count == 1001 && group.allSatisfy { $0.group == event.group } && event.isLastOfGroup)
         #expect(group.reduce(0) { $0 + ($1.facts.charge == nil ? 0 : 1) } == 1000)
         #expect(ledger.session("s7")?.rate == TestLedger.rate(.enterprise, .gpu))
+        #expect(ledger.problems() == [])
+    }
+
+    @Test(arguments: [TimeSpan.zero, .hours(2)])
+    func `a dearer segment and what is held for it are one event, which holds no more than a lease`(
+        heartbeat: TimeSpan
+    ) throws {
+        var ledger = ledger(.enterprise)
+        ledger.start("s", "ann", .large, ttl: .days(2), heartbeat: heartbeat)
+        ledger.pass(.minutes(7))
+        let held = ledger.account("ann").held
+        let count = ledger.journal.count
+        let event = try #require(ledger.setType("ann", .pro).event)
+        let group = try ledger.journal[count...].map { try $0.event() }
+        var lease: Lease?
+        switch group[0].body {
+        case .sessionPosted(let posted): lease = posted.next?.lease
+        case .sessionRepriced(let repriced): lease = repriced.next.lease
+        default: break
+        }
+        let taken = try #require(lease)
+        #expect(group.count == 2 && taken.added > .zero && ledger.session("s")?.status == .active)
+        #expect(ledger.session("s")?.leaseUntil == taken.until && taken.until > event.asOf)
+        let used = group[0].facts.charge?.amount ?? .zero
+        #expect(event.after.held == held - used + taken.added)
+        let started = try #require(ledger.session("s")?.started)
+        let exact =
+            Int128(TestLedger.rate(.enterprise, .large)) * Int128((group[0].asOf - started).nanoseconds)
+            + Int128(TestLedger.rate(.pro, .large)) * Int128((taken.until - group[0].asOf).nanoseconds)
+        #expect(event.after.held + used == Rational.up(exact, over: Tariff.hour))
         #expect(ledger.problems() == [])
     }
 
