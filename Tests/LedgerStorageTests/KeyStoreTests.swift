@@ -47,6 +47,7 @@ import Testing
         let store = try KeyStore(directory, ledgerIsNew: true)
         try store.ensureKey(UserOrdinal(3), isNewUser: true)
         let sealed = try store.seal([1, 2, 3], UserOrdinal(3))
+        try store.sync()
         let key = Array(disk.bytes(of: directory.keys)![(4096 + 3 * 64 + 8)..<(4096 + 3 * 64 + 40)])
         #expect(try store.destroy([UserOrdinal(3)]) == 1)
         #expect(!disk.afterPowerCut(seed: 1).bytes(of: directory.keys)!.contains(key))
@@ -65,6 +66,7 @@ import Testing
         let directory = try Self.directory(on: disk)
         let store = try KeyStore(directory, ledgerIsNew: true)
         for user in 0..<3 as Range<UInt32> { try store.ensureKey(UserOrdinal(user), isNewUser: true) }
+        try store.sync()
         let key = Array(disk.bytes(of: directory.keys)![(4096 + 64 + 16)..<(4096 + 64 + 40)])
         disk.flip(directory.keys, byte: 4096 + 64 + 9, bit: 0)
         // Beyond the end of the file, empty, damaged, whole: with one sync.
@@ -95,10 +97,12 @@ import Testing
         let directory = try Self.directory(on: disk)
         let store = try KeyStore(directory, ledgerIsNew: true)
         try store.ensureKey(UserOrdinal(1), isNewUser: true)
+        try store.sync()
         let users = PeopledToy(users: 2, sealed: [1])
         #expect(try store.findings(users).users == 0)
         for bit in 0..<512 {
             disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
+            let store = try KeyStore(directory, ledgerIsNew: false)
             #expect(reason { () throws(StorageError) in try store.seal([1], UserOrdinal(1)) } == .damagedKey)
             #expect(try store.findings(users).first.map(\.reason) == [.damagedKey])
             disk.flip(directory.keys, byte: 4096 + 64 + bit / 8, bit: bit % 8)
@@ -134,6 +138,7 @@ import Testing
             // Others are served: who has none yet, and who is new.
             try start.ensureKey(UserOrdinal(3), hasSealedText: false)
             try start.ensureKey(UserOrdinal(9), isNewUser: true)
+            try start.sync()
             #expect(try start.findings(users).users == lost)
         }
         disk.replace(directory.keys, with: whole)
@@ -145,6 +150,7 @@ import Testing
         let directory = try Self.directory(on: disk)
         let store = try KeyStore(directory, ledgerIsNew: true)
         for user in 0..<3 { try store.ensureKey(UserOrdinal(UInt32(user)), isNewUser: true) }
+        try store.sync()
         disk.flip(directory.keys, byte: 4096 + 2 * 64 + 9, bit: 0)
         let findings = try store.findings(PeopledToy(users: 2, sealed: [0, 1]))
         #expect(findings.users == 0)
@@ -160,6 +166,9 @@ import Testing
             try store.sync()
             let sealed = try store.seal([4, 5], UserOrdinal(0))
             try store.ensureKey(UserOrdinal(1), isNewUser: true)
+            // Written, and the power fails before it is synced.
+            disk.fail(operation: 2, with: EIO)
+            #expect(throws: StorageError.self) { try store.sync() }
             let after = DataDirectory(
                 disk: disk.afterPowerCut(seed: UInt64(seed)), path: "/data", identity: directory.identity)
             let again = try KeyStore(after, ledgerIsNew: false)
@@ -177,6 +186,36 @@ import Testing
         #expect(throws: StorageError.self) { try store.sync() }
         #expect(throws: StorageError.self) { try store.sync() }
         #expect(disk.filesSyncedAfterFailure.isEmpty)
+    }
+
+    @Test func `new keys are one write, and none of them is read`() throws {
+        let disk = SimulatedDisk()
+        let directory = try Self.directory(on: disk)
+        let store = try KeyStore(directory, ledgerIsNew: true)
+        try store.ensureKey(UserOrdinal(0), isNewUser: true)  // makes room
+        try store.sync()
+        let before = disk.log.count
+        var sealed: [[UInt8]] = []
+        for user in 1..<500 as Range<UInt32> {
+            try store.ensureKey(UserOrdinal(user), isNewUser: true)
+            sealed.append(try store.seal([UInt8(user % 250)], UserOrdinal(user)))
+        }
+        #expect(disk.log.count == before)
+        // Before they are written as well as afterwards, and by a store that never saw them.
+        for user in [17, 3, 499] { #expect(try store.open(sealed[user - 1], UserOrdinal(UInt32(user))).count == 1) }
+        try store.sync()
+        #expect(disk.log[before...].map { $0.split(separator: " ")[0] } == ["write", "sync"])
+        let again = try KeyStore(directory, ledgerIsNew: false)
+        for user in 1..<500 {
+            #expect(try again.open(sealed[user - 1], UserOrdinal(UInt32(user))) == [UInt8(user % 250)])
+        }
+    }
+
+    @Test func `random bytes are given out once`() {
+        var random = RandomBytes()
+        var seen: Set<[UInt8]> = []
+        for _ in 0..<1000 { #expect(seen.insert(random.take(12)).inserted) }
+        #expect(random.take(1024).contains { $0 != 0 } && random.take(0).isEmpty)
     }
 
     @Test func `syncing nothing new costs nothing`() throws {

@@ -31,27 +31,39 @@ internal import Foundation
 // Sealed text is nonce (12 bytes, random) ‖ ciphertext ‖ tag (16), AES-256-GCM; ledger and ordinal are authenticated
 // with it, so one user's text cannot be passed off as another's.
 
-/// The keys of all users. `seal` and `open` may be called from any thread; nothing is kept in memory.
+/// The keys of all users. `seal` and `open` may be called from any thread. In memory are new keys until the next
+/// ``sync()``, and the one that was asked for last, for a user's texts come together.
 package final class KeyStore: Sendable {
     package static let overhead = 12 + 16
 
-    private let directory: DataDirectory
-    private let file: any DiskFile
+    let directory: DataDirectory
+    let file: any DiskFile
     private let state: Lock<State>
+    /// One sync at a time; `state` is free meanwhile, so that the next users' keys are made.
+    private let syncing = Lock(())
 
     private struct State {
         var fileBytes: Int
+        /// Slots from here on are empty: they were zeroed by this process, or are yet to be, and hold no key.
+        var vacantFrom: Int
+        /// Slots of new keys, one behind the other, that lie in the file from `unwrittenFrom` on when they are written.
+        var unwritten: [UInt8] = []
+        var unwrittenFrom = 0
+        /// The key that was asked for last.
+        var last: (ordinal: UserOrdinal, key: SymmetricKey)?
+        var random = RandomBytes()
+        /// Something was written that is not synced.
         var isDirty = false
-        /// A failed sync says nothing true afterwards; only a restart does.
+        /// A failed write or sync says nothing true afterwards; only a restart does.
         var fault: StorageError?
     }
 
     static let version = FormatVersion(current: 1, minimumReader: 1, oldest: 1)
     private static let magic: UInt32 = 0x5945_4B46  // "FKEY"
-    private static let slotBytes = 64
-    private static let slotsStart = 4096
+    static let slotBytes = 64
+    static let slotsStart = 4096
     /// The file grows by this much at a time.
-    private static let growth = 64 << 10
+    static let growth = 64 << 10
 
     /// Opens the key file. A ledger that has no event yet gets a new one; for any other a missing file is an error.
     package convenience init(_ directory: DataDirectory, ledgerIsNew: Bool) throws(StorageError) {
@@ -90,56 +102,85 @@ package final class KeyStore: Sendable {
             return nil
         }
         if let trouble { throw trouble }
-        state = Lock(State(fileBytes: try file.size()))
+        let size = try file.size()
+        state = Lock(State(fileBytes: size, vacantFrom: size))
     }
 
     // MARK: Keys
 
-    /// Makes a key for a user who has none. Written, not yet synced.
+    /// Makes a key for a user who has none. It is on disk after the next ``sync()``.
     ///
     /// `isNewUser` says that no event of this ordinal was ever recorded. Then a damaged slot is what a crash left of a
     /// key that nobody used, and is replaced; for anybody else it is an error.
     ///
     /// A user with sealed text had a key, so an empty slot of theirs has lost it. It stays empty: a new key in its
     /// place would make the loss final, and a restored key file useless.
+    ///
+    /// Cost: no look at the disk for an ordinal beyond all before.
     package func ensureKey(
         _ ordinal: UserOrdinal, isNewUser: Bool = false, hasSealedText: Bool = true
     ) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
-            let offset = Self.offset(ordinal)
+            if state.last?.ordinal == ordinal { return }
             do throws(StorageError) {
-                switch try slot(ordinal) {
+                switch try slot(ordinal, state) {
                 case .key: return
-                case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: offset)
+                case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: Self.offset(ordinal))
                 case .empty: if !isNewUser && hasSealedText { throw missing(ordinal) }
                 }
             } catch  where error.reason == .damagedKey && isNewUser {
             }
             try makeRoom(for: ordinal, &state)
-            var generator = SystemRandomNumberGenerator()
-            let words = (0..<4).map { _ in generator.next() }
-            try file.write(
-                Self.encode(state: 1, ordinal) { slot in
-                    for (index, word) in words.enumerated() { slot.store(word, at: 8 + 8 * index) }
-                }, at: offset)
-            state.isDirty = true
+            try makeKey(ordinal, &state)
         }
+    }
+
+    private func makeKey(_ ordinal: UserOrdinal, _ state: inout State) throws(StorageError) {
+        let offset = Self.offset(ordinal)
+        if state.unwrittenFrom + state.unwritten.count != offset || state.unwritten.count >= Self.growth {
+            try write(&state)
+            state.unwrittenFrom = offset
+        }
+        let key = state.random.take(32)
+        state.unwritten += Self.encode(state: 1, ordinal) { slot in
+            for (index, byte) in key.enumerated() { slot[8 + index] = byte }
+        }
+        state.vacantFrom = max(state.vacantFrom, offset + Self.slotBytes)
+        state.last = (ordinal, SymmetricKey(data: key))
+        state.isDirty = true
+    }
+
+    /// Hands the new keys to the file.
+    private func write(_ state: inout State) throws(StorageError) {
+        guard !state.unwritten.isEmpty else { return }
+        do throws(StorageError) {
+            try file.write(state.unwritten, at: state.unwrittenFrom)
+        } catch {
+            state.fault = error
+            throw error
+        }
+        state.unwritten.withUnsafeMutableBytes { $0.zero() }
+        state.unwritten.removeAll(keepingCapacity: true)
     }
 
     /// Makes every key that was ensured durable. Call it before the journal batch that needs one. Cheap when none is
     /// new.
     package func sync() throws(StorageError) {
-        try state.withLock { (state: inout State) throws(StorageError) in
-            if let fault = state.fault { throw fault }
-            guard state.isDirty else { return }
+        try syncing.withLock { (_: inout Void) throws(StorageError) in
+            let isDirty = try state.withLock { (state: inout State) throws(StorageError) -> Bool in
+                if let fault = state.fault { throw fault }
+                try write(&state)
+                defer { state.isDirty = false }
+                return state.isDirty
+            }
+            guard isDirty else { return }
             do throws(StorageError) {
                 try file.sync()
             } catch {
-                state.fault = error
+                state.withLock { $0.fault = error }
                 throw error
             }
-            state.isDirty = false
         }
     }
 
@@ -150,9 +191,12 @@ package final class KeyStore: Sendable {
         guard !users.isEmpty else { return 0 }
         return try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
+            try write(&state)
+            state.last = nil
             var destroyed = 0
-            for ordinal in users where try !isDestroyed(ordinal) {
+            for ordinal in users where try !isDestroyed(ordinal, state) {
                 try makeRoom(for: ordinal, &state)
+                state.vacantFrom = max(state.vacantFrom, Self.offset(ordinal) + Self.slotBytes)
                 do throws(StorageError) {
                     try file.write(Self.encode(state: 2, ordinal) { _ in }, at: Self.offset(ordinal))
                 } catch {
@@ -174,9 +218,9 @@ package final class KeyStore: Sendable {
     }
 
     /// A damaged slot may hold a part of a key.
-    private func isDestroyed(_ ordinal: UserOrdinal) throws(StorageError) -> Bool {
+    private func isDestroyed(_ ordinal: UserOrdinal, _ state: borrowing State) throws(StorageError) -> Bool {
         do throws(StorageError) {
-            if case .destroyed = try slot(ordinal) { return true }
+            if case .destroyed = try slot(ordinal, state) { return true }
         } catch  where error.reason == .damagedKey {
         }
         return false
@@ -191,80 +235,7 @@ package final class KeyStore: Sendable {
         state.fileBytes = size
     }
 
-    // MARK: Looking for loss
-
-    /// What a look at every slot has found.
-    package struct Findings: Sendable {
-        /// Users whose key is damaged, or gone although there is text under it, or another than the text's.
-        package var users = 0
-        /// The first of them.
-        package var first: [StorageError] = []
-        /// Damaged slots of no user: what a crash left of a key that nobody used.
-        package var strays = 0
-        /// Keys of deleted users that are still there: what an end between a deletion and its key leaves.
-        package var survivors = 0
-        package static let listed = 20
-    }
-
-    /// Compares every slot with what the ledger says of its users. Cost: a pass over the file; `opening`, a few
-    /// microseconds for each user as well, to see whether each key opens what it should.
-    package func findings<State: JournaledState & ~Copyable>(
-        _ ledger: borrowing State, opening: Bool = false
-    ) throws(StorageError) -> Findings {
-        var findings = Findings()
-        let users = ledger.userCount
-        let slots = max(users, (try file.size() - Self.slotsStart) / Self.slotBytes)
-        let portion = Self.growth / Self.slotBytes
-        let buffer = AlignedBuffer(count: Self.growth)
-        for first in stride(from: 0, to: slots, by: portion) {
-            let count = try file.read(into: buffer.bytes, at: Self.offset(UserOrdinal(UInt32(first))))
-            for number in first..<min(first + portion, slots) {
-                let ordinal = UserOrdinal(UInt32(number))
-                let place = (number - first) * Self.slotBytes
-                var trouble: StorageError?
-                do throws(StorageError) {
-                    let isThere = place + Self.slotBytes <= count
-                    let slot = isThere ? try decode(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty
-                    if case .empty = slot, number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
-                    if case .key = slot, ledger.isDeleted(ordinal) { findings.survivors += 1 }
-                    if case .key = slot, number < users, opening {
-                        let text = ledger.sealedText(ordinal)
-                        if !text.isEmpty { _ = try open(text, ordinal) }
-                    }
-                } catch {
-                    trouble = error
-                }
-                guard let trouble else { continue }
-                guard number < users else {
-                    findings.strays += 1
-                    continue
-                }
-                findings.users += 1
-                if findings.first.count < Findings.listed { findings.first.append(trouble) }
-            }
-        }
-        return findings
-    }
-
-    /// What a start has to say about the keys of the ledger that it found; nothing when all are there.
-    static func warnings<State: JournaledState & ~Copyable>(
-        _ directory: DataDirectory, _ ledger: borrowing State
-    ) -> [String] {
-        guard ledger.userCount > 0 else { return [] }
-        do throws(StorageError) {
-            let findings = try KeyStore(reading: directory).findings(ledger)
-            guard let first = findings.first.first else { return [] }
-            let users = findings.users == 1 ? "1 user has" : "\(findings.users) users have"
-            return [
-                "\(directory.keys): \(users) lost the key to name, address and texts, the first at byte \(first.offset ?? 0); "
-                    + "nothing new can be sealed for them. Restore the key file from a backup"
-            ]
-        } catch {
-            return ["\(error)"]
-        }
-    }
-
-    private func missing(_ ordinal: UserOrdinal) -> StorageError {
+    func missing(_ ordinal: UserOrdinal) -> StorageError {
         StorageError(
             .missingKey, directory.keys, at: Self.offset(ordinal),
             "user \(ordinal.value) has text under it; restore the key file from a backup")
@@ -274,8 +245,12 @@ package final class KeyStore: Sendable {
 
     /// Encrypts under the user's key, which exists.
     package func seal(_ bytes: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> [UInt8] {
-        let key = try key(ordinal)
-        guard let box = try? AES.GCM.seal(bytes, using: key, authenticating: authenticated(ordinal)),
+        let (key, random) = try state.withLock {
+            (state: inout State) throws(StorageError) -> (SymmetricKey, [UInt8]) in
+            (try self.key(ordinal, &state), state.random.take(12))
+        }
+        guard let nonce = try? AES.GCM.Nonce(data: random),
+            let box = try? AES.GCM.seal(bytes, using: key, nonce: nonce, authenticating: authenticated(ordinal)),
             let all = box.combined
         else { preconditionFailure("AES-GCM failed to seal a text") }
         return [UInt8](all)
@@ -283,7 +258,9 @@ package final class KeyStore: Sendable {
 
     /// Decrypts what `seal` made for this user in this ledger.
     package func open(_ sealed: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> [UInt8] {
-        let key = try key(ordinal)
+        let key = try state.withLock { (state: inout State) throws(StorageError) -> SymmetricKey in
+            try self.key(ordinal, &state)
+        }
         guard
             sealed.count >= Self.overhead, let box = try? AES.GCM.SealedBox(combined: sealed),
             let bytes = try? AES.GCM.open(box, using: key, authenticating: authenticated(ordinal))
@@ -301,9 +278,13 @@ package final class KeyStore: Sendable {
         }
     }
 
-    private func key(_ ordinal: UserOrdinal) throws(StorageError) -> SymmetricKey {
-        switch try slot(ordinal) {
-        case .key(let bytes): return SymmetricKey(data: bytes)
+    private func key(_ ordinal: UserOrdinal, _ state: inout State) throws(StorageError) -> SymmetricKey {
+        if let last = state.last, last.ordinal == ordinal { return last.key }
+        switch try slot(ordinal, state) {
+        case .key(let bytes):
+            let key = SymmetricKey(data: bytes)
+            state.last = (ordinal, key)
+            return key
         case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: Self.offset(ordinal))
         case .empty: throw StorageError(.missingKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
         }
@@ -311,23 +292,33 @@ package final class KeyStore: Sendable {
 
     // MARK: Slots
 
-    private enum Slot {
+    enum Slot {
         case empty
         case key([UInt8])
         case destroyed
     }
 
-    private static func offset(_ ordinal: UserOrdinal) -> Int { slotsStart + Int(ordinal.value) * slotBytes }
+    static func offset(_ ordinal: UserOrdinal) -> Int { slotsStart + Int(ordinal.value) * slotBytes }
 
-    private func slot(_ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+    private func slot(_ ordinal: UserOrdinal, _ state: borrowing State) throws(StorageError) -> Slot {
         let offset = Self.offset(ordinal)
+        if offset >= state.vacantFrom { return .empty }
+        let place = offset - state.unwrittenFrom
+        if place >= 0, place < state.unwritten.count {
+            let slot = [UInt8](state.unwritten[place..<place + Self.slotBytes])
+            return try decode(slot, ordinal)
+        }
         guard let bytes = try file.readBytes(at: offset, count: Self.slotBytes) else { return .empty }
-        return try bytes.withUnsafeBytes { slot in
+        return try decode(bytes, ordinal)
+    }
+
+    private func decode(_ slot: [UInt8], _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+        try slot.withUnsafeBytes { slot in
             Result { () throws(StorageError) -> Slot in try decode(slot, ordinal) }
         }.get()
     }
 
-    private func decode(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+    func decode(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
         if slot.isZero { return .empty }
         let isWhole = slot.slice(0, 60).crc32c == slot.number(at: 60) && slot.number(at: 4) == ordinal.value
         switch slot[0] {
