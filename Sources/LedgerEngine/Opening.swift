@@ -179,14 +179,15 @@ struct Opening {
             let row = state.userRow(ordinal, at: now)
             let view = state.accountView(ordinal, at: now)
             row.email.sealedBytes.withUnsafeBytes {
-                views.add(
+                views.fill(
                     ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent
                 )
             }
         }
         for number in 0..<state.passportCount {
-            views.store(PassportView(state.passportView(PassportOrdinal(UInt32(number)))))
+            views.fill(PassportView(state.passportView(PassportOrdinal(UInt32(number)))))
         }
+        views.index(users: state.userCount, passports: state.passportCount)
         views.store(state.limits)
     }
 
@@ -264,7 +265,7 @@ struct Opening {
                 aside.close()
                 pokeWriter()
                 // Not here: this may be the writer's thread, and the writer still has to tell those who wait for it.
-                EngineThread.start("fatal") { configuration.onFatal(error) }.detach()
+                NamedThread.start("fatal") { configuration.onFatal(error) }.detach()
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,

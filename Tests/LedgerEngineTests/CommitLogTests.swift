@@ -150,7 +150,7 @@ import Testing
         log.waitForUnits(1)
         let stopped = Latch()
         let isStopped = Box(false)
-        let stopping = EngineThread.start("stop") {
+        let stopping = NamedThread.start("stop") {
             t.stop()
             isStopped.set(true)
             stopped.open()

@@ -189,7 +189,7 @@ import Testing
         // Somebody looks all the time: what they see must never be taken back.
         let stop = Atomic<Bool>(false)
         let lowest = Box(Money("1000.00")!)
-        let watcher = EngineThread.start("watcher") { [engine = t.engine] in
+        let watcher = NamedThread.start("watcher") { [engine = t.engine] in
             while !stop.load(ordering: .relaxed) {
                 if let seen = engine.reads.account(ada, at: TestEngine.noon)?.paid { lowest.set(seen) }
             }

@@ -42,7 +42,7 @@ import Testing
         }
         let charged = Box<[Int64]>([0, 0, 0, 0])
         let clients = (0..<4).map { client in
-            EngineThread.start("client") {
+            NamedThread.start("client") {
                 var generator = SeededGenerator(seed: UInt64(client))
                 for _ in 0..<60 {
                     let user = Int.random(in: 0..<4, using: &generator)

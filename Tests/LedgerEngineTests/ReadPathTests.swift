@@ -156,7 +156,7 @@ import Testing
         let admitted = Box(0)
         let refused = Box(0)
         let threads = (0..<5).map { thread in
-            EngineThread.start("client") {
+            NamedThread.start("client") {
                 for number in 0..<10 {
                     let start = SessionStart(user: .zero, session: ShortText("s-\(thread)-\(number)")!, tier: .gpu)
                     let item = Asked.admit(start, by: t.adminOrdinal, proof)

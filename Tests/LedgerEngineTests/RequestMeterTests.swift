@@ -1,4 +1,5 @@
 import LedgerCore
+import LedgerStorage
 import Testing
 
 @testable import LedgerEngine
@@ -41,7 +42,7 @@ import Testing
         let admitted = Box(0)
         let at = start
         let threads = (0..<4).map { _ in
-            EngineThread.start("asker") {
+            NamedThread.start("asker") {
                 var mine = 0
                 for _ in 0..<1000 where meter.admit(3, limit: 500, at: at) { mine += 1 }
                 let count = mine

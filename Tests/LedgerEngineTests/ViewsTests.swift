@@ -1,4 +1,5 @@
 import LedgerCore
+import LedgerStorage
 import LedgerTestKit
 import Synchronization
 import Testing
@@ -27,7 +28,7 @@ import Testing
         let torn = Atomic<Int>(0)
         let reads = Atomic<Int>(0)
         let readers = (0..<2).map { _ in
-            EngineThread.start("reader") {
+            NamedThread.start("reader") {
                 while !stop.load(ordering: .relaxed) {
                     for user in 0..<4 as Range<UInt32> {
                         let seen = views.account(UserOrdinal(user))!
@@ -57,7 +58,7 @@ import Testing
         let published = Atomic<Int>(0)
         let missed = Atomic<Int>(0)
         let count = 30_000
-        let reader = EngineThread.start("reader") {
+        let reader = NamedThread.start("reader") {
             var generator = SeededGenerator(seed: 9)
             while published.load(ordering: .acquiring) < count {
                 let limit = published.load(ordering: .acquiring)
@@ -117,7 +118,7 @@ import Testing
         let views = Views(seed: 1)
         let names = Names(seed: .zero)
         Array("sealed".utf8).withUnsafeBytes {
-            views.add(UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view(0, 0), lastEvent: .none)
+            views.fill(UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view(0, 0), lastEvent: .none)
         }
         #expect(views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "sealed!")
         Array("clear@example.org".utf8).withUnsafeBytes { views.fill(email: $0, of: UserOrdinal(0)) }
@@ -126,6 +127,44 @@ import Testing
                 == "clear@example.org")
         #expect(views.userID(UserOrdinal(1)) == nil)
     }
+    @Test func `what was there at the start is found once it is indexed, and who comes later as well`() {
+        let views = Views(seed: 3)
+        let names = Names(seed: Hash128(high: 5, low: 6))
+        let noText = UnsafeRawBufferPointer(start: nil, count: 0)
+        let (before, count) = (5_000, 9_000)
+        func id(_ user: Int) -> ShortText { ShortText("user-\(user)")! }
+        func passport(_ number: Int) -> PassportView {
+            PassportView(
+                ordinal: PassportOrdinal(UInt32(number)), id: PassportID(value: UInt64(number) * 977 + 1),
+                user: UserOrdinal(UInt32(number)), digest: .zero, permissions: [.read], scope: .all, expires: .never,
+                revoked: false, rate: 0, requiresKeys: false)
+        }
+        for user in 0..<before {
+            let ordinal = UserOrdinal(UInt32(user))
+            views.fill(
+                ordinal, hash: names.user(id(user)), id: id(user), sealedEmail: noText, view(ordinal.value, 1),
+                lastEvent: LSN(1))
+            views.fill(passport(user))
+        }
+        #expect(views.user(names.user(id(17))) == nil)
+        views.index(users: before, passports: before)
+        for user in before..<count {
+            let ordinal = UserOrdinal(UInt32(user))
+            views.add(
+                ordinal, hash: names.user(id(user)), id: id(user), email: noText, view(ordinal.value, 1),
+                lastEvent: LSN(1))
+            views.store(passport(user))
+        }
+        for user in 0..<count {
+            #expect(views.user(names.user(id(user))) == UserOrdinal(UInt32(user)))
+            #expect(views.passport(passport(user).id) == passport(user))
+        }
+        #expect(views.user(names.user(id(count))) == nil && views.passport(PassportID(value: 2)) == nil)
+        let empty = Views(seed: 3)
+        empty.index(users: 0, passports: 0)
+        #expect(empty.user(names.user("a")) == nil)
+    }
+
     @Test func `an id of any length is read as it was stored`() {
         let views = Views(seed: 1)
         let names = Names(seed: .zero)

@@ -47,7 +47,19 @@ package struct ByteReader: Coder {
 
     package var isAtEnd: Bool { position == input.count }
 
+    @inline(__always)
     package mutating func unsigned(_ value: inout UInt64) throws(StateError) {
+        // Most numbers are one byte.
+        if position < input.count, input[position] < 0x80 {
+            value = UInt64(input[position])
+            position += 1
+        } else {
+            try longUnsigned(&value)
+        }
+    }
+
+    @inline(never)
+    private mutating func longUnsigned(_ value: inout UInt64) throws(StateError) {
         var result: UInt64 = 0
         var shift: UInt64 = 0
         while true {

@@ -35,6 +35,8 @@ extension StateMachine {
                 },
             "users' own allowances are not what they must be")
 
+        for user in usersNotFound() { require(false, "user \(store.accounts[user].id) is not found by name") }
+
         var paid = Int128(0)
         var promo = Int128(0)
         var held = Int128(0)
@@ -62,7 +64,6 @@ extension StateMachine {
                         }, "user \(name) was deleted and still has texts or good passports")
             }
             require(row.lastEvent <= lastLSN && !row.lastEvent.isNone, "user \(name) has no last event")
-            require(store.userIndex[names.user(name)] == UInt64(ordinal), "user \(name) is not found by name")
 
             var free = (paid: Int128(0), promo: Int128(0), pinned: Int128(0), pending: Int128(0))
             var (lots, scoped, earning) = (Int32(0), Int32(0), Int32(0))
@@ -176,5 +177,20 @@ extension StateMachine {
         require(held == book(.userHeld), "users have \(held) on hold, the books say \(book(.userHeld))")
         require(-debt == book(.userDebt), "users owe \(debt), the books say \(-book(.userDebt))")
         return found
+    }
+    /// Names are hashed first and looked for then, some at a time: so the memory that one look waits for comes while
+    /// others look.
+    private func usersNotFound() -> [UserOrdinal] {
+        var missing: [UserOrdinal] = []
+        var hashes: [Hash128] = []
+        for first in stride(from: 0, to: store.accounts.count, by: 64) {
+            let portion = first..<min(first + 64, store.accounts.count)
+            hashes.removeAll(keepingCapacity: true)
+            for number in portion { hashes.append(names.user(store.accounts[UserOrdinal(UInt32(number))].id)) }
+            for number in portion where store.userIndex[hashes[number - first]] != UInt64(number) {
+                missing.append(UserOrdinal(UInt32(number)))
+            }
+        }
+        return missing
     }
 }

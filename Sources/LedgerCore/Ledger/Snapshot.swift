@@ -190,6 +190,9 @@ extension StateMachine {
             throw StateError(
                 "a snapshot has section \(section) in version \(version), which this program does not know")
         }
+        // Rows of another section may look for those of this one.
+        if section != restoring { settleIndexes() }
+        restoring = section
         var reader = try ColumnReader(bytes, version: version)
         for _ in 0..<rows { try restoreRow(section, &reader) }
         guard reader.isAtEnd else { throw StateError("a frame of section \(section) has bytes that nothing reads") }
@@ -238,7 +241,7 @@ extension StateMachine {
             try reader.row(&row)
             let (name, end, unpaid) = (names.user(row.id), row.fundsEnd, row.storageUnpaidSince)
             let slot = store.accounts.insert(row)
-            store.userIndex.set(name, slot)
+            store.userIndex.setLater(name, slot)
             schedule(fundsEnd: end, of: UserOrdinal(UInt32(slot.index)))
             checkStorage(UserOrdinal(UInt32(slot.index)), at: unpaid)
         case .passports:
@@ -247,7 +250,7 @@ extension StateMachine {
             try check(row.user)
             let (id, user) = (row.id, row.user)
             let slot = store.passports.insert(row)
-            store.passportIndex.set(id.value, slot)
+            store.passportIndex.setLater(id.value, slot)
             store.link(slot, of: user)
         case .lots:
             var row = Lot()
@@ -255,7 +258,7 @@ extension StateMachine {
             try check(row.user)
             let (id, user, pending) = (row.id, row.user, row.waiting ? row.free : .zero)
             let slot = store.lots.insert(row)
-            store.lotIndex.set(id.value, slot)
+            store.lotIndex.setLater(id.value, slot)
             store.accounts[user].pending += pending
             link(lot: slot)
             schedule(lot: slot)
@@ -280,15 +283,15 @@ extension StateMachine {
         case .external:
             var row = HashRow()
             try reader.row(&row)
-            store.external.set(row.key, row.value)
+            store.external.setLater(row.key, row.value)
         case .refunded:
             var row = NumberRow()
             try reader.row(&row)
-            store.refunded.set(row.key, row.value)
+            store.refunded.setLater(row.key, row.value)
         case .sessionTime:
             var row = NumberRow()
             try reader.row(&row)
-            store.sessionTime.set(row.key, row.value)
+            store.sessionTime.setLater(row.key, row.value)
         case .keys:
             var row = CommandHistory.Entry()
             try reader.row(&row)
@@ -328,7 +331,7 @@ extension StateMachine {
             var row = HashRow()
             try reader.row(&row)
             guard row.value <= UInt64(Int64.max) else { throw StateError("more was used than can be counted") }
-            store.metered.set(row.key, row.value)
+            store.metered.setLater(row.key, row.value)
         }
     }
 
@@ -344,8 +347,20 @@ extension StateMachine {
         }
     }
 
+    private mutating func settleIndexes() {
+        store.userIndex.settle()
+        store.passportIndex.settle()
+        store.lotIndex.settle()
+        store.external.settle()
+        store.refunded.settle()
+        store.sessionTime.settle()
+        store.metered.settle()
+    }
+
     /// Ends a restore: what was derived on the way must agree with itself.
     package mutating func finishRestoring() throws(StateError) {
+        settleIndexes()
+        restoring = nil
         if let first = violations().first { throw StateError("the snapshot does not hold together: \(first)") }
     }
 }

@@ -32,6 +32,8 @@ package struct StateMachine: ~Copyable {
     /// The session that is being decided about: looked at before the index of all is. Whatever it is, it decides
     /// nothing. Not state.
     var sessionAtHand = Slot<Session>.none
+    /// The section of a snapshot whose rows are being restored. Not state.
+    var restoring: SnapshotSection?
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {

@@ -174,6 +174,7 @@ extension HashIndex {
     }
 
     mutating func set<Row>(_ key: Key, _ slot: Slot<Row>) { set(key, UInt64(slot.index)) }
+    mutating func setLater<Row>(_ key: Key, _ slot: Slot<Row>) { setLater(key, UInt64(slot.index)) }
 }
 
 extension StateMachine {

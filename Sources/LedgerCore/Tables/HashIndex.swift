@@ -36,8 +36,11 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private var segments = ContiguousArray(repeating: IndexSegment<Key>(), count: 256)
     private(set) var count = 0
     private var undo = UndoLog<Change>()
+    /// What ``setLater(_:_:)`` took, in its order.
+    private var late: ContiguousArray<IndexSegment<Key>.Entry> = []
 
     subscript(key: Key) -> UInt64? {
+        assert(late.isEmpty, "an index was asked before it was settled")
         // The vacant key would "find" the first empty entry: nobody has it.
         guard key != .vacant else { return nil }
         let spread = key.spread
@@ -53,6 +56,44 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     mutating func remove(_ key: Key) {
         let old = erase(key)
         if undo.isOpen, old != nil { undo.note(Change(key: key, old: old)) }
+    }
+
+    // MARK: Many at once
+
+    /// As `set`, for loads of many keys at once: they are not found until ``settle()``. In between, the index is not to
+    /// be asked. No savepoint is open.
+    mutating func setLater(_ key: Key, _ value: UInt64) {
+        precondition(key != .vacant && !undo.isOpen, "a key cannot be stored later")
+        late.append(IndexSegment<Key>.Entry(key: key, value: value))
+        // Sixteen megabytes and more are not kept for long.
+        if late.count == 1 << 20 { settle() }
+    }
+
+    /// Stores what ``setLater(_:_:)`` took, segment by segment: each is small enough for a near cache while its keys
+    /// come, where keys in any order miss every cache each time. A segment grows once.
+    mutating func settle() {
+        guard !late.isEmpty else { return }
+        var ends = [Int](repeating: 0, count: 257)
+        for entry in late { ends[Int(entry.key.spread >> 56) + 1] += 1 }
+        for segment in 0..<256 { ends[segment + 1] += ends[segment] }
+        var next = ends
+        let sorted = ContiguousArray<IndexSegment<Key>.Entry>(unsafeUninitializedCapacity: late.count) {
+            buffer, count in
+            for entry in late {
+                let segment = Int(entry.key.spread >> 56)
+                (buffer.baseAddress! + next[segment]).initialize(to: entry)
+                next[segment] += 1
+            }
+            count = late.count
+        }
+        late = []
+        for segment in 0..<256 {
+            let part = sorted[ends[segment]..<ends[segment + 1]]
+            segments[segment].reserve(part.count)
+            for entry in part where segments[segment].set(entry.key, entry.key.spread, entry.value) == nil {
+                count += 1
+            }
+        }
     }
 
     /// All entries, sorted by key: the canonical order of a snapshot.
@@ -124,7 +165,7 @@ private struct IndexSegment<Key: IndexKey> {
 
     @inline(__always)
     mutating func set(_ key: Key, _ spread: UInt64, _ value: UInt64) -> UInt64? {
-        if count * 8 >= entries.count * 5 { grow() }
+        if count * 8 >= entries.count * 5 { grow(to: max(16, entries.count * 2)) }
         var place = home(spread)
         while entries[place].key != .vacant {
             if entries[place].key == key {
@@ -161,10 +202,17 @@ private struct IndexSegment<Key: IndexKey> {
         return old
     }
 
+    /// Makes room for so many more.
+    mutating func reserve(_ more: Int) {
+        var capacity = max(16, entries.count)
+        while (count + more) * 8 > capacity * 5 { capacity *= 2 }
+        if capacity > entries.count { grow(to: capacity) }
+    }
+
     @inline(never)
-    private mutating func grow() {
+    private mutating func grow(to capacity: Int) {
         let old = entries
-        entries = ContiguousArray(repeating: .vacant, count: max(16, old.count * 2))
+        entries = ContiguousArray(repeating: .vacant, count: capacity)
         for entry in old where entry.key != .vacant {
             var place = home(entry.key.spread)
             while entries[place].key != .vacant { place = next(place) }

@@ -21,7 +21,7 @@ final class Followers: @unchecked Sendable {
     private var isStarted = false
     private var isStopping = false
     private var hasChanged = false
-    private var thread: EngineThread?
+    private var thread: NamedThread?
     /// The thread has looked at everything that was durable, and sleeps.
     private let isAsleep = Atomic<Bool>(false)
 
@@ -77,7 +77,7 @@ final class Followers: @unchecked Sendable {
 
     private func startThread() {
         guard isStarted, !isStopping, thread == nil, !seats.isEmpty else { return }
-        thread = EngineThread.start("followers", nice: 5) { [self] in run() }
+        thread = NamedThread.start("followers", nice: 5) { [self] in run() }
     }
 
     /// Lets it go. It may be taking its last slice when this returns.
@@ -105,7 +105,7 @@ final class Followers: @unchecked Sendable {
     /// Ends the thread and waits for it, and so for the slice that it is handing out. What is left is for the next
     /// start.
     func stop() {
-        let thread = monitor.withLock { () -> EngineThread? in
+        let thread = monitor.withLock { () -> NamedThread? in
             isStopping = true
             monitor.wake()
             defer { self.thread = nil }

@@ -18,7 +18,7 @@ final class History: Sendable {
     let shard: UInt16
     private let queue: ReadQueue
     private let isStopping = Atomic<Bool>(false)
-    private let threads: Lock<[EngineThread]>
+    private let threads: Lock<[NamedThread]>
     /// Asks the writer and waits for the answer; nil when the ledger is being closed.
     private let writer = Lock<(@Sendable (Query) -> QueryResult?)?>(nil)
     /// Every rule version that is durable: what EXPLAIN runs again.
@@ -44,7 +44,7 @@ final class History: Sendable {
                 // One of several keeps out of long walks, so that no number of them holds up a receipt.
                 let shortOnly = number == 0 && count > 1
                 threads.append(
-                    EngineThread.start("history-\(number)") { [self] in
+                    NamedThread.start("history-\(number)") { [self] in
                         while let entry = queue.next(shortOnly: shortOnly) {
                             entry.completion(answer(entry.request, for: entry.asker))
                         }

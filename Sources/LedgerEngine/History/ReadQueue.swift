@@ -1,3 +1,5 @@
+internal import LedgerStorage
+
 /// The reads of the journal that wait for a reader thread. Askers take turns, whatever each of them has asked; short
 /// reads, an event or two, go before long ones, a walk along a user's thread, and keep places that long ones can not
 /// take. Bounded: a full one says no.

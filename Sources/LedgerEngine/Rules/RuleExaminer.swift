@@ -9,7 +9,7 @@ internal import LedgerStorage
 /// still counts. One thread: rules change rarely, and a flood of them delays only itself.
 final class RuleExaminer: Sendable {
     private let queue: RequestQueue<RuleRequest, RuleVerdict>
-    private let thread = Lock<EngineThread?>(nil)
+    private let thread = Lock<NamedThread?>(nil)
     /// Asks the writer and waits for the answer; nil when it does not come.
     private let ask: @Sendable (WorkItem) -> WorkResult?
 
@@ -23,7 +23,7 @@ final class RuleExaminer: Sendable {
 
     func start() {
         thread.withLock {
-            $0 = EngineThread.start("rules") { [self] in
+            $0 = NamedThread.start("rules") { [self] in
                 while let (request, completion) = queue.next() { completion(answer(request)) }
             }
         }

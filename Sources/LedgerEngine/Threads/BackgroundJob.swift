@@ -1,3 +1,4 @@
+internal import LedgerStorage
 internal import Synchronization
 
 /// One piece of work that nobody waits for, on a thread of low priority: waited for where the engine stops, and by
@@ -15,7 +16,7 @@ final class BackgroundJob: @unchecked Sendable {
     /// Once.
     func start(_ name: String, nice: Int32, _ work: @escaping @Sendable () -> Void) {
         isStarted = true
-        EngineThread.start(name, nice: nice) { [isDone] in
+        NamedThread.start(name, nice: nice) { [isDone] in
             work()
             isDone.open()
         }.detach()

@@ -1,3 +1,5 @@
+internal import LedgerStorage
+
 /// Opens once; all that wait go on.
 final class Latch: @unchecked Sendable {  // `isOpen` is touched under the monitor only
     private let monitor = Monitor()

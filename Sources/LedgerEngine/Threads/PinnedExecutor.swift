@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LedgerStorage
 internal import Synchronization
 
 /// An executor that owns one thread, so that an actor's work never changes threads and wakes without a task.
@@ -15,11 +16,11 @@ final class PinnedExecutor: SerialExecutor, @unchecked Sendable {
     private var isStopping = false
     private let poked = Atomic<Bool>(false)
     private let owner = Atomic<UInt>(0)
-    private var thread: EngineThread?
+    private var thread: NamedThread?
 
     /// `work` says how many nanoseconds it may be left alone; nil: until the next poke.
     func start(_ name: String, work: @escaping @Sendable () -> UInt64?) {
-        thread = EngineThread.start(name) { [self] in
+        thread = NamedThread.start(name) { [self] in
             owner.store(UInt(pthread_self()), ordering: .releasing)
             run(work)
         }

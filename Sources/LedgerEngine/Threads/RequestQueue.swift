@@ -1,3 +1,5 @@
+internal import LedgerStorage
+
 /// What waits for threads that answer requests, each with the closure that gets its answer. Bounded: a full one says
 /// no.
 final class RequestQueue<Request: Sendable, Answer: Sendable>: @unchecked Sendable {

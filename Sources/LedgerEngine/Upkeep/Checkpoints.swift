@@ -26,7 +26,7 @@ final class Checkpoints: @unchecked Sendable {
         var isRunning = false
         var isStopping = false
         var child: pid_t?
-        var thread: EngineThread?
+        var thread: NamedThread?
         /// Journal bytes written when the last fold that succeeded began; negative: what was there before this start.
         var bytesThen: Int64
         var wishes: [(lsn: LSN, completion: @Sendable (Result<LSN, EngineError>) -> Void)] = []
@@ -124,7 +124,7 @@ final class Checkpoints: @unchecked Sendable {
             state.thread?.join()  // it ended when `isRunning` went back
             let lsn = journal.head.lastLSN
             let hold = journal.holdFiles()
-            state.thread = EngineThread.start("checkpoint", nice: 19) { [self] in
+            state.thread = NamedThread.start("checkpoint", nice: 19) { [self] in
                 finish(lsn, bytes, run(lsn))
                 withExtendedLifetime(hold) {}
             }

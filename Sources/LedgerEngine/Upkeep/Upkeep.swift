@@ -22,7 +22,7 @@ final class Upkeep: @unchecked Sendable {
     private let monitor = Monitor()
     private var isPoked = false
     private var isStopping = false
-    private var thread: EngineThread?
+    private var thread: NamedThread?
     private let status: Lock<ClockStatus>
     private var warned: (clock: String?, room: String?) = (nil, nil)
 
@@ -48,7 +48,7 @@ final class Upkeep: @unchecked Sendable {
     var clockStatus: ClockStatus { status.withLock { $0 } }
 
     func start() {
-        thread = EngineThread.start("upkeep", nice: 5) { [self] in
+        thread = NamedThread.start("upkeep", nice: 5) { [self] in
             while !monitor.withLock({
                 monitor.wait(nanoseconds: Self.round) { isPoked || isStopping }
                 isPoked = false

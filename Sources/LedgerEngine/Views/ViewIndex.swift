@@ -65,6 +65,33 @@ final class ViewIndex: @unchecked Sendable {
         used[segment] += 1
     }
 
+    /// Publishes the numbers from 0 on under these hashes, into an index that is empty. Segment by segment, each of its
+    /// final size: inserting one after the other would miss every cache each time. Writer only.
+    func insertAll(_ hashes: [UInt64]) {
+        precondition(tables.isEmpty, "an index was to be filled that is not empty")
+        var ends = [Int](repeating: 0, count: (1 << Self.segmentBits) + 1)
+        for hash in hashes { ends[Int(hash >> 56) + 1] += 1 }
+        for segment in 1..<ends.count { ends[segment] += ends[segment - 1] }
+        var next = ends
+        let sorted = [(hash: UInt64, number: Int)](unsafeUninitializedCapacity: hashes.count) { buffer, count in
+            for (number, hash) in hashes.enumerated() {
+                let segment = Int(hash >> 56)
+                buffer[next[segment]] = (hash, number)
+                next[segment] += 1
+            }
+            count = hashes.count
+        }
+        for segment in 0..<1 << Self.segmentBits where ends[segment] < ends[segment + 1] {
+            let part = sorted[ends[segment]..<ends[segment + 1]]
+            var capacity = Self.firstCapacity
+            while part.count * 8 > capacity * 5 { capacity *= 2 }
+            let table = makeTable(capacity)
+            for entry in part { put(entry.hash, entry.number, table) }
+            used[segment] = part.count
+            publish(table, segment)
+        }
+    }
+
     private func put(_ hash: UInt64, _ number: Int, _ table: Table) {
         var slot = Int(truncatingIfNeeded: hash) & table.mask
         while table.entries[slot].load(ordering: .relaxed) != 0 { slot = (slot + 1) & table.mask }
@@ -73,9 +100,7 @@ final class ViewIndex: @unchecked Sendable {
 
     private func grow(_ segment: Int, from old: Table?, _ hashOf: (Int) -> UInt64) -> Table {
         let capacity = old.map { ($0.mask + 1) * 2 } ?? Self.firstCapacity
-        let entries = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: capacity)
-        for index in 0..<capacity { (entries + index).initialize(to: Atomic(0)) }
-        let table = Table(mask: capacity - 1, entries: entries)
+        let table = makeTable(capacity)
         if let old {
             for slot in 0...old.mask {
                 let entry = old.entries[slot].load(ordering: .relaxed)
@@ -85,10 +110,20 @@ final class ViewIndex: @unchecked Sendable {
                 }
             }
         }
+        publish(table, segment)
+        return table
+    }
+
+    private func makeTable(_ capacity: Int) -> Table {
+        let entries = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: capacity)
+        for index in 0..<capacity { (entries + index).initialize(to: Atomic(0)) }
+        return Table(mask: capacity - 1, entries: entries)
+    }
+
+    private func publish(_ table: Table, _ segment: Int) {
         let pointer = UnsafeMutablePointer<Table>.allocate(capacity: 1)
         pointer.initialize(to: table)
         tables.append(pointer)
         segments[segment].store(UInt(bitPattern: pointer), ordering: .releasing)
-        return table
     }
 }

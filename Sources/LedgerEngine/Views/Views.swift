@@ -32,8 +32,15 @@ final class Views: Sendable {
     /// A user that readers have not seen yet. `hash` is its id's.
     func add(
         _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
-        lastEvent: LSN,
-        mark: UInt64 = 0
+        lastEvent: LSN
+    ) {
+        put(user, hash: hash, id: id, email: email, view, lastEvent: lastEvent, mark: 0)
+        users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(AccountWord.hashHigh) }
+    }
+
+    private func put(
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
+        lastEvent: LSN, mark: UInt64
     ) {
         let record = accounts.record(Int(user.value))
         let viewed = ViewedID(id) { texts.append($0) }
@@ -45,15 +52,25 @@ final class Views: Sendable {
         store(view, lastEvent: lastEvent)
         // From here on readers see the texts.
         record[AccountWord.id].store(viewed.words.0, ordering: .releasing)
-        users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(AccountWord.hashHigh) }
     }
 
-    /// A user of whom only the sealed e-mail is at hand.
-    func add(
+    /// A user that was there at the start, of whom only the sealed e-mail is at hand. Found after
+    /// ``index(users:passports:)``.
+    func fill(
         _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView,
         lastEvent: LSN
     ) {
-        add(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
+        put(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
+    }
+
+    /// Makes all users and passports of the start found: those from 0 on, so many of each.
+    func index(users userCount: Int, passports passportCount: Int) {
+        users.insertAll((0..<userCount).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
+        passportIDs.insertAll((0..<passportCount).map { hashOfPassport($0) })
+    }
+
+    private func hashOfPassport(_ number: Int) -> UInt64 {
+        mix(PassportID(value: passports.existing(number)!.get(PassportWord.id)))
     }
 
     /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
@@ -101,8 +118,14 @@ final class Views: Sendable {
     }
 
     func store(_ passport: PassportView) {
+        let isNew = passports.record(Int(passport.ordinal.value)).get(0) == 0
+        put(passport)
+        guard isNew else { return }
+        passportIDs.insert(mix(passport.id), Int(passport.ordinal.value)) { [self] in hashOfPassport($0) }
+    }
+
+    private func put(_ passport: PassportView) {
         let record = passports.record(Int(passport.ordinal.value))
-        let isNew = record.get(0) == 0
         SeqLock.write(record) { record in
             record.set(PassportWord.digest, passport.digest.words.a)
             record.set(PassportWord.digest + 1, passport.digest.words.b)
@@ -117,11 +140,10 @@ final class Views: Sendable {
             record.set(PassportWord.expires, passport.expires.nanoseconds)
             record.set(PassportWord.rate, UInt64(passport.rate))
         }
-        guard isNew else { return }
-        passportIDs.insert(mix(passport.id), Int(passport.ordinal.value)) { [passports, self] in
-            mix(PassportID(value: passports.existing($0)!.get(PassportWord.id)))
-        }
     }
+
+    /// A passport that was there at the start. Found after ``index(users:passports:)``.
+    func fill(_ passport: PassportView) { put(passport) }
 
     func store(_ limits: Limits) {
         for type in UserType.allCases {

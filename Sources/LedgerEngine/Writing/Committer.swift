@@ -35,7 +35,7 @@ final class Committer: @unchecked Sendable {
     private var fault: EngineError?
     private var isAnnounced = false
     private var waiters: Waiters
-    private var thread: EngineThread?
+    private var thread: NamedThread?
 
     private let durable: Atomic<UInt64>
     /// The writer could not go on: poke it when a unit was taken or is done.
@@ -83,7 +83,7 @@ final class Committer: @unchecked Sendable {
     }
 
     func start() {
-        thread = EngineThread.start("committer") { [self] in run() }
+        thread = NamedThread.start("committer") { [self] in run() }
     }
 
     /// Commits what is queued, waits for what the log has taken, then ends the thread.

@@ -14,7 +14,7 @@ package enum SnapshotReader {
         _ path: String, _ directory: DataDirectory, pastCache: Bool = false
     ) throws(StorageError) -> SnapshotDescription {
         let file = try SnapshotFile(path, directory, pastCache: pastCache)
-        try file.read { _, _, _, _ throws(StorageError) in }
+        try file.scan { _ in true }
         return file.description
     }
 
@@ -28,13 +28,18 @@ package enum SnapshotReader {
         if let lsn, found != lsn {
             throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
         }
-        try file.read { section, version, rows, bytes throws(StorageError) in
+        let frames = FramesAhead(file)
+        while let frame = try frames.next() {
+            let (section, version) = (frame.section, frame.version)
             guard State.reads(section: section, version: version) else {
                 throw StorageError(.newerFormat, path, "section \(section) has version \(version)")
             }
-            do throws(StateError) {
-                try state.restore(section: section, version: version, rows: rows, bytes: bytes)
-            } catch {
+            let restored = frame.bytes.withUnsafeBytes { bytes in
+                Result { () throws(StateError) in
+                    try state.restore(section: section, version: version, rows: frame.rows, bytes: bytes)
+                }
+            }
+            if case .failure(let error) = restored {
                 throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
             }
         }
@@ -56,8 +61,76 @@ package enum SnapshotReader {
     }
 }
 
+/// A snapshot's frames, which one thread reads, checks and decompresses while another takes their rows: so a load lasts
+/// as long as the slower of the two.
+///
+/// Unchecked Sendable: what changes is touched under `monitor` only.
+private final class FramesAhead: @unchecked Sendable {
+    private let monitor = Monitor()
+    private let thread: NamedThread
+    private let state: State
+
+    /// Shared with the thread, which must not keep the owner alive.
+    private final class State: @unchecked Sendable {
+        var ready: [SnapshotFile.LoadedFrame] = []
+        var end: Result<Void, StorageError>?
+        var isWanted = true
+    }
+
+    private static let most = 2
+
+    init(_ file: SnapshotFile) {
+        let (monitor, state) = (monitor, State())
+        self.state = state
+        thread = NamedThread.start("snapshot") {
+            let end = Result { () throws(StorageError) in
+                try file.scan { frame in
+                    monitor.withLock {
+                        monitor.wait { state.ready.count < Self.most || !state.isWanted }
+                        state.ready.append(frame)
+                        monitor.wake()
+                        return state.isWanted
+                    }
+                }
+            }
+            monitor.withLock {
+                state.end = end
+                monitor.wake()
+            }
+        }
+    }
+
+    deinit {
+        monitor.withLock {
+            state.isWanted = false
+            monitor.wake()
+        }
+        thread.join()
+    }
+
+    /// The next frame; nil behind the last one, when the whole file was in order.
+    func next() throws(StorageError) -> SnapshotFile.LoadedFrame? {
+        let (frame, end) = monitor.withLock {
+            monitor.wait { !state.ready.isEmpty || state.end != nil }
+            defer { monitor.wake() }
+            return state.ready.isEmpty ? (nil, state.end) : (state.ready.removeFirst(), nil)
+        }
+        if let frame { return frame }
+        try end?.get()
+        return nil
+    }
+}
+
 /// An open snapshot whose header and footer have been checked.
-private struct SnapshotFile {
+private struct SnapshotFile: Sendable {
+    /// A frame as it was before it was compressed.
+    struct LoadedFrame: Sendable {
+        let section: UInt16
+        let version: UInt8
+        let rows: Int
+        let bytes: [UInt8]
+    }
+
     let file: any DiskFile
     let path: String
     let pastCache: Bool
@@ -125,10 +198,9 @@ private struct SnapshotFile {
         return try result.get()
     }
 
-    /// Hands out every frame in order; afterwards the hash of the file and the digest of the state have been compared.
-    func read(
-        _ visit: (UInt16, UInt8, Int, UnsafeRawBufferPointer) throws(StorageError) -> Void
-    ) throws(StorageError) {
+    /// Hands out every frame in order, until `visit` wants no more; afterwards the hash of the file and the digest of
+    /// the state have been compared.
+    func scan(_ visit: (LoadedFrame) -> Bool) throws(StorageError) {
         let decompressor = ZstdDecompressor()
         var hash = SHA256Stream()
         var digest = StateDigest()
@@ -156,10 +228,9 @@ private struct SnapshotFile {
                 throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")
             }
             bytes.withUnsafeBytes { digest.add(section: frame.section, version: frame.version, rows: frame.rows, $0) }
-            let visited = bytes.withUnsafeBytes { raw in
-                Result { () throws(StorageError) in try visit(frame.section, frame.version, frame.rows, raw) }
-            }
-            try visited.get()
+            let loaded = LoadedFrame(
+                section: frame.section, version: frame.version, rows: frame.rows, bytes: bytes)
+            guard visit(loaded) else { return }
             offset += frame.compressedBytes
         }
         guard offset == end, hash.finish() == fileHash else {

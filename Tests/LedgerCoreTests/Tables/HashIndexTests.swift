@@ -29,6 +29,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 40, 70_000, (1 << 20) + 5])
+    func `keys that are stored later are found as if they had been stored at once`(count: Int) {
+        var later = HashIndex<UInt64>()
+        var atOnce = HashIndex<UInt64>()
+        for key in 1...500 as ClosedRange<UInt64> {
+            later.set(key, key + 7)
+            atOnce.set(key, key + 7)
+        }
+        var random = SeededGenerator(seed: UInt64(count))
+        for number in 0..<count {
+            // Some come twice, and some are there already: the last value stays.
+            let key = UInt64.random(in: 1...UInt64(max(count, 1) * 2), using: &random)
+            later.setLater(key, UInt64(number))
+            atOnce.set(key, UInt64(number))
+        }
+        later.settle()
+        later.settle()
+        let counts = (later.count, atOnce.count)
+        #expect(counts.0 == counts.1)
+        let (a, b) = (later.sorted(), atOnce.sorted())
+        #expect(a.map(\.key) == b.map(\.key) && a.map(\.value) == b.map(\.value))
+        var missed = 0
+        for entry in a.prefix(1000) where later[entry.key] != entry.value { missed += 1 }
+        let beyond = later[UInt64(count) * 2 + 501]
+        later.remove(250)
+        let (removed, left) = (later[250], later.count)
+        #expect(missed == 0 && beyond == nil && removed == nil && left == counts.0 - 1)
+    }
+
     @Test func `the vacant key is never there`() {
         var index = HashIndex<UInt64>()
         let empty = index[.vacant]

@@ -1,0 +1,45 @@
+internal import Glibc
+
+/// A thread of its own.
+package struct NamedThread: Sendable {
+    private let handle: pthread_t
+
+    /// `name` is what `top -H` shows, at most 15 bytes.
+    package static func start(_ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void) -> NamedThread {
+        let box = Unmanaged.passRetained(Body(name, nice, body))
+        var handle = pthread_t()
+        let code = pthread_create(&handle, nil, { runThread($0) }, box.toOpaque())
+        precondition(code == 0, "a thread could not be started")
+        return NamedThread(handle: handle)
+    }
+
+    /// Waits for its end. Once, and not after `detach`.
+    package func join() { pthread_join(handle, nil) }
+
+    /// Nobody will wait for it.
+    package func detach() { pthread_detach(handle) }
+
+    fileprivate final class Body: Sendable {
+        let name: String
+        let nice: Int32
+        let run: @Sendable () -> Void
+        init(_ name: String, _ nice: Int32, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.nice = nice
+            self.run = run
+        }
+    }
+}
+
+/// A nonisolated function: a closure written elsewhere might inherit an isolation and trap on its own thread.
+private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    let body = Unmanaged<NamedThread.Body>.fromOpaque(argument!).takeRetainedValue()
+    if let comm = fopen("/proc/thread-self/comm", "w") {
+        fputs(String(body.name.prefix(15)), comm)
+        fclose(comm)
+    }
+    // On Linux a priority belongs to a thread: 0 is the calling one.
+    if body.nice > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, body.nice) }
+    body.run()
+    return nil
+}
