@@ -24,6 +24,7 @@ package final class Engine: Sendable {
     package let shard: UInt16
     package let reads: ReadPath
     package let slowLog: SlowLog
+    package let latencies: LatencyLog
     private let clock: any LedgerClock
     private let pepper: Pepper
     private let keys: KeyStore
@@ -57,6 +58,7 @@ package final class Engine: Sendable {
         shard = state.shard
         reads = parts.writer.reads
         slowLog = parts.writer.slowLog
+        latencies = parts.writer.latencies
         clock = parts.writer.clock
         pepper = parts.pepper
         keys = parts.writer.keys

@@ -251,12 +251,15 @@ struct Opening {
             return result
         }
         let log = configuration.log(journal)
+        let latencies = LatencyLog(clock: clock)
+        journal.writer.onRotation = { latencies.record(.segment, since: $0) }
         let followers = Followers(
             reader: journal.reader, durable: log.durable, logger: logger,
             firstPause: UInt64(max(0, configuration.followerPause.nanoseconds)))
         for follower in configuration.followers { followers.add(follower) }
         let committer = Committer(
-            log: log, keys: keys, views: reads.views, waiterCapacity: configuration.waiterCapacity,
+            log: log, keys: keys, views: reads.views, latencies: latencies,
+            waiterCapacity: configuration.waiterCapacity,
             onRoom: pokeWriter, onDurable: { followers.durable(through: $0) },
             onRules: { [weak history] in history?.remember($0) },
             onFatal: { error in
@@ -269,11 +272,11 @@ struct Opening {
             })
         let checkpoints = Checkpoints(
             journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,
-            logger: logger, meters: committer.meters, gate: gate, paceFile: paceFile,
+            logger: logger, meters: committer.meters, latencies: latencies, gate: gate, paceFile: paceFile,
             checksHistory: configuration.checksHistoryFirst, tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
-            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, passportUse: reads.passportUse,
-            logger: logger,
+            journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, latencies: latencies,
+            passportUse: reads.passportUse, logger: logger,
             hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
         let historyCheck = BackgroundHistoryCheck(unread, logger: logger)
         let started = clock.now()
@@ -284,6 +287,7 @@ struct Opening {
             gate: gate,
             clock: clock,
             slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),
+            latencies: latencies,
             logger: logger,
             version: version, keyRetention: configuration.keyRetention, keyCapacity: configuration.keyCapacity,
             closingDelay: configuration.closingDelay.map { UInt64(max(0, $0.nanoseconds)) },

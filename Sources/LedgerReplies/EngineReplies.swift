@@ -260,6 +260,27 @@ extension ReplyEncoder {
     }
 
     /// `SLOWLOG GET`, newest first.
+    package func latencies(_ entries: [LatencyLog.Entry], to writer: inout some AnswerWriter) {
+        list(entries, &writer) { entry, writer in
+            writer.array(3)
+            writer.integer(entry.time.nanoseconds / 1000)
+            writer.bulk(entry.event.text)
+            writer.integer(Int64(clamping: entry.nanoseconds / 1000))
+        }
+    }
+
+    package func latencies(
+        _ latest: [(entry: LatencyLog.Entry, longest: UInt64)], to writer: inout some AnswerWriter
+    ) {
+        list(latest, &writer) { event, writer in
+            writer.array(4)
+            writer.bulk(event.entry.event.text)
+            writer.integer(event.entry.time.nanoseconds / 1_000_000_000)
+            writer.integer(Int64(clamping: event.entry.nanoseconds / 1_000_000))
+            writer.integer(Int64(clamping: event.longest / 1_000_000))
+        }
+    }
+
     package func slowlog(_ entries: [SlowLog.Entry], to writer: inout some AnswerWriter) {
         list(entries, &writer) { entry, writer in
             writer.array(6)

@@ -17,7 +17,6 @@ extension ReplyEncoder {
         case .commandList:
             writer.array(CommandTable.containers.count)
             for name in CommandTable.containers { writer.bulk(name) }
-        case .latencyLatest: writer.array(0)
         case .latencyHistogram: writer.map(0)
         case .help(let topic): help(topic, &writer)
         }

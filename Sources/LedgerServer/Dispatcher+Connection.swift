@@ -147,6 +147,12 @@ extension Dispatcher {
         case .slowlogReset:
             engine.slowLog.reset()
             client.answer { $0.ok() }
+        case .latencyLatest:
+            let latest = engine.latencies.latest
+            client.answer { encoder.latencies(latest, to: &$0) }
+        case .latencyRecent(let count):
+            let recent = engine.latencies.recent(count)
+            client.answer { encoder.latencies(recent, to: &$0) }
         case .snapshot: snapshot(parsed, for: client)
         case .wait(let lsn, let timeout): wait(parsed, lsn, timeout, for: client)
         case .shutdown:

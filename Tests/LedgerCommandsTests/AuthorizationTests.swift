@@ -97,6 +97,7 @@ struct AuthorizationTests {
         . ... ... ... MMM ..A  SLOWLOG LEN
         . ... ... ... ... ..A  SLOWLOG RESET
         . ... ... ... MMM ..A  LATENCY LATEST
+        . ... ... ... MMM ..A  LATENCY RECENT
         . ... ... ... MMM ..A  LATENCY HISTOGRAM
         . ... ... ... MMM ..A  DBSIZE
         . RRR WWW BBB MMM AAA  WAIT

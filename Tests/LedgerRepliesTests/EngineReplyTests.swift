@@ -274,6 +274,17 @@ struct EngineReplyTests {
                 + "cmdstat_user|list:calls=0,usec=0,usec_per_call=0.000,rejected_calls=5,failed_calls=0\r\n")
     }
 
+    @Test func `what took long is three elements an event, and four for the last of a kind, as Redis has them`() {
+        let entry = LatencyLog.Entry(
+            event: .sync, time: Timestamp(nanoseconds: 100_000_007_999), nanoseconds: 12_345_678)
+        #expect(
+            value { encoder.latencies([entry], to: &$0) }
+                == .array([.array([.integer(100_000_007), .text("sync"), .integer(12_345)])]))
+        #expect(
+            value { encoder.latencies([(entry: entry, longest: 99_000_000)], to: &$0) }
+                == .array([.array([.text("sync"), .integer(100), .integer(12), .integer(99)])]))
+    }
+
     @Test func `the slow log is six elements an entry, as redis-py takes them apart`() {
         let entry = SlowLog.Entry(
             id: 4, time: Timestamp(seconds: 100), nanoseconds: 2_500_000, command: "CREDIT CHARGE")

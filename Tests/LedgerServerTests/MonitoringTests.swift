@@ -24,6 +24,8 @@ struct MonitoringTests {
             #expect(info.contains("\r\nrole:master\r\n") && info.contains("\r\ncmdstat_passport|create:calls=2,"))
             #expect(try await client.call("DBSIZE").integer == 2)
             #expect(try await client.call("SLOWLOG", "LEN").integer != nil)
+            #expect(try await client.call("LATENCY", "LATEST").elements != nil)
+            #expect(try await client.call("LATENCY", "RECENT", "5").elements.map { $0.count <= 5 } == true)
             for line in [["SLOWLOG", "GET"], ["USER", "LIST"], ["CREDIT", "BALANCE", "u_a"], ["SNAPSHOT"]] {
                 #expect(try await client.call(line).error?.code == "NOPERM", "\(line)")
             }

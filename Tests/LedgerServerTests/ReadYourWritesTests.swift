@@ -109,7 +109,7 @@ import Testing
         case .slowlogGet, .slowlogLen, .slowlogReset, .snapshot, .shutdown: return .neither
         case .wait: return .read("WAIT 0")
         case .clockAccept: return .write("CLOCK ACCEPT")
-        case .clock, .latencyLatest, .latencyHistogram: return .neither
+        case .clock, .latencyLatest, .latencyRecent, .latencyHistogram: return .neither
         }
     }
 

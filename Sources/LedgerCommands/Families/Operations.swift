@@ -2,7 +2,8 @@ internal import LedgerCore
 
 extension CommandTable {
     static let operationCommands = [
-        info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyHistogram, dbsize, wait, snapshot,
+        info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, wait,
+        snapshot,
         clock, clockAccept, shutdown,
     ]
 
@@ -39,9 +40,23 @@ extension CommandTable {
 
     private static let latencyLatest = CommandSpec(
         .latencyLatest, "LATENCY LATEST", .operations, .monitor, .operations, [],
-        "For monitors of Redis; always empty. SLOWLOG GET and INFO commandstats show what takes long.",
-        reply: .other("an empty list"), examples: ["LATENCY LATEST"]
-    ) { a, _ in ParsedCommand(a, .local(.latencyLatest)) }
+        "What took the engine long of late and is no command's doing: the last of each kind.",
+        notes: [
+            "`sync`: writing and syncing events, from 5 ms on. `segment`: the journal went on in its next file. `seal` and `snapshot`: work beside the writer. `timers`: due instants that were carried out together, from 1 ms on.",
+            "LATENCY RECENT shows them one by one, SLOWLOG GET what commands took, INFO commandstats what each kind of command does.",
+        ],
+        reply: .other("a list of [event, unix seconds, its milliseconds, the longest one's milliseconds]"),
+        examples: ["LATENCY LATEST"]
+    ) { a, _ in ParsedCommand(a, .server(.latencyLatest)) }
+
+    private static let latencyRecent = CommandSpec(
+        .latencyRecent, "LATENCY RECENT", .operations, .monitor, .operations, [.may("count", .count, "default 128")],
+        "What took the engine long of late and is no command's doing, newest first; at most 1024 are kept.",
+        notes: ["The events are those of LATENCY LATEST. The instant is that of its end."],
+        reply: .other("a list of [unix microseconds, event, microseconds]"), examples: ["LATENCY RECENT 20"]
+    ) { a, _ throws(CommandError) in
+        ParsedCommand(a, .server(.latencyRecent(count: a.has(0) ? Int(try a.integer(0, 1...10_000)) : 128)))
+    }
 
     private static let latencyHistogram = CommandSpec(
         .latencyHistogram, "LATENCY HISTOGRAM", .operations, .monitor, .operations, [.may("command", .words)],

@@ -148,6 +148,8 @@ package enum ServerCommand: Hashable, Sendable {
     case slowlogGet(count: Int)
     case slowlogLength
     case slowlogReset
+    case latencyLatest
+    case latencyRecent(count: Int)
     case databaseSize
     case time
     case snapshot
@@ -168,7 +170,6 @@ package enum LocalCommand: Hashable, Sendable {
     case commandInfo([String]?)
     case commandDocs([String]?)
     case commandList
-    case latencyLatest
     case latencyHistogram
     case help([String])
 }

@@ -26,6 +26,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
     case limitList, limitSet
     // operations
-    case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyHistogram, dbsize, snapshot, clock
+    case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
+        clock
     case clockAccept, wait, shutdown
 }

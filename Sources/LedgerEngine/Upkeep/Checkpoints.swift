@@ -15,6 +15,7 @@ final class Checkpoints: @unchecked Sendable {
     private let clock: any LedgerClock
     private let logger: Logger
     private let meters: Committer.Meters
+    private let latencies: LatencyLog
     private let gate: Gate
     private let pokeWriter: @Sendable () -> Void
     private let paceFile: RecoveryPaceFile
@@ -44,7 +45,7 @@ final class Checkpoints: @unchecked Sendable {
 
     init(
         journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock,
-        logger: Logger, meters: Committer.Meters, gate: Gate, paceFile: RecoveryPaceFile,
+        logger: Logger, meters: Committer.Meters, latencies: LatencyLog, gate: Gate, paceFile: RecoveryPaceFile,
         checksHistory: Bool, tailBytes: Int64, pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
@@ -53,6 +54,7 @@ final class Checkpoints: @unchecked Sendable {
         self.clock = clock
         self.logger = logger
         self.meters = meters
+        self.latencies = latencies
         self.gate = gate
         self.paceFile = paceFile
         self.checksHistory = checksHistory
@@ -125,7 +127,9 @@ final class Checkpoints: @unchecked Sendable {
             let lsn = journal.head.lastLSN
             let hold = journal.holdFiles()
             state.thread = NamedThread.start("checkpoint", nice: 19) { [self] in
+                let began = MonotonicTime.now
                 finish(lsn, bytes, run(lsn))
+                latencies.record(.snapshot, since: began)
                 withExtendedLifetime(hold) {}
             }
         }

@@ -15,6 +15,7 @@ final class Upkeep: @unchecked Sendable {
     private let gate: Gate
     private let logger: Logger
     private let checkpoints: Checkpoints
+    private let latencies: LatencyLog
     private let hasFailed: @Sendable () -> Bool
     private let passportUse: PassportUse
     private var rounds = 0
@@ -31,13 +32,15 @@ final class Upkeep: @unchecked Sendable {
     private static let scarce = 6
 
     init(
-        journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, passportUse: PassportUse,
-        logger: Logger, hasFailed: @escaping @Sendable () -> Bool, pokeWriter: @escaping @Sendable () -> Void
+        journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, latencies: LatencyLog,
+        passportUse: PassportUse, logger: Logger, hasFailed: @escaping @Sendable () -> Bool,
+        pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
         self.clock = clock
         self.gate = gate
         self.checkpoints = checkpoints
+        self.latencies = latencies
         self.passportUse = passportUse
         self.logger = logger
         self.hasFailed = hasFailed
@@ -105,8 +108,10 @@ final class Upkeep: @unchecked Sendable {
         let before = journal.batchesOfRoom
         var trouble: String?
         if journal.needsMaintenance {
+            let began = MonotonicTime.now
             do throws(StorageError) {
                 try journal.maintain()
+                latencies.record(.seal, since: began)
             } catch {
                 trouble = error.description
                 if warned.room == nil { logger.error("the journal's upkeep failed", metadata: ["fault": "\(error)"]) }

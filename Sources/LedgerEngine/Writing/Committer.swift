@@ -23,6 +23,7 @@ final class Committer: @unchecked Sendable {
     private let log: any CommitLog
     private let keys: KeyStore
     private let views: Views
+    private let latencies: LatencyLog
     private let monitor = Monitor()
     private var queue: [CommitUnit] = []
     /// Taken by the log, durable later.
@@ -65,7 +66,8 @@ final class Committer: @unchecked Sendable {
     /// `waiterCapacity`: how many may wait for an LSN. `onRoom`: the writer, who asked, may look again. `onDurable`:
     /// `durableLSN` has grown. `onRules`: sources that became durable.
     init(
-        log: any CommitLog, keys: KeyStore, views: Views, waiterCapacity: Int, onRoom: @escaping @Sendable () -> Void,
+        log: any CommitLog, keys: KeyStore, views: Views, latencies: LatencyLog, waiterCapacity: Int,
+        onRoom: @escaping @Sendable () -> Void,
         onDurable: @escaping @Sendable (LSN) -> Void,
         onRules: @escaping @Sendable ([CommitUnit.LoadedRule]) -> Void,
         onFatal: @escaping @Sendable (EngineError) -> Void
@@ -73,6 +75,7 @@ final class Committer: @unchecked Sendable {
         self.log = log
         self.keys = keys
         self.views = views
+        self.latencies = latencies
         waiters = Waiters(capacity: waiterCapacity)
         self.onRoom = onRoom
         self.onDurable = onDurable
@@ -329,6 +332,7 @@ final class Committer: @unchecked Sendable {
                 baseTime: unit.decision.batch.baseTime, booksSum: unit.booksSum))
         let ended = MonotonicTime.now
         meters.lastSync.store(ended - began, ordering: .relaxed)
+        latencies.record(.sync, since: began)
         meters.batches.wrappingAdd(1, ordering: .relaxed)
         meters.events.wrappingAdd(UInt64(unit.decision.batch.count), ordering: .relaxed)
         meters.bytes.wrappingAdd(UInt64(unit.decision.batch.byteCount), ordering: .relaxed)

@@ -51,6 +51,7 @@ actor Writer {
         let gate: Gate
         let clock: any LedgerClock
         let slowLog: SlowLog
+        let latencies: LatencyLog
         let logger: Logger
         let version: ShortText
         let keyRetention: TimeSpan
@@ -204,6 +205,7 @@ actor Writer {
     private func fireTimers(_ unit: CommitUnit) -> Bool {
         var fired = 0
         var isDone = false
+        let began = MonotonicTime.now
         while !isDone, fired < Self.timersPerDrain, unit.decision.batch.byteCount < CommitUnit.target {
             let step = state.fireTimers(at: unit.time, limit: Self.timersPerGroup, into: &unit.decision)
             unit.endGroup()
@@ -211,6 +213,7 @@ actor Writer {
             isDone = step.isDone
         }
         if fired > 0 {
+            parts.latencies.record(.timers, since: began)
             timersFired += UInt64(fired)
             followActivations()
         }

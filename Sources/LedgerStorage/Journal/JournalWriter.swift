@@ -23,6 +23,9 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
     private let zeroes = AlignedBuffer(count: JournalFormat.block)
     /// Set once, by the first failure, and never cleared.
     package private(set) var fault: StorageError?
+    /// Told when the journal went on in another segment: since which ``MonotonicTime`` it has been at it. Set once,
+    /// before the first unit.
+    package var onRotation: (UInt64) -> Void = { _ in }
 
     init(
         directory: DataDirectory, catalog: SegmentCatalog, file: any DiskFile, segment: UInt64,
@@ -133,6 +136,7 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
 
     /// Goes on in the prepared segment. Its header is on disk before its first batch.
     private func rotate(for bytes: Int) throws(StorageError) {
+        let began = MonotonicTime.now
         let next = catalog.contents.withLock { contents -> (file: any DiskFile, record: Manifest.Segment)? in
             guard let last = contents.segments.last, last.record.state == .prepared, let file = last.file else {
                 return nil
@@ -162,6 +166,7 @@ package final class JournalWriter: @unchecked Sendable {  // one thread at a tim
         segment = next.record.number
         capacity = next.record.fileBytes
         offset = JournalFormat.block
+        onRotation(began)
     }
 }
 
