@@ -9,7 +9,8 @@ import PackageDescription
 //
 // What is asked (LedgerCommands) knows no engine and no wire; the engine carries it out; what is answered
 // (LedgerReplies) knows all of them. LedgerREPL reads the table of commands, and links no engine. LedgerImport stands
-// on LedgerCore, LedgerRules and RESP. LedgerCore and RESP import none of the others.
+// on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server. LedgerCore and RESP
+// import none of the others.
 //
 // C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
 // libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those
@@ -19,6 +20,7 @@ let package = Package(
     name: "florin",
     products: [.executable(name: "florin", targets: ["florin"])],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -81,11 +83,19 @@ let package = Package(
         .target(
             name: "LedgerImport",
             dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),
+        .target(
+            name: "LedgerLoad",
+            dependencies: [
+                "RESP", "CLua",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .executableTarget(
             name: "florin",
             dependencies: [
                 "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerServer", "LedgerClient",
-                "LedgerREPL", "LedgerImport", "RESP",
+                "LedgerREPL", "LedgerImport", "LedgerLoad", "RESP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -137,6 +147,14 @@ let package = Package(
             name: "LedgerImportTests",
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
         .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "RESP"]),
+        .testTarget(
+            name: "LedgerLoadTests",
+            dependencies: [
+                "LedgerLoad", "LedgerClient", "RESP",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["LedgerClient", "LedgerCore", "LedgerImport", "LedgerTestKit", "RESP"]),

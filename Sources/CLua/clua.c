@@ -1002,3 +1002,5 @@ size_t clua_enumerate(clua *s, char *buffer, size_t capacity) {
     lua_settop(s->lua, s->base);
     return code == LUA_OK && !listing.full ? listing.length : 0;
 }
+
+#include "scenario.h"

@@ -128,6 +128,34 @@ clua_value clua_field(const clua *state, int word);
 // The first key of the result that is none of these words, described; NULL when there is none.
 const char *clua_unknown_field(clua *state, const int *words, int count);
 
+// ---- Scenarios of load tests (scenario.h) ----
+
+// Gives a new state, before its clua_load, what scenarios may use besides: text formatting, patterns, sorting, roots.
+// Nothing in it bounds the work of a single instruction: for scripts of the person who runs the process.
+clua_status clua_open_client(clua *state);
+
+// Bytes that grow; start with zeros, end with clua_free_bytes.
+typedef struct clua_bytes {
+    unsigned char *bytes;
+    size_t length;
+    size_t capacity;
+} clua_bytes;
+void clua_free_bytes(clua_bytes *bytes);
+
+typedef struct clua_named {
+    const char *name;
+    clua_value value;
+} clua_named;
+
+// Calls the function that clua_load got with a new table of these fields, and writes what it returned to `result`, in
+// native byte order: the kind as one byte, then eight bytes of an integer, a boolean, a float or a function's number;
+// of a text four bytes of length and the text; of a table eight bytes that tell it from others, four of their number,
+// and keys and values in turn.
+clua_status clua_describe(clua *state, const clua_named *parameters, int count, clua_bytes *result);
+
+// Calls a function that was in such a result, by its number, with an integer; writes what it returned likewise.
+clua_status clua_call_exported(clua *state, int64_t function, int64_t argument, clua_bytes *result);
+
 // ---- Looking inside (tests, INFO) ----
 
 typedef struct clua_usage {

@@ -1,0 +1,232 @@
+internal import ArgumentParser
+internal import Glibc
+internal import LedgerClient
+internal import LedgerCore
+internal import LedgerLoad
+internal import RESP
+internal import Synchronization
+
+struct Load: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Load a server, measure it, and check its books afterwards.",
+        discussion: """
+            Coordinated omission: a closed loop asks no more while it waits, so it hides what a stall does to others; \
+            give --rate, and response times count from when each operation was meant to begin.
+
+            Without SCRIPT: the highest rate of durable charges, and the p99 of their response time at half of it. \
+            Without --connect: against a server of its own on a new ledger in a temporary directory, removed afterwards. \
+            Scripts are Lua: Scripts/load has some, the page LoadTests says how to write others. Any server that speaks \
+            RESP3 will do; against Redis the same script runs with what it has for Redis.
+
+            Without --rate (or a script's ramp) it is a closed loop: connections × pipeline clients, each with one \
+            operation under way. The books are compared with what was acknowledged, to the nano-dollar.
+
+            Exit codes: 0 success, 1 it failed or the books do not agree, 4 a threshold or objective was missed, 64 a \
+            mistake in the command line or the script.
+            """)
+
+    @Argument(help: ArgumentHelp("The scenario; default: charge, which is built in.", valueName: "script.lua"))
+    var script: String?
+
+    @Option(help: ArgumentHelp("A running server; the passport is in FLORIN_PASSPORT.", valueName: "host:port"))
+    var connect: Address?
+
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("A parameter of the script; repeatable.", valueName: "name=value"))
+    var parameters: [String] = []
+
+    @Option(help: "Connections; default: the script's, else 16.")
+    var connections: Int?
+
+    @Option(help: "Operations under way at once on each connection; default: the script's, else 1.")
+    var pipeline: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Open loop: so many operations a second begin, whatever the server does. 0: closed loop.", valueName: "n"))
+    var rate: Double?
+
+    @Option(help: "When the operations of an open loop begin; default: the script's, else poisson.")
+    var arrivals: ArrivalKind?
+
+    @Option(help: "How long is measured; default: the script's, else 10s.")
+    var duration: Span?
+
+    @Option(help: "How long it runs before that; default: the script's, else 2s.")
+    var warmup: Span?
+
+    @Flag(name: .customLong("long"), help: "The long form: 300 s after 30 s of warm-up.")
+    var isLong = false
+
+    @Option(help: "Event loops that drive the load.")
+    var threads = 1
+
+    @Option(help: "The same seed draws the same keys and arrivals.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Arrivals that may wait for a free client; what comes beyond is dropped and counted.")
+    var backlog = 100_000
+
+    @Option(help: ArgumentHelp("An objective, like 'p99<5ms'; repeatable, besides the script's.", valueName: "limit"))
+    var slo: [String] = []
+
+    @Flag(help: "Find the highest rate that meets --slo, and draw the curve.")
+    var search = false
+
+    @Option(help: "With --search: how long each rate is measured.")
+    var probe = Span(.seconds(5))
+
+    @Option(help: ArgumentHelp("Write the report as one HTML file that needs no network.", valueName: "file"))
+    var html: String?
+
+    @Flag(help: "Print one JSON object and nothing else.")
+    var json = false
+
+    enum ArrivalKind: String, ExpressibleByArgument, CaseIterable { case constant, poisson }
+
+    func validate() throws {
+        guard 1...1024 ~= threads else { throw ValidationError("--threads must be from 1 to 1024") }
+        guard 1...100_000 ~= connections ?? 1 else { throw ValidationError("--connections must be from 1 to 100000") }
+        guard 1...100_000 ~= pipeline ?? 1 else { throw ValidationError("--pipeline must be from 1 to 100000") }
+        guard backlog >= 1 else { throw ValidationError("--backlog must be at least 1") }
+        guard rate ?? 0 >= 0, rate ?? 0 <= 1e8 else { throw ValidationError("--rate must be from 0 to 100000000") }
+        guard !search || !slo.isEmpty else { throw ValidationError("--search needs what to look for: --slo 'p99<5ms'") }
+        guard !search || rate == nil else { throw ValidationError("--search and --rate exclude each other") }
+        guard !isLong || (duration == nil && warmup == nil) else {
+            throw ValidationError("--long says duration and warm-up: give neither")
+        }
+        for parameter in parameters where !parameter.contains("=") || parameter.hasPrefix("=") {
+            throw ValidationError("--set takes name=value; '\(parameter)' is none")
+        }
+    }
+
+    func run() async throws {
+        let source = try script.map { path throws(Failure) in try LoadFile.text(of: path) } ?? CanonicalScenario.source
+        let name = script.map { String($0.split(separator: "/").last ?? "") } ?? CanonicalScenario.name
+        let objectives = try slo.map { text throws(Failure) in
+            try Self.usage { () throws(LoadError) in try Threshold(text) }
+        }
+        // A mistake in the script is told before a server starts.
+        _ = try Self.usage { () throws(LoadError) in
+            try LoadSession.scenario(name: name, source: source, parameters: values, server: "florin")
+        }
+        let own = connect == nil ? try LoadServer.start() : nil
+        let result: Result<LoadReport, Failure>
+        do throws(Failure) {
+            result = .success(try await measure(name: name, source: source, objectives: objectives, own: own))
+        } catch {
+            result = .failure(error)
+        }
+        own?.stop()
+        let report = try result.get()
+        if let html { try writeFile(html, HTMLReport.render(report)) }
+        if json { writeLine(LoadJSON.text(of: report)) } else { writeText(TerminalReport.render(report)) }
+        if let reconciliation = report.reconciliation, !reconciliation.isGood {
+            throw Failure("books and receipts do not agree")
+        }
+        if !report.meetsThresholds { throw Failure(Self.missed(report), code: 4) }
+    }
+
+    private static func missed(_ report: LoadReport) -> String {
+        let missed = report.verdicts.filter { !$0.isMet }.map(\.threshold.text)
+        return missed.isEmpty
+            ? "no rate that was tried meets the objective" : "missed: " + missed.joined(separator: ", ")
+    }
+
+    private var values: [String: Parameter] {
+        var values: [String: Parameter] = [:]
+        for parameter in parameters {
+            let sign = parameter.firstIndex(of: "=")!
+            values[String(parameter[..<sign])] = Parameter(String(parameter[parameter.index(after: sign)...]))
+        }
+        return values
+    }
+
+    static func usage<T>(_ body: () throws(LoadError) -> T) throws(Failure) -> T {
+        do throws(LoadError) { return try body() } catch {
+            throw Failure(error.description, code: error.isUsage ? 64 : 1)
+        }
+    }
+
+    static func usage<T>(_ body: () async throws(LoadError) -> T) async throws(Failure) -> T {
+        do throws(LoadError) { return try await body() } catch {
+            throw Failure(error.description, code: error.isUsage ? 64 : 1)
+        }
+    }
+}
+
+// MARK: - The measurement
+
+extension Load {
+    private func measure(
+        name: String, source: String, objectives: [Threshold], own: LoadServer?
+    ) async throws(Failure) -> LoadReport {
+        let target = LoadTarget(
+            host: connect?.host ?? "127.0.0.1", port: connect?.port ?? own!.port,
+            passport: own?.passport ?? OpenPort.passport)
+        let control = try await Self.connect(target)
+        let server = try await Self.usage { () async throws(LoadError) in try await LoadSession.server(at: control) }
+        let scenario = try Self.usage { () throws(LoadError) in
+            try LoadSession.scenario(name: name, source: source, parameters: values, server: server)
+        }
+        let session = LoadSession(
+            scenario: scenario, target: target, control: control, server: server, threads: threads)
+        let bar = LoadProgress(isShown: !json && isatty(STDERR_FILENO) == 1)
+        Interruption.watch()
+        let driver = LoadDriver(
+            session: session, options: options(scenario), objectives: objectives, bar: bar,
+            events: ServerEvents(control: try await Self.connect(target)))
+        let report: Result<LoadReport, Failure>
+        do throws(Failure) {
+            report = .success(
+                try await Self.usage { () async throws(LoadError) in
+                    try await session.setUp { bar.setUp($0) }
+                    if search { return try await driver.search(probe: UInt64(probe.value.nanoseconds)) }
+                    return script == nil && rate == nil ? try await driver.canonical() : try await driver.once()
+                })
+        } catch {
+            report = .failure(error)
+        }
+        bar.finish()
+        await session.close()
+        await control.close()
+        return try report.get()
+    }
+
+    private static func connect(_ target: LoadTarget) async throws(Failure) -> RemoteLedger {
+        do throws(ClientError) {
+            return try await RemoteLedger.connect(host: target.host, port: target.port, passport: target.passport)
+        } catch {
+            if case .passportRefused = error, target.passport == nil {
+                throw Failure("\(target.peer) wants a passport: set FLORIN_PASSPORT")
+            }
+            throw Failure(error)
+        }
+    }
+
+    /// The command line goes before the script, and the script before what holds otherwise.
+    private func options(_ scenario: Scenario) -> LoadOptions {
+        var options = LoadOptions()
+        let defaults = scenario.defaults
+        options.connections = connections ?? defaults.connections ?? 16
+        options.pipeline = pipeline ?? defaults.pipeline ?? 1
+        options.threads = threads
+        options.seed = seed
+        options.backlog = backlog
+        if let nanoseconds = defaults.duration { options.duration = nanoseconds }
+        if let nanoseconds = defaults.warmup { options.warmup = nanoseconds }
+        if isLong {
+            options.duration = 300_000_000_000
+            options.warmup = 30_000_000_000
+        }
+        if let duration { options.duration = UInt64(duration.value.nanoseconds) }
+        if let warmup { options.warmup = UInt64(warmup.value.nanoseconds) }
+        let kind = arrivals.map { Arrivals(rawValue: $0.rawValue)! } ?? defaults.arrivals ?? .poisson
+        if let rate = rate ?? (scenario.stages.isEmpty ? defaults.rate : nil) {
+            options.mode = rate > 0 ? .open(rate: rate, kind) : .closed
+        } else if !scenario.stages.isEmpty {
+            options.mode = .ramp(scenario.stages, kind)
+        }
+        return options
+    }
+}

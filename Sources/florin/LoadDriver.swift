@@ -1,0 +1,159 @@
+internal import Glibc
+internal import LedgerLoad
+internal import Synchronization
+
+/// The order of runs: one, two for the canonical workload, or as many as a search takes; then the books.
+struct LoadDriver {
+    let session: LoadSession
+    let options: LoadOptions
+    let objectives: [Threshold]
+    let bar: LoadProgress
+    let events: ServerEvents
+
+    private var thresholds: [Threshold] { session.scenario.thresholds + objectives }
+
+    /// One run as it was asked for.
+    func once() async throws(LoadError) -> LoadReport {
+        let (outcome, events) = try await run(options, session.scenario.name)
+        var report = report(outcome)
+        report.events = events
+        report.verdicts = try outcome.verdicts(thresholds)
+        report.reconciliation = try await session.reconcile()
+        return report
+    }
+
+    /// The highest rate of the closed loop, then half of it in an open loop.
+    func canonical() async throws(LoadError) -> LoadReport {
+        let (highest, _) = try await run(options, "highest rate")
+        guard !Interruption.isAsked, highest.rate > 0 else {
+            var report = report(highest)
+            report.reconciliation = try await session.reconcile()
+            return report
+        }
+        var half = options
+        half.mode = .open(rate: highest.rate / 2, .poisson)
+        let (outcome, events) = try await run(half, "half of it")
+        var report = report(outcome)
+        report.highest = highest
+        report.events = events
+        report.verdicts = try outcome.verdicts(thresholds)
+        report.reconciliation = try await session.reconcile()
+        return report
+    }
+
+    /// `probe`: nanoseconds a rate is measured.
+    func search(probe: UInt64) async throws(LoadError) -> LoadReport {
+        var closed = options
+        closed.mode = .closed
+        closed.duration = probe
+        let (ceiling, _) = try await run(closed, "closed loop")
+        guard ceiling.rate > 0 else { throw LoadError("nothing was answered: there is no rate to begin with") }
+        let arrivals: Arrivals =
+            switch options.mode {
+            case .closed: .poisson
+            case .open(_, let arrivals), .ramp(_, let arrivals): arrivals
+            }
+        let search = RateSearch(thresholds: thresholds)
+        let found = try await search.run(ceiling: ceiling.rate) { rate throws(LoadError) in
+            guard !Interruption.isAsked else { return nil }
+            var options = options
+            options.mode = .open(rate: rate, arrivals)
+            options.duration = probe
+            options.warmup = min(options.warmup, 1_000_000_000)
+            return try await run(options, "\(Int(rate))/s asked for").0
+        }
+        guard let shown = found.best ?? found.points.first else { throw LoadError("ended before a rate was measured") }
+        var report = report(shown.outcome)
+        report.search = found
+        report.verdicts = shown.verdicts
+        report.events = events.events(of: shown.outcome)
+        report.reconciliation = try await session.reconcile()
+        return report
+    }
+
+    private func report(_ outcome: RunOutcome) -> LoadReport {
+        var report = LoadReport(
+            scenario: session.scenario.name, about: session.scenario.about, server: session.server,
+            peer: session.target.peer, outcome: outcome)
+        report.isInterrupted = Interruption.isAsked
+        return report
+    }
+
+    private func run(_ options: LoadOptions, _ title: String) async throws(LoadError) -> (RunOutcome, [ServerEvent]) {
+        let bar = bar
+        let monitor = LoadMonitor(threads: options.threads) { bar.show($0, title) }
+        Interruption.stop = { monitor.stop() }
+        let events = events
+        let watching = Task { await events.watch() }
+        defer { watching.cancel() }
+        let outcome = try await session.run(options, monitor)
+        return (outcome, events.events(of: outcome))
+    }
+}
+
+/// Ctrl-C ends the run early and the report follows; a second one ends the process.
+enum Interruption {
+    private static let asked = Atomic<Bool>(false)
+    private static let stopping = Mutex<@Sendable () -> Void>({})
+
+    static var isAsked: Bool { asked.load(ordering: .relaxed) }
+
+    /// What ends the present run: called once a second is over, not by the signal.
+    static var stop: @Sendable () -> Void {
+        get { stopping.withLock { $0 } }
+        set { stopping.withLock { $0 = newValue } }
+    }
+
+    static func watch() {
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                Interruption.asked.store(true, ordering: .relaxed)
+                signal(number, SIG_DFL)
+            }
+        }
+    }
+}
+
+/// One line at the terminal: how far the set-up is, then each second of a run.
+struct LoadProgress: Sendable {
+    let isShown: Bool
+
+    func setUp(_ share: Double) { draw("set-up \(Int(share * 100)) %") }
+
+    func show(_ second: Second, _ title: String) {
+        if Interruption.isAsked { Interruption.stop() }
+        var line = "\(title): \(second.isWarmup ? "warm-up " : "")\(second.end / 1_000_000_000) s  "
+        line += "\(Units.grouped(Int(second.rate.rounded())))/s  p50 \(Units.duration(second.p50))  "
+        line += "p99 \(Units.duration(second.p99))"
+        if second.waiting > 0 { line += "  waiting \(Units.grouped(second.waiting))" }
+        if second.dropped > 0 { line += "  dropped \(Units.grouped(second.dropped))" }
+        let errors = second.errors.sorted { $0.key < $1.key }
+        line += errors.isEmpty ? "  no errors" : errors.map { "  \($0.key) \(Units.grouped($0.value))" }.joined()
+        draw(line)
+    }
+
+    func finish() { draw("") }
+
+    private func draw(_ line: String) {
+        if isShown { writeText("\r\u{1B}[K" + line.prefix(118), to: STDERR_FILENO) }
+    }
+}
+
+enum LoadFile {
+    /// A script: text of at most 1 MiB.
+    static func text(of path: String) throws(Failure) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: (1 << 20) + 1)
+        var length = 0
+        while length < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, $0.count - length) }
+            guard count >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+            if count == 0 { break }
+            length += count
+        }
+        guard length <= 1 << 20 else { throw Failure("\(path): a scenario has at most 1 MiB") }
+        return String(decoding: bytes[..<length], as: UTF8.self)
+    }
+}
