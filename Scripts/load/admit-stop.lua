@@ -18,7 +18,8 @@ return function(p)
     },
     mix = {
       { name = "session", steps = {
-        { "SESSION", "ADMIT", { of = "secrets", at = user }, session, p.tier or "medium", "TTL", "8h", "HEARTBEAT", "1m" },
+        { "SESSION", "ADMIT", { of = "secrets", at = user }, session, p.tier or "medium",
+          "TTL", "8h", "HEARTBEAT", "1m" },
         { "SESSION", "HEARTBEAT", session },
         { "SESSION", "STOP", session, charge = "session_runtime" },
       } },

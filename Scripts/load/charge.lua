@@ -1,5 +1,5 @@
--- One charge of 0.01 a time, each with a KEY of its own, of users picked uniformly. What `florin load` without a script
--- measures. Against Redis: the same by a Lua script (check the balance, take the amount, append a history row).
+-- One charge of 0.01 a time, each with a KEY of its own, of users picked uniformly. What `florin load` measures
+-- without a script. Against Redis: the same by a Lua script (check the balance, take the amount, append a row).
 --   --set users=100000   --set key=false
 return function(p)
   local users = p.users or 100000

@@ -8,15 +8,18 @@ internal import Synchronization
 
 struct Load: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Load a server, measure it, and check its books afterwards.",
+        abstract: """
+            Load a server, measure it, and check its books afterwards.
+            Mind coordinated omission: only with --rate does a stall show.
+            """,
         discussion: """
-            Coordinated omission: a closed loop asks no more while it waits, so it hides what a stall does to others; \
-            give --rate, and response times count from when each operation was meant to begin.
+            A closed loop asks no more while it waits, so it hides what a stall does to others. With --rate, \
+            operations begin whatever the server does, and response times count from when each was meant to begin.
 
             Without SCRIPT: the highest rate of durable charges, and the p99 of their response time at half of it. \
-            Without --connect: against a server of its own on a new ledger in a temporary directory, removed afterwards. \
-            Scripts are Lua: Scripts/load has some, the page LoadTests says how to write others. Any server that speaks \
-            RESP3 will do; against Redis the same script runs with what it has for Redis.
+            Without --connect: against a server of its own, on a new ledger in a temporary directory that is removed \
+            afterwards. Scripts are Lua: Scripts/load has some, the page LoadTests says how to write others. Any \
+            server that speaks RESP3 will do; against Redis the same script runs with what it has for Redis.
 
             Without --rate (or a script's ramp) it is a closed loop: connections × pipeline clients, each with one \
             operation under way. The books are compared with what was acknowledged, to the nano-dollar.

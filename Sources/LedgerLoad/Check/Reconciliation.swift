@@ -64,6 +64,7 @@ package struct Reconciliation: Hashable, Sendable {
                 "receipts looked up again: \(Units.grouped(receipts.looked)), lost \(receipts.lost), twice "
                     + "\(receipts.twice), another amount \(receipts.different) (\(receipts.histories) histories read)")
         }
+        if sources.isEmpty { lines.append("nothing was charged") }
         if let sum { lines.append("sum over all books: \(sum == 0 ? "0" : Units.money(sum))") }
         if !others.isEmpty {
             lines.append("somebody else uses this server: \(others.joined(separator: ", ")) moved, too")

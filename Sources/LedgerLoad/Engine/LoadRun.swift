@@ -122,14 +122,14 @@ package struct RunOutcome: Sendable {
         var limits: [String] = []
         if clientLoad > 0.9 {
             limits.append(
-                "its event loop was busy for \(Units.fixed(clientLoad * 100, digits: 0)) % of the time: --threads gives it "
-                    + "more, another machine is better")
+                "its event loop was busy for \(Units.fixed(clientLoad * 100, digits: 0)) % of the time: "
+                    + "--threads gives it more, another machine is better")
         }
         let late = lateness.valueAtPercentile(99)
         if lateness.totalCount > 0, late > 1_000_000 {
             limits.append(
-                "1 % of the arrivals that found a free client were handed out \(Units.duration(late)) late or more; this "
-                    + "is part of the response times")
+                "1 % of the arrivals that found a free client were handed out \(Units.duration(late)) late or "
+                    + "more; this is part of the response times")
         }
         return limits
     }

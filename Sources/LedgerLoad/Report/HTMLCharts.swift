@@ -67,10 +67,8 @@ enum HTMLCharts {
         if warmup > 0 { chart.shade = (0...min(warmup, end), "warm-up: not measured") }
         chart.marks = report.events.map { event in
             let at = Double(event.at) / 1e9
-            return (
-                at,
-                "\(event.name): \(Units.duration(UInt64(max(0, event.microseconds)) * 1000)), at \(Units.fixed(at, digits: 1)) s"
-            )
+            let length = Units.duration(UInt64(max(0, event.microseconds)) * 1000)
+            return (at, "\(event.name): \(length), at \(Units.fixed(at, digits: 1)) s")
         }
         return chart
     }

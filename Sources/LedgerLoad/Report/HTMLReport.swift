@@ -16,7 +16,7 @@ package enum HTMLReport {
             </head>
             <body>
             <h1>\(escaped(report.scenario))</h1>
-            <p>\(escaped(report.about)). \(escaped(report.server)) at \(escaped(report.peer)); \(escaped(report.drive)).</p>
+            <p>\(escaped("\(report.about). \(report.server) at \(report.peer); \(report.drive)")).</p>
 
             """
         if report.isInterrupted { html += "<p class=\"bad\">Ended early: this is of the time until then.</p>\n" }
@@ -144,7 +144,8 @@ package enum HTMLReport {
         .tiles span, figcaption { color: var(--soft); font-size: .88em; }
         figure { margin: 0; } svg { width: 100%; height: auto; display: block; }
         .table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-        th, td { text-align: right; padding: .25em .8em .25em 0; border-bottom: 1px solid var(--grid); white-space: nowrap; }
+        th, td { text-align: right; padding: .25em .8em .25em 0; border-bottom: 1px solid var(--grid);
+          white-space: nowrap; }
         th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 600; }
         .bad { color: var(--bad); } .good { color: var(--good); }
         svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .title { fill: var(--ink); }
@@ -154,6 +155,7 @@ package enum HTMLReport {
         svg text.a { fill: var(--a); } svg text.b { fill: var(--b); } svg text.c { fill: var(--c); }
         svg text.name { font-weight: 600; }
         .mark line { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; } .mark circle { fill: var(--bad); }
-        .dot { stroke: var(--ink); stroke-width: 1.5; } .dot.met { fill: var(--ink); } .dot.missed { fill: var(--page); }
+        .dot { stroke: var(--ink); stroke-width: 1.5; } .dot.met { fill: var(--ink); }
+        .dot.missed { fill: var(--page); }
         """
 }

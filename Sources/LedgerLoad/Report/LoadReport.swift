@@ -38,9 +38,10 @@ package struct LoadReport: Sendable {
             switch options.mode {
             case .closed: "closed loop"
             case .open(let rate, let arrivals):
-                "open loop, \(Units.grouped(Int(rate.rounded())))/s, \(arrivals.rawValue) arrivals"
+                "open loop, \(Units.fixed(rate, digits: 0))/s, \(arrivals.rawValue) arrivals"
             case .ramp(let stages, let arrivals):
-                "open loop, ramp up to \(Units.grouped(Int((stages.map(\.rate).max() ?? 0).rounded())))/s, \(arrivals.rawValue) arrivals"
+                "open loop, ramp up to \(Units.fixed(stages.map(\.rate).max() ?? 0, digits: 0))/s, "
+                    + "\(arrivals.rawValue) arrivals"
             }
         return "\(how); \(clients)"
     }

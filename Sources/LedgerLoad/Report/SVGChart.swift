@@ -69,8 +69,8 @@ struct SVGChart {
         svg += text(left - 70, 14, yTitle, "start", style: "title")
         for mark in marks {
             let x = number(x(mark.x))
-            svg +=
-                "<g class=\"mark\"><line x1=\"\(x)\" x2=\"\(x)\" y1=\"\(number(top))\" y2=\"\(number(height - bottom))\"/>"
+            svg += "<g class=\"mark\"><line x1=\"\(x)\" x2=\"\(x)\" y1=\"\(number(top))\" "
+            svg += "y2=\"\(number(height - bottom))\"/>"
             svg += "<circle cx=\"\(x)\" cy=\"\(number(top))\" r=\"4\"/>"
             svg += "<title>\(HTMLText.escaped(mark.text))</title></g>\n"
         }

@@ -40,13 +40,15 @@ package enum TerminalReport {
     }
 
     private static func throughput(_ outcome: RunOutcome) -> [String] {
+        let time = Units.fixed(Double(outcome.nanoseconds) / 1e9, digits: 1)
         var lines = [
-            "\(Units.fixed(outcome.rate, digits: 0)) operations/s over \(Units.fixed(Double(outcome.nanoseconds) / 1e9, digits: 1)) s"
-                + ", standard deviation per second \(Units.fixed(outcome.rateDeviation, digits: 0))"
+            "\(Units.fixed(outcome.rate, digits: 0)) operations/s over \(time) s, standard deviation per second "
+                + Units.fixed(outcome.rateDeviation, digits: 0)
         ]
         if let offered = outcome.offered {
             lines.append(
-                "\(Units.fixed(offered, digits: 0))/s were asked for; \(Units.grouped(outcome.dropped)) arrivals were dropped"
+                "\(Units.fixed(offered, digits: 0))/s were asked for; \(Units.grouped(outcome.dropped)) arrivals were "
+                    + "dropped"
                     + (outcome.unfinished > 0 ? "; \(Units.grouped(outcome.unfinished)) had no answer at the end" : ""))
         } else if outcome.unfinished > 0 {
             lines.append("\(Units.grouped(outcome.unfinished)) had no answer at the end")

@@ -3,8 +3,8 @@ package enum CanonicalScenario {
 
     /// `Scripts/load/charge.lua`, so that the binary alone can measure; a test holds the two equal.
     package static let source = """
-        -- One charge of 0.01 a time, each with a KEY of its own, of users picked uniformly. What `florin load` without a script
-        -- measures. Against Redis: the same by a Lua script (check the balance, take the amount, append a history row).
+        -- One charge of 0.01 a time, each with a KEY of its own, of users picked uniformly. What `florin load` measures
+        -- without a script. Against Redis: the same by a Lua script (check the balance, take the amount, append a row).
         --   --set users=100000   --set key=false
         return function(p)
           local users = p.users or 100000
@@ -44,6 +44,5 @@ package enum CanonicalScenario {
           load.mix = { command }
           return load
         end
-
         """
 }

@@ -26,15 +26,15 @@ final class ScenarioScript {
     private let state: OpaquePointer
     private var bytes = clua_bytes()
 
-    /// So much may one run of a scenario use; it is the user's own script on the user's own machine, so this catches
-    /// only what would never end. A minute, 1 GiB, texts of 64 MiB.
-    private static let limits = clua_limits(
-        instructions: .max, nanoseconds: 60_000_000_000, memory: 1 << 30, allocation: 1 << 34, string: 64 << 20,
-        block: 512 << 20)
-
     /// Errors name `name` and the line.
-    init(name: String, source: String) throws(LoadError) {
-        guard let state = clua_new(Self.limits, nil, 0) else { throw LoadError("there is no memory for Lua") }
+    ///
+    /// It is the user's own script on the user's own machine, so the limits catch only what would never end: a minute,
+    /// 1 GiB, texts of 64 MiB.
+    init(name: String, source: String, milliseconds: Int64 = 60_000) throws(LoadError) {
+        let limits = clua_limits(
+            instructions: .max, nanoseconds: milliseconds * 1_000_000, memory: 1 << 30, allocation: 1 << 34,
+            string: 64 << 20, block: 512 << 20)
+        guard let state = clua_new(limits, nil, 0) else { throw LoadError("there is no memory for Lua") }
         self.state = state
         guard clua_open_client(state) == .CLUA_OK else { throw failure }
         var source = source

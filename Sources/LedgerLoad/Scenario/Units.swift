@@ -82,7 +82,10 @@ package enum Units {
         var position = 0
         let isNegative = text.first == UInt8(ascii: "-")
         if isNegative { position = 1 }
-        guard position < text.count else { return nil }
+        // A digit first, and none missing after the point.
+        guard position < text.count, 48...57 ~= text[position], text[text.count - 1] != UInt8(ascii: ".") else {
+            return nil
+        }
         while position < text.count {
             let byte = text[position]
             position += 1

@@ -36,7 +36,8 @@ package struct SearchResult: Sendable {
 /// reached, which is also the curve that is drawn, then halving between the last rate that met them and the first that
 /// did not.
 ///
-/// One noisy second must not end the walk: a rate that fails is tried once more before it counts as failed.
+/// One noisy second must not end the walk: a rate that is kept and misses a threshold is tried up to twice more before
+/// it counts as missed, one that is not kept once more.
 package struct RateSearch: Sendable {
     package var thresholds: [Threshold]
     /// Shares of the ceiling for the first walk.
@@ -54,11 +55,11 @@ package struct RateSearch: Sendable {
         var low = 0.0
         var high: Double?
         func attempt(_ rate: Double) async throws(LoadError) -> Bool? {
-            for isLast in [false, true] {
+            for attempts in 1...3 {
                 guard let outcome = try await probe(rate) else { return nil }
                 let point = SearchPoint(
                     rate: rate, outcome: outcome, verdicts: try outcome.verdicts(thresholds), isKept: outcome.isKept)
-                guard point.isMet || isLast else { continue }
+                guard point.isMet || attempts == 3 || (attempts == 2 && !point.isKept) else { continue }
                 points.append(point)
                 return point.isMet
             }
@@ -74,7 +75,8 @@ package struct RateSearch: Sendable {
             if isMet { return Self.result(points, ceiling) }
             high = ceiling * 1.2
         }
-        while let top = high, top - low > precision * top {
+        // A rate of next to nothing is no answer.
+        while let top = high, top - low > precision * top, top > ceiling / 100 {
             let middle = (low + top) / 2
             guard let isMet = try await attempt(middle) else { break }
             if isMet { low = middle } else { high = middle }

@@ -44,7 +44,8 @@ struct CommandTemplate: Sendable {
     private(set) var maximumLength = 0
     private var constantStart = 0
 
-    /// What set-up and run give to the words: lists that were kept, digests of scripts, and a tag that no other run has.
+    /// What set-up and run give to the words: lists that were kept, digests of scripts, and a tag that no other run
+    /// has.
     struct Context: Sendable {
         var lists: [String: [[UInt8]]] = [:]
         var digests: [String: String] = [:]
