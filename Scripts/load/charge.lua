@@ -29,7 +29,7 @@ return function(p)
   load.setup = {
     { times = users, allow = "EXISTS", "USER", "CREATE",
       { pick = "uniform", from = users, as = "u%012d@load.example" }, "ID", user, "TYPE", "pro" },
-    { times = users, "CREDIT", "GRANT", user, "100000", "REASON", "load test" },
+    { times = users, "CREDIT", "GRANT", user, "10000", "REASON", "load test" },
   }
   local command = { name = "charge", charge = "api", "CREDIT", "CHARGE", user, "0.01", "api" }
   if p.key ~= false then

@@ -15,7 +15,7 @@ return function(p)
       { "LIMIT", "SET", "pro", "sessions", "none" },
       { times = users, allow = "EXISTS", "USER", "CREATE",
         { pick = "uniform", from = users, as = "u%012d@load.example" }, "ID", user, "TYPE", "pro" },
-      { times = users, "CREDIT", "GRANT", user, "1000000", "REASON", "load test" },
+      { times = users, "CREDIT", "GRANT", user, "10000", "REASON", "load test" },
       { times = users, keep = { secret = "secrets" }, "PASSPORT", "CREATE", user, "load", "read,write" },
     },
     stages = {

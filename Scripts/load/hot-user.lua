@@ -11,7 +11,7 @@ return function(p)
     setup = {
       { times = users, allow = "EXISTS", "USER", "CREATE",
         { pick = "uniform", from = users, as = "u%012d@load.example" }, "ID", user, "TYPE", "pro" },
-      { times = users, "CREDIT", "GRANT", user, "1000000", "REASON", "load test" },
+      { times = users, "CREDIT", "GRANT", user, "50000", "REASON", "load test" },
     },
     mix = { { name = "charge", charge = "api", "CREDIT", "CHARGE", user, "0.001", "api", "KEY", { unique = "load" } } },
   }

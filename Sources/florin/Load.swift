@@ -127,6 +127,7 @@ struct Load: AsyncParsableCommand {
         if let reconciliation = report.reconciliation, !reconciliation.isGood {
             throw Failure("books and receipts do not agree")
         }
+        if let fault = report.booksFault { throw Failure("the books could not be read: \(fault)") }
         if !report.meetsThresholds { throw Failure(Self.missed(report), code: 4) }
     }
 
@@ -196,9 +197,9 @@ extension Load {
         return try report.get()
     }
 
-    private static func connect(_ target: LoadTarget) async throws(Failure) -> RemoteLedger {
+    private static func connect(_ target: LoadTarget) async throws(Failure) -> LoadControl {
         do throws(ClientError) {
-            return try await RemoteLedger.connect(host: target.host, port: target.port, passport: target.passport)
+            return LoadControl(target, try await LoadControl.open(target))
         } catch {
             if case .passportRefused = error, target.passport == nil {
                 throw Failure("\(target.peer) wants a passport: set FLORIN_PASSPORT")

@@ -18,7 +18,7 @@ struct LoadDriver {
         var report = report(outcome)
         report.events = events
         report.verdicts = try outcome.verdicts(thresholds)
-        report.reconciliation = try await session.reconcile()
+        await reconcile(&report)
         return report
     }
 
@@ -27,7 +27,7 @@ struct LoadDriver {
         let (highest, _) = try await run(options, "highest rate")
         guard !Interruption.isAsked, highest.rate > 0 else {
             var report = report(highest)
-            report.reconciliation = try await session.reconcile()
+            await reconcile(&report)
             return report
         }
         var half = options
@@ -37,7 +37,7 @@ struct LoadDriver {
         report.highest = highest
         report.events = events
         report.verdicts = try outcome.verdicts(thresholds)
-        report.reconciliation = try await session.reconcile()
+        await reconcile(&report)
         return report
     }
 
@@ -67,8 +67,17 @@ struct LoadDriver {
         report.search = found
         report.verdicts = shown.verdicts
         report.events = events.events(of: shown.outcome)
-        report.reconciliation = try await session.reconcile()
+        await reconcile(&report)
         return report
+    }
+
+    /// What was measured is told also when the books cannot be read.
+    private func reconcile(_ report: inout LoadReport) async {
+        do throws(LoadError) {
+            report.reconciliation = try await session.reconcile()
+        } catch {
+            report.booksFault = error.description
+        }
     }
 
     private func report(_ outcome: RunOutcome) -> LoadReport {

@@ -26,6 +26,7 @@ enum LoadJSON {
         json.add("thresholds_met", flag: report.meetsThresholds)
         if let search = report.search { json.add("search", raw: self.search(search)) }
         if let reconciliation = report.reconciliation { json.add("reconciliation", raw: books(reconciliation)) }
+        if let fault = report.booksFault { json.add("books_fault", text: fault) }
         return json.text
     }
 

@@ -4,8 +4,8 @@ internal import RESP
 package struct Books: Hashable, Sendable {
     /// Revenue by source.
     var revenue: [String: Int64] = [:]
-    /// Of all accounts; nil where the server has no double entry.
-    var sum: Int64?
+    /// Of all accounts; nil where the server has no double entry. An account may hold more than 64 bits of nano-dollars.
+    var sum: Int128?
 
     /// Florin's own books, or those that the scenario says how to read; nil where there are neither.
     static func read(
@@ -30,14 +30,17 @@ package struct Books: Hashable, Sendable {
 
     /// From the section `books` of INFO: a line `account:amount` for each account.
     init(info: String) throws(LoadError) {
-        var sum: Int64 = 0
+        var sum: Int128 = 0
         for line in info.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             guard let colon = line.lastIndex(of: ":"),
-                let nanos = Units.nanos(String(line[line.index(after: colon)...]))
+                let nanos = Units.wideNanos(line[line.index(after: colon)...])
             else { throw LoadError("INFO books has a line that is no account: \(line)") }
-            sum &+= nanos
+            sum += nanos
             let account = String(line[..<colon])
-            if account.hasPrefix("revenue/") { revenue[String(account.dropFirst("revenue/".count))] = nanos }
+            if account.hasPrefix("revenue/") {
+                // Only differences count, and these are small: they are exact whatever was cut off.
+                revenue[String(account.dropFirst("revenue/".count))] = Int64(truncatingIfNeeded: nanos)
+            }
         }
         self.sum = sum
     }

@@ -23,7 +23,7 @@ package struct Reconciliation: Hashable, Sendable {
     /// Revenue that moved though nothing of this load charges it: somebody else uses the server.
     package var others: [String]
     /// Of all accounts; nil where the server has no double entry.
-    package var sum: Int64?
+    package var sum: Int128?
     package var receipts: ReceiptFindings
 
     init(before: Books, after: Books, acknowledged: [String: Acknowledged], receipts: ReceiptFindings) {

@@ -35,6 +35,9 @@ package enum HTMLReport {
         html += operations(report.outcome)
         html += verdicts(report.verdicts)
         html += books(report.reconciliation)
+        if let fault = report.booksFault {
+            html += "<p class=\"bad\">The books could not be read: \(escaped(fault))</p>\n"
+        }
         return html + "</body>\n</html>\n"
     }
 

@@ -10,6 +10,8 @@ package struct LoadReport: Sendable {
     /// Thresholds of the script and service level objectives of the command line.
     package var verdicts: [Verdict] = []
     package var reconciliation: Reconciliation?
+    /// Why the books could not be read afterwards.
+    package var booksFault: String?
     package var events: [ServerEvent] = []
     package var search: SearchResult?
     /// The highest rate of the closed loop that went before, where the canonical workload ran.

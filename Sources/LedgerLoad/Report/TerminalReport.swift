@@ -36,6 +36,7 @@ package enum TerminalReport {
             lines += ["", reconciliation.isGood ? "Books and receipts agree:" : "BOOKS AND RECEIPTS DO NOT AGREE:"]
             lines += reconciliation.lines.map { "  " + $0 }
         }
+        if let fault = report.booksFault { lines += ["", "THE BOOKS COULD NOT BE READ: \(fault)"] }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -67,7 +67,7 @@ package enum Units {
     }
 
     /// Nano-dollars as decimal text.
-    package static func money(_ nanos: Int64) -> String {
+    package static func money(_ nanos: some BinaryInteger) -> String {
         let magnitude = nanos.magnitude
         var fraction = String(magnitude % 1_000_000_000)
         fraction = String(repeating: "0", count: 9 - fraction.count) + fraction
@@ -106,6 +106,20 @@ package enum Units {
             value = tens
         }
         return isNegative ? -value : value
+    }
+
+    /// The same without a bound, for sums of many accounts.
+    static func wideNanos(_ text: Substring) -> Int128? {
+        let digits = text.drop { $0 == "-" }
+        guard text.count - digits.count <= 1 else { return nil }
+        let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
+        guard 1...2 ~= parts.count, parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { 48...57 ~= $0 } }) else {
+            return nil
+        }
+        let fraction = parts.count == 2 ? parts[1] : ""
+        guard parts[0].count <= 25, fraction.count <= 9 else { return nil }
+        let padded = parts[0] + fraction + String(repeating: "0", count: 9 - fraction.count)
+        return Int128(padded).map { text.hasPrefix("-") ? -$0 : $0 }
     }
 
     static func nanos(_ text: String) -> Int64? {

@@ -54,20 +54,26 @@ package struct RateSearch: Sendable {
         var points: [SearchPoint] = []
         var low = 0.0
         var high: Double?
-        func attempt(_ rate: Double) async throws(LoadError) -> Bool? {
-            for attempts in 1...3 {
+        func attempt(_ rate: Double, tries: Int = 3) async throws(LoadError) -> Bool? {
+            for attempts in 1...tries {
                 guard let outcome = try await probe(rate) else { return nil }
                 let point = SearchPoint(
                     rate: rate, outcome: outcome, verdicts: try outcome.verdicts(thresholds), isKept: outcome.isKept)
-                guard point.isMet || attempts == 3 || (attempts == 2 && !point.isKept) else { continue }
+                guard point.isMet || attempts == tries || (attempts == 2 && !point.isKept) else { continue }
                 points.append(point)
                 return point.isMet
             }
             return nil
         }
-        for share in walk where high == nil {
-            guard let isMet = try await attempt(ceiling * share) else { return Self.result(points, ceiling) }
-            if isMet { low = ceiling * share } else { high = ceiling * share }
+        for share in walk {
+            // Beyond the first that failed once is enough: that is for the curve.
+            let tries = high == nil ? 3 : 1
+            guard let isMet = try await attempt(ceiling * share, tries: tries) else {
+                return Self.result(points, ceiling)
+            }
+            if high == nil, isMet { low = ceiling * share }
+            if high == nil, !isMet { high = ceiling * share }
+            if points.last.map({ !$0.isKept }) ?? false { break }
         }
         // All of the walk was met: an open loop can be a little above what a closed one reaches.
         if high == nil {
