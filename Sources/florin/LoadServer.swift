@@ -13,8 +13,10 @@ struct LoadServer {
         guard mkdtemp(&template) != nil else { throw Failure("\(base): \(String(cString: strerror(errno)))") }
         let directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         let portFile = directory + "/port"
+        // Room for the keys of a long run: nobody else needs it, and it is taken only as keys come.
         let arguments = [
-            "florin", "serve", "--data", directory + "/ledger", "--port", "0", "--port-file", portFile, "--log",
+            "florin", "serve", "--key-memory", "8GiB", "--data", directory + "/ledger", "--port", "0", "--port-file",
+            portFile, "--log",
             directory + "/log", "--log-level", "warning",
         ]
         var pid: pid_t = 0

@@ -4,7 +4,7 @@ internal import RESP
 package struct Books: Hashable, Sendable {
     /// Revenue by source.
     var revenue: [String: Int64] = [:]
-    /// Of all accounts; nil where the server has no double entry. An account may hold more than 64 bits of nano-dollars.
+    /// Of all accounts; nil where the server has no double entry. One may hold more than 64 bits of nano-dollars.
     var sum: Int128?
 
     /// Florin's own books, or those that the scenario says how to read; nil where there are neither.

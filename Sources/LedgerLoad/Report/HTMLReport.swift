@@ -34,6 +34,7 @@ package enum HTMLReport {
         html += section("Latency over time", HTMLCharts.latencyOverTime(report), legend: "")
         html += operations(report.outcome)
         html += verdicts(report.verdicts)
+        html += events(report.events)
         html += books(report.reconciliation)
         if let fault = report.booksFault {
             html += "<p class=\"bad\">The books could not be read: \(escaped(fault))</p>\n"
@@ -108,6 +109,21 @@ package enum HTMLReport {
         [name, Units.grouped(measured.completed), Units.grouped(measured.failed)]
             + LoadReport.percentiles.map { Units.duration(measured.response.valueAtPercentile($0)) }
             + [Units.duration(measured.completed == 0 ? 0 : measured.response.max)]
+    }
+
+    /// The longest ones: a pointer finds all of them, paper does not.
+    private static func events(_ events: [ServerEvent]) -> String {
+        guard !events.isEmpty else { return "" }
+        let longest = events.sorted { $0.microseconds > $1.microseconds }.prefix(20)
+        return "<h2>Events of the server</h2>\n"
+            + table(
+                ["event", "at", "took"],
+                longest.map {
+                    [
+                        $0.name, Units.fixed(Double($0.at) / 1e9, digits: 1) + " s",
+                        Units.duration(UInt64(max(0, $0.microseconds)) * 1000),
+                    ]
+                })
     }
 
     private static func verdicts(_ verdicts: [Verdict]) -> String {
