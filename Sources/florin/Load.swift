@@ -107,10 +107,10 @@ struct Load: AsyncParsableCommand {
         let source = try script.map { path throws(Failure) in try LoadFile.text(of: path) } ?? CanonicalScenario.source
         let name = script.map { String($0.split(separator: "/").last ?? "") } ?? CanonicalScenario.name
         let objectives = try slo.map { text throws(Failure) in
-            try Self.usage { () throws(LoadError) in try Threshold(text) }
+            try Self.checking { () throws(LoadError) in try Threshold(text) }
         }
         // A mistake in the script is told before a server starts.
-        _ = try Self.usage { () throws(LoadError) in
+        _ = try Self.checking { () throws(LoadError) in
             try LoadSession.scenario(name: name, source: source, parameters: values, server: "florin")
         }
         let own = connect == nil ? try LoadServer.start() : nil
@@ -146,13 +146,13 @@ struct Load: AsyncParsableCommand {
         return values
     }
 
-    static func usage<T>(_ body: () throws(LoadError) -> T) throws(Failure) -> T {
+    static func checking<T>(_ body: () throws(LoadError) -> T) throws(Failure) -> T {
         do throws(LoadError) { return try body() } catch {
             throw Failure(error.description, code: error.isUsage ? 64 : 1)
         }
     }
 
-    static func usage<T>(_ body: () async throws(LoadError) -> T) async throws(Failure) -> T {
+    static func awaiting<T>(_ body: () async throws(LoadError) -> T) async throws(Failure) -> T {
         do throws(LoadError) { return try await body() } catch {
             throw Failure(error.description, code: error.isUsage ? 64 : 1)
         }
@@ -169,8 +169,8 @@ extension Load {
             host: connect?.host ?? "127.0.0.1", port: connect?.port ?? own!.port,
             passport: own?.passport ?? OpenPort.passport)
         let control = try await Self.connect(target)
-        let server = try await Self.usage { () async throws(LoadError) in try await LoadSession.server(at: control) }
-        let scenario = try Self.usage { () throws(LoadError) in
+        let server = try await Self.awaiting { () async throws(LoadError) in try await LoadSession.server(at: control) }
+        let scenario = try Self.checking { () throws(LoadError) in
             try LoadSession.scenario(name: name, source: source, parameters: values, server: server)
         }
         let session = LoadSession(
@@ -183,7 +183,7 @@ extension Load {
         let report: Result<LoadReport, Failure>
         do throws(Failure) {
             report = .success(
-                try await Self.usage { () async throws(LoadError) in
+                try await Self.awaiting { () async throws(LoadError) in
                     try await session.setUp { bar.setUp($0) }
                     if search { return try await driver.search(probe: UInt64(probe.value.nanoseconds)) }
                     return script == nil && rate == nil ? try await driver.canonical() : try await driver.once()

@@ -114,6 +114,7 @@ enum Interruption {
     }
 
     static func watch() {
+        _ = isAsked  // made here: a signal's handler must not be the first to touch it
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 Interruption.asked.store(true, ordering: .relaxed)

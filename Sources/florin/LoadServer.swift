@@ -99,7 +99,7 @@ struct LoadServer {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = Glibc.read(descriptor, &bytes, bytes.count)
         guard count > 0 else { return nil }
-        let line = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isNewline).first
-        return line.map(String.init)
+        guard let end = bytes[..<count].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        return String(decoding: bytes[..<end], as: UTF8.self)
     }
 }
