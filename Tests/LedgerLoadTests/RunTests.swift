@@ -109,6 +109,17 @@ struct RunTests {
         try await toy.end()
     }
 
+    @Test func `No answer at all meets no limit of latency`() async throws {
+        let toy = try await ToyRun(.init(busyEvery: 1))
+        let outcome = try await toy.run {
+            $0.mode = .open(rate: 50, .constant)
+            $0.duration = 200_000_000
+        }
+        let verdicts = try outcome.verdicts([Threshold("p99 < 1h"), Threshold("charge p99 < 1h")])
+        #expect(verdicts.allSatisfy { !$0.isMet })
+        try await toy.end()
+    }
+
     @Test func `Clients that think ask less`() async throws {
         let source = """
             return function(p)

@@ -166,7 +166,8 @@ package struct RunOutcome: Sendable {
             }
             var verdict = Verdict(threshold, measured: value)
             // No answer at all meets no limit of latency.
-            if threshold.isLatency, all.completed == 0 { verdict.isMet = false }
+            let answered = operations.first { $0.name == threshold.operation }?.measured ?? all
+            if threshold.isLatency, answered.completed == 0 { verdict.isMet = false }
             verdicts.append(verdict)
         }
         return verdicts
