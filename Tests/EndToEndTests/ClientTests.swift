@@ -141,7 +141,7 @@ extension EndToEnd {
         }
 
         @Test func `a subcommand that is none is a mistake, whatever follows it`() async throws {
-            for arguments in [["load"], ["load", "--help"], ["help", "load"], ["import", "csv", "--help"]] {
+            for arguments in [["push"], ["push", "--help"], ["help", "push"], ["import", "csv", "--help"]] {
                 let run = try await workspace.run(Workspace.binary, arguments)
                 #expect(run.end == .exit(64), "\(arguments)")
                 #expect(run.errors.hasPrefix("florin: there is no subcommand '"), "\(run.errors)")

@@ -55,6 +55,8 @@ enum HTMLCharts {
 
     private static func time(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1e9 }
 
+    private static let tallMarks = 12
+
     private static func overTime(
         _ report: LoadReport, _ title: String, _ yTitle: String, _ range: ClosedRange<Double>, _ ticks: [SVGChart.Tick]
     ) -> SVGChart {
@@ -65,10 +67,13 @@ enum HTMLCharts {
             xTicks: xTicks.filter { $0.value <= end }, yTicks: ticks)
         let warmup = Double(report.outcome.options.measuredFrom) / 1e9
         if warmup > 0 { chart.shade = (0...min(warmup, end), "warm-up: not measured") }
+        // A line for each of hundreds would hide the curve: the longest have one.
+        let shortest = report.events.map(\.microseconds).sorted(by: >).prefix(tallMarks).last ?? 0
         chart.marks = report.events.map { event in
             let at = Double(event.at) / 1e9
             let length = Units.duration(UInt64(max(0, event.microseconds)) * 1000)
-            return (at, "\(event.name): \(length), at \(Units.fixed(at, digits: 1)) s")
+            let text = "\(event.name): \(length), at \(Units.fixed(at, digits: 1)) s"
+            return (at, text, event.microseconds >= shortest)
         }
         return chart
     }

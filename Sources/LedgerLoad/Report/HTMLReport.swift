@@ -90,7 +90,7 @@ package enum HTMLReport {
     private static func eventLegend(_ report: LoadReport) -> String {
         report.events.isEmpty
             ? "The server told of no events of its own."
-            : "\(report.events.count) events of the server are marked: hover over one to see what it was."
+            : "\(report.events.count) events of the server are marked, the longest by lines: hover over one to see what it was."
     }
 
     private static func operations(_ outcome: RunOutcome) -> String {

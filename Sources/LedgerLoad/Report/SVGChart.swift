@@ -32,8 +32,8 @@ struct SVGChart {
     var xTicks: [Tick]
     var yTicks: [Tick]
     var lines: [Line] = []
-    /// Vertical marks: where, and what a pointer is told.
-    var marks: [(x: Double, text: String)] = []
+    /// Marks: where, and what a pointer is told. A tall one goes down to the axis.
+    var marks: [(x: Double, text: String, isTall: Bool)] = []
     /// A part of the x axis in the background.
     var shade: (ClosedRange<Double>, String)?
 
@@ -69,9 +69,11 @@ struct SVGChart {
         svg += text(left - 70, 14, yTitle, "start", style: "title")
         for mark in marks {
             let x = number(x(mark.x))
-            svg += "<g class=\"mark\"><line x1=\"\(x)\" x2=\"\(x)\" y1=\"\(number(top))\" "
-            svg += "y2=\"\(number(height - bottom))\"/>"
-            svg += "<circle cx=\"\(x)\" cy=\"\(number(top))\" r=\"4\"/>"
+            svg += "<g class=\"mark\">"
+            if mark.isTall {
+                svg += "<line x1=\"\(x)\" x2=\"\(x)\" y1=\"\(number(top))\" y2=\"\(number(height - bottom))\"/>"
+            }
+            svg += "<circle cx=\"\(x)\" cy=\"\(number(top))\" r=\"\(mark.isTall ? 4 : 2)\"/>"
             svg += "<title>\(HTMLText.escaped(mark.text))</title></g>\n"
         }
         var labels: [(y: Double, Line)] = []
