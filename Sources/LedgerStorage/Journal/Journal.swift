@@ -124,9 +124,8 @@ package final class Journal: Sendable {
                 let temporary = path + ".tmp"
                 try disk.removeIfPresent(temporary)
                 do throws(StorageError) {
-                    let file = try disk.open(temporary, .create)
-                    try file.zeroFill(from: 0, count: segmentBytes)
-                    try file.sync()
+                    var file = NewFile(try disk.open(temporary, .create))
+                    try file.zeroFill(segmentBytes)
                 } catch {
                     try? disk.remove(temporary)  // give a full disk its space back
                     throw error

@@ -232,7 +232,7 @@ final class SealedSegment: Sendable {
 
 /// Turns batches, given in order, into a sealed file. Compresses as it goes; holds one frame in memory.
 struct SealedWriter: ~Copyable {
-    private let file: any DiskFile
+    private var file: NewFile
     private let compressor = ZstdCompressor()
     private let start: JournalHead
     private var end: JournalHead
@@ -246,7 +246,7 @@ struct SealedWriter: ~Copyable {
     init(
         file: any DiskFile, identity: LedgerIdentity, number: UInt64, start: JournalHead
     ) throws(StorageError) {
-        self.file = file
+        self.file = NewFile(file)
         self.start = start
         end = start
         bytes.reserveCapacity(SealedFormat.frameLimit)
@@ -262,7 +262,7 @@ struct SealedWriter: ~Copyable {
             bytes.store(identity.shard, at: 80)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 124).crc32c, at: 124)
         }
-        try file.write(header, at: 0)
+        try self.file.write(header, at: 0)
     }
 
     mutating func add(

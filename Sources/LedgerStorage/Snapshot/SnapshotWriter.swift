@@ -2,7 +2,7 @@ internal import LedgerCore
 
 /// Writes a snapshot file, frame by frame, as the core hands them out. Holds one frame in memory.
 package struct SnapshotWriter: SnapshotSink, ~Copyable {
-    private let file: any DiskFile
+    private var file: NewFile
     private let compressor = ZstdCompressor()
     private var hash = SHA256Stream()
     private var digest = StateDigest()
@@ -13,7 +13,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
     private init(
         file: any DiskFile, identity: LedgerIdentity, head: JournalHead, booksSum: Int128
     ) throws(StorageError) {
-        self.file = file
+        self.file = NewFile(file)
         let header = [UInt8](record: SnapshotFormat.headerBytes) { bytes in
             bytes.store(SnapshotFormat.headerMagic, at: 0)
             SnapshotFormat.version.stamp(bytes)
@@ -75,6 +75,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
             bytes.store(fileHash, at: 56)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 124).crc32c, at: 124)
         }
+        var file = file
         try file.write(footer, at: offset)
         try file.sync()
     }
