@@ -1,5 +1,6 @@
 /// A file that is written beside the journal, and made durable a megabyte at a time: whoever syncs a batch meanwhile
-/// waits for one portion, where one sync of a whole segment or snapshot keeps the disk for a tenth of a second and more.
+/// waits for one portion, where one sync of a whole segment or snapshot keeps the disk for a tenth of a second and
+/// more.
 struct NewFile {
     private let file: any DiskFile
     private var unsynced = 0

@@ -43,8 +43,8 @@ package struct RuleIdentity: Hashable, Sendable {
 
 /// What the core asks a rule: every input that a rule may see is in here, and is journaled with the answer.
 ///
-/// Indirect are the questions that carry names: they are asked once, while those about what runs lie in each of its rows
-/// and go from there into every posting.
+/// Indirect are the questions that carry names: they are asked once, while those about what runs lie in each of its
+/// rows and go from there into every posting.
 package enum PriceQuery: Hashable, Sendable {
     /// `session_runtime(user_type, tier, seconds_this_month)` → tariff in nano-USD per hour.
     case sessionRuntime(type: UserType, tier: Tier, secondsThisMonth: Int64)

@@ -89,8 +89,8 @@ struct TypeChange {
         return try decision.priced(questions)
     }
 
-    /// What was used comes first: where some of it takes credit that nothing holds, everything is posted before anything
-    /// is held for again. Before the event that answers.
+    /// What was used comes first: where some of it takes credit that nothing holds, everything is posted before
+    /// anything is held for again. Before the event that answers.
     func carryOut(in ledger: inout StateMachine, at pricings: [Pricing], _ decision: inout Decision) {
         for slot in ledger.resources(of: user) {
             let row = ledger.store.resources[slot]
