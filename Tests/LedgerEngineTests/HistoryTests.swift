@@ -252,13 +252,15 @@ import Testing
         try liveLabelled(t, &generator)
         let all = try rows(t, "ada")
         #expect(all.count > 100)
-        for (text, admitted): (String, (Labels) -> Bool) in [
-            ("team", { $0["team"] != nil }), ("team=ml", { $0["team"] == "ml" }), ("job=2", { $0["job"] == "2" }),
+        let (team, ml, two): (ShortText, ShortText, ShortText) = ("team", "ml", "2")
+        let filters: [(text: String, admits: (Labels) -> Bool)] = [
+            ("team", { $0[team] != nil }), ("team=ml", { $0[team] == ml }), ("job=2", { $0["job"] == two }),
             ("nobody", { _ in false }),
-        ] {
+        ]
+        for (text, admits) in filters {
             let bytes = Array(text.utf8)
             let filter = try #require(bytes.withUnsafeBytes { LabelFilter(parsing: $0) })
-            let expected = all.filter { admitted($0.labels) }
+            let expected = all.filter { row in admits(row.labels) }
             #expect(expected.isEmpty == (text == "nobody"))
             for count in [1, 7, 10_000] {
                 var paged: [HistoryRow] = []

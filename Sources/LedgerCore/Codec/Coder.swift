@@ -20,6 +20,11 @@ package protocol Coder {
     mutating func fail(_ reason: StaticString) throws(Failure)
 }
 
+extension Coder {
+    /// Whether it reads values back. Writing cannot fail.
+    @inline(__always) static var reads: Bool { Failure.self != Never.self }
+}
+
 /// A type that lists its fields once, for both directions.
 package protocol Recordable {
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure)

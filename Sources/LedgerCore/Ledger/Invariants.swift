@@ -116,7 +116,7 @@ extension StateMachine {
                 sessions += 1
                 if session.status == .exhausting { exhausting += 1 }
                 if session.runsOnDebt { onDebt += 1 }
-                covered = min(covered, session.lasts(held: session.pins.total))
+                covered = min(covered, session.meter.lasts(held: session.pins.total))
                 require(
                     store.external[names.session(session.external)] == session.id.lsn.value,
                     "session \(session.external) is not found by name")

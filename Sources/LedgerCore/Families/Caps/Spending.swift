@@ -78,7 +78,12 @@ extension StateMachine {
             let before = earlier.subtracting(usage.postedBefore) ?? .zero
             return usage.amount - min(max(before, .zero), usage.amount)
         }
-        let today = part(since: CapPeriod.day.start(at: instant))
+        let midnight = CapPeriod.day.start(at: instant)
+        // The usual usage is all of today: the month need not be asked.
+        guard usage.from < midnight else {
+            return count(user, passport, today: usage.amount, month: usage.amount, at: instant)
+        }
+        let today = part(since: midnight)
         count(user, passport, today: today, month: part(since: CapPeriod.month.start(at: instant)), at: instant)
     }
 

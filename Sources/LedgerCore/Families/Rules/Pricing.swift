@@ -1,25 +1,47 @@
-/// Why an amount is what it is: the question a rule was asked, its answer, and which rule answered.
-package struct Pricing: Hashable, Sendable {
-    package var query: PriceQuery
-    package var priced: Priced
-    package init(query: PriceQuery, priced: Priced) {
-        self.query = query
-        self.priced = priced
+/// Why an amount is what it is: the question a rule was asked, its answer, and which rule answered. One reference: it is
+/// large, never changes, and lies in many rows and events at once.
+package struct Pricing: Sendable {
+    private final class Terms: Sendable {
+        let query: PriceQuery
+        let priced: Priced
+        init(_ query: PriceQuery, _ priced: Priced) {
+            self.query = query
+            self.priced = priced
+        }
     }
+
+    private var terms: Terms
+
+    package init(query: PriceQuery, priced: Priced) { terms = Terms(query, priced) }
+
+    package var query: PriceQuery { terms.query }
+    package var priced: Priced { terms.priced }
     package var tariff: Tariff {
-        guard case .tariff(let tariff) = priced.answer else { preconditionFailure("a metered price without a tariff") }
+        guard case .tariff(let tariff) = terms.priced.answer else {
+            preconditionFailure("a metered price without a tariff")
+        }
         return tariff
     }
     /// Of a session.
     package var tier: Tier {
-        guard case .sessionRuntime(_, let tier, _) = query else { preconditionFailure("the price of no session") }
+        guard case .sessionRuntime(_, let tier, _) = terms.query else { preconditionFailure("the price of no session") }
         return tier
     }
     package var amount: Money {
-        guard case .amount(let amount) = priced.answer else {
+        guard case .amount(let amount) = terms.priced.answer else {
             preconditionFailure("a one-time price without an amount")
         }
         return amount
+    }
+}
+
+extension Pricing: Hashable {
+    package static func == (a: Pricing, b: Pricing) -> Bool {
+        a.terms === b.terms || a.terms.query == b.terms.query && a.terms.priced == b.terms.priced
+    }
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(terms.query)
+        hasher.combine(terms.priced)
     }
 }
 
@@ -146,9 +168,12 @@ extension Pricing: Recordable {
         query: .purchaseBonus(type: .free, amount: .zero), priced: Priced(answer: .amount(.zero), rule: .none))
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        var (query, priced) = (terms.query, terms.priced)
         try query.code(with: &c)
         try priced.answer.code(with: &c)
         try c.rule(&priced.rule)
+        // What was only written is still the same.
+        if C.reads { terms = Terms(query, priced) }
     }
 }
 

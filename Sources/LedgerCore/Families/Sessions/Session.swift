@@ -3,9 +3,7 @@ struct Session: Recordable, Listed, Equatable {
     var id = SessionID.none
     var user = UserOrdinal.none
     var external = ShortText()
-    /// The price of the segment that is posted next; it says the tier and the type of user as well.
-    var pricing = Pricing.blank
-    var started = Timestamp.distantPast
+    var meter = SessionMeter()
     var ttlEnd = Timestamp.never
     var reserveFull = false
     /// Zero: not monitored.
@@ -22,10 +20,6 @@ struct Session: Recordable, Listed, Equatable {
     /// Until when the tariff is fixed.
     var lockEnd = Timestamp.never
     var nextDaily = Timestamp.never
-    /// Usage up to here is in the books: exactly `numerator` / `Tariff.hour`, of which `posted` was charged.
-    var postedThrough = Timestamp.distantPast
-    var numerator = Int128(0)
-    var posted = Money.zero
     /// Of what was posted, what became debt since its user last owed nothing.
     var owed = Money.zero
     /// The events that charged for it, oldest first: what its receipt names, and what can be refunded.
@@ -35,9 +29,6 @@ struct Session: Recordable, Listed, Equatable {
     var spender = PassportOrdinal.none
     /// While it is exhausting because of a cap: when that begins anew.
     var capResets = Timestamp.never
-    /// Segments of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only
-    /// when it is heard, its price changes whether it is heard or not.
-    var repricings: [Repricing] = []
     var labels = Labels.none
     // Derived.
     var links = Links<Session>()
@@ -46,24 +37,27 @@ struct Session: Recordable, Listed, Equatable {
     /// Until when what is held covers its usage.
     var coveredUntil = Timestamp.never
 
-    /// The price that holds from the last repricing on.
-    var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
-    /// The version of the rule that said so.
-    var rule: RuleIdentity { repricings.isEmpty ? pricing.priced.rule : lastPricing.priced.rule }
-    func isPriced(_ other: Pricing) -> Bool { repricings.isEmpty ? pricing == other : lastPricing == other }
+    /// The version of the rule that said its price from the last repricing on.
+    @inline(__always)
+    var rule: RuleIdentity { lastPricing.priced.rule }
+    @inline(__always)
+    func isPriced(_ other: Pricing) -> Bool { meter.lastPricing == other }
     /// What it runs as now.
-    var tier: Tier { repricings.isEmpty ? pricing.tier : lastPricing.tier }
+    @inline(__always)
+    var tier: Tier { lastPricing.tier }
     var type: UserType { lastPricing.query.userType }
+    @inline(__always)
     var isMonitored: Bool { heartbeat > .zero }
     /// Runs without credit until its user's debt reaches a ceiling.
+    @inline(__always)
     var runsOnDebt: Bool { status == .exhausting && deadline == .never }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.id(&id)
         try c.user(&user)
         try c.text(&external)
-        try pricing.code(with: &c)
-        try c.time(&started)
+        try meter.pricing.code(with: &c)
+        try c.time(&meter.started)
         try c.time(&ttlEnd)
         try c.bool(&reserveFull)
         try c.span(&heartbeat)
@@ -76,15 +70,15 @@ struct Session: Recordable, Listed, Equatable {
         try c.time(&deadline)
         try c.time(&lockEnd)
         try c.time(&nextDaily)
-        try c.time(&postedThrough)
-        try c.wide(&numerator)
-        try c.money(&posted)
+        try c.time(&meter.postedThrough)
+        try c.wide(&meter.numerator)
+        try c.money(&meter.posted)
         try c.money(&owed)
         try c.numbers(&charges)
         try pins.code(with: &c)
         try c.passport(&spender)
         try c.time(&capResets)
-        try c.list(&repricings, blank: .blank)
+        try c.list(&meter.repricings, blank: .blank)
         try c.labels(&labels)
     }
 }
@@ -191,7 +185,7 @@ extension StateMachine {
     // MARK: Due instants
 
     mutating func schedule(session slot: Slot<Session>) {
-        let (due, kind) = store.sessions[slot].nextDue
+        let (due, kind) = store.sessions[slot].nextDue()
         guard due != store.sessions[slot].timerDue || kind != store.sessions[slot].timerKind else { return }
         store.sessions[slot].timerDue = due
         store.sessions[slot].timerKind = kind

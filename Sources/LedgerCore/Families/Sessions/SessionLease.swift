@@ -3,14 +3,12 @@ extension Session {
     /// The end of the next lease. It continues the old one; where that is over for longer than a lease lasts, it starts
     /// anew. What ran free until now had its whole time to live for a lease: under a price it gets one like
     /// everybody's.
-    fileprivate func nextLease(at now: Timestamp) -> Timestamp {
-        guard !reserveFull, lastPricing.tariff.highestRate > 0 else { return ttlEnd }
+    @inline(__always)
+    fileprivate func nextLease(at now: Timestamp, under pricing: Pricing) -> Timestamp {
+        guard !reserveFull, pricing.tariff.highestRate > 0 else { return ttlEnd }
         let next = min(leaseUntil, now + StateMachine.lease) + StateMachine.lease
         return min(ttlEnd, next > now ? next : now + StateMachine.lease)
     }
-
-    /// What must be held beyond what is, so that it is covered through `end`.
-    fileprivate func missing(through end: Timestamp) -> Money { max(cover(through: end) - pins.total, .zero) }
 }
 
 /// What a lease needs beyond what is held, and what there is for it.
@@ -37,8 +35,9 @@ extension StateMachine {
     ) -> Bool {
         sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
-        let until = store.sessions[slot].nextLease(at: decision.now)
-        let missing = store.sessions[slot].missing(through: until)
+        let until = store.sessions[slot].nextLease(at: decision.now, under: store.sessions[slot].lastPricing)
+        let held = store.sessions[slot].pins.total
+        let missing = max(store.sessions[slot].meter.cover(through: until) - held, .zero)
         let funds = funds(slot, missing: missing, at: decision.now)
         let pins = planFree(user, funds.added, for: .session, at: decision.now, beside: slot)
         if funds.isCovered {
@@ -50,18 +49,19 @@ extension StateMachine {
         return funds.isCovered
     }
 
-    /// What a session holds at once that goes on as `after`. Nil where what is held is enough; and where it is to be
-    /// looked at afterwards (``renewRepriced(_:_:)``), because there is too little, or because what was used is to be
-    /// settled first: what has used more than it holds, and what counts for a cap.
-    func lease(_ slot: Slot<Session>, as after: Session, at now: Timestamp) -> Lease? {
-        guard store.accounts[after.user].coveredUntil >= now, tightestCap(after.user, after.spender, at: now) == nil,
-            after.status != .active || after.lasts(held: after.pins.total) < after.leaseUntil
+    /// What a session holds at once that goes on as `after` with `held`. Nil where what is held is enough; and where it
+    /// is to be looked at afterwards (``renewRepriced(_:_:)``), because there is too little, or because what was used is
+    /// to be settled first: what has used more than it holds, and what counts for a cap.
+    func lease(_ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp) -> Lease? {
+        let (user, spender) = (store.sessions[slot].user, store.sessions[slot].spender)
+        guard store.accounts[user].coveredUntil >= now, tightestCap(user, spender, at: now) == nil,
+            store.sessions[slot].status != .active || after.lasts(held: held) < store.sessions[slot].leaseUntil
         else { return nil }
-        let until = after.nextLease(at: now)
-        let funds = funds(slot, missing: after.missing(through: until), at: now)
-        guard funds.isCovered else { return nil }
-        let pins = planFree(after.user, funds.added, for: .session, at: now, beside: slot)
-        return Lease(added: funds.added, pins: pins, until: until)
+        let until = store.sessions[slot].nextLease(at: now, under: after.lastPricing)
+        let missing = max(after.cover(through: until) - held, .zero)
+        guard available(user, for: .session, at: now, beside: slot) >= missing else { return nil }
+        let pins = planFree(user, missing, for: .session, at: now, beside: slot)
+        return Lease(added: missing, pins: pins, until: until)
     }
 
     private func funds(_ slot: Slot<Session>, missing: Money, at now: Timestamp) -> LeaseFunds {
@@ -81,7 +81,7 @@ extension StateMachine {
         let row = store.sessions[slot]
         let isTold = row.status == .exhausting && !(isRepriced && row.emptyAt > now)
         guard !isTold || funds.added > .zero || row.capResets <= now else { return nil }
-        let emptyAt = min(row.lasts(held: row.pins.total + funds.added), row.ttlEnd)
+        let emptyAt = min(row.meter.lasts(held: row.pins.total + funds.added), row.ttlEnd)
         var event = SessionExhausting(
             session: row.id, added: funds.added, pins: pins, emptyAt: emptyAt, deadline: .never,
             capResets: funds.isCapped ? funds.cap?.resets ?? .never : .never)
@@ -131,7 +131,9 @@ extension StateMachine {
     /// A lease begins that is covered.
     mutating func begin(_ lease: Lease, of slot: Slot<Session>) {
         extend(slot, lease.pins)
-        exhaustion(of: slot, .active, emptyAt: .never, deadline: .never, capResets: .never)
+        if store.sessions[slot].status != .active {
+            exhaustion(of: slot, .active, emptyAt: .never, deadline: .never, capResets: .never)
+        }
         store.sessions[slot].leaseUntil = lease.until
     }
 

@@ -1,9 +1,22 @@
 // Time into money: what sessions have used, exactly, at an instant. Questions to a row as it lies: it is large, and
 // they are asked of every session of a user, again and again.
-extension Session {
-    /// How far its usage may be counted at `now`: not beyond its end.
+
+/// What a session has used, and what it costs from there on.
+struct SessionMeter: Equatable {
+    var started = Timestamp.distantPast
+    /// Usage up to here is in the books: exactly `numerator` / `Tariff.hour`, of which `posted` was charged.
+    var postedThrough = Timestamp.distantPast
+    var numerator = Int128(0)
+    var posted = Money.zero
+    /// The price of the segment that is posted next; it says the tier and the type of user as well.
+    var pricing = Pricing.blank
+    /// Segments of a monitored session after `pricing`, in order, each from its instant on: its usage is posted only
+    /// when it is heard, its price changes whether it is heard or not.
+    var repricings: [Repricing] = []
+
+    /// The price that holds from the last repricing on.
     @inline(__always)
-    func meteredUntil(_ now: Timestamp) -> Timestamp { max(postedThrough, min(now, ttlEnd)) }
+    var lastPricing: Pricing { repricings.last?.pricing ?? pricing }
 
     /// The exact usage through `end`, at the prices that held on the way, to be divided by ``Tariff/hour``.
     @inline(__always)
@@ -19,13 +32,6 @@ extension Session {
             (from, tariff) = (next.at, next.pricing.tariff)
         }
         return sum + tariff.integral(from: from - started, to: end - started)
-    }
-
-    /// What it used and has not been charged, through `now`, as it would be posted.
-    @inline(__always)
-    func cost(at now: Timestamp) -> Money {
-        let total = Rational.halfEven(numerator(through: meteredUntil(now)), over: Tariff.hour)
-        return StateMachine.inBounds(total) - posted
     }
 
     /// The posting that brings its charges up to `end`, which is not behind its next repricing.
@@ -61,10 +67,30 @@ extension Session {
         }
         return started + tariff.reach(from: from - started, budget: budget)
     }
+}
+
+extension Session {
+    @inline(__always) var started: Timestamp { meter.started }
+    @inline(__always) var postedThrough: Timestamp { meter.postedThrough }
+    @inline(__always) var posted: Money { meter.posted }
+    @inline(__always) var pricing: Pricing { meter.pricing }
+    @inline(__always) var lastPricing: Pricing { meter.lastPricing }
+    @inline(__always) var repricings: [Repricing] { meter.repricings }
+
+    /// How far its usage may be counted at `now`: not beyond its end.
+    @inline(__always)
+    func meteredUntil(_ now: Timestamp) -> Timestamp { max(postedThrough, min(now, ttlEnd)) }
+
+    /// What it used and has not been charged, through `now`, as it would be posted.
+    @inline(__always)
+    func cost(at now: Timestamp) -> Money {
+        let total = Rational.halfEven(meter.numerator(through: meteredUntil(now)), over: Tariff.hour)
+        return StateMachine.inBounds(total) - posted
+    }
 
     /// When it next needs attention, and for what.
     @inline(__always)
-    var nextDue: (due: Timestamp, kind: TimerKind) {
+    borrowing func nextDue() -> (due: Timestamp, kind: TimerKind) {
         var boundary = min(min(ttlEnd, lostAt), lockEnd)
         // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
         if !isMonitored { boundary = min(boundary, nextDaily) }
@@ -84,7 +110,7 @@ extension StateMachine {
 
     /// Looks anew until when a session is covered, after what it holds, used or costs has changed.
     mutating func refreshCover(session slot: Slot<Session>) {
-        let until = store.sessions[slot].lasts(held: store.sessions[slot].pins.total)
+        let until = store.sessions[slot].meter.lasts(held: store.sessions[slot].pins.total)
         let before = store.sessions[slot].coveredUntil
         let user = store.sessions[slot].user
         store.sessions[slot].coveredUntil = until

@@ -11,7 +11,7 @@ extension StateMachine {
         // The receipt is the closing event's, whatever had to be posted before it.
         postRepricings(slot, before: end, precedes: true, &decision)
         let row = store.sessions[slot]
-        var usage = row.usage(through: end)
+        var usage = row.meter.usage(through: end)
         let settlement = planUsage(
             row.user, usage.amount, of: .session, pins: row.pins, at: decision.creditInstant)
         usage.amount = settlement.total
@@ -35,7 +35,7 @@ extension StateMachine {
         sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
         let end = max(min(end, store.sessions[slot].ttlEnd), store.sessions[slot].postedThrough)
-        var usage = store.sessions[slot].usage(through: end)
+        var usage = store.sessions[slot].meter.usage(through: end)
         let settlement = planUsage(
             user, usage.amount, of: .session, pins: store.sessions[slot].pins, at: decision.creditInstant)
         usage.amount = settlement.total
@@ -43,9 +43,10 @@ extension StateMachine {
             session: id, external: store.sessions[slot].external, tier: usage.pricing.tier, usage: usage,
             settlement: settlement, next: next)
         if leases, let next, settlement.isHeld {
-            var after = store.sessions[slot]
-            after.book(usage, settlement, then: next)
-            event.next?.lease = lease(slot, as: after, at: decision.now)
+            var after = store.sessions[slot].meter
+            after.book(usage, then: next.pricing)
+            let held = store.sessions[slot].pins.total - settlement.held.total
+            event.next?.lease = lease(slot, as: after, held: held, at: decision.now)
         }
         commit(
             event, user: user, linked: id.lsn, effective: (usage.from, usage.through),
@@ -76,6 +77,11 @@ extension StateMachine {
         }
         // Under a new price the old lease no longer says what is covered: look again at once.
         if next.pricing != row.lastPricing { renew(slot, &decision) }
+    }
+
+    /// A tariff is fixed for a time.
+    mutating func lock(_ slot: Slot<Session>, from instant: Timestamp) {
+        store.sessions[slot].lockEnd = instant + Self.tariffLock
     }
 
     /// Counts what a posting charged, for the caps that it counts for.
@@ -140,7 +146,10 @@ package struct SessionPosted: EventType {
         ledger.pay(header.user, settlement)
         ledger.store.books.post(.sessionRuntime, usage.amount)
         ledger.spend(slot, usage, settlement, header)
-        ledger.store.sessions[slot].book(usage, settlement, then: next)
+        _ = ledger.store.sessions[slot].pins.take(settlement.held.total)
+        ledger.store.sessions[slot].owed += settlement.debt
+        ledger.store.sessions[slot].meter.book(usage, then: next?.pricing)
+        if let next, next.locks { ledger.lock(slot, from: usage.through) }
         ledger.store.sessions[slot].charges.append(header.lsn)
         ledger.store.sessions[slot].nextDaily = StateMachine.daily(header.user, after: usage.through)
         ledger.countSessionTime(header.user, usage)
@@ -184,32 +193,29 @@ package struct SessionRepriced: EventType {
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         let slot = ledger.session(session)!
-        ledger.store.sessions[slot].go(on: next, from: at)
+        ledger.store.sessions[slot].meter.go(on: next.pricing, from: at)
+        if next.locks { ledger.lock(slot, from: at) }
         if let lease = next.lease { ledger.begin(lease, of: slot) }
         ledger.refreshCover(session: slot)
         ledger.schedule(session: slot)
     }
 }
 
-extension Session {
+extension SessionMeter {
     /// Its usage is in the books through `usage.through`, and its price is `next` from there on.
-    mutating func book(_ usage: MeteredUsage, _ settlement: Settlement, then next: Repriced?) {
-        _ = pins.take(settlement.held.total)
+    mutating func book(_ usage: MeteredUsage, then next: Pricing?) {
         numerator = usage.numerator
         posted += usage.amount
-        owed += settlement.debt
         postedThrough = usage.through
         guard let next else { return }
-        pricing = next.pricing
+        pricing = next
         // Its lock went on from there already.
         if repricings.first?.at == usage.through { repricings.removeFirst() }
-        if next.locks { lockEnd = usage.through + StateMachine.tariffLock }
     }
 
     /// Its price is another from `instant` on, which is not in the books yet.
-    mutating func go(on next: Repriced, from instant: Timestamp) {
-        if !isPriced(next.pricing) { repricings.append(Repricing(at: instant, pricing: next.pricing)) }
-        if next.locks { lockEnd = instant + StateMachine.tariffLock }
+    mutating func go(on next: Pricing, from instant: Timestamp) {
+        if lastPricing != next { repricings.append(Repricing(at: instant, pricing: next)) }
     }
 }
 

@@ -107,9 +107,9 @@ extension StateMachine {
         var next = Repriced(pricing: pricing, locks: false)
         if store.sessions[slot].isMonitored, store.sessions[slot].repricings.count < Self.maximumRepricings {
             let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
-            var after = store.sessions[slot]
-            after.go(on: next, from: decision.now)
-            next.lease = lease(slot, as: after, at: decision.now)
+            var after = store.sessions[slot].meter
+            after.go(on: pricing, from: decision.now)
+            next.lease = lease(slot, as: after, held: store.sessions[slot].pins.total, at: decision.now)
             let event = SessionRepriced(session: id, at: decision.now, next: next)
             commit(event, user: user, linked: id.lsn, precedes: true, &decision)
             return .none

@@ -123,8 +123,8 @@ package struct SessionStarted: EventType {
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
         var row = Session()
         (row.id, row.user, row.external) = (header.id(shard: ledger.shard), header.user, session)
-        row.pricing = pricing
-        (row.started, row.postedThrough, row.lastHeard) = (header.asOf, header.asOf, header.asOf)
+        row.meter = SessionMeter(started: header.asOf, postedThrough: header.asOf, pricing: pricing)
+        row.lastHeard = header.asOf
         (row.ttlEnd, row.reserveFull, row.heartbeat) = (ttlEnd, reserveFull, heartbeat)
         (row.leaseUntil, row.pins, row.spender) = (leaseUntil, pins, admitted == .none ? header.actor : admitted)
         row.labels = header.labels

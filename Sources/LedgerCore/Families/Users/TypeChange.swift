@@ -102,8 +102,9 @@ struct TypeChange {
         var repriced: [Slot<Session>] = []
         for slot in ledger.sessions(of: user) {
             guard let question = kinds.firstIndex(of: Kind(ledger, slot)) else { continue }
-            if !ledger.store.sessions[slot].isPriced(pricings[question]) { repriced.append(slot) }
-            ledger.reprice(slot, pricings[question], &decision)
+            let pricing = pricings[question]
+            if !ledger.store.sessions[slot].isPriced(pricing) { repriced.append(slot) }
+            ledger.reprice(slot, pricing, &decision)
         }
         for slot in repriced { ledger.renewRepriced(slot, &decision) }
     }
