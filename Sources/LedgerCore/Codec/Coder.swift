@@ -109,7 +109,7 @@ extension Coder {
         }
         var filled = value ?? blank()
         try filled.code(with: &self)
-        value = filled
+        if Self.reads { value = filled }
     }
     package mutating func rule(_ value: inout RuleIdentity) throws(Failure) { try digest(&value.digest) }
 }

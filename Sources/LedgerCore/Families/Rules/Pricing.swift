@@ -110,27 +110,27 @@ extension PriceQuery: Recordable {
             try c.choice(&type)
             try c.choice(&tier)
             try c.signed(&seconds)
-            self = .sessionRuntime(type: type, tier: tier, secondsThisMonth: seconds)
+            if C.reads { self = .sessionRuntime(type: type, tier: tier, secondsThisMonth: seconds) }
         case .storage(var type, var kind, var megabytes):
             try c.choice(&type)
             try c.choice(&kind)
             try c.signed(&megabytes)
-            self = .storage(type: type, kind: kind, megabytes: megabytes)
+            if C.reads { self = .storage(type: type, kind: kind, megabytes: megabytes) }
         case .spacePurchase(var type, var space, var price, var gigabytes):
             try c.choice(&type)
             try c.text(&space)
             try c.money(&price)
             try c.signed(&gigabytes)
-            self = .spacePurchase(type: type, space: space, listPrice: price, gigabytes: gigabytes)
+            if C.reads { self = .spacePurchase(type: type, space: space, listPrice: price, gigabytes: gigabytes) }
         case .purchaseBonus(var type, var amount):
             try c.choice(&type)
             try c.money(&amount)
-            self = .purchaseBonus(type: type, amount: amount)
+            if C.reads { self = .purchaseBonus(type: type, amount: amount) }
         case .usage(let meter, var type, var quantity, var thisMonth):
             try c.choice(&type)
             try quantity.code(with: &c)
             try c.signed(&thisMonth)
-            self = .usage(meter: meter, type: type, quantity: quantity, thisMonth: thisMonth)
+            if C.reads { self = .usage(meter: meter, type: type, quantity: quantity, thisMonth: thisMonth) }
         }
     }
 }
@@ -155,10 +155,10 @@ extension PriceAnswer: Recordable {
         switch self {
         case .tariff(var tariff):
             try tariff.code(with: &c)
-            self = .tariff(tariff)
+            if C.reads { self = .tariff(tariff) }
         case .amount(var amount):
             try c.money(&amount)
-            self = .amount(amount)
+            if C.reads { self = .amount(amount) }
         }
     }
 }

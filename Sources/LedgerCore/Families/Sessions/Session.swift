@@ -40,8 +40,6 @@ struct Session: Recordable, Listed, Equatable {
     /// The version of the rule that said its price from the last repricing on.
     @inline(__always)
     var rule: RuleIdentity { lastPricing.priced.rule }
-    @inline(__always)
-    func isPriced(_ other: Pricing) -> Bool { meter.lastPricing == other }
     /// What it runs as now.
     @inline(__always)
     var tier: Tier { lastPricing.tier }
@@ -185,7 +183,7 @@ extension StateMachine {
     // MARK: Due instants
 
     mutating func schedule(session slot: Slot<Session>) {
-        let (due, kind) = store.sessions[slot].nextDue()
+        let (due, kind) = nextDue(session: slot)
         guard due != store.sessions[slot].timerDue || kind != store.sessions[slot].timerKind else { return }
         store.sessions[slot].timerDue = due
         store.sessions[slot].timerKind = kind

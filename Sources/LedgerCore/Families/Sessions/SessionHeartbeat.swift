@@ -51,7 +51,7 @@ package struct SessionHeard: EventType {
             ledger.store.sessions[slot].lostAt = header.asOf + ledger.store.sessions[slot].heartbeat
         }
         // Only what is due sooner needs a timer of its own; else the old one looks again when it comes.
-        if ledger.store.sessions[slot].nextDue().due < ledger.store.sessions[slot].timerDue {
+        if ledger.nextDue(session: slot).due < ledger.store.sessions[slot].timerDue {
             ledger.schedule(session: slot)
         }
     }

@@ -87,19 +87,21 @@ extension Session {
         let total = Rational.halfEven(meter.numerator(through: meteredUntil(now)), over: Tariff.hour)
         return StateMachine.inBounds(total) - posted
     }
-
-    /// When it next needs attention, and for what.
-    @inline(__always)
-    borrowing func nextDue() -> (due: Timestamp, kind: TimerKind) {
-        var boundary = min(min(ttlEnd, lostAt), lockEnd)
-        // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
-        if !isMonitored { boundary = min(boundary, nextDaily) }
-        let exhaustion = status == .exhausting ? min(deadline, capResets) : leaseUntil
-        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
-    }
 }
 
 extension StateMachine {
+    /// When a session next needs attention, and for what. Field by field: as one question it would copy the row.
+    func nextDue(session slot: Slot<Session>) -> (due: Timestamp, kind: TimerKind) {
+        var boundary = min(min(store.sessions[slot].ttlEnd, store.sessions[slot].lostAt), store.sessions[slot].lockEnd)
+        // A monitored session is posted when it is heard: it may turn out to have ended at its last heartbeat.
+        if store.sessions[slot].heartbeat == .zero { boundary = min(boundary, store.sessions[slot].nextDaily) }
+        var exhaustion = store.sessions[slot].leaseUntil
+        if store.sessions[slot].status == .exhausting {
+            exhaustion = min(store.sessions[slot].deadline, store.sessions[slot].capResets)
+        }
+        return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
+    }
+
     func cost(of session: Slot<Session>, at now: Timestamp) -> Money { store.sessions[session].cost(at: now) }
 
     /// Rates and times to live have ceilings, so a session's cost fits in 64 bits, and so does a resource's month.

@@ -111,7 +111,7 @@ extension StateMachine {
         if row.scopedLots > 0, !isCovered || row.resourceCount > 0 { validUntil = now }
         var sessions = Int128(0)
         for session in self.sessions(of: user) {
-            validUntil = min(validUntil, store.sessions[session].nextDue().due)
+            validUntil = min(validUntil, nextDue(session: session).due)
             sessions += Int128(store.sessions[session].lastPricing.tariff.highestRate)
         }
         var storage = Int128(0)

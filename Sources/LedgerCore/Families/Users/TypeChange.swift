@@ -103,7 +103,7 @@ struct TypeChange {
         for slot in ledger.sessions(of: user) {
             guard let question = kinds.firstIndex(of: Kind(ledger, slot)) else { continue }
             let pricing = pricings[question]
-            if !ledger.store.sessions[slot].isPriced(pricing) { repriced.append(slot) }
+            if ledger.store.sessions[slot].meter.lastPricing != pricing { repriced.append(slot) }
             ledger.reprice(slot, pricing, &decision)
         }
         for slot in repriced { ledger.renewRepriced(slot, &decision) }
