@@ -54,6 +54,12 @@ package struct EventHeader: Hashable, Sendable {
         labels = .none
     }
 
+    /// The instant of the whole group's decision, as of which its events say what is available: they lie a nanosecond
+    /// apart.
+    var decided: Timestamp {
+        asOf == time ? time - TimeSpan(nanoseconds: Int64(lsn.value - group.value)) : asOf
+    }
+
     /// The id of what this event created.
     package func id(shard: UInt16, index: UInt8 = 0) -> BirthID { BirthID(shard: shard, lsn: lsn, index: index) }
 }

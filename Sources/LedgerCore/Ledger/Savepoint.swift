@@ -25,6 +25,7 @@ extension StateMachine {
         var rollingBack = RollingBack(marks: savepoint.marks[...])
         store.visitTables(&rollingBack)
         (lastLSN, lastTime) = (savepoint.lastLSN, savepoint.lastTime)
+        usageAtHand = UsageAtHand()
         decision.batch.cut(to: savepoint.batch)
         (decision.group, decision.answer) = (savepoint.group, savepoint.answer)
     }

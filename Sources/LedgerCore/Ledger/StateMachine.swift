@@ -32,6 +32,8 @@ package struct StateMachine: ~Copyable {
     /// The session that is being decided about: looked at before the index of all is. Whatever it is, it decides
     /// nothing. Not state.
     var sessionAtHand = Slot<Session>.none
+    /// What the sessions of the user used that is being decided about. Not state.
+    var usageAtHand = UsageAtHand()
     /// The section of a snapshot whose rows are being restored. Not state.
     var restoring: SnapshotSection?
 
@@ -163,7 +165,8 @@ package struct StateMachine: ~Copyable {
         header.labels = labels ?? (answers ? decision.labels : .none)
         apply(event, header)
         precondition(store.books.sum == 0, "the postings of an event do not sum to zero")
-        let image = user == .none ? nil : self.image(user, at: header.asOf)
+        if user != .none, header.group != header.lsn { keepUsageAtHand(user, at: header.decided) }
+        let image = user == .none ? nil : self.image(user, at: header.decided)
         let reference = decision.batch.append(&header, event, image)
         if answers { decision.answer = reference }
         return reference

@@ -90,21 +90,35 @@ extension StateMachine {
     }
 
     /// The cap that leaves least; nil where there is none. Cost where there is one: the user's sessions and resources.
-    func tightestCap(_ user: UserOrdinal, _ passport: PassportOrdinal, at now: Timestamp) -> CapReached? {
-        let users = caps(of: user)
-        let passports = passport == .none ? Caps() : store.passports[root(passport)].caps
-        guard users != Caps() || passports != Caps() else { return nil }
-        var tightest: CapReached?
-        for (caps, isPassports) in [(passports, true), (users, false)] {
-            for period in CapPeriod.allCases where caps[period] != Limits.none {
-                var cap = CapReached()
-                (cap.isPassports, cap.period, cap.cap) = (isPassports, period, Money(nanos: caps[period]))
-                cap.spent = isPassports ? spent(by: passport, period, at: now) : spent(of: user, period, at: now)
-                cap.resets = period.end(at: now)
-                if tightest.map({ cap.cap - cap.spent < $0.cap - $0.spent }) ?? true { tightest = cap }
-            }
+    private func tightestCap(_ user: UserOrdinal, _ passport: PassportOrdinal, at now: Timestamp) -> CapReached? {
+        CapsAtHand.tightest(caps(by: passport, at: now) + caps(user, at: now))
+    }
+
+    /// A passport's caps and what is spent of them; its user's do not count.
+    func caps(by passport: PassportOrdinal, at now: Timestamp) -> [CapReached] {
+        guard passport != .none else { return [] }
+        return reached(store.passports[root(passport)].caps, isPassports: true, at: now) {
+            spent(by: passport, $0, at: now)
         }
-        return tightest
+    }
+
+    func caps(_ user: UserOrdinal, at now: Timestamp) -> [CapReached] {
+        reached(caps(of: user), isPassports: false, at: now) { spent(of: user, $0, at: now) }
+    }
+
+    private func reached(
+        _ caps: Caps, isPassports: Bool, at now: Timestamp, spent: (CapPeriod) -> Money
+    ) -> [CapReached] {
+        guard caps != Caps() else { return [] }
+        var all: [CapReached] = []
+        for period in CapPeriod.allCases where caps[period] != Limits.none {
+            var cap = CapReached()
+            (cap.isPassports, cap.period, cap.cap) = (isPassports, period, Money(nanos: caps[period]))
+            cap.spent = spent(period)
+            cap.resets = period.end(at: now)
+            all.append(cap)
+        }
+        return all
     }
 
     /// The user's own, else those of the type.

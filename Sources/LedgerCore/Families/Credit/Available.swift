@@ -115,15 +115,7 @@ extension StateMachine {
     func unpostedUsage(
         _ user: UserOrdinal, at now: Timestamp, beside own: Slot<Session> = .none
     ) -> (sessions: Int128, storage: Int128) {
-        var sum = Int128(0)
-        if now > store.accounts[user].coveredUntil {
-            for session in sessions(of: user) where session != own {
-                let cost = self.cost(of: session, at: now)
-                let held = store.sessions[session].pins.total
-                if cost > held { sum += Int128((cost - held).nanos) }
-            }
-        }
-        return (sum, accruedStorage(user, at: now))
+        (uncovered(user, at: now, beside: own), accruedStorage(user, at: now))
     }
 
     /// It is subtracted from at most four billion dollars, which must not overflow.

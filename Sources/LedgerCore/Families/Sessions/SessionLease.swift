@@ -30,43 +30,59 @@ extension StateMachine {
     /// Holds enough for the next lease, or as much as there is and a deadline. `isRepriced`: under another price than
     /// before, so that what is held lasts for another time. Returns whether the lease is covered.
     @discardableResult
+    mutating func renew(_ slot: Slot<Session>, _ decision: inout Decision) -> Bool {
+        var caps = CapsAtHand()
+        return renew(slot, caps: &caps, &decision)
+    }
+
+    @discardableResult
     mutating func renew(
-        _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, _ decision: inout Decision
+        _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, caps: inout CapsAtHand,
+        _ decision: inout Decision
     ) -> Bool {
         sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
         let until = store.sessions[slot].nextLease(at: decision.now, under: store.sessions[slot].lastPricing)
         let held = store.sessions[slot].pins.total
         let missing = max(store.sessions[slot].meter.cover(through: until) - held, .zero)
-        let funds = funds(slot, missing: missing, at: decision.now)
+        let funds = funds(slot, missing: missing, at: decision.now, &caps)
         let pins = planFree(user, funds.added, for: .session, at: decision.now, beside: slot)
         if funds.isCovered {
             let event = LeaseRenewed(session: id, lease: Lease(added: funds.added, pins: pins, until: until))
             commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
         } else if let event = exhaustion(slot, funds, pins, isRepriced: isRepriced, at: decision.now) {
             commit(event, user: user, linked: id.lsn, precedes: precedes, &decision)
+        } else {
+            return false
         }
+        caps.hold(funds.added, for: slot, in: self)
         return funds.isCovered
     }
 
     /// What a session holds at once that goes on as `after` with `held`. Nil where what is held is enough; and where it
     /// is to be looked at afterwards (``renewRepriced(_:_:)``), because there is too little, or because what was used is
-    /// to be settled first: what has used more than it holds, and what counts for a cap.
-    func lease(_ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp) -> Lease? {
-        let (user, spender) = (store.sessions[slot].user, store.sessions[slot].spender)
-        guard store.accounts[user].coveredUntil >= now, tightestCap(user, spender, at: now) == nil,
+    /// to be settled first, which is so while any session of the user has used more than it holds. (A posting that
+    /// takes what is held for it leaves a cap no less room than it had.)
+    func lease(
+        _ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp, _ caps: inout CapsAtHand
+    ) -> Lease? {
+        let user = store.sessions[slot].user
+        guard store.accounts[user].coveredUntil >= now,
             store.sessions[slot].status != .active || after.lasts(held: held) < store.sessions[slot].leaseUntil
         else { return nil }
         let until = store.sessions[slot].nextLease(at: now, under: after.lastPricing)
-        let missing = max(after.cover(through: until) - held, .zero)
-        guard available(user, for: .session, at: now, beside: slot) >= missing else { return nil }
-        let pins = planFree(user, missing, for: .session, at: now, beside: slot)
-        return Lease(added: missing, pins: pins, until: until)
+        let funds = funds(slot, missing: max(after.cover(through: until) - held, .zero), at: now, &caps)
+        guard funds.isCovered else { return nil }
+        caps.hold(funds.added, for: slot, in: self)
+        let pins = planFree(user, funds.added, for: .session, at: now, beside: slot)
+        return Lease(added: funds.added, pins: pins, until: until)
     }
 
-    private func funds(_ slot: Slot<Session>, missing: Money, at now: Timestamp) -> LeaseFunds {
-        let (user, spender) = (store.sessions[slot].user, store.sessions[slot].spender)
-        let cap = tightestCap(user, spender, at: now)
+    private func funds(
+        _ slot: Slot<Session>, missing: Money, at now: Timestamp, _ caps: inout CapsAtHand
+    ) -> LeaseFunds {
+        let user = store.sessions[slot].user
+        let cap = caps.tightest(slot, in: self, at: now)
         // What this session itself consumed beyond its hold is part of what is missing: it is not counted twice.
         return LeaseFunds(
             missing: missing, available: available(user, for: .session, at: now, beside: slot), cap: cap,

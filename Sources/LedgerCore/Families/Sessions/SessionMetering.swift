@@ -44,6 +44,12 @@ struct SessionMeter: Equatable {
             denominator: Tariff.hour, postedBefore: posted, pricing: pricing)
     }
 
+    /// What it used and has not been charged, through `end`.
+    @inline(__always)
+    func cost(through end: Timestamp) -> Money {
+        StateMachine.inBounds(Rational.halfEven(numerator(through: end), over: Tariff.hour)) - posted
+    }
+
     /// What must be held so that it is covered through `end`; rounded up.
     @inline(__always)
     func cover(through end: Timestamp) -> Money {
@@ -80,13 +86,6 @@ extension Session {
     /// How far its usage may be counted at `now`: not beyond its end.
     @inline(__always)
     func meteredUntil(_ now: Timestamp) -> Timestamp { max(postedThrough, min(now, ttlEnd)) }
-
-    /// What it used and has not been charged, through `now`, as it would be posted.
-    @inline(__always)
-    func cost(at now: Timestamp) -> Money {
-        let total = Rational.halfEven(meter.numerator(through: meteredUntil(now)), over: Tariff.hour)
-        return StateMachine.inBounds(total) - posted
-    }
 }
 
 extension StateMachine {
@@ -102,7 +101,11 @@ extension StateMachine {
         return boundary <= exhaustion ? (boundary, .session) : (exhaustion, .exhaustion)
     }
 
-    func cost(of session: Slot<Session>, at now: Timestamp) -> Money { store.sessions[session].cost(at: now) }
+    /// What a session used and has not been charged, through `now`, as it would be posted.
+    func cost(of slot: Slot<Session>, at now: Timestamp) -> Money {
+        let end = max(store.sessions[slot].meter.postedThrough, min(now, store.sessions[slot].ttlEnd))
+        return store.sessions[slot].meter.cost(through: end)
+    }
 
     /// Rates and times to live have ceilings, so a session's cost fits in 64 bits, and so does a resource's month.
     static func inBounds(_ amount: Money?) -> Money {
@@ -116,6 +119,7 @@ extension StateMachine {
         let before = store.sessions[slot].coveredUntil
         let user = store.sessions[slot].user
         store.sessions[slot].coveredUntil = until
+        if usageAtHand.isAbout(user) { noteUsageAtHand(slot) }
         if until <= store.accounts[user].coveredUntil {
             store.accounts[user].coveredUntil = until
         } else if before <= store.accounts[user].coveredUntil {

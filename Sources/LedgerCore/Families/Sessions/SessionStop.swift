@@ -130,6 +130,7 @@ package struct SessionClosed: EventType {
         let cover = ledger.store.sessions[slot].coveredUntil
         ledger.store.unlink(slot, of: user)
         ledger.store.sessions.remove(slot)
+        if ledger.usageAtHand.isAbout(user) { ledger.usageAtHand.remove(slot) }
         if cover <= ledger.store.accounts[user].coveredUntil { ledger.refreshCover(account: user) }
     }
 

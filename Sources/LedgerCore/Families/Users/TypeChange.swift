@@ -100,12 +100,13 @@ struct TypeChange {
             ledger.postStorage(slot, through: decision.now, then: next, precedes: true, &decision)
         }
         var repriced: [Slot<Session>] = []
+        var caps: CapsAtHand? = CapsAtHand()
         for slot in ledger.sessions(of: user) {
             guard let question = kinds.firstIndex(of: Kind(ledger, slot)) else { continue }
             let pricing = pricings[question]
             if ledger.store.sessions[slot].meter.lastPricing != pricing { repriced.append(slot) }
-            ledger.reprice(slot, pricing, &decision)
+            ledger.reprice(slot, pricing, &caps, &decision)
         }
-        for slot in repriced { ledger.renewRepriced(slot, &decision) }
+        for slot in repriced { ledger.renewRepriced(slot, &caps!, &decision) }
     }
 }

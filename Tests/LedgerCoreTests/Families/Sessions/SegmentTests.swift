@@ -286,6 +286,48 @@ import Testing
         #expect(ledger.problems() == [])
     }
 
+    @Test func `a dearer type is held for as far as a cap leaves room, and the rest is exhausting`() throws {
+        var ledger = ledger(.enterprise, credit: "1000")
+        for index in 0..<40 { ledger.start(ShortText("s\(index)")!, "ann", .gpu, ttl: .days(2)) }
+        ledger.pass(.minutes(7))
+        let spent = ledger.machine.spent(of: ledger.machine.lookUp(user: ledger.hash("ann"))!, .day, at: ledger.now)
+        let perSession = Money(nanos: spent.nanos / 40)
+        // Room for some of them: what is held already, and the like again for ten.
+        let cap = spent + Money(nanos: perSession.nanos * 10)
+        ledger.command(.userLimitSet(UserLimitSet(user: ledger.hash("ann"), period: .day, value: cap.nanos)))
+        let count = ledger.journal.count
+        try #require(ledger.setType("ann", .pro).event)
+        var (leased, exhausting) = (0, 0)
+        for event in try ledger.journal[count...].map({ try $0.event() }) {
+            switch event.body {
+            case .sessionPosted(let posted): leased += posted.next?.lease == nil ? 0 : 1
+            case .sessionExhausting: exhausting += 1
+            default: break
+            }
+        }
+        #expect(leased > 0 && exhausting > 0 && leased + exhausting == 40)
+        let user = ledger.machine.lookUp(user: ledger.hash("ann"))!
+        #expect(ledger.machine.spent(of: user, .day, at: ledger.now) <= cap)
+        #expect(ledger.problems() == [])
+    }
+
+    @Test func `what is available behind each event counts all that the other sessions have used`() throws {
+        var ledger = ledger(.enterprise, credit: "10")
+        for index in 0..<40 { ledger.start(ShortText("s\(index)")!, "ann", .gpu, ttl: .days(2)) }
+        // Into the grace of those whose credit is used up.
+        while ledger.account("ann").available >= .zero { ledger.pass(.seconds(20)) }
+        let before = ledger.account("ann").available - ledger.account("ann").debt
+        let count = ledger.journal.count
+        try #require(ledger.setType("ann", .admin).event)
+        let group = try ledger.journal[count...].map { try $0.event() }
+        #expect(group.count > 40)
+        // What was used beyond all credit was missing before it was posted, and is owed behind it.
+        for event in group where event.facts.charge != nil {
+            #expect(event.after.available - event.after.debt == before)
+        }
+        #expect(ledger.problems() == [])
+    }
+
     @Test func `running storage is priced anew, whatever sizes there are`() throws {
         var ledger = ledger(.admin)
         ledger.price = Self.byVolume
