@@ -29,6 +29,11 @@ package struct EngineConfiguration: Sendable {
     package var place: Place
     package var disk: any Disk = PosixDisk()
     package var clock: any LedgerClock = SystemClock()
+    /// A clock that clients move (CLOCK SET), in place of `clock`: for a new ledger, which is marked by it for good,
+    /// and for one that was begun so.
+    package var driven: ManualClock? {
+        didSet { if let driven { clock = driven } }
+    }
     package var version = "0.1.0"
     /// Where decided units become durable: the ledger's own journal, or a log around it.
     package var log: @Sendable (Journal) -> any CommitLog = { $0 }

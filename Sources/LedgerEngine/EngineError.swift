@@ -11,6 +11,8 @@ package struct EngineError: Error, Sendable, CustomStringConvertible {
         case adminPassport
         /// The state machine refused what it must accept (a mistake of ours).
         case state
+        /// A ledger that clients drive was to go by the machine's clock, or the other way round.
+        case clock
         /// The engine was stopped.
         case stopped
         /// A checkpoint did not come about; the ledger itself is unharmed.

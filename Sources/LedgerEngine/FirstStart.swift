@@ -13,7 +13,8 @@ struct FirstStart: ~Copyable {
 
     /// Applies everything to the empty `state`; returns the events and the admin's secret.
     static func decide(
-        into state: inout StateMachine, identity: LedgerIdentity, sources: [RuleSource], secret: PassportSecret,
+        into state: inout StateMachine, identity: LedgerIdentity, isDriven: Bool, sources: [RuleSource],
+        secret: PassportSecret,
         start: EngineStart, keys: KeyStore, reads proof: PassportProof, emailHash: Hash128, at now: Timestamp
     ) throws(EngineError) -> Decision {
         var first = FirstStart(now: now)
@@ -21,7 +22,7 @@ struct FirstStart: ~Copyable {
         state.create(
             LedgerCreated(
                 ledger: Hash128(high: identity.uuid.high, low: identity.uuid.low), shard: identity.shard,
-                hashSeed: Hash128(high: generator.next(), low: generator.next())),
+                hashSeed: Hash128(high: generator.next(), low: generator.next()), isDriven: isDriven),
             at: now, into: &first.decision)
         try first.decide(.engineStart(start), &state)
         try first.loadRules(sources, &state)

@@ -39,6 +39,13 @@ struct Opening {
         var state = recovered.takeState()
         let seconds = Double(MonotonicTime.now - began) / 1e9
         let isNew = state.lastLSN.isNone
+        guard isNew || state.isDriven == (configuration.driven != nil) else {
+            throw EngineError(
+                .clock,
+                state.isDriven
+                    ? "the time of the ledger in \(configuration.path) is driven by its clients: only serve --clock driven opens it"
+                    : "the ledger in \(configuration.path) goes by the machine's clock: only a new one can be driven")
+        }
 
         let clock = configuration.clock
         clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
@@ -149,7 +156,8 @@ struct Opening {
             return hash
         }
         let decision = try FirstStart.decide(
-            into: &state, identity: journal.directory.identity, sources: sources, secret: secret,
+            into: &state, identity: journal.directory.identity, isDriven: configuration.driven != nil,
+            sources: sources, secret: secret,
             start: engineStart(downtime: .zero), keys: keys, reads: proof, emailHash: emailHash, at: now)
         let (first, base) = (decision.batch.firstLSN, decision.batch.baseTime)
         let border = LogUnit.Border(events: decision.batch.count, bytes: decision.batch.byteCount)
@@ -285,7 +293,7 @@ struct Opening {
             executor: executor, mailbox: mailbox, aside: aside, committer: committer, journal: journal, keys: keys,
             reads: reads,
             gate: gate,
-            clock: clock,
+            clock: clock, driven: configuration.driven,
             slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),
             latencies: latencies,
             logger: logger,

@@ -39,6 +39,9 @@ package enum WorkItem: Sendable {
     case info
     /// CLOCK. Looks at every lot, hold and session.
     case clock
+    /// CLOCK SET: what was asked before has its own time; what is due by then happens before what is asked behind.
+    /// `downFrom`: since then nobody could be heard or told. Answered by a barrier's result.
+    case clockSet(Timestamp, downFrom: Timestamp?)
 }
 
 /// The answer to the ``WorkItem`` at the same index. At most 64 bytes: a committed event is a reference into the batch

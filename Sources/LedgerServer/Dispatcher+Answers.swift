@@ -40,6 +40,7 @@ extension Dispatcher {
         case .info(let info): answer(client, slot, info)
         case .clock(let report): client.answer(slot) { encoder.clock(report, to: &$0) }
         case .refused: refuse(client, slot, CommandError.noPassport)
+        case .barrier where client.pipeline[slot].command == .clockSet: client.answer(slot) { $0.ok() }
         case .barrier(let lsn): client.answer(slot) { $0.integer(Int64(lsn.value)) }
         case .unknownOutcome:
             // Whether it is on disk will be known after the restart. Nothing more can be asked until then.

@@ -138,6 +138,7 @@ extension Dispatcher {
             client.answer { encoder.time(now, to: &$0) }
         case .info, .databaseSize: ask(.info, parsed, for: client)
         case .clock: ask(.clock, parsed, for: client)
+        case .clockSet(let time, let downFrom): enqueue(parsed, for: client, .clockSet(time, downFrom: downFrom))
         case .slowlogGet(let count):
             let entries = engine.slowLog.entries(count)
             client.answer { encoder.slowlog(entries, to: &$0) }

@@ -166,7 +166,7 @@ extension Dispatcher {
         enqueueAside(item, for: client, slot: begin(parsed, for: client))
     }
 
-    private func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
+    func enqueue(_ parsed: ParsedCommand, for client: Client, _ item: WorkItem) {
         enqueue(item, key: parsed.key, labels: parsed.labels, for: client, slot: begin(parsed, for: client))
     }
 

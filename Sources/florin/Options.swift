@@ -69,6 +69,14 @@ enum HistoryCheckTime: String, ExpressibleByArgument, CaseIterable {
     case start, background
 }
 
+/// Whose time a ledger goes by.
+enum ClockKind: String, ExpressibleByArgument, CaseIterable {
+    case system, driven
+
+    /// Where the time of a driven ledger stands at first: the earliest that a command may name.
+    static let begins = Timestamp("1980-01-01")!
+}
+
 /// How much the server says.
 enum LogLevel: String, ExpressibleByArgument, CaseIterable {
     case trace, debug, info, notice, warning, error, critical

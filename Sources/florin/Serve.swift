@@ -36,6 +36,13 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The pepper's file, if it is not to be in the data directory.", valueName: "file"))
     var pepper: String?
 
+    @Option(
+        help: """
+            Whose time the ledger goes by: the machine's, or its clients' (CLOCK SET) for a new ledger that is to replay \
+            or try things, and is marked so for good.
+            """)
+    var clock = ClockKind.system
+
     @Option(help: "How long an idempotency key is remembered for certain.")
     var keyRetention = Span(.hours(24))
 
@@ -184,6 +191,7 @@ struct Serve: AsyncParsableCommand {
         configuration.keepAdminSecret = { [data] secret throws(EngineError) in
             try AdminPassport.keep(secret, in: data)
         }
+        if clock == .driven { configuration.driven = ManualClock(ClockKind.begins) }
         configuration.keyRetention = keyRetention.value
         configuration.pauseLimit = pause.value
         configuration.keyCapacity = max(1, keyMemory.value / CommandHistory.bytesPerKey)

@@ -104,6 +104,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  SNAPSHOT
         . ... ... ... MMM ..A  CLOCK
         . ... ... ... ... ..A  CLOCK ACCEPT
+        . ... ... ... ... ..A  CLOCK SET
         . ... ... ... ... ..A  SHUTDOWN
         """
 

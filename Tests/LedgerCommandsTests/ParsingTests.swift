@@ -401,10 +401,12 @@ struct ParsingTests {
             case .server(.wait(_, nil)) = try parse("WAIT 5 0").ask,
             case .server(.shutdown) = try parse("SHUTDOWN nosave").ask,
             case .clockAccept = try mutation("CLOCK ACCEPT"), case .server(.clock) = try parse("clock").ask,
+            case .server(.clockSet(_, nil)) = try parse("CLOCK SET 2026-11-01").ask,
+            case .server(.clockSet(let set, let down?)) = try parse("CLOCK SET 2026-11-02 DOWN 2026-11-01").ask,
             case .local(.help(["CLOCK"])) = try parse("CLOCK HELP").ask,
             case .explain(let charge) = try parse("EXPLAIN c_4q").ask
         else { throw CommandError.invalid("not the rest") }
-        #expect(text == Array("hi".utf8) && lsn == LSN(5))
+        #expect(text == Array("hi".utf8) && lsn == LSN(5) && set - down == .days(1))
         #expect(timeout == TimeSpan(nanoseconds: 1_500_000_000) && span == .seconds(2) && charge == BirthID(value: 300))
     }
 

@@ -4,7 +4,7 @@ extension CommandTable {
     static let operationCommands = [
         info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, wait,
         snapshot,
-        clock, clockAccept, shutdown,
+        clock, clockAccept, clockSet, shutdown,
     ]
 
     private static let info = CommandSpec(
@@ -113,6 +113,21 @@ extension CommandTable {
         reply: .receipt([]),
         examples: ["CLOCK ACCEPT"]
     ) { a, _ in ParsedCommand(a, .mutation(.clockAccept(ClockAccept()))) }
+
+    private static let clockSet = CommandSpec(
+        .clockSet, "CLOCK SET", .operations, .adminAll, .write,
+        [
+            .need("time", .time),
+            .option("DOWN", "t", .time, "from then on nobody could be heard or told; default: nothing was missed"),
+        ],
+        "Move the time of a driven ledger on.",
+        notes: [
+            "For a ledger that was begun by `serve --clock driven`: its time stands still in between, and only rises. What is due by then happens, at the instants at which it is due, before anything that is asked behind it. `florin load --replay` works so."
+        ],
+        reply: .other("OK"), examples: ["CLOCK SET 2026-11-01T00:00:00Z"]
+    ) { a, _ throws(CommandError) in
+        ParsedCommand(a, .server(.clockSet(try a.time(0), downFrom: try a.time("DOWN"))))
+    }
 
     private static let shutdown = CommandSpec(
         .shutdown, "SHUTDOWN", .operations, .adminAll, .operations,

@@ -154,6 +154,7 @@ package enum ServerCommand: Hashable, Sendable {
     case time
     case snapshot
     case clock
+    case clockSet(Timestamp, downFrom: Timestamp?)
     /// nil: wait as long as it takes.
     case wait(LSN, timeout: TimeSpan?)
     case shutdown

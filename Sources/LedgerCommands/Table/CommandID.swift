@@ -28,5 +28,5 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
         clock
-    case clockAccept, wait, shutdown
+    case clockAccept, clockSet, wait, shutdown
 }

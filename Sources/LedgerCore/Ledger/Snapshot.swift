@@ -12,7 +12,8 @@ enum SnapshotSection: UInt16, CaseIterable {
     /// `code(with:)`, and n stands here.
     var version: UInt8 {
         switch self {
-        case .ledger, .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
+        case .ledger: 2
+        case .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .lots, .holds,
             .sessions, .resources, .external, .refunded, .sessionTime, .keys, .allowances, .allowedUntil, .spaceGrants,
             .instances, .meters, .metered:
             1
@@ -33,6 +34,7 @@ private struct LedgerRow: Recordable {
     var presence = Presence()
     var allowanceDue = Timestamp.never
     var allowanceNext = UserOrdinal(0)
+    var isDriven = false
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.hash(&ledger)
@@ -47,6 +49,7 @@ private struct LedgerRow: Recordable {
         try c.time(&presence.since)
         try c.time(&allowanceDue)
         try c.user(&allowanceNext)
+        if c.version >= 2 { try c.bool(&isDriven) }
     }
 }
 
@@ -102,7 +105,7 @@ extension StateMachine {
                     ledger: ledger, shard: shard, seed: seed, lastLSN: lastLSN, lastTime: lastTime,
                     keyRetention: store.history.retention, keyCapacity: store.history.capacity,
                     refusals: store.refusals, presence: store.presence, allowanceDue: store.allowanceRound.due,
-                    allowanceNext: store.allowanceRound.next)
+                    allowanceNext: store.allowanceRound.next, isDriven: isDriven)
                 try frames.row(row, to: &sink)
             case .limits:
                 for type in UserType.allCases {
@@ -205,6 +208,7 @@ extension StateMachine {
             try reader.row(&row)
             (ledger, shard, seed, lastLSN, lastTime) = (row.ledger, row.shard, row.seed, row.lastLSN, row.lastTime)
             names = Names(seed: seed)
+            isDriven = row.isDriven
             store.history.retention = row.keyRetention
             store.history.capacity = row.keyCapacity
             store.refusals = row.refusals

@@ -25,6 +25,7 @@ package struct StateMachine: ~Copyable {
     /// From `LedgerCreated`.
     package internal(set) var ledger = Hash128.zero
     package internal(set) var shard: UInt16 = 0
+    package internal(set) var isDriven = false
     package internal(set) var names = Names(seed: .zero)
     var seed = Hash128.zero
     /// How often another version of a rule became active since this was made: for who keeps them compiled. Not state.

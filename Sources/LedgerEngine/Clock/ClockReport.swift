@@ -8,6 +8,8 @@ package struct ClockReport: Sendable {
         case deviating
         /// Nothing is recorded until CLOCK ACCEPT, or until the wall is right again.
         case readOnly = "read-only"
+        /// It stands until CLOCK SET moves it on.
+        case driven
     }
 
     /// The ledger's time.
@@ -16,7 +18,11 @@ package struct ClockReport: Sendable {
     /// What is over as soon as the ledger's time is ``accepted``, much of which may be over already and only waits.
     package var overdue: Overdue
 
-    package var mode: Mode { status.refusal != nil ? .readOnly : status.warning != nil ? .deviating : .ok }
+    package var isDriven = false
+
+    package var mode: Mode {
+        isDriven ? .driven : status.refusal != nil ? .readOnly : status.warning != nil ? .deviating : .ok
+    }
     package var wall: Timestamp { now + status.deviation }
     /// How far CLOCK ACCEPT steps the ledger's time: to a wall that is ahead, and nowhere where it is behind.
     package var step: TimeSpan { max(.zero, status.deviation) }

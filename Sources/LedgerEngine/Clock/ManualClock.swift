@@ -1,7 +1,8 @@
 package import LedgerCore
 internal import LedgerStorage
 
-/// A clock that stands still until it is told to go on: for tests, and for ledgers that are looked at.
+/// A clock that stands still until it is told to go on: for tests, for ledgers that are looked at, and for those that
+/// clients drive (CLOCK SET).
 package final class ManualClock: LedgerClock {
     private struct State {
         var now: Timestamp

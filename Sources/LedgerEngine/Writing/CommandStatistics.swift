@@ -43,6 +43,7 @@ extension WorkItem {
         case .ruleMaterial: "RULE CHECK"
         case .info: "INFO"
         case .clock: "CLOCK"
+        case .clockSet: "CLOCK SET"
         }
     }
 
@@ -51,7 +52,8 @@ extension WorkItem {
         switch self {
         case .command(let command), .issue(let command, _): command.subject
         case .quote(let user, _, _), .usageQuote(let user, _, _): .user(user)
-        case .barrier, .admit, .verify, .query, .storageSizes, .ruleLoad, .ruleActivate, .ruleMaterial, .info, .clock:
+        case .barrier, .admit, .verify, .query, .storageSizes, .ruleLoad, .ruleActivate, .ruleMaterial, .info, .clock,
+            .clockSet:
             .nobody
         }
     }

@@ -71,6 +71,11 @@ struct Pauses {
         return max(.zero, now - (since ?? now))
     }
 
+    /// CLOCK SET says that nobody was there since then.
+    mutating func begin(at time: Timestamp) {
+        if since == nil { since = time }
+    }
+
     /// CLOCK ACCEPT has stepped the ledger's time: nobody was there in between.
     mutating func step(from before: Timestamp, to after: Timestamp) {
         if since == nil, after - before > limit { since = before }

@@ -39,8 +39,21 @@ extension Writer {
         case .clock:
             var report = ClockReport(now: unit.time, status: parts.clock.discipline())
             report.overdue = state.overdue(at: report.accepted)
+            report.isDriven = parts.driven != nil
             return .clock(report)
+        case .clockSet(let time, _):
+            if let reason = whyNotSet(time) { return .outcome(.rejected(.invalid(reason))) }
+            return .barrier(state.lastLSN)
         }
+    }
+
+    private func whyNotSet(_ time: Timestamp) -> String? {
+        guard let driven = parts.driven else {
+            return
+                "this ledger goes by the machine's clock: CLOCK SET is for one that was begun by serve --clock driven"
+        }
+        let now = driven.now()
+        return time < now ? "the ledger's time is \(now) already, and only rises" : nil
     }
 
     /// prepare → price → decide: the middle of the whole system.

@@ -50,6 +50,8 @@ actor Writer {
         let reads: ReadPath
         let gate: Gate
         let clock: any LedgerClock
+        /// The same, where clients move it.
+        let driven: ManualClock?
         let slowLog: SlowLog
         let latencies: LatencyLog
         let logger: Logger
@@ -98,6 +100,7 @@ actor Writer {
                 giveUp()
                 return nil
             }
+            let isDriven = drive()
             let look = parts.clock.look()
             let now = look.time
             let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
@@ -116,7 +119,7 @@ actor Writer {
                 guard hasRoom() else { return nil }
             }
             // Timers, and what ends a pause, need a unit of their own time.
-            let reopened = isDue || pauses.isOpen ? nil : parts.committer.reopen()
+            let reopened = isDue || pauses.isOpen || isDriven ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
             pauses.canDecide(at: look)
             if reopened == nil { unit.time = now }
@@ -136,6 +139,26 @@ actor Writer {
             let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
             if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
         }
+    }
+
+    /// Moves a driven clock on where that is asked next. Until then it stands: a unit has one time.
+    private func drive() -> Bool {
+        guard let driven = parts.driven, nextTaken < taken.count, let next = nextClockSet(in: taken[nextTaken]) else {
+            return false
+        }
+        if let downFrom = next.downFrom { pauses.begin(at: max(driven.now(), downFrom)) }
+        driven.set(next.time)
+        return true
+    }
+
+    /// The next item of a batch, if it is a CLOCK SET that moves the clock on.
+    private func nextClockSet(in batch: WorkBatch) -> (time: Timestamp, downFrom: Timestamp?)? {
+        guard let driven = parts.driven, batch.results.count < batch.count else { return nil }
+        let entry = batch.entries[batch.results.count]
+        guard case .clockSet(let time, let downFrom) = entry.item, time > driven.now(),
+            state.refusal(of: entry.actor, at: driven.now()) == nil
+        else { return nil }
+        return (time, downFrom)
     }
 
     /// Whether the journal certainly has zero-filled room for another unit behind those on their way.
@@ -227,7 +250,9 @@ actor Writer {
         while nextTaken < taken.count {
             let batch = taken[nextTaken]
             while batch.results.count < batch.count {
-                guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target else { return }
+                guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target,
+                    nextClockSet(in: batch) == nil
+                else { return }
                 began = workItem(of: batch, unit, refusal, since: began)
                 items += 1
             }
