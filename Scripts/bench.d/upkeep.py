@@ -1,0 +1,158 @@
+"""Rows about what keeps others waiting: files, snapshots, one step that touches much."""
+import itertools
+import os
+import statistics
+import threading
+import time
+
+from lines import Line, line
+from servers import Trouble, name
+
+FULL = (16, 32)  # connections and depth of charges at full rate, where the depth is not what is measured
+
+
+def aged(bench):
+    """Two charges a request, while the journal goes on from file to file: nobody waits long for a file."""
+    size, seconds = ("64MiB", 45) if bench.seconds > 2 else ("8MiB", 8)
+    servers = [bench.florin(side, "--segment-size", size) for side in bench.binaries]
+
+    def files(server):
+        return max(int(file.name.split(".")[0]) for file in (server.data / "journal").glob("[0-9]*"))
+
+    def measured(server, _):
+        first = files(server)
+        with DiskControl(server.home) as control:
+            run = bench.measure(server, "charge", 1, 2, seconds)
+        rolls = files(server) - first
+        said = f"{run['rate']:,.0f} charges/s, {rolls} new files of {size}, p99.9 {run['p99.9']:.1f} ms; "
+        said += f"a raw sync beside it took {control.longest:.0f} ms at most"
+        # What the disk does to everybody is not ours: a long stall counts unless the control shows it, too.
+        if run["max"] > 50 and control.longest > run["max"] / 2:
+            return run | {"counted": run["p99.9"], "note": f"{said}, the longest charge {run['max']:.0f}: p99.9 counts"}
+        return run | {"counted": run["max"], "note": said}
+
+    for server in servers:
+        server.fill(bench.users)
+        bench.measure(server, "charge", *FULL, bench.seconds * 2)
+    rounds = bench.rounds(servers, measured, 1)
+    found = line("2 a request, aged file: p100", rounds, unit="ms", most=50, note=rounds["florin"][0]["note"])
+    found.figures = {side: [run["counted"] for run in runs] for side, runs in rounds.items()}
+    return [found]
+
+
+class DiskControl:
+    """Syncs 4 KiB of a file of its own, fifty times a second: what takes long there, too, is the disk's doing."""
+
+    def __init__(self, home):
+        self.path = home / "control"
+        self.longest = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+
+    def work(self):
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.pwrite(file, bytes(1 << 20), 0)
+        os.fsync(file)
+        turn = 0
+        while not self.ended.wait(0.02):
+            began = time.monotonic()
+            os.pwrite(file, b"x" * 4096, turn % 256 * 4096)
+            os.fdatasync(file)
+            self.longest = max(self.longest, (time.monotonic() - began) * 1000)
+            turn += 1
+        os.close(file)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+
+def verify_busy(bench):
+    """Readers wait for nobody: VERIFY beside charges at full rate, and alone."""
+    server = bench.sides(bench.users)[0]
+    alone, beside, charges = [], [], []
+    for _ in range(bench.count):
+        alone.append(bench.measure(server, "verify", 64, 16)["rate"])
+        other = bench.load(server, "charge", *FULL, bench.seconds + 4)
+        time.sleep(0.5)
+        beside.append(bench.measure(server, "verify", 64, 16)["rate"])
+        charges.append(other.end()["rate"])
+    note = f"{statistics.median(charges):,.0f} charges/s beside it"
+    return [Line("VERIFY while charges run", {"florin": beside, "alone": alone}, base="alone", ratio=0.6, note=note)]
+
+
+def snapshots(bench):
+    """Charges at full rate with a snapshot that is forced meanwhile, and without."""
+    server = bench.sides(bench.users)[0]
+    seconds = bench.seconds * 2
+    rates, tails = [], []
+
+    def snapshot():
+        time.sleep(0.5 + seconds / 4)
+        server.ask("SNAPSHOT")
+
+    def forced():
+        before = server.info("persistence")["last_snapshot_lsn"]
+        asking = threading.Thread(target=snapshot)
+        asking.start()
+        run = bench.measure(server, "charge", *FULL, seconds)
+        asking.join()
+        server.quiet()
+        if server.info("persistence")["last_snapshot_lsn"] == before:
+            raise Trouble("no snapshot was made")
+        return run
+
+    for number in range(bench.count):
+        server.quiet()
+        runs = {}
+        for with_one in (True, False) if number % 2 else (False, True):
+            runs[with_one] = forced() if with_one else bench.measure(server, "charge", *FULL, seconds)
+        rates.append((1 - runs[True]["rate"] / runs[False]["rate"]) * 100)
+        tails.append(runs[True]["p99.9"] - runs[False]["p99.9"])
+    return [
+        Line("snapshot at full load: slower by", {"florin": rates}, "%", most=5, note=spread(rates, "%")),
+        Line("  its p99.9 longer by", {"florin": tails}, "ms", most=1, note=spread(tails, "ms")),
+    ]
+
+
+def spread(figures, unit):
+    return f"{min(figures):.1f} to {max(figures):.1f} {unit}"
+
+
+def type_change(bench):
+    """The writer's time for a user with a thousand sessions, all of them dearer from then on."""
+    servers = bench.sides(bench.users)[:-1]
+    tag = time.monotonic_ns()
+    for server in servers:
+        for kind in ("pro", "enterprise"):
+            server.ask("LIMIT", "SET", kind, "sessions", "none")
+
+    def measured(server, number):
+        user = f"runs{tag}-{number}"
+        start = (("SESSION", "START", f"{user}-{i}", user, "small" if i % 2 else "gpu") for i in range(1000))
+        make = ("USER", "CREATE", f"{user}@bench.example", "ID", user, "TYPE", "enterprise")
+        server.bulk(itertools.chain([make, ("CREDIT", "PURCHASE", user, "10000", "stripe", "REF", user)], start))
+        server.ask("SLOWLOG", "RESET")
+        server.ask("USER", "SET", user, "TYPE", "pro")
+        return server.ask("SLOWLOG", "GET", "1")[0][2] / 1000
+
+    return [Line("type change, 1,000 sessions", bench.rounds(servers, measured), "ms", most=5)]
+
+
+def allowances(bench):
+    """Once a month: until everybody has the first lot of an allowance, as a charge sees it that comes behind."""
+    figures = {}
+    for side in bench.binaries:
+        server = bench.florin(side)
+        server.fill(bench.users)
+        connection = server.connect()
+        began = time.monotonic()
+        connection.ask("ALLOWANCE", "SET", "type:pro", "0.01", "EVERY", "month")
+        connection.ask("CREDIT", "CHARGE", name(1), "0.000001", "api")
+        figures[side] = [(time.monotonic() - began) * 1000]
+        connection.close()
+    return [Line(f"allowances, {bench.users:,} users", figures, "ms")]
