@@ -1,5 +1,5 @@
-/// Why an amount is what it is: the question a rule was asked, its answer, and which rule answered. One reference: it is
-/// large, never changes, and lies in many rows and events at once.
+/// Why an amount is what it is: the question a rule was asked, its answer, and which rule answered. One reference: it
+/// is large, never changes, and lies in many rows and events at once.
 package struct Pricing: Sendable {
     private final class Terms: Sendable {
         let query: PriceQuery

@@ -35,8 +35,8 @@ extension StateMachine {
         post(slot, through: end, then: next, leases: &caps, precedes: precedes, &decision)
     }
 
-    /// The same. Under the caps that are given, what the next price needs held is held in the same event, where it can be
-    /// said there.
+    /// The same. Under the caps that are given, what the next price needs held is held in the same event, where it can
+    /// be said there.
     mutating func post(
         _ slot: Slot<Session>, through end: Timestamp, then next: Repriced?, leases caps: inout CapsAtHand?,
         precedes: Bool, _ decision: inout Decision
