@@ -406,6 +406,7 @@ struct ParsingTests {
             case .local(.help(["CLOCK"])) = try parse("CLOCK HELP").ask,
             case .explain(let charge) = try parse("EXPLAIN c_4q").ask
         else { throw CommandError.invalid("not the rest") }
+        #expect(throws: CommandError.self) { try parse("CLOCK SET 2026-11-01 DOWN 2026-11-02") }
         #expect(text == Array("hi".utf8) && lsn == LSN(5) && set - down == .days(1))
         #expect(timeout == TimeSpan(nanoseconds: 1_500_000_000) && span == .seconds(2) && charge == BirthID(value: 300))
     }

@@ -28,12 +28,7 @@ import Testing
 
     private func time(_ t: TestEngine, _ result: WorkResult) throws -> Timestamp {
         guard case .outcome(.accepted(let event)) = result else { throw Unexpected("\(result)") }
-        return try journaled(t, event.lsn).time
-    }
-
-    private func journaled(_ t: TestEngine, _ lsn: LSN) throws -> Event {
-        guard case .event(let event) = t.history(.event(lsn)) else { throw Unexpected("no event \(lsn)") }
-        return event
+        return try t.event(event.lsn).time
     }
 
     @Test func `what is asked in one breath has the time that was set before it`() throws {
@@ -48,6 +43,19 @@ import Testing
         #expect(isSet(results[2]) && isSet(results[5]))
         let times = try [1, 3, 4, 6].map { try time(t, results[$0]) }
         #expect(times[0] < one && times[1] == one && times[2] == one + TimeSpan(nanoseconds: 1) && times[3] == two)
+    }
+
+    @Test func `as many times as are set, whatever the disk is busy with`() throws {
+        let t = try driven()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        try t.accept(t.purchase("ada", "10.00"))
+        let times = (1...400).map { Self.begins + .seconds($0) }
+        let asked = times.flatMap { [set(t, $0), t.charge("ada", "0.01").item(t.adminOrdinal)] }
+        let results = t.work(asked)
+        for (number, expected) in times.enumerated() {
+            #expect(try time(t, results[2 * number + 1]) == expected)
+        }
     }
 
     @Test func `what is due by then comes first, at its own instant`() throws {
@@ -65,7 +73,7 @@ import Testing
         _ = try time(t, results[2])
         var released: [Timestamp] = []
         for number in held.lsn.value...t.engine.durableLSN.value {
-            let event = try journaled(t, LSN(number))
+            let event = try t.event(LSN(number))
             if case .holdReleased = event.body { released.append(event.header.asOf) }
         }
         #expect(released == [held.time + .hours(2)])

@@ -457,7 +457,7 @@ import Testing
         }
         #expect(!lots.isEmpty)
         for lot in lots {
-            guard case .event(let event) = t.history(.event(lot.origin.id.lsn)) else { throw Unexpected("no event") }
+            let event = try t.event(lot.origin.id.lsn)
             #expect(event.facts.bornLot(lot.origin.id, of: event.header) == lot.origin)
         }
     }

@@ -127,6 +127,11 @@ final class TestEngine: Sendable {
         return result.get()!
     }
 
+    func event(_ lsn: LSN) throws -> Event {
+        guard case .event(let event) = history(.event(lsn)) else { throw Unexpected("no event \(lsn)") }
+        return event
+    }
+
     // MARK: Commands in short
 
     func hash(_ user: String) -> Hash128 { engine.names.user(ShortText(user)!) }

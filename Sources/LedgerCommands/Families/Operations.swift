@@ -122,11 +122,13 @@ extension CommandTable {
         ],
         "Move the time of a driven ledger on.",
         notes: [
-            "For a ledger that was begun by `serve --clock driven`: its time stands still in between, and only rises. What is due by then happens, at the instants at which it is due, before anything that is asked behind it. `florin load --replay` works so."
+            "For a ledger that was begun by `serve --clock driven`: its time stands still in between, and only rises. What is due by then happens, at the instants at which it is due, before anything that is asked behind it."
         ],
         reply: .other("OK"), examples: ["CLOCK SET 2026-11-01T00:00:00Z"]
     ) { a, _ throws(CommandError) in
-        ParsedCommand(a, .server(.clockSet(try a.time(0), downFrom: try a.time("DOWN"))))
+        let (time, down) = (try a.time(0), try a.time("DOWN"))
+        guard down ?? time <= time else { throw .invalid("DOWN is later than the time that is set") }
+        return ParsedCommand(a, .server(.clockSet(time, downFrom: down)))
     }
 
     private static let shutdown = CommandSpec(

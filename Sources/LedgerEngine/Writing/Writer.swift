@@ -21,6 +21,8 @@ actor Writer {
     /// Batches taken from the mailbox; those before `nextTaken` are worked off.
     private var taken: [WorkBatch] = []
     private var nextTaken = 0
+    /// No unit has begun since CLOCK SET moved the clock: one that waits has a time of before.
+    private var clockWasSet = false
     var pauses: Pauses
     var timersFired: UInt64 = 0
     var statistics = CommandStatistics()
@@ -100,7 +102,7 @@ actor Writer {
                 giveUp()
                 return nil
             }
-            let isDriven = drive()
+            drive()
             let look = parts.clock.look()
             let now = look.time
             let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
@@ -119,10 +121,13 @@ actor Writer {
                 guard hasRoom() else { return nil }
             }
             // Timers, and what ends a pause, need a unit of their own time.
-            let reopened = isDue || pauses.isOpen || isDriven ? nil : parts.committer.reopen()
+            let reopened = isDue || pauses.isOpen || clockWasSet ? nil : parts.committer.reopen()
             guard let unit = reopened ?? begin() else { return nil }
             pauses.canDecide(at: look)
-            if reopened == nil { unit.time = now }
+            if reopened == nil {
+                unit.time = now
+                clockWasSet = false
+            }
             // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off
             // with, whom the batch does not name twice.
             let touchedUsers = max(0, unit.decision.batch.touchedUsers.count - 1)
@@ -142,13 +147,13 @@ actor Writer {
     }
 
     /// Moves a driven clock on where that is asked next. Until then it stands: a unit has one time.
-    private func drive() -> Bool {
+    private func drive() {
         guard let driven = parts.driven, nextTaken < taken.count, let next = nextClockSet(in: taken[nextTaken]) else {
-            return false
+            return
         }
         if let downFrom = next.downFrom { pauses.begin(at: max(driven.now(), downFrom)) }
         driven.set(next.time)
-        return true
+        clockWasSet = true
     }
 
     /// The next item of a batch, if it is a CLOCK SET that moves the clock on.
