@@ -51,6 +51,7 @@ extension StateMachine {
         guard header.time >= .earliest, header.time < .latest, header.asOf >= .earliest, header.asOf <= header.time
         else { return "is of no time that a ledger records" }
         guard header.lsn.value <= BirthID.mostLSN else { return "has a number beyond 46 bits" }
+        guard !header.group.isNone, header.group <= header.lsn else { return "is of a group that begins behind it" }
         guard isKnown(header.actor) else { return "names a passport that is not there" }
         guard header.key?.scope != .zero else { return "has a key that is none" }
         if E.code == .userCreated {

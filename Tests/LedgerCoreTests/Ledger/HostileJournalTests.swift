@@ -202,6 +202,26 @@ import Testing
         #expect(refused > rounds / 3 && taken > rounds / 20, "\(refused) refused, \(taken) taken, of \(rounds)")
     }
 
+    @Test func `an event of a group that begins behind it, or nowhere, is refused`() throws {
+        let journal = Self.ledger().journal
+        let place = try #require(
+            try journal.firstIndex { journaled in
+                let event = try journaled.event()
+                return event.group != event.lsn && event.user != .none && event.asOf == event.time
+            })
+        for group in [LSN(journal[place].lsn.value + 1), LSN(.max), LSN(1 << 63), .none] {
+            var machine = StateMachine()
+            for event in journal[..<place] { try event.replay(into: &machine) }
+            var event = try journal[place].event()
+            event.header.group = group
+            var refusal: String?
+            do { try Self.replay(event, at: journal[place], into: &machine) } catch {
+                refusal = (error as? StateError)?.reason
+            }
+            #expect(refusal?.contains("a group that begins behind it") == true, "\(group): \(refusal ?? "taken")")
+        }
+    }
+
     /// Encodes what the mutation made, if it can be encoded, and replays it.
     private static func replay(
         _ event: Event, at place: Journaled, into machine: inout StateMachine
