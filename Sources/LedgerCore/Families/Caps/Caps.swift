@@ -156,9 +156,8 @@ extension StateMachine {
 
     /// What a session used since `start` and may use from what it holds, less all that it holds.
     private func unheld(_ slot: Slot<Session>, since start: Timestamp, at now: Timestamp) -> Int128 {
-        let row = store.sessions[slot]
-        let (held, used) = (row.pins.total, cost(of: slot, at: now))
-        let before = start > row.postedThrough ? cost(of: slot, at: start) : .zero
+        let (held, used) = (store.sessions[slot].pins.total, cost(of: slot, at: now))
+        let before = start > store.sessions[slot].postedThrough ? cost(of: slot, at: start) : .zero
         return Int128((used - before).nanos) + Int128(max(held - used, .zero).nanos) - Int128(held.nanos)
     }
 }

@@ -1,12 +1,12 @@
 /// The caps of one user's sessions while many of them are leased anew, one after the other: looked up once, since that
 /// costs all that the user runs. Postings on the way change nothing in them (what was used counts before it is posted);
-/// what is held does, and is told.
-struct CapsAtHand {
+/// what is held does, and is told. An object, since one decision hands it on and on.
+final class CapsAtHand {
     private var users: [CapReached]?
     private var passports: [(root: PassportOrdinal, caps: [CapReached])] = []
 
     /// The cap that leaves a session least; nil where there is none.
-    mutating func tightest(
+    func tightest(
         _ slot: Slot<Session>, in ledger: borrowing StateMachine, at now: Timestamp
     ) -> CapReached? {
         let (user, spender) = (ledger.store.sessions[slot].user, ledger.store.sessions[slot].spender)
@@ -20,7 +20,7 @@ struct CapsAtHand {
     }
 
     /// More is held for a session.
-    mutating func hold(_ amount: Money, for slot: Slot<Session>, in ledger: borrowing StateMachine) {
+    func hold(_ amount: Money, for slot: Slot<Session>, in ledger: borrowing StateMachine) {
         func add(_ caps: inout [CapReached]) {
             for index in caps.indices { caps[index].spent = caps[index].spent.adding(amount) ?? .max }
         }

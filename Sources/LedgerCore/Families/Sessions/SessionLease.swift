@@ -30,14 +30,8 @@ extension StateMachine {
     /// Holds enough for the next lease, or as much as there is and a deadline. `isRepriced`: under another price than
     /// before, so that what is held lasts for another time. Returns whether the lease is covered.
     @discardableResult
-    mutating func renew(_ slot: Slot<Session>, _ decision: inout Decision) -> Bool {
-        var caps = CapsAtHand()
-        return renew(slot, caps: &caps, &decision)
-    }
-
-    @discardableResult
     mutating func renew(
-        _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, caps: inout CapsAtHand,
+        _ slot: Slot<Session>, isRepriced: Bool = false, precedes: Bool = false, under caps: CapsAtHand = CapsAtHand(),
         _ decision: inout Decision
     ) -> Bool {
         sessionAtHand = slot
@@ -45,7 +39,7 @@ extension StateMachine {
         let until = store.sessions[slot].nextLease(at: decision.now, under: store.sessions[slot].lastPricing)
         let held = store.sessions[slot].pins.total
         let missing = max(store.sessions[slot].meter.cover(through: until) - held, .zero)
-        let funds = funds(slot, missing: missing, at: decision.now, &caps)
+        let funds = funds(slot, missing: missing, at: decision.now, caps)
         let pins = planFree(user, funds.added, for: .session, at: decision.now, beside: slot)
         if funds.isCovered {
             let event = LeaseRenewed(session: id, lease: Lease(added: funds.added, pins: pins, until: until))
@@ -60,18 +54,18 @@ extension StateMachine {
     }
 
     /// What a session holds at once that goes on as `after` with `held`. Nil where what is held is enough; and where it
-    /// is to be looked at afterwards (``renewRepriced(_:_:_:)``), because there is too little, or because what was used
+    /// is to be looked at afterwards (``renewRepriced(_:under:_:)``), because there is too little, or because what was used
     /// is to be settled first, which is so while any session of the user has used more than it holds. (A posting that
     /// takes what is held for it leaves a cap no less room than it had.)
     func lease(
-        _ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp, _ caps: inout CapsAtHand
+        _ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp, under caps: CapsAtHand
     ) -> Lease? {
         let user = store.sessions[slot].user
         guard store.accounts[user].coveredUntil >= now,
             store.sessions[slot].status != .active || after.lasts(held: held) < store.sessions[slot].leaseUntil
         else { return nil }
         let until = store.sessions[slot].nextLease(at: now, under: after.lastPricing)
-        let funds = funds(slot, missing: max(after.cover(through: until) - held, .zero), at: now, &caps)
+        let funds = funds(slot, missing: max(after.cover(through: until) - held, .zero), at: now, caps)
         guard funds.isCovered else { return nil }
         caps.hold(funds.added, for: slot, in: self)
         let pins = planFree(user, funds.added, for: .session, at: now, beside: slot)
@@ -79,7 +73,7 @@ extension StateMachine {
     }
 
     private func funds(
-        _ slot: Slot<Session>, missing: Money, at now: Timestamp, _ caps: inout CapsAtHand
+        _ slot: Slot<Session>, missing: Money, at now: Timestamp, _ caps: CapsAtHand
     ) -> LeaseFunds {
         let user = store.sessions[slot].user
         let cap = caps.tightest(slot, in: self, at: now)
@@ -123,11 +117,12 @@ extension StateMachine {
         for slot in sessions(of: user) where store.sessions[slot].status == .exhausting {
             waiting.append((store.sessions[slot].deadline, store.sessions[slot].id))
         }
+        let caps = CapsAtHand()
         waiting.sort { ($0.deadline.nanoseconds, $0.id.value) < ($1.deadline.nanoseconds, $1.id.value) }
         for waiting in waiting {
             // A timer cannot be refused: what is left then is tried again at its deadline.
             if decision.origin == .timer, decision.groupSize > groupLimit / 2 { return }
-            if let slot = session(waiting.id) { renew(slot, &decision) }
+            if let slot = session(waiting.id) { renew(slot, under: caps, &decision) }
         }
     }
 

@@ -103,8 +103,7 @@ extension StateMachine {
 
     /// What a session used and has not been charged, through `now`, as it would be posted.
     func cost(of slot: Slot<Session>, at now: Timestamp) -> Money {
-        let end = max(store.sessions[slot].meter.postedThrough, min(now, store.sessions[slot].ttlEnd))
-        return store.sessions[slot].meter.cost(through: end)
+        store.sessions[slot].meter.cost(through: store.sessions[slot].meteredUntil(now))
     }
 
     /// Rates and times to live have ceilings, so a session's cost fits in 64 bits, and so does a resource's month.

@@ -26,20 +26,11 @@ extension StateMachine {
             &decision)
     }
 
-    /// Posts a running session's usage, and from there on the price is `next`, where one is named.
+    /// Posts a running session's usage, and from there on the price is `next`, where one is named. Under `caps`, where
+    /// they are given, what that price needs held is held in the same event, if it can be said there.
     mutating func post(
-        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, precedes: Bool = false,
-        _ decision: inout Decision
-    ) {
-        var caps: CapsAtHand?
-        post(slot, through: end, then: next, leases: &caps, precedes: precedes, &decision)
-    }
-
-    /// The same. Under the caps that are given, what the next price needs held is held in the same event, where it can
-    /// be said there.
-    mutating func post(
-        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced?, leases caps: inout CapsAtHand?,
-        precedes: Bool, _ decision: inout Decision
+        _ slot: Slot<Session>, through end: Timestamp, then next: Repriced? = nil, leasing caps: CapsAtHand? = nil,
+        precedes: Bool = false, _ decision: inout Decision
     ) {
         sessionAtHand = slot
         let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
@@ -51,11 +42,11 @@ extension StateMachine {
         var event = SessionPosted(
             session: id, external: store.sessions[slot].external, tier: usage.pricing.tier, usage: usage,
             settlement: settlement, next: next)
-        if caps != nil, let next, settlement.isHeld {
+        if let caps, let next, settlement.isHeld {
             var after = store.sessions[slot].meter
             after.book(usage, then: next.pricing)
             let held = store.sessions[slot].pins.total - settlement.held.total
-            event.next?.lease = lease(slot, as: after, held: held, at: decision.now, &caps!)
+            event.next?.lease = lease(slot, as: after, held: held, at: decision.now, under: caps)
         }
         commit(
             event, user: user, linked: id.lsn, effective: (usage.from, usage.through),

@@ -33,9 +33,9 @@ package struct SessionRetier: CommandType {
         guard tier != row.tier else { throw .invalid("the session runs as \(tier.text) already") }
         let question = question(slot, ledger, at: decision.now)
         let pricing = try decision.priced([question])[0]
-        var caps: CapsAtHand? = CapsAtHand()
-        let posted = ledger.reprice(slot, pricing, &caps, &decision)
-        ledger.renewRepriced(slot, &caps!, &decision)
+        let caps = CapsAtHand()
+        let posted = ledger.reprice(slot, pricing, under: caps, &decision)
+        ledger.renewRepriced(slot, under: caps, &decision)
         let after = ledger.store.sessions[slot]
         let event = SessionRetiered(
             session: row.id, external: row.external, type: type, tier: tier,
@@ -105,28 +105,28 @@ extension StateMachine {
     /// Returns the last posting, if there was one. Comes before the event that answers.
     @discardableResult
     mutating func reprice(
-        _ slot: Slot<Session>, _ pricing: Pricing, _ caps: inout CapsAtHand?, _ decision: inout Decision
+        _ slot: Slot<Session>, _ pricing: Pricing, under caps: CapsAtHand, _ decision: inout Decision
     ) -> LSN {
         var next = Repriced(pricing: pricing, locks: false)
         if store.sessions[slot].isMonitored, store.sessions[slot].repricings.count < Self.maximumRepricings {
             let (id, user) = (store.sessions[slot].id, store.sessions[slot].user)
             var after = store.sessions[slot].meter
             after.go(on: pricing, from: decision.now)
-            next.lease = lease(slot, as: after, held: store.sessions[slot].pins.total, at: decision.now, &caps!)
+            next.lease = lease(slot, as: after, held: store.sessions[slot].pins.total, at: decision.now, under: caps)
             let event = SessionRepriced(session: id, at: decision.now, next: next)
             commit(event, user: user, linked: id.lsn, precedes: true, &decision)
             return .none
         }
         postRepricings(slot, before: decision.now, precedes: true, &decision)
-        post(slot, through: decision.now, then: next, leases: &caps, precedes: true, &decision)
+        post(slot, through: decision.now, then: next, leasing: caps, precedes: true, &decision)
         return lastLSN
     }
 
     /// Under another price the old lease may no longer be covered, and what ends for want of credit may last: looks
     /// again at once.
-    mutating func renewRepriced(_ slot: Slot<Session>, _ caps: inout CapsAtHand, _ decision: inout Decision) {
+    mutating func renewRepriced(_ slot: Slot<Session>, under caps: CapsAtHand, _ decision: inout Decision) {
         let isActive = store.sessions[slot].status == .active
         guard !isActive || store.sessions[slot].coveredUntil < store.sessions[slot].leaseUntil else { return }
-        renew(slot, isRepriced: true, precedes: true, caps: &caps, &decision)
+        renew(slot, isRepriced: true, precedes: true, under: caps, &decision)
     }
 }

@@ -100,13 +100,13 @@ struct TypeChange {
             ledger.postStorage(slot, through: decision.now, then: next, precedes: true, &decision)
         }
         var repriced: [Slot<Session>] = []
-        var caps: CapsAtHand? = CapsAtHand()
+        let caps = CapsAtHand()
         for slot in ledger.sessions(of: user) {
             guard let question = kinds.firstIndex(of: Kind(ledger, slot)) else { continue }
             let pricing = pricings[question]
             if ledger.store.sessions[slot].meter.lastPricing != pricing { repriced.append(slot) }
-            ledger.reprice(slot, pricing, &caps, &decision)
+            ledger.reprice(slot, pricing, under: caps, &decision)
         }
-        for slot in repriced { ledger.renewRepriced(slot, &caps!, &decision) }
+        for slot in repriced { ledger.renewRepriced(slot, under: caps, &decision) }
     }
 }
