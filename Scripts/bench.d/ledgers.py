@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from lines import Line, line
+from resp import Refused, fields
 from servers import SCRIPTS, Trouble, name
 from upkeep import FULL
 
@@ -27,8 +28,8 @@ def restart(bench):
                 try:
                     found = fields(connection.ask("CREDIT", "BALANCE", name(7)))["available"]
                     break
-                except Trouble as trouble:
-                    if "LOADING" not in str(trouble):
+                except Refused as refused:
+                    if "LOADING" not in str(refused):
                         raise
                     time.sleep(0.005)
             if found != available:
@@ -152,7 +153,3 @@ def imported(bench):
 
     rounds = bench.rounds(servers, measured)
     return [Line(f"import, {pathlib.Path(trace).name}", rounds, least=120_000)]
-
-
-def fields(flat):
-    return dict(zip(flat[::2], flat[1::2]))

@@ -10,6 +10,9 @@ import socket
 import subprocess
 import time
 
+import resp
+from resp import Refused, request
+
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent
 # So many secrets fit into a command line, which is how `florin load` is told them: 64 bytes each, 6 MiB at most.
@@ -21,57 +24,9 @@ class Trouble(Exception):
     """A row cannot be measured: one sentence for people."""
 
 
-def request(*words):
-    words = [str(word).encode() for word in words]
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-
-
-class Connection:
+class Connection(resp.Connection):
     def __init__(self, port, passport=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
-        if passport:
-            self.ask("AUTH", passport)
-
-    def close(self):
-        self.socket.close()
-
-    def more(self):
-        chunk = self.socket.recv(1 << 18)
-        if not chunk:
-            raise Trouble("the server closed the connection")
-        self.buffer += chunk
-
-    def line(self):
-        while b"\r\n" not in self.buffer:
-            self.more()
-        line, self.buffer = self.buffer.split(b"\r\n", 1)
-        return line
-
-    def value(self):
-        line = self.line()
-        kind, rest = line[:1], line[1:]
-        if kind == b"*":
-            return [self.value() for _ in range(int(rest))] if int(rest) >= 0 else None
-        if kind == b"$":
-            size = int(rest)
-            if size < 0:
-                return None
-            while len(self.buffer) < size + 2:
-                self.more()
-            text, self.buffer = self.buffer[:size], self.buffer[size + 2 :]
-            return text.decode()
-        if kind == b"-":
-            return Trouble(rest.decode())
-        return int(rest) if kind == b":" else rest.decode()
-
-    def ask(self, *words):
-        self.socket.sendall(request(*words))
-        answer = self.value()
-        if isinstance(answer, Trouble):
-            raise Trouble(f"{' '.join(str(word) for word in words[:2])}: {answer}")
-        return answer
+        super().__init__(port, passport, timeout=120)
 
     def bulk(self, commands, found=None):
         """Sends many commands, some thousand at a time; one that is refused ends it. Returns what `found`, a pattern,
@@ -244,7 +199,7 @@ class Redis(Server):
                 # Ours, not one that took the port meanwhile: it knows its own pid.
                 if self.info("server").get("process_id") == str(self.process.pid):
                     return self
-            except (OSError, Trouble):
+            except (OSError, Refused):
                 pass
             time.sleep(0.02)
 
