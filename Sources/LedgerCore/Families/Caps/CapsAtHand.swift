@@ -2,35 +2,45 @@
 /// costs all that the user runs. Postings on the way change nothing in them (what was used counts before it is posted);
 /// what is held does, and is told. An object, since one decision hands it on and on.
 final class CapsAtHand {
-    private var users: [CapReached]?
-    private var passports: [(root: PassportOrdinal, caps: [CapReached])] = []
+    private struct Entry {
+        /// Whose it is, by ``StateMachine/root(_:)``; none: the user's.
+        var root: PassportOrdinal
+        var cap: CapReached
+    }
 
-    /// The cap that leaves a session least; nil where there is none.
-    func tightest(
-        _ slot: Slot<Session>, in ledger: borrowing StateMachine, at now: Timestamp
-    ) -> CapReached? {
-        let (user, spender) = (ledger.store.sessions[slot].user, ledger.store.sessions[slot].spender)
-        if users == nil { users = ledger.caps(user, at: now) }
-        guard spender != .none else { return Self.tightest(users!) }
-        let root = ledger.root(spender)
-        if let known = passports.first(where: { $0.root == root }) { return Self.tightest(known.caps + users!) }
-        let caps = ledger.caps(by: spender, at: now)
-        passports.append((root, caps))
-        return Self.tightest(caps + users!)
+    /// Passports' before the user's.
+    private var entries: [Entry] = []
+    /// Whose were looked up; the user's first.
+    private var known: [PassportOrdinal] = []
+
+    /// The cap that leaves a session least, the first of equals; nil where there is none.
+    func tightest(_ slot: Slot<Session>, in ledger: borrowing StateMachine, at now: Timestamp) -> CapReached? {
+        if known.isEmpty { add(.none, ledger.caps(ledger.store.sessions[slot].user, at: now)) }
+        let root = root(slot, ledger)
+        if !known.contains(root) { add(root, ledger.caps(by: root, at: now)) }
+        return Self.tightest(entries.lazy.filter { $0.root == root || $0.root == .none }.map(\.cap))
     }
 
     /// More is held for a session.
     func hold(_ amount: Money, for slot: Slot<Session>, in ledger: borrowing StateMachine) {
-        func add(_ caps: inout [CapReached]) {
-            for index in caps.indices { caps[index].spent = caps[index].spent.adding(amount) ?? .max }
+        guard !entries.isEmpty else { return }
+        let root = root(slot, ledger)
+        for index in entries.indices where entries[index].root == root || entries[index].root == .none {
+            entries[index].cap.spent = entries[index].cap.spent.adding(amount) ?? .max
         }
-        if users != nil { add(&users!) }
-        let spender = ledger.store.sessions[slot].spender
-        guard spender != .none else { return }
-        let root = ledger.root(spender)
-        for index in passports.indices where passports[index].root == root { add(&passports[index].caps) }
     }
 
-    /// The first of those that leave least.
-    static func tightest(_ caps: [CapReached]) -> CapReached? { caps.min { $0.cap - $0.spent < $1.cap - $1.spent } }
+    private func add(_ root: PassportOrdinal, _ caps: [CapReached]) {
+        known.append(root)
+        if !caps.isEmpty { entries.insert(contentsOf: caps.map { Entry(root: root, cap: $0) }, at: 0) }
+    }
+
+    private func root(_ slot: Slot<Session>, _ ledger: borrowing StateMachine) -> PassportOrdinal {
+        let spender = ledger.store.sessions[slot].spender
+        return spender == .none ? .none : ledger.root(spender)
+    }
+
+    static func tightest(_ caps: some Sequence<CapReached>) -> CapReached? {
+        caps.min { $0.cap - $0.spent < $1.cap - $1.spent }
+    }
 }
