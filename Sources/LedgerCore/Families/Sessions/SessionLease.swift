@@ -54,9 +54,9 @@ extension StateMachine {
     }
 
     /// What a session holds at once that goes on as `after` with `held`. Nil where what is held is enough; and where it
-    /// is to be looked at afterwards (``renewRepriced(_:under:_:)``), because there is too little, or because what was used
-    /// is to be settled first, which is so while any session of the user has used more than it holds. (A posting that
-    /// takes what is held for it leaves a cap no less room than it had.)
+    /// is to be looked at afterwards (``renewRepriced(_:under:_:)``), because there is too little, or because what was
+    /// used is to be settled first, which is so while any session of the user has used more than it holds. (A posting
+    /// that takes what is held for it leaves a cap no less room than it had.)
     func lease(
         _ slot: Slot<Session>, as after: SessionMeter, held: Money, at now: Timestamp, under caps: CapsAtHand
     ) -> Lease? {
