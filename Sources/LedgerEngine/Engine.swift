@@ -135,6 +135,16 @@ package final class Engine: Sendable {
         return true
     }
 
+    /// As ``submit(_:)``, for who has nothing else to do until it is durable: where nothing else is under way it is
+    /// decided and synced on the calling thread, which then blocks for a sync, and completes before this returns. Saves
+    /// two threads' waking up.
+    package func submitAndStay(_ batch: WorkBatch) -> Bool {
+        guard mailbox.push(batch) else { return false }
+        let isDone = executor.lend { writer.assumeIsolated { $0.drainBriefly() } }
+        if !isDone { executor.poke() }
+        return true
+    }
+
     /// Reads the journal on a reader thread, then calls `completion` there (it must not block). Who asks takes turns
     /// with the others. False: the queue is full.
     package func read(

@@ -38,16 +38,16 @@ final class Dispatcher {
     private var current: TicketedBatch?
     private var underWay: [TicketedBatch] = []
     /// Loads of one item each that are under way beside those, and what waits for its turn to be one: long reads.
-    private var aside: [TicketedBatch] = []
-    private var waitingAside = Turns<(item: WorkItem, actor: PassportOrdinal, client: Client, slot: UInt64)>()
-    private static let mostAside = 4
-    private var isAsideForLater = false
+    var aside: [TicketedBatch] = []
+    var waitingAside = Turns<(item: WorkItem, actor: PassportOrdinal, client: Client, slot: UInt64)>()
+    var isAsideForLater = false
     private var spare: [TicketedBatch] = []
     private var isTickScheduled = false
     /// Clients with new output, outside of their own turns.
     private var unsettled: [Client] = []
     /// Clients that found no room in the current batch.
     private var waitingForRoom: [Client] = []
+    private var loneClient = LoneClient()
     private(set) var isStopping = false
     private var whenEmpty: (() -> Void)?
 
@@ -211,6 +211,7 @@ final class Dispatcher {
         if performed > 0 {
             counters.commands.add(UInt64(performed), ordering: .relaxed)
             client.lastCommand = .now()
+            loneClient.asked(client.number, at: client.lastCommand)
         }
         settle(client)
     }
@@ -277,7 +278,9 @@ final class Dispatcher {
         let batch = current ?? takeBatch()
         current = batch
         batch.append(item, by: actor(of: client), key: key, labels: labels, for: client, slot: slot, then: then)
-        if batch.count >= configuration.batchCapacity {
+        // Early, while the writer has little: it decides and syncs this much while the loop reads on.
+        let isEnough = batch.count >= configuration.batchAhead && underWay.count < configuration.batchesAhead
+        if isEnough || batch.count >= configuration.batchCapacity {
             submit()
         } else if !isTickScheduled {
             // NIO runs this after all sockets of this round were read: one submit for all of them.
@@ -290,37 +293,15 @@ final class Dispatcher {
         }
     }
 
-    /// What takes the writer long: a load of its own, in a queue of its own. Clients take turns.
-    func enqueueAside(_ item: WorkItem, for client: Client, slot: UInt64) {
-        waitingAside.append((item, actor(of: client), client, slot), of: client)
-        submitAside()
-    }
-
-    private func submitAside() {
-        while !isAsideForLater, aside.count < Self.mostAside, let (item, actor, client, slot) = waitingAside.popFirst()
-        {
-            guard !client.isClosed else { continue }
-            let batch = takeBatch()
-            batch.append(item, by: actor, key: nil, for: client, slot: slot)
-            aside.append(batch)
-            if engine.submitAside(batch.work) { continue }
-            aside.removeLast()
-            release(batch)
-            refuse(client, slot, Self.tooMuch)
-            touch(client)
-            settleSoon()
-        }
-    }
-
     /// Not from here: the caller may be in the middle of a client's turn.
-    private func settleSoon() {
+    func settleSoon() {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute { bound.value.settleAll() }
     }
 
-    private static let tooMuch = Rejection.busy("too much is waiting for the ledger; try again")
+    static let tooMuch = Rejection.busy("too much is waiting for the ledger; try again")
 
-    private func takeBatch() -> TicketedBatch {
+    func takeBatch() -> TicketedBatch {
         if let batch = spare.popLast() { return batch }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return TicketedBatch(
@@ -333,7 +314,8 @@ final class Dispatcher {
         guard let batch = current, batch.count > 0, underWay.count < configuration.batchesInFlight else { return }
         current = nil
         underWay.append(batch)
-        guard !engine.submit(batch.work) else { return }
+        let isTaken = mayStay(with: batch) ? engine.submitAndStay(batch.work) : engine.submit(batch.work)
+        guard !isTaken else { return }
         underWay.removeLast()
         for ticket in batch.tickets {
             let client = batch.clients[ticket.client]
@@ -342,6 +324,12 @@ final class Dispatcher {
         }
         release(batch)
         settleSoon()
+    }
+
+    /// Whether this loop may block for a sync: nothing is under way but one command, and nobody else asks anything.
+    private func mayStay(with batch: TicketedBatch) -> Bool {
+        batch.count == 1 && underWay.count == 1 && aside.isEmpty
+            && loneClient.isAlone(batch.clients[0].number, at: .now())
     }
 
     private func completed(_ work: WorkBatch) {
@@ -370,16 +358,6 @@ final class Dispatcher {
         for client in waiting { client.transport?.resume() }
     }
 
-    /// The next long reads go in a later round, as the answers of ``read(_:for:slot:then:)`` do.
-    private func goOnAside() {
-        guard !isAsideForLater else { return }
-        isAsideForLater = true
-        inRound { [self] in
-            isAsideForLater = false
-            submitAside()
-        }
-    }
-
     func inRound(_ body: @escaping () -> Void) {
         if let rounds { rounds.add(body) } else { body() }
     }
@@ -392,7 +370,7 @@ final class Dispatcher {
         return (aside.remove(at: index), true)
     }
 
-    private func release(_ batch: TicketedBatch) {
+    func release(_ batch: TicketedBatch) {
         batch.recycle()
         if spare.count < configuration.batchesInFlight { spare.append(batch) }
     }

@@ -21,6 +21,10 @@ package struct ServerConfiguration: Sendable {
     package var turnNanoseconds: Int64 = 1_000_000
     /// Commands in one batch for the writer; a full one waits for room, and so do the sockets of its event loop.
     package var batchCapacity = 8192
+    /// A batch of so many commands is handed over before all sockets of the round were read, while fewer than
+    /// ``batchesAhead`` are under way.
+    package var batchAhead = 32
+    package var batchesAhead = 2
     /// Batches of one event loop that may be under way; while they are, the next one grows.
     package var batchesInFlight = 4
 

@@ -93,57 +93,79 @@ actor Writer {
     /// Works off everything that waits. Returns how many nanoseconds it may be left alone; nil: until it is poked.
     func drain() -> UInt64? {
         while true {
-            if nextTaken == taken.count {
-                taken.removeAll(keepingCapacity: true)
-                nextTaken = 0
-                parts.mailbox.take(into: &taken)
-            }
-            if parts.committer.hasFailed {
-                giveUp()
-                return nil
-            }
-            drive()
-            let look = parts.clock.look()
-            let now = look.time
-            let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
-            let refusal = parts.gate.refusal
-            pauses.note(look, isRefused: refusal != nil)
-            let resumes = refusal == nil && pauses.isOpen
-            let isDue = refusal == nil && (state.nextTimer.map { $0 <= now } ?? false)
-            guard hasWork || resumes || isDue else {
-                pauses.canDecide(at: look)
-                openIfDrained()
-                return min(idle(now) ?? .max, Pauses.round)
-            }
-            if refusal == nil, !hasRoom() {
-                parts.committer.pokeWhenThereIsRoom()
-                parts.needRoom()
-                guard hasRoom() else { return nil }
-            }
-            // Timers, and what ends a pause, need a unit of their own time.
-            let reopened = isDue || pauses.isOpen || clockWasSet ? nil : parts.committer.reopen()
-            guard let unit = reopened ?? begin() else { return nil }
-            pauses.canDecide(at: look)
-            if reopened == nil {
-                unit.time = now
-                clockWasSet = false
-            }
-            // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off
-            // with, whom the batch does not name twice.
-            let touchedUsers = max(0, unit.decision.batch.touchedUsers.count - 1)
-            let touchedPassports = unit.decision.batch.touchedPassports.count
-            if resumes { resume(unit) }
-            // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
-            // own.
-            let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
-            if isCurrent {
-                work(unit, refusal)
-                workAside(unit, refusal)
-            }
-            close(unit, touchedUsers, touchedPassports)
-            let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
-            if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
+            if case .rest(let patience) = step() { return patience }
         }
+    }
+
+    /// For a thread that has brought a little work and has nothing else to do until it is durable: does that much on
+    /// this thread. What is due besides is left to the writer's own.
+    func drainBriefly() -> UInt64? {
+        let now = parts.clock.now()
+        guard state.nextTimer.map({ $0 > now }) ?? true, !pauses.isOpen else { return 0 }
+        for _ in 0..<2 {
+            if case .rest(let patience) = step() { return patience }
+        }
+        return 0
+    }
+
+    private enum Step {
+        case goesOn
+        case rest(UInt64?)
+    }
+
+    /// One unit, if there is something to decide.
+    private func step() -> Step {
+        if nextTaken == taken.count {
+            taken.removeAll(keepingCapacity: true)
+            nextTaken = 0
+            parts.mailbox.take(into: &taken)
+        }
+        if parts.committer.hasFailed {
+            giveUp()
+            return .rest(nil)
+        }
+        drive()
+        let look = parts.clock.look()
+        let now = look.time
+        let hasWork = nextTaken < taken.count || !parts.aside.isEmpty
+        let refusal = parts.gate.refusal
+        pauses.note(look, isRefused: refusal != nil)
+        let resumes = refusal == nil && pauses.isOpen
+        let isDue = refusal == nil && (state.nextTimer.map { $0 <= now } ?? false)
+        guard hasWork || resumes || isDue else {
+            pauses.canDecide(at: look)
+            openIfDrained()
+            return .rest(min(idle(now) ?? .max, Pauses.round))
+        }
+        if refusal == nil, !hasRoom() {
+            parts.committer.pokeWhenThereIsRoom()
+            parts.needRoom()
+            guard hasRoom() else { return .rest(nil) }
+        }
+        // Timers, and what ends a pause, need a unit of their own time.
+        let reopened = isDue || pauses.isOpen || clockWasSet ? nil : parts.committer.reopen()
+        guard let unit = reopened ?? begin() else { return .rest(nil) }
+        pauses.canDecide(at: look)
+        if reopened == nil {
+            unit.time = now
+            clockWasSet = false
+        }
+        // From the last one on, not behind it: a unit that is taken up again may go on with the user it left off
+        // with, whom the batch does not name twice.
+        let touchedUsers = max(0, unit.decision.batch.touchedUsers.count - 1)
+        let touchedPassports = unit.decision.batch.touchedPassports.count
+        if resumes { resume(unit) }
+        // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
+        // own.
+        let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
+        if isCurrent {
+            work(unit, refusal)
+            workAside(unit, refusal)
+        }
+        close(unit, touchedUsers, touchedPassports)
+        let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
+        if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
+        return .goesOn
     }
 
     /// Moves a driven clock on where that is asked next. Until then it stands: a unit has one time.
