@@ -6,11 +6,12 @@ import PackageDescription
 //     LedgerCore <- LedgerStorage, LedgerRules, LedgerCommands <- LedgerEngine
 //     LedgerEngine <- LedgerReplies <- LedgerServer <- florin
 //     RESP <- LedgerClient <- LedgerREPL <- florin
+//     LedgerStorage, RESP <- LedgerReplay <- florin
 //
 // What is asked (LedgerCommands) knows no engine and no wire; the engine carries it out; what is answered
 // (LedgerReplies) knows all of them. LedgerREPL reads the table of commands, and links no engine. LedgerImport stands
-// on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server. LedgerCore and RESP
-// import none of the others.
+// on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server; LedgerReplay reads a
+// journal and sends commands, and links no engine. LedgerCore and RESP import none of the others.
 //
 // C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
 // libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those
@@ -91,11 +92,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        .target(name: "LedgerReplay", dependencies: ["LedgerCore", "LedgerStorage", "RESP"]),
         .executableTarget(
             name: "florin",
             dependencies: [
                 "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerServer", "LedgerClient",
-                "LedgerREPL", "LedgerImport", "LedgerLoad", "RESP",
+                "LedgerREPL", "LedgerImport", "LedgerLoad", "LedgerReplay", "RESP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -154,6 +156,13 @@ let package = Package(
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        .testTarget(
+            name: "LedgerReplayTests",
+            dependencies: [
+                "LedgerReplay", "LedgerServer", "LedgerEngine", "LedgerStorage", "LedgerRules", "LedgerCore",
+                "LedgerTestKit", "RESP",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "EndToEndTests",
