@@ -4,7 +4,9 @@ internal import LedgerCore
 ///
 /// Where time is driven, both ledgers record the same events, so their numbers lie a constant apart from the first
 /// command on: that also names what timers made. Where one ledger records something that the other does not, the
-/// distance changes there, and what was born before keeps the one it had. Elsewhere only what was answered is known.
+/// distance changes there, and what was born before keeps the one it had. (Timers that are due together are cut into
+/// rounds by the bytes of their events, and these depend on how late they fired.) Elsewhere only what was answered is
+/// known.
 struct RecordedNumbers {
     private struct Distance {
         let from: UInt64
@@ -16,6 +18,8 @@ struct RecordedNumbers {
     private var answered: [UInt64: UInt64] = [:]
     /// The last event of the recording whose command was answered.
     private(set) var last = LSN.none
+    /// The last event of a round of timers: behind it the distance may be another one.
+    private var lastOfTimers = LSN.none
     /// Where the distance changed first, and how often it did.
     private(set) var firstChange: LSN?
     private(set) var changes = 0
@@ -40,6 +44,8 @@ struct RecordedNumbers {
     /// The command behind `recorded` was answered, whatever the answer.
     mutating func answered(_ recorded: LSN) { last = max(last, recorded) }
 
+    mutating func timers(through recorded: LSN) { lastOfTimers = recorded }
+
     /// Nil where nobody knows.
     func server(_ recorded: LSN) -> LSN? {
         guard isDriven else { return answered[recorded.value].map { LSN($0) } }
@@ -49,5 +55,5 @@ struct RecordedNumbers {
     }
 
     /// Whether an event can be named before everything under way was answered.
-    func isKnown(_ recorded: LSN) -> Bool { isDriven || recorded <= last }
+    func isKnown(_ recorded: LSN) -> Bool { recorded <= last || isDriven && lastOfTimers <= last }
 }

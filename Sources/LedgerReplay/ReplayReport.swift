@@ -52,7 +52,8 @@ package struct ReplayReport: Sendable {
     package var unplayed: [String: Int] = [:]
     /// How the two ledgers differ from their beginning.
     package var beginnings: [String] = []
-    /// The first event whose number is not where it was expected: from about there on the ledgers are not alike.
+    /// The first event whose number is not where it was expected: from about there on one ledger has recorded what the
+    /// other has not. That alone says nothing of the values.
     package var firstDeviation: LSN?
     /// Nil without a driven clock.
     package var comparison: Comparison?

@@ -15,7 +15,7 @@ package final class ReplaySession {
     package struct Options: Sendable {
         /// Recorded seconds to a second; nil: as fast as it goes.
         package var speed: Double?
-        /// Commands in one write.
+        /// Commands in one write, or somewhat more.
         package var batch = 512
         /// The admin's secret, with which the port was opened, if that was a server.
         package var passport: String
@@ -145,6 +145,9 @@ package final class ReplaySession {
     // MARK: A group
 
     private func play(_ group: RecordedGroup) async throws(ReplayError) {
+        // What was decided in one breath is sent in one, as far as that goes: what is due at once comes behind it.
+        let isFull = outbox.count >= options.batch && (!follows(group) || outbox.count >= 8 * options.batch)
+        if isFull { try await push() }
         try await keepPace(group.time)
         if translator.mustWait(for: group) { try await drain() }
         report.from = min(report.from, group.time)
@@ -152,6 +155,7 @@ package final class ReplaySession {
         switch try translator.cause(of: group) {
         case .timers:
             report.timerGroups += 1
+            translator.numbers.timers(through: group.lastLSN)
             try await setTime(group)
         case .start(let start):
             report.starts += 1
@@ -171,8 +175,10 @@ package final class ReplaySession {
             report.unplayed[why, default: 0] += 1
             try await setTime(group)
         }
-        if outbox.count >= options.batch { try await push() }
     }
+
+    /// Whether a group was decided together with the one before it.
+    private func follows(_ group: RecordedGroup) -> Bool { group.time == lastEnd + TimeSpan(nanoseconds: 1) }
 
     private func lesson(of answer: Event) -> Lesson {
         if case .passportCreated = answer.body {
@@ -191,9 +197,8 @@ package final class ReplaySession {
     /// that is set lets fire what is due, before anything that is asked behind it.
     private func setTime(_ group: RecordedGroup, away: TimeSpan? = nil) async throws(ReplayError) {
         guard report.isDriven else { return }
-        let follows = group.time == lastEnd + TimeSpan(nanoseconds: 1)
         let beginsRound = group.isOfTimers && !lastWasOfTimers
-        guard away != nil || !follows || beginsRound, group.time > clock else { return }
+        guard away != nil || !follows(group) || beginsRound, group.time > clock else { return }
         // A passport that has ended since cannot say what time it is.
         if case .passport(let passport) = speaker, recording.ledger.refusal(of: passport, at: group.time) != nil {
             try await signIn(.owner)

@@ -14,8 +14,8 @@ struct Florin: AsyncParsableCommand {
             Florin keeps accounts in memory and every event in a journal on disk. Any Redis client talks to it.
 
             Exit codes: 0 success, 1 the command failed (one line on standard error says why), 2 `verify` found damage, \
-            3 (`checkpoint`) there is no room, 4 (`load`) a threshold or an objective was missed, 64 a mistake in the \
-            command line.
+            3 (`checkpoint`) there is no room, 4 (`load`) a threshold or an objective was missed, 5 (`load --replay`) the \
+            replayed ledger is not the recorded one, 64 a mistake in the command line.
             """,
         version: "florin \(version)",
         subcommands: [

@@ -24,8 +24,13 @@ struct Load: AsyncParsableCommand {
             Without --rate (or a script's ramp) it is a closed loop: connections × pipeline clients, each with one \
             operation under way. The books are compared with what was acknowledged, to the nano-dollar.
 
-            Exit codes: 0 success, 1 it failed or the books do not agree, 4 a threshold or objective was missed, 64 a \
-            mistake in the command line or the script.
+            With --replay DIR a data directory is the load: its journal is turned back into the commands that gave it, \
+            for a new ledger. Against a server of its own, or one begun by serve --clock driven, time is set to what was \
+            recorded, and the books and every balance must end as they were. The directory is only read, beside its \
+            server too.
+
+            Exit codes: 0 success, 1 it failed or the books do not agree, 4 a threshold or objective was missed, 5 a \
+            replayed ledger is not the recorded one, 64 a mistake in the command line or the script.
             """)
 
     @Argument(help: ArgumentHelp("The scenario; default: charge, which is built in.", valueName: "script.lua"))
@@ -37,6 +42,17 @@ struct Load: AsyncParsableCommand {
     @Option(
         name: .customLong("set"), help: ArgumentHelp("A parameter of the script; repeatable.", valueName: "name=value"))
     var parameters: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Send what a data directory has recorded, to a new ledger, in the place of a script.", valueName: "dir"))
+    var replay: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --replay: recorded time goes by so many times as fast; default: as fast as it goes.",
+            valueName: "50x"))
+    var speed: Speed?
 
     @Option(help: "Connections; default: the script's, else 16.")
     var connections: Int?
@@ -88,6 +104,7 @@ struct Load: AsyncParsableCommand {
     enum ArrivalKind: String, ExpressibleByArgument, CaseIterable { case constant, poisson }
 
     func validate() throws {
+        try validateReplay()
         guard 1...1024 ~= threads else { throw ValidationError("--threads must be from 1 to 1024") }
         guard 1...100_000 ~= connections ?? 1 else { throw ValidationError("--connections must be from 1 to 100000") }
         guard 1...100_000 ~= pipeline ?? 1 else { throw ValidationError("--pipeline must be from 1 to 100000") }
@@ -104,6 +121,7 @@ struct Load: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let replay { return try await runReplay(of: replay) }
         let source = try script.map { path throws(Failure) in try LoadFile.text(of: path) } ?? CanonicalScenario.source
         let name = script.map { String($0.split(separator: "/").last ?? "") } ?? CanonicalScenario.name
         let objectives = try slo.map { text throws(Failure) in

@@ -7,18 +7,21 @@ struct LoadServer {
     private let process: pid_t
     private let directory: String
 
-    static func start() throws(Failure) -> LoadServer {
+    /// `options`: more of them for `florin serve`.
+    static func start(_ options: String...) throws(Failure) -> LoadServer {
         let base = environment("TMPDIR") ?? "/tmp"
         var template = Array("\(base)/florin-load.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure("\(base): \(String(cString: strerror(errno)))") }
         let directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         let portFile = directory + "/port"
         // Room for the keys of a long run: nobody else needs it, and it is taken only as keys come.
-        let arguments = [
-            "florin", "serve", "--key-memory", "8GiB", "--data", directory + "/ledger", "--port", "0", "--port-file",
-            portFile, "--log",
-            directory + "/log", "--log-level", "warning",
-        ]
+        let arguments =
+            [
+                "florin", "serve", "--key-memory", "8GiB", "--data", directory + "/ledger", "--port", "0",
+                "--port-file",
+                portFile, "--log",
+                directory + "/log", "--log-level", "warning",
+            ] + options
         var pid: pid_t = 0
         // No terminal: the admin passport goes to a file, and Ctrl-C comes to this process alone, which ends the other.
         var actions = posix_spawn_file_actions_t()
