@@ -39,6 +39,17 @@ final class Ledger: Sendable {
         port = try await EmbeddedPort(engine: engine, version: "test", logger: logger)
     }
 
+    /// The same ledger, by another client.
+    private init(_ other: Ledger, _ port: EmbeddedPort) {
+        (disk, engine, secret, clock) = (other.disk, other.engine, other.secret, other.clock)
+        self.port = port
+    }
+
+    func another() async throws -> Ledger {
+        let logger = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+        return Ledger(self, try await EmbeddedPort(engine: engine, version: "test", logger: logger))
+    }
+
     /// A new one to replay into, as `serve --clock driven` begins it.
     static func new(_ change: (inout EngineConfiguration) -> Void = { _ in }) async throws -> Ledger {
         try await Ledger(at: Timestamp("1980-01-01")!, change)

@@ -22,6 +22,7 @@ struct RandomTraffic {
     private var charges: [String] = []
     private var sessions: [String] = []
     private var count = 0
+    private var client = ""
     private static let tiers = ["small", "medium", "large", "gpu"]
     private static let types = ["free", "pro", "enterprise", "admin"]
     private static let scopes = ["", " FOR session_runtime", " FOR storage_creation,api", " FOR calls,job"]
@@ -71,6 +72,15 @@ struct RandomTraffic {
 
     /// The same ledger, started again.
     mutating func go(on ledger: Ledger) { self.ledger = ledger }
+
+    /// Another client of the same ledger, who asks for other things.
+    func another(_ number: Int, on ledger: Ledger) -> RandomTraffic {
+        var another = self
+        another.ledger = ledger
+        another.client = "c\(number)."
+        another.random = SeededGenerator(seed: UInt64(number) &+ 1_000)
+        return another
+    }
 
     /// One step: time perhaps goes on, somebody else perhaps asks, and a command is sent. Returns the answer.
     @discardableResult
@@ -130,7 +140,8 @@ struct RandomTraffic {
     private mutating func session() -> String { sessions.isEmpty ? "none" : one(sessions.suffix(12)) }
     private mutating func key() -> String {
         count += 1
-        return number(4) == 0 ? " KEY k\(number(Int64(count)))" : number(3) == 0 ? "" : " KEY n\(count)"
+        return number(4) == 0
+            ? " KEY k\(client)\(number(Int64(count)))" : number(3) == 0 ? "" : " KEY n\(client)\(count)"
     }
     private mutating func labels() -> String {
         number(3) == 0 ? " LABELS team=\(one(["ml", "web"])),job=\(number(5))" : ""
@@ -170,12 +181,12 @@ struct RandomTraffic {
     private mutating func use() -> String {
         switch number(15) {
         case 0, 1:
-            sessions.append("s\(sessions.count)")
+            sessions.append("s\(client)\(sessions.count)")
             return "SESSION START \(sessions.last!) \(user()) \(one(Self.tiers)) TTL \(1 + number(40_000))m"
                 + (number(5) == 0 ? " RESERVE full" : "")
                 + (number(2) == 0 ? " HEARTBEAT \(1 + number(4000))m" : "") + labels() + key()
         case 2, 3:
-            sessions.append("s\(sessions.count)")
+            sessions.append("s\(client)\(sessions.count)")
             return
                 "SESSION ADMIT \(secrets.isEmpty ? ledger.secret : one(secrets)) \(sessions.last!) \(one(Self.tiers)) "
                 + "TTL \(1 + number(40_000))m" + labels() + key()
@@ -184,7 +195,7 @@ struct RandomTraffic {
         case 7: return "SESSION CANCEL \(sessions.last ?? "none") REASON \"no node\""
         case 8: return "SESSION RETIER \(session()) \(one(Self.tiers))" + key()
         case 9:
-            sessions.append("s\(sessions.count)")
+            sessions.append("s\(client)\(sessions.count)")
             return "SESSION RECORD \(sessions.last!) \(user()) large FROM \(now - .minutes(number(90_000))) TO \(now)"
                 + labels() + key()
         case 10:
@@ -197,7 +208,7 @@ struct RandomTraffic {
             return "SPACE PURCHASE \(user()) \(one(["ml", "web"])) w i\(number(20))" + labels() + key()
         default:
             count += 1
-            return "USAGE RECORD use\(number(3) == 0 ? number(Int64(count)) : Int64(count)) \(user()) "
+            return "USAGE RECORD use\(client)\(number(3) == 0 ? number(Int64(count)) : Int64(count)) \(user()) "
                 + (number(2) == 0 ? "calls \(number(500))" : "egress \(number(9)).\(100 + number(899))")
                 + (number(2) == 0 ? " AT \(now - .hours(number(900)))" : "") + labels() + key()
         }

@@ -1,11 +1,15 @@
+import Glibc
 import LedgerCore
 import LedgerEngine
 import LedgerReplay
 import LedgerRules
+import LedgerServer
 import RESP
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ReplayTests {
+    private static let seeds = getenv("FLORIN_REPLAY_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 4
+
     private func expectEqual(_ report: ReplayReport, _ place: SourceLocation = #_sourceLocation) {
         #expect(report.refusals.first == [], sourceLocation: place)
         #expect(report.unplayed == [:], sourceLocation: place)
@@ -35,7 +39,7 @@ import Testing
         return disk
     }
 
-    @Test(arguments: 1...4 as ClosedRange<UInt64>)
+    @Test(arguments: 1...seeds)
     func `a random month comes to the same books and balances`(seed: UInt64) async throws {
         let disk = try await month(seed: seed, steps: 600)
         let ledger = try await Ledger.new()
@@ -44,6 +48,30 @@ import Testing
         expectEqual(report)
         #expect(report.timerGroups > 0 && report.starts > 0 && report.remembered > 0)
         #expect(report.beginnings == [])
+    }
+
+    @Test func `what many clients asked at once comes to the same`() async throws {
+        let disk = MemoryDisk()
+        let recorded = try await Ledger(disk: disk)
+        var first = RandomTraffic(recorded, seed: 9)
+        try await first.prepare()
+        try await withThrowingTaskGroup { clients in
+            for number in 1...8 {
+                let ledger = try await recorded.another()
+                let traffic = first.another(number, on: ledger)
+                clients.addTask {
+                    var traffic = traffic
+                    for _ in 0..<80 { try await traffic.step() }
+                    await ledger.port.close()
+                }
+            }
+            try await clients.waitForAll()
+        }
+        await recorded.stop()
+        let ledger = try await Ledger.new()
+        let report = try await ledger.replay(disk)
+        await ledger.stop()
+        expectEqual(report)
     }
 
     @Test func `every kind of event can be replayed`() async throws {
