@@ -193,11 +193,11 @@ package final class ReplaySession {
     // MARK: Time
 
     /// Moves the server's time to that of a group. Events of one batch lie a nanosecond apart, and so do they here:
-    /// only a group behind a gap needs a time of its own. So does the first of a round of timers, however close: a time
-    /// that is set lets fire what is due, before anything that is asked behind it.
+    /// only a group behind a gap needs a time of its own. So do the first of a round of timers and one that came due
+    /// within it, however close: a time that is set lets fire what is due, before anything that is asked behind it.
     private func setTime(_ group: RecordedGroup, away: TimeSpan? = nil) async throws(ReplayError) {
         guard report.isDriven else { return }
-        let beginsRound = group.isOfTimers && !lastWasOfTimers
+        let beginsRound = group.isOfTimers && (!lastWasOfTimers || group.events[0].asOf > clock)
         guard away != nil || !follows(group) || beginsRound, group.time > clock else { return }
         // A passport that has ended since cannot say what time it is.
         if case .passport(let passport) = speaker, recording.ledger.refusal(of: passport, at: group.time) != nil {
