@@ -99,6 +99,7 @@ package final class Engine: Sendable {
             return !isStopped
         }
         guard isFirst else { return }
+        checkpoints.stop()
         mailbox.close()
         aside.close()
         executor.poke()
@@ -107,7 +108,6 @@ package final class Engine: Sendable {
         committer.stop()
         followers.stop()
         upkeep.stop()
-        checkpoints.stop()
         emails.stop()
         historyCheck.stop()
         examiner.stop()
@@ -233,10 +233,13 @@ package final class Engine: Sendable {
         checkpoints.request(through: durableLSN, completion)
     }
 
-    /// The child's side of a checkpoint: writes the snapshot at `lsn` of a ledger that another process has open.
-    package static func fold(_ path: String, through lsn: LSN, on disk: any Disk = PosixDisk()) throws(EngineError) {
+    /// Holds the snapshot at `lsn` of a ledger that another process has open against the fold of its journal, from the
+    /// snapshot at `base` (none: from the first event); returns the sections that differ. `rest` is called between steps.
+    package static func audit(
+        _ path: String, _ lsn: LSN, from base: LSN, on disk: any Disk = PosixDisk(), rest: () -> Void
+    ) throws(EngineError) -> [UInt16] {
         do throws(StorageError) {
-            _ = try Fold.through(lsn, of: path, on: disk, as: StateMachine.self) { fold in
+            return try Fold.audit(lsn, from: base, of: path, on: disk, as: StateMachine.self, pace: rest) { fold in
                 let file = RecoveryPaceFile(disk, directory: path)
                 let old = file.load() ?? RecoveryPace()
                 let size = RecoveryPace.Size(events: UInt64(fold.events), snapshotBytes: fold.snapshotBytes)

@@ -17,12 +17,14 @@ package struct EngineConfiguration: Sendable {
         case directory(String)
         case sources([RuleSource])
     }
+    /// Whether snapshots are made, and where they are audited.
     package enum Checkpoints: Sendable {
         case never
         /// In a thread of this process.
         case inProcess
-        /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --through`;
-        /// the LSN follows as the last one. The child calls ``Engine/fold(_:through:)``.
+        /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --audit`; the
+        /// LSN follows, `--from` and the LSN of the last audited one, `--share` and the share of a core. The child calls
+        /// ``Engine/audit(_:_:from:on:rest:)``.
         case child([String])
     }
 

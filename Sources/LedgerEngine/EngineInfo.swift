@@ -40,6 +40,11 @@ package struct EngineInfo: Sendable {
     package var snapshotInProgress = false
     /// `ok`, or why the last attempt brought none.
     package var lastSnapshotStatus = "ok"
+    /// The last snapshot that was proven, and when.
+    package var auditedLSN = LSN.none
+    package var auditedTime = Timestamp.distantPast
+    /// `none` before the first audit, `running`, `ok`, or what is wrong.
+    package var auditVerdict = "none"
     package var recoverySeconds = 0.0
     /// `ok`, `running`, or what in the sealed history is damaged.
     package var historyCheck = "ok"

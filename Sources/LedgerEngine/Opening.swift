@@ -278,8 +278,15 @@ struct Opening {
                 // Not here: this may be the writer's thread, and the writer still has to tell those who wait for it.
                 NamedThread.start("fatal") { configuration.onFatal(error) }.detach()
             })
+        let desk = CaptureDesk(pokeWriter: pokeWriter)
+        let audits = Audits(
+            journal: journal, mode: configuration.checkpoints, clock: clock, logger: logger, gate: gate,
+            pokeWriter: pokeWriter)
+        var isOff = false
+        if case .never = configuration.checkpoints { isOff = true }
         let checkpoints = Checkpoints(
-            journal: journal, mode: configuration.checkpoints, replayTarget: configuration.replayTarget, clock: clock,
+            journal: journal, isOff: isOff, desk: desk, audits: audits, replayTarget: configuration.replayTarget,
+            clock: clock,
             logger: logger, meters: committer.meters, latencies: latencies, gate: gate, paceFile: paceFile,
             checksHistory: configuration.checksHistoryFirst, tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
@@ -294,6 +301,7 @@ struct Opening {
             reads: reads,
             gate: gate,
             clock: clock, driven: configuration.driven,
+            desk: desk,
             slowLog: SlowLog(threshold: configuration.slowLogThreshold, capacity: configuration.slowLogCapacity),
             latencies: latencies,
             logger: logger,
@@ -318,6 +326,8 @@ struct Opening {
                 info.snapshots = journal.snapshots.count
                 info.snapshotInProgress = checkpoints.isRunning
                 info.lastSnapshotStatus = checkpoints.lastStatus
+                let audit = audits.status
+                (info.auditedLSN, info.auditedTime, info.auditVerdict) = (audit.lsn, audit.time, audit.verdict)
                 let users = info.counts.first { $0.name == "users" }?.count ?? 0
                 info.recoverySeconds = checkpoints.recoverySeconds(users: users)
                 info.historyCheck = historyCheck.status

@@ -87,7 +87,9 @@ package enum InfoReply {
                 ("journal_bytes_written", "\(info.journalBytes)"), ("snapshots", "\(info.snapshots)"),
                 ("snapshot_in_progress", info.snapshotInProgress ? "1" : "0"),
                 ("last_snapshot_lsn", "\(info.lastSnapshotLSN.value)"), ("last_snapshot_time", text(last)),
-                ("last_snapshot_status", info.lastSnapshotStatus), ("recovery_seconds", decimal(info.recoverySeconds)),
+                ("last_snapshot_status", info.lastSnapshotStatus), ("last_audit_lsn", "\(info.auditedLSN.value)"),
+                ("last_audit_time", text(info.auditedTime)), ("last_audit_verdict", info.auditVerdict),
+                ("recovery_seconds", decimal(info.recoverySeconds)),
                 ("history_check", info.historyCheck), ("last_sync_usec", "\(info.lastSyncNanoseconds / 1000)"),
             ])
     }

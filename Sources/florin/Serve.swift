@@ -198,7 +198,7 @@ struct Serve: AsyncParsableCommand {
         configuration.segmentBytes = Int(segmentSize.value)
         configuration.checksHistoryFirst = checkHistory == .start
         configuration.checkpoints = .child(
-            ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--through"])
+            ["/proc/self/exe", "checkpoint", data, "--parent", "\(getpid())", "--audit"])
         configuration.onFatal = { error in
             writeLine("florin: \(error)", to: STDERR_FILENO)
             // Event loops send out that outcomes are unknown. A client that does not take it in time learns it from the

@@ -24,56 +24,121 @@ import Testing
         return info
     }
 
-    @Test func `no room for a snapshot makes it read-only, also when a child process finds that out`() throws {
-        let t = try TestEngine { $0.checkpoints = .child(["/bin/sh", "-c", "exit \(CheckpointProcess.outOfRoom)"]) }
-        defer { t.stop() }
+    /// A ledger with one snapshot, whose audit `script` plays.
+    private func audited(_ script: String) throws -> TestEngine {
+        let t = try TestEngine { $0.checkpoints = .child(["/bin/sh", "-c", script]) }
         try t.accept(t.createUser("ada"))
-        #expect(try info(t).lastSnapshotStatus == "ok")
-        guard case .failure(let error) = snapshot(t.engine) else { throw Unexpected("a snapshot out of nothing") }
-        #expect(error.fault?.isOutOfSpace == true)
-        #expect(t.engine.readOnly?.contains("no room for a snapshot") == true)
-        guard case .rejected(.readOnly) = t.run(t.purchase("ada", "25.00")) else { throw Unexpected("decided") }
-        #expect(try info(t).lastSnapshotStatus.contains("No space left"))
+        guard case .success = snapshot(t.engine) else { throw Unexpected("no snapshot") }
+        t.engine.lookAfter()
+        return t
     }
 
-    @Test func `a snapshot that fails for another reason is said, and does not stop the ledger`() throws {
-        let t = try TestEngine { $0.checkpoints = .child(["/bin/sh", "-c", "exit 1"]) }
-        defer { t.stop() }
+    @Test func `a snapshot is audited, and INFO says which and when`() throws {
+        let disk = MemoryDisk()
+        func open() throws -> TestEngine { try TestEngine(disk: disk) { $0.checkpoints = .inProcess } }
+        let t = try open()
         try t.accept(t.createUser("ada"))
-        guard case .failure(let error) = snapshot(t.engine) else { throw Unexpected("a snapshot out of nothing") }
-        #expect(error.reason == .checkpoint)
+        #expect(try info(t).auditVerdict == "none")
+        guard case .success(let lsn) = snapshot(t.engine) else { throw Unexpected("no snapshot") }
+        t.engine.lookAfter()
+        #expect(holdsInTime { (try? info(t).auditVerdict) == "ok" })
+        let found = try info(t)
+        #expect(found.auditedLSN == lsn && found.auditedTime == t.clock.now())
+        t.stop()
+        // The next start knows.
+        let again = try open()
+        defer { again.stop() }
+        #expect(try info(again).auditedLSN == lsn)
+        #expect(try info(again).auditVerdict == "ok")
+    }
+
+    @Test func `a snapshot that differs makes the ledger read-only and is dropped, for the next start`() throws {
+        let t = try audited("exit \(CheckpointProcess.differs)")
+        defer { t.stop() }
+        #expect(holdsInTime { t.engine.readOnly != nil })
+        guard case .rejected(.readOnly(let text)) = t.run(t.purchase("ada", "25.00")) else {
+            throw Unexpected("decided")
+        }
+        #expect(text.contains("not what the journal leads to"))
+        #expect(try info(t).auditVerdict.contains("differs"))
+        #expect(try info(t).snapshots == 0)
+        guard case .failure = snapshot(t.engine) else { throw Unexpected("a snapshot of what was not recorded") }
+    }
+
+    @Test func `an audit that fails is said, and does not stop the ledger`() throws {
+        let t = try audited("exit 1")
+        defer { t.stop() }
+        #expect(holdsInTime { (try? info(t).auditVerdict.contains("exit code 1")) == true })
         #expect(t.engine.readOnly == nil)
-        #expect(try info(t).lastSnapshotStatus.contains("exit code 1"))
         try t.accept(t.purchase("ada", "25.00"))
     }
 
-    @Test func `the child that makes a snapshot gets none of the server's sockets`() throws {
+    @Test func `the child that audits a snapshot gets none of the server's sockets`() throws {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         let path = "/tmp/florin-descriptors-\(getpid())"
         defer { unlink(path) }
-        let script = "for f in /proc/$$/fd/*; do echo \"$f $(readlink $f)\"; done > \(path); exit 1"
-        let t = try TestEngine { $0.checkpoints = .child(["/bin/sh", "-c", script]) }
+        let t = try audited(
+            "for f in /proc/$$/fd/*; do echo \"$f $(readlink $f)\"; done > \(path).new; mv \(path).new \(path); exit 1")
         defer { t.stop() }
-        try t.accept(t.createUser("ada"))
-        _ = snapshot(t.engine)
+        #expect(holdsInTime { access(path, R_OK) == 0 })
         let listing = String(decoding: try #require(try PosixDisk().contents(of: path)), as: UTF8.self)
         #expect(listing.contains("/fd/1 "))
         #expect(!listing.contains("socket:") && !listing.contains("/fd/\(socket) "), "\(listing)")
     }
 
-    @Test func `closing the ledger ends a snapshot at once, and says one thing about it`() throws {
-        let log = LogRecorder()
-        var configuration = EngineConfiguration(.memory)
-        configuration.checkpoints = .child(["/bin/sh", "-c", "exec sleep 60"])
-        let engine = try Engine.open(configuration, logger: log.logger).engine
-        let told = Box<EngineError?>(nil)
-        engine.snapshot { if case .failure(let error) = $0 { told.set(error) } }
+    @Test func `closing the ledger ends an audit at once`() throws {
+        let t = try audited("exec sleep 60")
+        #expect(holdsInTime { (try? info(t).auditVerdict) == "running" })
         let began = MonotonicTime.now
-        engine.stop()
+        t.stop()
         #expect(MonotonicTime.now - began < 10_000_000_000)
-        #expect(told.get()?.reason == .stopped)
-        #expect(log.lines.filter { $0.contains("snapshot") } == ["info snapshot given up, the ledger is being closed"])
+    }
+
+    @Test func `a snapshot that is cancelled ends on both sides, begun or not`() throws {
+        let pokes = Box(0)
+        let desk = CaptureDesk { pokes.update { $0 += 1 } }
+        guard case .nothing = desk.wish else { throw Unexpected("something is wanted") }
+        for isBegun in [false, true] {
+            let ended = Latch()
+            NamedThread.start("snapshot") {
+                if desk.begin() != nil { #expect(isBegun && desk.next() == nil) }
+                #expect(desk.isCancelled)
+                desk.clear()
+                ended.open()
+            }.detach()
+            #expect(holdsInTime { if case .begin = desk.wish { true } else { false } })
+            if isBegun { desk.begun(at: .genesis, booksSum: 0) }
+            desk.cancel()
+            guard case .end = desk.wish else { throw Unexpected("the writer is not told") }
+            desk.ended(nil)
+            ended.wait()
+            guard case .nothing = desk.wish else { throw Unexpected("something is left") }
+        }
+        #expect(pokes.get() == 4)
+    }
+
+    @Test func `snapshots made while the ledger is at work are what the journal leads to`() throws {
+        let disk = MemoryDisk()
+        let t = try TestEngine(disk: disk) { $0.checkpoints = .inProcess }
+        for number in 0..<300 {
+            try t.accept(t.createUser("u\(number)"))
+            try t.accept(t.purchase("u\(number)", "10.00"))
+        }
+        for round in 0..<8 {
+            let made = Box<Result<LSN, EngineError>?>(nil)
+            t.engine.snapshot { made.set($0) }
+            var number = 0
+            while made.get() == nil {
+                number += 7
+                try t.accept(t.charge("u\(number % 300)", "0.01"))
+            }
+            guard case .success = made.get() else { throw Unexpected("no snapshot in round \(round)") }
+        }
+        t.stop()
+        let report = try Verification<StateMachine>.run("/ledger", on: disk)
+        #expect(report.isSound, "\(report.findings)")
+        #expect(report.snapshots > 1)
     }
 
     @Test func `becoming read-only and writable again is logged, once for each reason`() {

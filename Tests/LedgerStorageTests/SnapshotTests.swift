@@ -107,68 +107,83 @@ import Testing
         #expect(again.digest == ledger.digest)
     }
 
-    @Test func `a fold runs beside the writer, and the server lists what it made`() throws {
+    @Test func `an audit runs beside the writer, from the first event or from a snapshot`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
         try ledger.fill(sealedSegments: 2)
-        let lsn = ledger.journal.durableLSN
-        let digest = ledger.digest
+        try ledger.snapshot()
+        let lsn = ledger.lastLSN
         let hold = ledger.journal.holdFiles()
         // The writer goes on, through several segments, sealed behind it.
         try ledger.fill(sealedSegments: 5)
-        let made = try Fold.through(lsn, of: ToyLedger.path, on: disk, as: ToyState.self)
+        #expect(try audit(lsn, from: .none, on: disk) == [])
         withExtendedLifetime(hold) {}
-        #expect(made.digest == digest)
-        #expect(made.head.lastLSN == lsn)
-        #expect(ledger.journal.snapshots.isEmpty)
-        try ledger.journal.adoptSnapshot(at: lsn)
-        #expect(ledger.journal.snapshots.map(\.lsn) == [lsn])
-
-        // The next one starts from it.
         try ledger.append(events: 4)
-        let next = try Fold.through(
-            ledger.journal.durableLSN, of: ToyLedger.path, on: disk, as: ToyState.self)
-        #expect(next.digest == ledger.digest)
-        // It was never adopted: the next start finds it all the same.
-        let again = try ToyLedger(on: disk.afterProcessDeath(), segmentBytes: 32 << 10)
-        #expect(again.report.snapshotLSN == ledger.lastLSN)
-        #expect(again.journal.snapshots.map(\.lsn) == [lsn, ledger.lastLSN])
+        try ledger.snapshot()
+        #expect(try audit(ledger.lastLSN, from: lsn, on: disk) == [])
     }
 
-    @Test func `a fold never looks behind its LSN, where the writer may be at work`() throws {
+    @Test func `an audit finds a snapshot that is not what the journal leads to, whatever its checksums say`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 3)
-        let digest = ledger.digest
+        try ledger.snapshot()
+        let good = ledger.lastLSN
+        try ledger.append(events: 3)
+        let made = try SnapshotWriter.write(at: ledger.journal.head, booksSum: 0, to: ledger.directory) {
+            writer throws(StorageError) in
+            try writer.frame(section: 9, version: 1, rows: 1, bytes: [1])
+        }
+        #expect(!made.isFolded)
+        let found = try audit(ledger.lastLSN, from: good, on: disk)
+        #expect(found.contains(9) && found.count > 1)
+        // It was not begun with, though it is newer: the audit of what comes behind it finds nothing.
+        try ledger.append(events: 3)
+        try ledger.snapshot()
+        #expect(try audit(ledger.lastLSN, from: good, on: disk) == [])
+    }
+
+    @Test func `an audit never looks behind its LSN, where the writer may be at work`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 3)
+        try ledger.snapshot()
         try ledger.append(events: 3)
         // What lies behind is being written at this moment: half a batch.
         let half = disk.afterProcessDeath()
         half.flip(ledger.directory.segment(1), byte: 8192 + 300, bit: 0)
-        let made = try Fold.through(LSN(3), of: ToyLedger.path, on: half, as: ToyState.self)
-        #expect(made.digest == digest)
+        #expect(try audit(LSN(3), from: .none, on: half) == [])
     }
 
-    @Test func `a fold to the middle of a batch, or behind the end, is refused`() throws {
+    @Test func `an audit at the middle of a batch, or behind the end, is refused`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
         try ledger.append(events: 3)
         for lsn in [LSN(2), LSN(4)] {
-            #expect(
-                reason { () throws(StorageError) in
-                    try Fold.through(lsn, of: ToyLedger.path, on: disk, as: ToyState.self)
-                } == .noSuchEvent)
+            #expect(reason { () throws(StorageError) in try audit(lsn, from: .none, on: disk) } == .noSuchEvent)
         }
     }
 
-    @Test func `a fold to the LSN of the last snapshot is that snapshot again`() throws {
+    private func audit(_ lsn: LSN, from base: LSN, on disk: SimulatedDisk) throws(StorageError) -> [UInt16] {
+        try Fold.audit(lsn, from: base, of: ToyLedger.path, on: disk, as: ToyState.self)
+    }
+
+    @Test func `snapshots that are needed are not thinned out, and others can be given up`() throws {
         let disk = SimulatedDisk()
         let ledger = try ToyLedger(on: disk)
-        try ledger.append(events: 3)
-        try ledger.writeClosing()
-        try ledger.snapshot()
-        let again = try Fold.through(LSN(3), of: ToyLedger.path, on: disk, as: ToyState.self)
+        var made: [LSN] = []
+        for _ in 0..<4 {
+            try ledger.append(events: 2)
+            try ledger.snapshot()
+            made.append(ledger.lastLSN)
+        }
+        try ledger.journal.thinSnapshots(now: ledger.journal.head.time, keeping: [made[0]])
+        #expect(ledger.journal.snapshots.map(\.lsn).contains(made[0]))
+        try ledger.journal.dropSnapshots { $0 > made[0] }
+        #expect(ledger.journal.snapshots.map(\.lsn) == [made[0]])
+        let again = try ToyLedger(on: disk.afterProcessDeath())
+        #expect(again.report.snapshotLSN == made[0])
         #expect(again.digest == ledger.digest)
-        #expect(again.head == ledger.journal.head)
     }
 
     @Test func `a stopped ledger is folded to its end`() throws {

@@ -29,7 +29,7 @@ extension StateMachine {
             "there are allowances, and no round of them will come")
         require(
             store.allowances.count == store.allowanceIndex.count
-                && allowanceRows.allSatisfy {
+                && (typeAllowances + store.allowances.slots.map { store.allowances[$0] }).allSatisfy {
                     $0.user == .none
                         || $0.user.value < UInt32(store.accounts.count) && store.accounts[$0.user].state != .deleted
                 },

@@ -35,8 +35,6 @@ package struct StateMachine: ~Copyable {
     var sessionAtHand = Slot<Session>.none
     /// What the sessions of the user used that is being decided about. Not state.
     var usageAtHand = UsageAtHand()
-    /// The section of a snapshot whose rows are being restored. Not state.
-    var restoring: SnapshotSection?
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {

@@ -46,6 +46,8 @@ package struct CommandHistory: ~Copyable {
     /// Scope → position: a number in `queue`, plus `dropped`.
     private var index = HashIndex<Hash128>()
     private var undo = UndoLog<Change>()
+    /// From this position on entries stay, for a capture that has not taken them.
+    var keptFrom = Int.max
 
     init() {}
 
@@ -69,6 +71,12 @@ package struct CommandHistory: ~Copyable {
     var count: Int { queue.count - head }
     /// In the order in which they came.
     var entries: ContiguousArray<Entry>.SubSequence { queue[head...] }
+    /// Of the same. A position stays an entry's own.
+    var positions: Range<Int> { dropped + head..<dropped + queue.count }
+    /// Entries that were not dropped; entries never change.
+    func captured(_ positions: Range<Int>) -> ContiguousArray<Entry> {
+        ContiguousArray(queue[positions.lowerBound - dropped..<positions.upperBound - dropped])
+    }
 
     /// Whether a new key would have to push out one that is still owed. What is too old at `now` goes with the next
     /// event.
@@ -101,7 +109,7 @@ package struct CommandHistory: ~Copyable {
     }
 
     private mutating func dropForgotten() {
-        guard head > 4_096, head * 2 > queue.count, !undo.isOpen else { return }
+        guard head > 4_096, head * 2 > queue.count, !undo.isOpen, dropped + head <= keptFrom else { return }
         queue.removeFirst(head)
         dropped += head
         head = 0

@@ -1,5 +1,5 @@
 /// A key that can find its place in a ``HashIndex``: `spread` must be well mixed over all 64 bits.
-protocol IndexKey: Equatable, Comparable {
+protocol IndexKey: Comparable, Sendable {
     var spread: UInt64 { get }
     static var vacant: Self { get }
 }
@@ -37,7 +37,9 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private(set) var count = 0
     private var undo = UndoLog<Change>()
     /// What ``setLater(_:_:)`` took, in its order.
-    private var late: ContiguousArray<IndexSegment<Key>.Entry> = []
+    private var late: ContiguousArray<IndexEntry<Key>> = []
+    /// While a capture is under way.
+    private var capture: SegmentsBefore<Key>?
 
     subscript(key: Key) -> UInt64? {
         assert(late.isEmpty, "an index was asked before it was settled")
@@ -64,7 +66,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     /// be asked. No savepoint is open.
     mutating func setLater(_ key: Key, _ value: UInt64) {
         precondition(key != .vacant && !undo.isOpen, "a key cannot be stored later")
-        late.append(IndexSegment<Key>.Entry(key: key, value: value))
+        late.append(IndexEntry(key: key, value: value))
         // Sixteen megabytes and more are not kept for long.
         if late.count == 1 << 20 { settle() }
     }
@@ -77,7 +79,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         for entry in late { ends[Int(entry.key.spread >> 56) + 1] += 1 }
         for segment in 0..<256 { ends[segment + 1] += ends[segment] }
         var next = ends
-        let sorted = ContiguousArray<IndexSegment<Key>.Entry>(unsafeUninitializedCapacity: late.count) {
+        let sorted = ContiguousArray<IndexEntry<Key>>(unsafeUninitializedCapacity: late.count) {
             buffer, count in
             for entry in late {
                 let segment = Int(entry.key.spread >> 56)
@@ -112,7 +114,9 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private mutating func store(_ key: Key, _ value: UInt64) -> UInt64? {
         precondition(key != .vacant, "the vacant key was to be stored")
         let spread = key.spread
-        let old = segments[Int(spread >> 56)].set(key, spread, value)
+        let number = Int(spread >> 56)
+        if let capture { capture.keep(number, segments[number].entries) }
+        let old = segments[number].set(key, spread, value)
         if old == nil { count += 1 }
         return old
     }
@@ -121,10 +125,70 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private mutating func erase(_ key: Key) -> UInt64? {
         guard key != .vacant else { return nil }
         let spread = key.spread
-        let old = segments[Int(spread >> 56)].remove(key, spread)
+        let number = Int(spread >> 56)
+        if let capture { capture.keep(number, segments[number].entries) }
+        let old = segments[number].remove(key, spread)
         if old != nil { count -= 1 }
         return old
     }
+}
+
+// MARK: - Capturing
+
+extension HashIndex {
+    static var segmentCount: Int { 256 }
+
+    /// From here on ``captured(segment:)`` finds what is in here now. A segment is copied once, when it is first
+    /// changed.
+    mutating func beginCapture() {
+        precondition(capture == nil && late.isEmpty, "a capture cannot begin now")
+        capture = SegmentsBefore()
+    }
+
+    /// A segment as it was when the capture began, once; as it is, while none is under way.
+    func captured(segment number: Int) -> IndexEntries<Key> {
+        IndexEntries(entries: capture?.take(number) ?? segments[number].entries)
+    }
+
+    mutating func endCapture() { capture = nil }
+}
+
+/// Segments as they were when a capture began, until it takes them.
+private final class SegmentsBefore<Key: IndexKey> {
+    private var kept = ContiguousArray<ContiguousArray<IndexEntry<Key>>?>(repeating: nil, count: 256)
+    private var isTaken = ContiguousArray(repeating: false, count: 256)
+
+    func keep(_ number: Int, _ entries: ContiguousArray<IndexEntry<Key>>) {
+        if !isTaken[number], kept[number] == nil { kept[number] = entries }
+    }
+
+    /// Nil: it was not changed.
+    func take(_ number: Int) -> ContiguousArray<IndexEntry<Key>>? {
+        isTaken[number] = true
+        defer { kept[number] = nil }
+        return kept[number]
+    }
+}
+
+/// What a segment holds, in no meaningful order, vacant places included.
+struct IndexEntries<Key: IndexKey>: Sendable {
+    fileprivate let entries: ContiguousArray<IndexEntry<Key>>
+
+    /// With the vacant places.
+    var count: Int { entries.count }
+
+    func sorted() -> [(key: Key, value: UInt64)] {
+        var all: [(key: Key, value: UInt64)] = []
+        for entry in entries where entry.key != .vacant { all.append((entry.key, entry.value)) }
+        all.sort { $0.key < $1.key }
+        return all
+    }
+}
+
+private struct IndexEntry<Key: IndexKey>: Sendable {
+    var key: Key
+    var value: UInt64
+    static var vacant: IndexEntry { IndexEntry(key: .vacant, value: 0) }
 }
 
 extension HashIndex: Undoable {
@@ -141,11 +205,7 @@ extension HashIndex: Undoable {
 /// The keys whose spread begins with the same eight bits. The spread's last bits name a key's home; the key lies there
 /// or behind it with no vacant place between, and the first place is behind the last.
 private struct IndexSegment<Key: IndexKey> {
-    struct Entry {
-        var key: Key
-        var value: UInt64
-        static var vacant: Entry { Entry(key: .vacant, value: 0) }
-    }
+    typealias Entry = IndexEntry<Key>
 
     /// None, or a power of two.
     private(set) var entries: ContiguousArray<Entry> = []

@@ -31,6 +31,10 @@ struct Slab<Row>: ~Copyable {
     private var used = 0
     private(set) var count = 0
     private var undo = UndoLog<Change>()
+    /// While a capture is under way.
+    private var preimages: Preimages<Row>?
+    /// A savepoint is open, or a capture under way: the one branch that a write pays for otherwise.
+    private var isWatched = false
     /// What the newest note wrote or inserted, since the last savepoint opened: it need not be noted again.
     private var noted = Slot<Row>.none
 
@@ -50,7 +54,7 @@ struct Slab<Row>: ~Copyable {
         @inline(__always) unsafeAddress { UnsafePointer(directory.live(slot)) }
         @inline(__always) unsafeMutableAddress {
             let row = directory.live(slot)
-            if undo.isOpen, slot != noted { noteWrite(slot, row) }
+            if isWatched { watch(slot, row) }
             return row
         }
     }
@@ -83,6 +87,7 @@ struct Slab<Row>: ~Copyable {
 
     @discardableResult
     mutating func remove(_ slot: Slot<Row>) -> Row {
+        preimages?.keep(slot, directory.live(slot))
         let row = directory.empty(slot)
         free.append(slot)
         count -= 1
@@ -98,19 +103,51 @@ struct Slab<Row>: ~Copyable {
     var slots: SlabSlots<Row> { SlabSlots(directory: shared) }
 
     @inline(never)
-    private mutating func noteWrite(_ slot: Slot<Row>, _ row: UnsafeMutablePointer<Row>) {
+    private mutating func watch(_ slot: Slot<Row>, _ row: UnsafeMutablePointer<Row>) {
+        preimages?.keep(slot, row)
+        guard undo.isOpen, slot != noted else { return }
         undo.note(.wrote(slot, row.pointee))
         noted = slot
     }
+
+    // MARK: Capturing
+
+    /// From here on ``captured(_:)`` finds rows as they are now, whatever happens to them. `place` says where the capture
+    /// passes a row; see ``passed(through:)``. No savepoint is open.
+    mutating func beginCapture(place: @escaping (Slot<Row>, Row) -> UInt32) {
+        precondition(!undo.isOpen && preimages == nil, "a capture cannot begin now")
+        preimages = Preimages(place: place)
+        isWatched = true
+    }
+
+    /// A row as it was when the capture began, once; as it is, while none is under way.
+    func captured(_ slot: Slot<Row>) -> Row { preimages?.take(slot) ?? self[slot] }
+
+    /// The capture has taken everything before this place.
+    func passed(through place: UInt32) { preimages?.frontier = place }
+
+    /// Nothing is kept any more; what was is handed out.
+    mutating func endCapture() -> Preimages<Row>? {
+        defer { preimages = nil }
+        isWatched = undo.isOpen
+        return preimages
+    }
+
+    /// Rows kept for a capture.
+    var keptCount: Int { preimages?.count ?? 0 }
 }
 
 extension Slab: Undoable {
     mutating func openSavepoint() -> Int {
         noted = .none
+        isWatched = true
         return undo.open()
     }
 
-    mutating func closeSavepoint() { undo.close() }
+    mutating func closeSavepoint() {
+        undo.close()
+        isWatched = undo.isOpen || preimages != nil
+    }
 
     mutating func rollBack(to mark: Int) {
         noted = .none

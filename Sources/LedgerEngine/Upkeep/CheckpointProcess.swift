@@ -2,15 +2,14 @@ internal import CIntrinsics
 package import Glibc
 internal import LedgerStorage
 
-/// The process that makes a snapshot beside a server, as both sides see it.
+/// The process that audits a snapshot beside a server, as both sides see it.
 ///
 /// It gets standard input, output and error and nothing else that the server has open: with a copy of the listening
-/// socket it would hold the port of a server that was killed. And it does not outlive its parent: nobody would list its
-/// snapshot, and the next server makes its own.
+/// socket it would hold the port of a server that was killed. And it does not outlive its parent, who is the only one to know
+/// what to do with what it finds.
 package enum CheckpointProcess {
-    /// The child's exit code when there is no room for the snapshot, which makes the ledger read-only; 1 is any other
-    /// fault.
-    package static let outOfRoom: Int32 = 3
+    /// The child's exit code when the snapshot differs; 0 when it does not, 1 when that could not be found out.
+    package static let differs: Int32 = 4
 
     /// The child's first step. False: the parent has gone already.
     package static func follow(_ parent: pid_t) -> Bool { florin_die_with_parent() == 0 && getppid() == parent }
@@ -25,7 +24,7 @@ package enum CheckpointProcess {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         guard florin_spawn_closing_from(&actions, STDERR_FILENO + 1) == 0 else {
-            throw EngineError(.checkpoint, "the checkpoint's process cannot be kept from the server's sockets")
+            throw EngineError(.checkpoint, "the audit's process cannot be kept from the server's sockets")
         }
 
         // A server ignores or blocks the signals that it waits for; its child must end by them.
@@ -54,19 +53,17 @@ package enum CheckpointProcess {
         while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
     }
 
-    /// Takes an ended child's status: nil for success.
-    static func reap(_ pid: pid_t, snapshots: String) -> EngineError? {
+    /// Takes an ended child's status: whether it found a difference.
+    static func reap(_ pid: pid_t) throws(EngineError) -> Bool {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        guard status != 0 else { return nil }
+        guard status != 0 else { return false }
         guard status & 0x7F == 0 else {
-            return EngineError(.checkpoint, "the checkpoint's process ended by signal \(status & 0x7F)")
+            throw EngineError(.checkpoint, "the audit's process ended by signal \(status & 0x7F)")
         }
         let code = status >> 8 & 0xFF
-        if code == outOfRoom {
-            return EngineError(StorageError(.system(operation: "checkpoint", errno: ENOSPC), snapshots))
-        }
-        return EngineError(
-            .checkpoint, "the checkpoint's process ended with exit code \(code); what it wrote to the log says why")
+        if code == differs { return true }
+        throw EngineError(
+            .checkpoint, "the audit's process ended with exit code \(code); what it wrote to the log says why")
     }
 }

@@ -4,13 +4,15 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// Decides when a snapshot is due and has it made: a fold in a child process (or, in tests and in memory, in a thread),
-/// which touches nothing that lives. One at a time.
+/// Decides when a snapshot is due and has it made: the writer hands out the rows of one instant, a thread of low priority
+/// writes them down. One at a time. Whether it is what the journal leads to is for ``Audits`` to find out.
 ///
 /// Unchecked Sendable: `state` is a mutex; `thread` is touched by who holds it in the transition idle ⇄ running.
 final class Checkpoints: @unchecked Sendable {
     private let journal: Journal
-    private let mode: EngineConfiguration.Checkpoints
+    private let isOff: Bool
+    private let desk: CaptureDesk
+    private let audits: Audits
     private let replayTarget: TimeSpan
     private let clock: any LedgerClock
     private let logger: Logger
@@ -26,14 +28,13 @@ final class Checkpoints: @unchecked Sendable {
     private struct State {
         var isRunning = false
         var isStopping = false
-        var child: pid_t?
         var thread: NamedThread?
-        /// Journal bytes written when the last fold that succeeded began; negative: what was there before this start.
+        /// Journal bytes written when the last snapshot that succeeded began; negative: what was there before this start.
         var bytesThen: Int64
         var wishes: [(lsn: LSN, completion: @Sendable (Result<LSN, EngineError>) -> Void)] = []
         /// The last one failed for want of room, which made the ledger read-only: try until one comes about.
         var isOwed = false
-        /// How the last fold ended: `ok`, or why there is none.
+        /// How the last one ended: `ok`, or why there is none.
         var lastStatus = "ok"
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
@@ -44,12 +45,15 @@ final class Checkpoints: @unchecked Sendable {
     private static let retryAfter: UInt64 = 10_000_000_000
 
     init(
-        journal: Journal, mode: EngineConfiguration.Checkpoints, replayTarget: TimeSpan, clock: any LedgerClock,
+        journal: Journal, isOff: Bool, desk: CaptureDesk, audits: Audits, replayTarget: TimeSpan,
+        clock: any LedgerClock,
         logger: Logger, meters: Committer.Meters, latencies: LatencyLog, gate: Gate, paceFile: RecoveryPaceFile,
         checksHistory: Bool, tailBytes: Int64, pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
-        self.mode = mode
+        self.isOff = isOff
+        self.desk = desk
+        self.audits = audits
         self.replayTarget = replayTarget
         self.clock = clock
         self.logger = logger
@@ -85,14 +89,15 @@ final class Checkpoints: @unchecked Sendable {
         if new.differs(from: old, at: size) { paceFile.save(new) }
     }
 
-    /// How the last fold ended: `ok`, or why there is no newer snapshot.
+    /// How the last one ended: `ok`, or why there is no newer snapshot.
     var lastStatus: String { state.withLock { $0.lastStatus } }
 
     /// SNAPSHOT: a checkpoint through at least `lsn`, which is durable.
     func request(through lsn: LSN, _ completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         if let last = journal.snapshots.last, last.lsn >= lsn { return completion(.success(last.lsn)) }
         guard mayRun else {
-            let error = EngineError(.checkpoint, "checkpoints are switched off")
+            let error = EngineError(
+                .checkpoint, isOff ? "checkpoints are switched off" : "the last snapshot differed from the journal")
             logger.error("no snapshot", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
             return completion(.failure(error))
         }
@@ -107,11 +112,12 @@ final class Checkpoints: @unchecked Sendable {
         consider()
     }
 
-    private var mayRun: Bool { if case .never = mode { false } else { true } }
+    private var mayRun: Bool { !isOff && !audits.foundDifference }
 
-    /// Starts a fold if one is due or wished for, and none is running.
+    /// Starts a snapshot if one is due or wished for, and none is running; likewise an audit.
     func consider() {
         guard mayRun else { return }
+        audits.consider()
         let tail = tailEvents
         let bytes = Int64(meters.bytes.load(ordering: .relaxed))
         let size = Int64(journal.snapshots.last?.fileBytes ?? 0)
@@ -124,70 +130,59 @@ final class Checkpoints: @unchecked Sendable {
             guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
             state.thread?.join()  // it ended when `isRunning` went back
-            let lsn = journal.head.lastLSN
-            let hold = journal.holdFiles()
-            state.thread = NamedThread.start("checkpoint", nice: 19) { [self] in
+            state.thread = NamedThread.start("checkpoint", nice: 10) { [self] in
                 let began = MonotonicTime.now
-                finish(lsn, bytes, run(lsn))
+                finish(bytes, run())
                 latencies.record(.snapshot, since: began)
-                withExtendedLifetime(hold) {}
             }
         }
     }
 
-    private func run(_ lsn: LSN) -> Result<LSN, EngineError> {
-        do throws(EngineError) {
-            switch mode {
-            case .never: break
-            case .inProcess: try Engine.fold(journal.directory.path, through: lsn, on: journal.directory.disk)
-            case .child(let arguments): try runChild(arguments + ["\(lsn.value)"])
+    private func run() -> Result<LSN, EngineError> {
+        guard let (head, booksSum) = desk.begin() else {
+            desk.clear()
+            return .failure(Self.stopped)
+        }
+        do throws(StorageError) {
+            var encoder = SnapshotEncoder()
+            let desk = desk
+            _ = try SnapshotWriter.write(at: head, booksSum: booksSum, to: journal.directory) {
+                writer throws(StorageError) in
+                while let rows = desk.next() { try encoder.add(rows, to: &writer) }
+                guard !desk.isCancelled else { throw StorageError(.latched, "the snapshot") }
+                try encoder.finish(to: &writer)
             }
+            desk.clear()
+            try journal.adoptSnapshot(at: head.lastLSN)
         } catch {
-            return .failure(error)
+            let isStopping = state.withLock { $0.isStopping }
+            desk.cancel()
+            desk.clear()
+            return .failure(isStopping ? Self.stopped : EngineError(error))
         }
-        // The fold has left there what it learned.
-        if let learned = paceFile.load() { pace.withLock { $0 = learned } }
+        audits.made(head.lastLSN)
         do throws(StorageError) {
-            try journal.adoptSnapshot(at: lsn)
-        } catch {
-            return .failure(EngineError(error))
-        }
-        do throws(StorageError) {
-            try journal.thinSnapshots(now: clock.now())
+            try journal.thinSnapshots(now: clock.now(), keeping: audits.needed)
         } catch {
             logger.warning("old snapshots could not be thinned out", metadata: ["fault": "\(error)"])
         }
-        return .success(lsn)
+        return .success(head.lastLSN)
     }
 
-    private func runChild(_ arguments: [String]) throws(EngineError) {
-        let pid = try CheckpointProcess.start(arguments)
-        let stops = state.withLock { state in
-            state.child = pid
-            return state.isStopping
-        }
-        if stops { kill(pid, SIGTERM) }
-        CheckpointProcess.wait(for: pid)
-        let (failure, isStopping) = state.withLock { state in
-            state.child = nil
-            return (CheckpointProcess.reap(pid, snapshots: journal.directory.snapshots), state.isStopping)
-        }
-        guard let failure else { return }
-        throw isStopping ? EngineError(.stopped, "the ledger is being closed") : failure
-    }
+    private static var stopped: EngineError { EngineError(.stopped, "the ledger is being closed") }
 
-    private func finish(_ lsn: LSN, _ bytes: Int64, _ result: Result<LSN, EngineError>) {
+    private func finish(_ bytes: Int64, _ result: Result<LSN, EngineError>) {
         var isFull = false
         var status = "ok"
         switch result {
-        case .success:
+        case .success(let lsn):
             logger.info("snapshot", metadata: ["lsn": "\(lsn.value)"])
         case .failure(let error) where error.reason == .stopped:
-            logger.info("snapshot given up, the ledger is being closed", metadata: ["lsn": "\(lsn.value)"])
+            logger.info("snapshot given up, the ledger is being closed")
         case .failure(let error):
             isFull = error.fault?.isOutOfSpace ?? false
             status = "\(error)"
-            logger.error("no snapshot", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
+            logger.error("no snapshot", metadata: ["fault": "\(error)"])
         }
         let served = state.withLock { state in
             state.isRunning = false
@@ -195,7 +190,7 @@ final class Checkpoints: @unchecked Sendable {
             state.lastStatus = status
             // A failure answers everybody; a success those whom it covers.
             var served = state.wishes
-            if case .success = result {
+            if case .success(let lsn) = result {
                 state.bytesThen = bytes
                 served = state.wishes.filter { $0.lsn <= lsn }
                 state.wishes.removeAll { $0.lsn <= lsn }
@@ -210,18 +205,19 @@ final class Checkpoints: @unchecked Sendable {
         for wish in served { wish.completion(result) }
     }
 
-    /// Ends a child, waits for a thread, tells who still waits.
+    /// Gives up what is under way, tells who still waits. Before the writer ends, who has a part in it.
     func stop() {
         let (thread, wishes) = state.withLock { state in
             state.isStopping = true
-            if let child = state.child { kill(child, SIGTERM) }
             defer {
                 state.thread = nil
                 state.wishes.removeAll()
             }
             return (state.thread, state.wishes)
         }
+        desk.cancel()
         thread?.join()
+        audits.stop()
         for wish in wishes { wish.completion(.failure(EngineError(.stopped, "the ledger is being closed"))) }
     }
 }

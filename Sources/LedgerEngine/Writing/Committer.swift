@@ -16,7 +16,7 @@ internal import Synchronization
 /// The first failure is final: all that wait are told that the outcome is unknown, nothing is ever written again, and
 /// `onFatal` is called, once.
 ///
-/// Unchecked Sendable: `queue`, `taken`, `spare`, `isBusy`, `isStopping`, `hasNews`, `fault`, `isAnnounced` and
+/// Unchecked Sendable: `queue`, `taken`, `spare`, `isBusy`, `isStopping`, `isQuietWanted`, `hasNews`, `fault`, `isAnnounced` and
 /// `waiters` are touched under the monitor only; appending to the log belongs to the role, which changes
 /// hands under the monitor too.
 final class Committer: @unchecked Sendable {
@@ -31,6 +31,8 @@ final class Committer: @unchecked Sendable {
     private var spare: [CommitUnit] = []
     private var isBusy = false
     private var isStopping = false
+    /// The writer waits until nothing is under way.
+    private var isQuietWanted = false
     /// The log has changed by itself.
     private var hasNews = false
     private var fault: EngineError?
@@ -105,6 +107,17 @@ final class Committer: @unchecked Sendable {
 
     /// Nothing waits and nothing is under way.
     var isQuiet: Bool { monitor.withLock { !isBusy && queue.isEmpty && taken.isEmpty } }
+
+    /// Waits until what was handed over has been given to the log; whether nothing is under way then. The writer calls
+    /// it, who hands over nothing meanwhile.
+    func becomeQuiet() -> Bool {
+        monitor.withLock {
+            isQuietWanted = true
+            monitor.wait { !isBusy && queue.isEmpty || fault != nil }
+            isQuietWanted = false
+            return fault == nil && taken.isEmpty
+        }
+    }
 
     var hasFailed: Bool { monitor.withLock { fault != nil } }
 
@@ -184,7 +197,7 @@ final class Committer: @unchecked Sendable {
     private func dropRole() {
         monitor.withLock {
             isBusy = false
-            if !queue.isEmpty || isStopping || hasNews { monitor.wake() }
+            if !queue.isEmpty || isStopping || hasNews || isQuietWanted { monitor.wake() }
         }
     }
 

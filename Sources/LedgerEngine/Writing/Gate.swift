@@ -6,16 +6,17 @@ internal import Synchronization
 /// when the ledger becomes read-only, when another reason takes over, and when it is writable again.
 final class Gate: Sendable {
     private enum Kind {
-        case clock, room, snapshot
+        case clock, room, snapshot, audit
     }
     private struct Reasons {
         var clock: String?
         var room: String?
         var snapshot: String?
-        var first: String? { clock ?? room ?? snapshot }
+        var audit: String?
+        var first: String? { audit ?? clock ?? room ?? snapshot }
         /// Which one that is. Its text may change every second (it names the time); the kind does not.
         var kind: Kind? {
-            clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
+            audit != nil ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
         }
     }
     private let reasons = Lock(Reasons())
@@ -33,6 +34,7 @@ final class Gate: Sendable {
     func setClock(_ text: String?) -> Bool { set { $0.clock = text } }
     func setRoom(_ text: String?) -> Bool { set { $0.room = text } }
     func setSnapshot(_ text: String?) -> Bool { set { $0.snapshot = text } }
+    func setAudit(_ text: String?) -> Bool { set { $0.audit = text } }
 
     private func set(_ change: (inout Reasons) -> Void) -> Bool {
         // Logged under the lock: two threads' lines must not change places.

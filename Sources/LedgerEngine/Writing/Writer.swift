@@ -26,6 +26,8 @@ actor Writer {
     var pauses: Pauses
     var timersFired: UInt64 = 0
     var statistics = CommandStatistics()
+    /// The snapshot whose rows are being handed out.
+    var capture: Capture?
     private var publishedUsers: Int
     private var publishedPassports: Int
     /// Clear e-mails of users created in the unit that is open, by ordinal.
@@ -54,6 +56,7 @@ actor Writer {
         let clock: any LedgerClock
         /// The same, where clients move it.
         let driven: ManualClock?
+        let desk: CaptureDesk
         let slowLog: SlowLog
         let latencies: LatencyLog
         let logger: Logger
@@ -93,7 +96,13 @@ actor Writer {
     /// Works off everything that waits. Returns how many nanoseconds it may be left alone; nil: until it is poked.
     func drain() -> UInt64? {
         while true {
-            if case .rest(let patience) = step() { return patience }
+            let step = step()
+            switch step {
+            case .goesOn: _ = goOnCapturing(isIdle: false)
+            case .rest(let patience):
+                guard let pause = goOnCapturing(isIdle: true) else { return patience }
+                if pause > 0 { return min(patience ?? .max, pause) }
+            }
         }
     }
 

@@ -17,6 +17,7 @@ package import LedgerCore
 //        pepper  pepper.check        the server's secret, and how to recognise it (Pepper)
 //        last-used                   when passports were last used: a hint of the engine, no part of the ledger
 //        recovery-pace               how fast the last start was: likewise
+//        audited                     which snapshot was proven last: likewise
 //
 // One of these names and `.tmp` is a file that was never finished; opening the directory removes it. What bears another
 // name is somebody else's and is left alone. Directories are 0700, files 0600.
@@ -44,6 +45,7 @@ package struct DataDirectory: Sendable {
     package var pepperCheck: String { path + "/pepper.check" }
     var lastUsed: String { path + "/last-used" }
     var recoveryPace: String { path + "/recovery-pace" }
+    package var audited: String { path + "/audited" }
     var manifests: [String] { [path + "/manifest.a", path + "/manifest.b"] }
 
     package func segment(_ number: UInt64) -> String { "\(journal)/\(Self.padded(number, 10)).segment" }

@@ -149,7 +149,7 @@ extension Disk {
 
     /// Replaces a small file in one step and makes that durable: temporary file, sync, rename, directory sync.
     /// A crash leaves the old contents or the new ones (and perhaps `path.tmp`, which the next call replaces).
-    func replace(_ path: String, with bytes: [UInt8], in directory: String) throws(StorageError) {
+    package func replace(_ path: String, with bytes: [UInt8], in directory: String) throws(StorageError) {
         let temporary = path + ".tmp"
         try removeIfPresent(temporary)
         let file = try open(temporary, .create)

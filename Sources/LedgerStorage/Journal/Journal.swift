@@ -236,10 +236,22 @@ package final class Journal: Sendable {
         return description.record
     }
 
-    /// Thins the snapshots to the ladder of `SnapshotLadder`. A file goes only after both manifests have forgotten it.
+    /// Whether a snapshot was folded from the journal; false where it cannot be read.
+    package func isFolded(_ lsn: LSN) -> Bool {
+        (try? SnapshotReader.describe(directory.snapshot(lsn), directory).isFolded) ?? false
+    }
+
+    /// Thins the snapshots to the ladder of `SnapshotLadder`, but for those at `kept`.
     @discardableResult
-    package func thinSnapshots(now: Timestamp) throws(StorageError) -> [LSN] {
+    package func thinSnapshots(now: Timestamp, keeping kept: Set<LSN> = []) throws(StorageError) -> [LSN] {
         let dropped = SnapshotLadder.dropped(from: snapshots.map { ($0.lsn, $0.time) }, now: now)
+        return try dropSnapshots { dropped.contains($0) && !kept.contains($0) }
+    }
+
+    /// Gives snapshots up, and returns which, the newest first. A file goes only after both manifests have forgotten it.
+    @discardableResult
+    package func dropSnapshots(where isUnwanted: (LSN) -> Bool) throws(StorageError) -> [LSN] {
+        let dropped = snapshots.map(\.lsn).reversed().filter(isUnwanted)
         guard !dropped.isEmpty else { return [] }
         try update { contents in contents.snapshots.removeAll { dropped.contains($0.lsn) } }
         for lsn in dropped { try directory.disk.removeIfPresent(directory.snapshot(lsn)) }

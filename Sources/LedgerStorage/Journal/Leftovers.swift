@@ -186,7 +186,7 @@ extension DataDirectory {
         if let number = Self.number(in: name, suffix: ".snapshot") { return path == snapshot(LSN(number)) }
         return
             (manifests + [
-                keys, pepper, pepperCheck, lastUsed, recoveryPace, Self.marker(in: self.path),
+                keys, pepper, pepperCheck, lastUsed, recoveryPace, audited, Self.marker(in: self.path),
                 Self.creating(in: self.path),
             ])
             .contains(path)

@@ -1,40 +1,39 @@
 package import LedgerCore
 
-/// The fold: makes the next snapshot out of the last one and the journal from there. No live state is touched, no
-/// process is forked, and every snapshot proves that recovery works.
-///
-/// Two ways of use:
-///
-/// - Beside a running server, in a process of its own. The server takes `Journal.holdFiles`, starts the child with
-///   its durable LSN, and the child calls `Fold.through`. The child reads only what cannot change: sealed segments,
-///   held live files up to that LSN. It writes one file, the snapshot, complete and durable under its name; it takes
-///   no lock and never writes the manifest, which has one writer, the server. When the child has ended well, the server
-///   calls
-///   `Journal.adoptSnapshot`. A child that dies leaves a `.tmp`; one that finishes unnoticed leaves a good snapshot
-///   that the next start finds and lists.
-/// - On a stopped ledger: `Fold.toEnd`.
+/// The fold: what the journal leads to, from a snapshot that is proven. It audits what live rows were written down as,
+/// and makes the snapshot of a stopped ledger.
 package enum Fold {
-    /// What a fold began with and what that took, the writing of the new snapshot aside.
+    /// What a fold began with and what that took.
     package struct Measured: Sendable {
         package var events: Int
         package var snapshotBytes: Int
         package var took: ReplayTimes
     }
 
-    /// Writes the snapshot at `lsn`, the end of a batch that is durable.
-    package static func through<State: JournaledState & ~Copyable>(
-        _ lsn: LSN, of path: String, on disk: any Disk, as type: State.Type = State.self,
-        measured: (Measured) -> Void = { _ in }
-    ) throws(StorageError) -> SnapshotDescription {
+    /// Whether the snapshot at `lsn` is, byte for byte, the state to which the journal leads from the snapshot `base`
+    /// (none: from the first event). Returns the sections that differ.
+    ///
+    /// Runs beside a server, in a process of its own: it reads only what cannot change (sealed segments, held live files
+    /// up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdFiles` meanwhile. `pace` is called
+    /// behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
+    package static func audit<State: JournaledState & ~Copyable>(
+        _ lsn: LSN, from base: LSN, of path: String, on disk: any Disk, as type: State.Type = State.self,
+        pace: () -> Void = {}, measured: (Measured) -> Void = { _ in }
+    ) throws(StorageError) -> [UInt16] {
         let directory = try DataDirectory.inspect(path, on: disk)
-        let replay = try Replay<State>.run(directory, to: .batch(lsn))
+        let manifest = try Manifest.load(from: directory).manifest
+        let replay = try Replay<State>.run(
+            try JournalInspection(directory, manifest, pastCache: false), to: .batch(lsn), everyLiveSegment: false,
+            from: { $0 <= base }, pace: pace)
         guard replay.head.lastLSN == lsn else {
             throw StorageError(.noSuchEvent, directory.journal, "no batch ends with LSN \(lsn.value)")
         }
         measured(
             Measured(
                 events: replay.events, snapshotBytes: replay.snapshot?.record.fileBytes ?? 0, took: replay.took))
-        return try SnapshotWriter.write(replay.state, at: replay.head, to: directory)
+        var folded = FrameDigests()
+        replay.state.writeSnapshot(to: &folded)
+        return try SnapshotReader.frameDigests(directory.snapshot(lsn), directory).differing(from: folded)
     }
 
     /// Opens a stopped ledger, writes a snapshot of its end and lists it. Nil when there is nothing to snapshot.

@@ -42,19 +42,21 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
             try JournalInspection(directory, manifest, pastCache: false), to: target, everyLiveSegment: false)
     }
 
+    /// `mayBegin`: with which snapshots. `pace` is called behind each batch, and may sleep.
     static func run(
-        _ inspection: JournalInspection, to target: Target, everyLiveSegment: Bool, useSnapshots: Bool = true
+        _ inspection: JournalInspection, to target: Target, everyLiveSegment: Bool,
+        from mayBegin: (LSN) -> Bool = { _ in true }, pace: () -> Void = {}
     ) throws(StorageError) -> Replay<State> {
         let directory = inspection.directory
         var rejected: [StorageError] = []
         var began = Lap.now
-        for lsn in useSnapshots ? try candidates(inspection, target) : [] {
+        for lsn in try candidates(inspection, target) where mayBegin(lsn) {
             do throws(StorageError) {
                 var state = State()
                 let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, of: lsn, into: &state)
                 guard target.allows(snapshot) else { continue }
                 let loaded = Lap.now
-                var replay = try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected)
+                var replay = try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected, pace)
                 replay.took = ReplayTimes(snapshot: loaded - began, journal: Lap.now - loaded)
                 return replay
             } catch {
@@ -65,7 +67,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
                 began = Lap.now
             }
         }
-        var replay = try Replay(State(), nil, inspection, target, everyLiveSegment, rejected)
+        var replay = try Replay(State(), nil, inspection, target, everyLiveSegment, rejected, pace)
         replay.took.journal = Lap.now - began
         return replay
     }
@@ -81,7 +83,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
 
     private init(
         _ start: consuming State, _ snapshot: SnapshotDescription?, _ inspection: JournalInspection, _ target: Target,
-        _ everyLiveSegment: Bool, _ rejected: [StorageError]
+        _ everyLiveSegment: Bool, _ rejected: [StorageError], _ pace: () -> Void
     ) throws(StorageError) {
         var state = start
         var first = snapshot.map { inspection.index(holding: $0.head) } ?? 0
@@ -122,6 +124,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
             }
             let before = state.lastLSN.value
             let whole = try state.apply(batch, while: target.wants)
+            pace()
             events += Int(state.lastLSN.value - before)
             batches += 1
             return whole ? .onward : .stop

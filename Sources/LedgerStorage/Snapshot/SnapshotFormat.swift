@@ -19,6 +19,8 @@ package import LedgerCore
 //    40   8  time of the journal there       16  4  compressed length           88  36  zero
 //    48  32  chain hash there                20  4  CRC32C of the compressed   124   4  CRC32C of bytes 0 to 123
 //    80   2  shard                           24  4  number of the frame
+//    82   1  0: folded from the journal,
+//            1: from live rows
 //                                            28  4  CRC32C of bytes 0 to 27
 //    96  16  sum of the books (zero)
 //   252   4  CRC32C of bytes 0 to 251
@@ -42,6 +44,8 @@ enum SnapshotFormat {
     static let headerBytes = 256
     static let frameHeaderBytes = 32
     static let footerBytes = 128
+    /// How it was made: not proven by that. Earlier versions folded each, which proved it.
+    static let fromLiveRows: UInt8 = 1
     /// No frame of 64 Ki rows comes near it; a length beyond it is not believed.
     static let frameLimit = 1 << 30
 }
@@ -55,10 +59,29 @@ package struct SnapshotDescription: Sendable {
     package var stateBytes: Int
     package var frames: Int
     package var digest: Digest256
+    /// It was folded from the journal, and is what that leads to.
+    package var isFolded: Bool
 
     package var record: Manifest.Snapshot {
         Manifest.Snapshot(
             lsn: head.lastLSN, time: head.time, fileBytes: fileBytes, digest: digest, chain: head.chain)
+    }
+}
+
+/// The digest of each frame, by section: what a snapshot and a fold are compared by.
+struct FrameDigests: SnapshotSink, Equatable {
+    private(set) var sections: [UInt16: [Digest256]] = [:]
+
+    mutating func frame(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) throws(Never) {
+        var stream = SHA256Stream()
+        stream.update(UInt64(version) | UInt64(rows) << 8)
+        bytes.withUnsafeBytes { stream.update($0) }
+        sections[section, default: []].append(stream.finish())
+    }
+
+    /// The sections in which the two are not the same.
+    func differing(from other: FrameDigests) -> [UInt16] {
+        Set(sections.keys).union(other.sections.keys).filter { sections[$0] != other.sections[$0] }.sorted()
     }
 }
 

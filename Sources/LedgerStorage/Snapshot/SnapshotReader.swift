@@ -18,6 +18,16 @@ package enum SnapshotReader {
         return file.description
     }
 
+    /// The digests of its frames; every checksum is looked at on the way.
+    static func frameDigests(_ path: String, _ directory: DataDirectory) throws(StorageError) -> FrameDigests {
+        var digests = FrameDigests()
+        try SnapshotFile(path, directory, pastCache: false).scan { frame in
+            digests.frame(section: frame.section, version: frame.version, rows: frame.rows, bytes: frame.bytes)
+            return true
+        }
+        return digests
+    }
+
     /// Loads a snapshot into an empty state; with `lsn`, only if it is the one of that LSN. When it throws, the state
     /// is to be thrown away.
     package static func load<State: JournaledState & ~Copyable>(
@@ -190,7 +200,8 @@ private struct SnapshotFile: Sendable {
                     let description = SnapshotDescription(
                         head: head, booksSum: header.number(at: 96), fileBytes: size,
                         stateBytes: Int(clamping: footer.number(at: 8, as: UInt64.self)),
-                        frames: Int(footer.number(at: 4, as: UInt32.self)), digest: footer.digest(at: 24))
+                        frames: Int(footer.number(at: 4, as: UInt32.self)), digest: footer.digest(at: 24),
+                        isFolded: header.number(at: 82, as: UInt8.self) != SnapshotFormat.fromLiveRows)
                     return (description, footer.digest(at: 56))
                 }
             }

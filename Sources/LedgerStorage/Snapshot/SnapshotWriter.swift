@@ -23,6 +23,7 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
             bytes.store(head.time.nanoseconds, at: 40)
             bytes.store(head.chain, at: 48)
             bytes.store(identity.shard, at: 80)
+            bytes.store(SnapshotFormat.fromLiveRows, at: 82)
             bytes.store(booksSum, at: 96)
             bytes.store(UnsafeRawBufferPointer(bytes).slice(0, 252).crc32c, at: 252)
         }
@@ -80,30 +81,64 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         try file.sync()
     }
 
-    /// Writes `state`, which stands at `head`, to its file: complete, checked against what the disk holds, and durable
-    /// under its name when this returns. Does not touch the manifest (`Journal.adoptSnapshot` does).
+    /// Writes `state`, which stands at `head`, to its file, as ``write(at:booksSum:to:_:)`` does.
     package static func write<State: JournaledState & ~Copyable>(
         _ state: borrowing State, at head: JournalHead, to directory: DataDirectory
     ) throws(StorageError) -> SnapshotDescription {
         precondition(state.lastLSN == head.lastLSN, "a snapshot was to be written of a state that ends inside a batch")
-        let disk = directory.disk
-        let path = directory.snapshot(head.lastLSN)
-        let temporary = path + ".tmp"
-        try disk.removeIfPresent(temporary)
-        let description: SnapshotDescription
+        var writer = try begin(at: head, booksSum: state.booksSum, in: directory)
+        do throws(StorageError) { try state.writeSnapshot(to: &writer) } catch { throw giveUp(error, head, directory) }
+        return try end(writer, at: head, in: directory)
+    }
+
+    /// Writes what `frames` hands out, the state at `head`, to its file: complete, checked against what the disk holds,
+    /// and durable under its name when this returns. Does not touch the manifest (`Journal.adoptSnapshot` does).
+    package static func write(
+        at head: JournalHead, booksSum: Int128, to directory: DataDirectory,
+        _ frames: (inout SnapshotWriter) throws(StorageError) -> Void
+    ) throws(StorageError) -> SnapshotDescription {
+        var writer = try begin(at: head, booksSum: booksSum, in: directory)
+        do throws(StorageError) { try frames(&writer) } catch { throw giveUp(error, head, directory) }
+        return try end(writer, at: head, in: directory)
+    }
+
+    private static func begin(
+        at head: JournalHead, booksSum: Int128, in directory: DataDirectory
+    ) throws(StorageError) -> SnapshotWriter {
+        let temporary = temporary(head, directory)
+        try directory.disk.removeIfPresent(temporary)
         do throws(StorageError) {
-            var writer = try SnapshotWriter(
-                file: try disk.open(temporary, .create), identity: directory.identity, head: head,
-                booksSum: state.booksSum)
-            try state.writeSnapshot(to: &writer)
-            try writer.finish()
-            description = try SnapshotReader.verify(temporary, directory, pastCache: true)
-            try disk.rename(temporary, to: path)
+            return try SnapshotWriter(
+                file: try directory.disk.open(temporary, .create), identity: directory.identity, head: head,
+                booksSum: booksSum)
         } catch {
-            try? disk.removeIfPresent(temporary)
-            throw error
+            throw giveUp(error, head, directory)
         }
-        try disk.syncDirectory(directory.snapshots)
-        return description
+    }
+
+    private static func end(
+        _ writer: consuming SnapshotWriter, at head: JournalHead, in directory: DataDirectory
+    ) throws(StorageError) -> SnapshotDescription {
+        let temporary = temporary(head, directory)
+        do throws(StorageError) {
+            try writer.finish()
+            let description = try SnapshotReader.verify(temporary, directory, pastCache: true)
+            try directory.disk.rename(temporary, to: directory.snapshot(head.lastLSN))
+            try directory.disk.syncDirectory(directory.snapshots)
+            return description
+        } catch {
+            throw giveUp(error, head, directory)
+        }
+    }
+
+    private static func temporary(_ head: JournalHead, _ directory: DataDirectory) -> String {
+        directory.snapshot(head.lastLSN) + ".tmp"
+    }
+
+    private static func giveUp(
+        _ error: StorageError, _ head: JournalHead, _ directory: DataDirectory
+    ) -> StorageError {
+        try? directory.disk.removeIfPresent(temporary(head, directory))
+        return error
     }
 }

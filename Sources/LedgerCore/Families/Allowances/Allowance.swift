@@ -102,19 +102,13 @@ extension StateMachine {
     /// When the next lot comes.
     func nextAllowance(_ user: UserOrdinal) -> Timestamp { max(allowedUntil(user), store.allowanceRound.due) }
 
-    /// Those of types, then users' own in the order of ordinals.
-    var allowanceRows: [Allowance] {
-        var rows = UserType.allCases.map { type in
+    /// Those of types.
+    var typeAllowances: [Allowance] {
+        UserType.allCases.compactMap { type in
             var row = Allowance()
             (row.type, row.terms) = (type, store.allowanceRound[type])
-            return row
+            return row.terms.isNone ? nil : row
         }
-        rows.removeAll { $0.terms.isNone }
-        for entry in store.allowanceIndex.sorted() {
-            let slot: Slot<Allowance> = Slot(index: Int32(entry.value))
-            rows.append(store.allowances[slot])
-        }
-        return rows
     }
 
     // MARK: Changing, by `apply` alone
