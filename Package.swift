@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "CIntrinsics"),
 
         // The ledger.
-        .target(name: "LedgerCore"),
+        .target(name: "LedgerCore", dependencies: ["CIntrinsics"]),
         .target(
             name: "LedgerStorage",
             dependencies: ["LedgerCore", "CIntrinsics", "CZstd", .product(name: "Crypto", package: "swift-crypto")]),

@@ -234,7 +234,8 @@ package final class Engine: Sendable {
     }
 
     /// Holds the snapshot at `lsn` of a ledger that another process has open against the fold of its journal, from the
-    /// snapshot at `base` (none: from the first event); returns the sections that differ. `rest` is called between steps.
+    /// snapshot at `base` (none: from the first event); returns the sections that differ. `rest` is called between
+    /// steps.
     package static func audit(
         _ path: String, _ lsn: LSN, from base: LSN, on disk: any Disk = PosixDisk(), rest: () -> Void
     ) throws(EngineError) -> [UInt16] {

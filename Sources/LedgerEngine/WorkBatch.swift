@@ -44,6 +44,14 @@ package enum WorkItem: Sendable {
     case clockSet(Timestamp, downFrom: Timestamp?)
 }
 
+extension WorkItem {
+    /// The user it is about, where it says so itself.
+    fileprivate var user: Hash128? {
+        guard case .command(let command) = self, case .user(let name) = command.subject else { return nil }
+        return name
+    }
+}
+
 /// The answer to the ``WorkItem`` at the same index. At most 64 bytes: a committed event is a reference into the batch
 /// that it was written into, see ``WorkBatch/event(_:)``.
 package enum WorkResult: Sendable {
@@ -81,6 +89,8 @@ package final class WorkBatch: @unchecked Sendable {
         let actor: PassportOrdinal
         let key: IdempotencyKey?
         let labels: Labels
+        /// Whose rows the writer will look at, if that is known.
+        let user: Hash128?
     }
     private(set) var entries: [Entry] = []
     /// By the index of the item.
@@ -113,7 +123,7 @@ package final class WorkBatch: @unchecked Sendable {
     package func append(
         _ item: WorkItem, by actor: PassportOrdinal = .none, key: IdempotencyKey? = nil, labels: Labels = .none
     ) -> Int {
-        entries.append(Entry(item: item, actor: actor, key: key, labels: labels))
+        entries.append(Entry(item: item, actor: actor, key: key, labels: labels, user: item.user))
         return entries.count - 1
     }
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What Swift cannot say itself: three instructions, a flag, and two calls that Glibc's module hides. Everything here is
+/* What Swift cannot say itself: four instructions, a flag, and two calls that Glibc's module hides. Everything here is
    thread-safe, and pure but for those calls. */
 
 /* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
@@ -28,6 +28,10 @@ int florin_die_with_parent(void);
 /* posix_spawn_file_actions_addclosefrom_np: the process to be started gets no descriptor from `first` up. `actions` is a
    posix_spawn_file_actions_t. 0, or an errno. */
 int florin_spawn_closing_from(void *actions, int first);
+
+/* Asks the processor for the cache line at `address`, which is going to be read and perhaps written. Does nothing else,
+   whatever the address. */
+static inline __attribute__((always_inline)) void florin_prefetch(const void *address) { __builtin_prefetch(address, 1); }
 
 /* Tells the processor that this is a spin loop. */
 static inline __attribute__((always_inline)) void florin_pause(void) {

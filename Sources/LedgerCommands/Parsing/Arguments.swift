@@ -5,7 +5,7 @@ internal import LedgerCore
 struct Arguments {
     let id: CommandID
     let words: Words
-    let grammar: Grammar
+    private let shape: UnsafePointer<Grammar>
     /// The word that holds each field's value (for a flag: the flag itself), or -1.
     private var place = InlineArray<16, Int32>(repeating: -1)
     private(set) var hasOptions = false
@@ -13,9 +13,12 @@ struct Arguments {
     init(_ id: CommandID, _ words: Words) throws(CommandError) {
         self.id = id
         self.words = words
-        grammar = Grammar.of(id)
+        shape = Grammar.place(of: id)
         try sort()
     }
+
+    /// Where it lies, for ever: not a copy of it in every request.
+    var grammar: Grammar { @inline(__always) unsafeAddress { shape } }
 
     // MARK: Sorting words into fields
 

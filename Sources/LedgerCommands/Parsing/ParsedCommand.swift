@@ -35,6 +35,7 @@ package struct ParsedCommand: Sendable {
         case resource(Hash128)
     }
 
+    /// What is larger than a `Command`, and rarer or followed by more, lies beside it: an ask is moved many times.
     package enum Ask: Sendable {
         /// A command that goes to the writer as it is (its sealed texts sealed).
         case mutation(Command)
@@ -43,7 +44,7 @@ package struct ParsedCommand: Sendable {
         /// `PASSPORT ROTATE`: likewise.
         case passportRotate(PassportID, overlap: TimeSpan)
         /// `SESSION ADMIT`: the secret's passport and user are filled in after it was verified.
-        case admit(Secret, SessionStart)
+        indirect case admit(Secret, SessionStart)
         /// `CREDIT REFUND`: the charge is read from the journal first.
         case refund(RefundDraft)
         case ruleLoad(RuleName, source: [UInt8])
@@ -64,7 +65,7 @@ package struct ParsedCommand: Sendable {
         case explain(ChargeID)
 
         /// What changes the connection itself.
-        case connection(ConnectionCommand)
+        indirect case connection(ConnectionCommand)
         /// What the process answers about itself.
         case server(ServerCommand)
         /// What is answered from the command table alone.

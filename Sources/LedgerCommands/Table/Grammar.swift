@@ -33,18 +33,28 @@ struct Grammar {
 
     static func of(_ id: CommandID) -> Grammar { all[Int(id.rawValue)] }
 
+    /// The same where it lies.
+    static func place(of id: CommandID) -> UnsafePointer<Grammar> { UnsafePointer(all + Int(id.rawValue)) }
+
     /// Reads the arguments of a command into what it asks.
     @inline(__always)
     static func parse(_ arguments: Arguments, _ context: ParseContext) throws(CommandError) -> ParsedCommand {
-        try parsers[Int(arguments.id.rawValue)](arguments, context)
+        try parsers[Int(arguments.id.rawValue)].parse(arguments, context)
     }
 
     // Apart from the grammars, which are copied for every request: these are only called.
-    private nonisolated(unsafe) static let parsers: UnsafeMutablePointer<CommandSpec.Parse> = {
-        let all = UnsafeMutablePointer<CommandSpec.Parse>.allocate(capacity: CommandID.allCases.count)
-        for id in CommandID.allCases { (all + Int(id.rawValue)).initialize(to: CommandTable.spec(id).parse) }
+    private nonisolated(unsafe) static let parsers: UnsafeMutablePointer<Parser> = {
+        let all = UnsafeMutablePointer<Parser>.allocate(capacity: CommandID.allCases.count)
+        for id in CommandID.allCases {
+            (all + Int(id.rawValue)).initialize(to: Parser(parse: CommandTable.spec(id).parse))
+        }
         return all
     }()
+
+    /// A function alone as the element of a pointer is called by way of another that moves all it takes and gives.
+    private struct Parser {
+        let parse: CommandSpec.Parse
+    }
 
     private nonisolated(unsafe) static let all: UnsafeMutablePointer<Grammar> = {
         let all = UnsafeMutablePointer<Grammar>.allocate(capacity: CommandID.allCases.count)

@@ -1,3 +1,5 @@
+internal import CIntrinsics
+
 /// A key that can find its place in a ``HashIndex``: `spread` must be well mixed over all 64 bits.
 protocol IndexKey: Comparable, Sendable {
     var spread: UInt64 { get }
@@ -47,6 +49,13 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         guard key != .vacant else { return nil }
         let spread = key.spread
         return segments[Int(spread >> 56)].find(key, spread)
+    }
+
+    /// Asks the processor for the place where a key will be looked for.
+    @inline(__always)
+    func prefetch(_ key: Key) {
+        let spread = key.spread
+        segments[Int(spread >> 56)].prefetch(spread)
     }
 
     /// Inserts or replaces. Traps on the vacant key.
@@ -221,6 +230,11 @@ private struct IndexSegment<Key: IndexKey> {
             if entry.key == .vacant { return nil }
             place = next(place)
         }
+    }
+
+    @inline(__always)
+    func prefetch(_ spread: UInt64) {
+        entries.withUnsafeBufferPointer { if let base = $0.baseAddress { florin_prefetch(base + home(spread)) } }
     }
 
     @inline(__always)

@@ -1,3 +1,5 @@
+internal import CIntrinsics
+
 /// A row's place in its table while it lives. Freed slots are used again; slots appear in no file and decide nothing
 /// that is recorded.
 struct Slot<Row>: Hashable, Sendable {
@@ -61,6 +63,13 @@ struct Slab<Row>: ~Copyable {
 
     func isLive(_ slot: Slot<Row>) -> Bool { directory.isLive(slot) }
 
+    /// Asks the processor for a row that is there.
+    @inline(__always)
+    func prefetch(_ slot: Slot<Row>) {
+        let row = UnsafeRawPointer(directory.live(slot))
+        for line in stride(from: 0, to: MemoryLayout<Row>.stride, by: 64) { florin_prefetch(row + line) }
+    }
+
     /// Traps when there are 2³¹ − 1 rows.
     mutating func insert(_ row: consuming Row) -> Slot<Row> {
         let slot: Slot<Row>
@@ -112,8 +121,8 @@ struct Slab<Row>: ~Copyable {
 
     // MARK: Capturing
 
-    /// From here on ``captured(_:)`` finds rows as they are now, whatever happens to them. `place` says where the capture
-    /// passes a row; see ``passed(through:)``. No savepoint is open.
+    /// From here on ``captured(_:)`` finds rows as they are now, whatever happens to them. `place` says where the
+    /// capture passes a row; see ``passed(through:)``. No savepoint is open.
     mutating func beginCapture(place: @escaping (Slot<Row>, Row) -> UInt32) {
         precondition(!undo.isOpen && preimages == nil, "a capture cannot begin now")
         preimages = Preimages(place: place)

@@ -4,11 +4,11 @@ internal import LedgerStorage
 internal import Logging
 
 /// Holds snapshots against the journal. A snapshot is live rows written down; the fold of the journal from the last one
-/// that was proven must give the same bytes. Now and then, and in time, the newest is proven so: by a process of its own
-/// (or, in tests, a thread), which takes a small share of a core unless it is late.
+/// that was proven must give the same bytes. Now and then, and in time, the newest is proven so: by a process of its
+/// own (or, in tests, a thread), which takes a small share of a core unless it is late.
 ///
-/// One that differs makes the ledger read-only: what it knows is not what was recorded. It is dropped with all since the
-/// last proven one, so that the next start replays what was recorded.
+/// One that differs makes the ledger read-only: what it knows is not what was recorded. It is dropped with all since
+/// the last proven one, so that the next start replays what was recorded.
 ///
 /// Unchecked Sendable: `state` is a mutex; `thread` is touched by who holds it in the transition idle ⇄ running.
 final class Audits: @unchecked Sendable {

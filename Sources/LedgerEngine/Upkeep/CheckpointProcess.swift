@@ -5,8 +5,8 @@ internal import LedgerStorage
 /// The process that audits a snapshot beside a server, as both sides see it.
 ///
 /// It gets standard input, output and error and nothing else that the server has open: with a copy of the listening
-/// socket it would hold the port of a server that was killed. And it does not outlive its parent, who is the only one to know
-/// what to do with what it finds.
+/// socket it would hold the port of a server that was killed. And it does not outlive its parent, who is the only one
+/// to know what to do with what it finds.
 package enum CheckpointProcess {
     /// The child's exit code when the snapshot differs; 0 when it does not, 1 when that could not be found out.
     package static let differs: Int32 = 4

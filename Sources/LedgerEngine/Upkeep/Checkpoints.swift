@@ -4,8 +4,8 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// Decides when a snapshot is due and has it made: the writer hands out the rows of one instant, a thread of low priority
-/// writes them down. One at a time. Whether it is what the journal leads to is for ``Audits`` to find out.
+/// Decides when a snapshot is due and has it made: the writer hands out the rows of one instant, a thread of low
+/// priority writes them down. One at a time. Whether it is what the journal leads to is for ``Audits`` to find out.
 ///
 /// Unchecked Sendable: `state` is a mutex; `thread` is touched by who holds it in the transition idle ⇄ running.
 final class Checkpoints: @unchecked Sendable {
@@ -29,7 +29,8 @@ final class Checkpoints: @unchecked Sendable {
         var isRunning = false
         var isStopping = false
         var thread: NamedThread?
-        /// Journal bytes written when the last snapshot that succeeded began; negative: what was there before this start.
+        /// Journal bytes written when the last snapshot that succeeded began; negative: what was there before this
+        /// start.
         var bytesThen: Int64
         var wishes: [(lsn: LSN, completion: @Sendable (Result<LSN, EngineError>) -> Void)] = []
         /// The last one failed for want of room, which made the ledger read-only: try until one comes about.

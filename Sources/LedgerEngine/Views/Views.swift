@@ -1,3 +1,4 @@
+internal import CIntrinsics
 internal import LedgerCore
 internal import Synchronization
 
@@ -92,6 +93,12 @@ final class Views: Sendable {
 
     private static let isOpened: UInt64 = 1 << 63
     private static let isSealed: UInt64 = 1 << 62
+
+    /// Asks the processor for a record that is going to be stored.
+    func prefetch(_ user: UserOrdinal) {
+        guard let record = accounts.existing(Int(user.value)) else { return }
+        for word in stride(from: 0, to: AccountWord.count, by: 8) { florin_prefetch(record + word) }
+    }
 
     func store(_ view: AccountView, lastEvent: LSN) {
         SeqLock.write(accounts.record(Int(view.user.value))) { record in

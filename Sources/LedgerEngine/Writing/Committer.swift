@@ -16,9 +16,9 @@ internal import Synchronization
 /// The first failure is final: all that wait are told that the outcome is unknown, nothing is ever written again, and
 /// `onFatal` is called, once.
 ///
-/// Unchecked Sendable: `queue`, `taken`, `spare`, `isBusy`, `isStopping`, `isQuietWanted`, `hasNews`, `fault`, `isAnnounced` and
-/// `waiters` are touched under the monitor only; appending to the log belongs to the role, which changes
-/// hands under the monitor too.
+/// Unchecked Sendable: `queue`, `taken`, `spare`, `isBusy`, `isStopping`, `isQuietWanted`, `hasNews`, `fault`,
+/// `isAnnounced` and `waiters` are touched under the monitor only; appending to the log belongs to the role, which
+/// changes hands under the monitor too.
 final class Committer: @unchecked Sendable {
     private let log: any CommitLog
     private let keys: KeyStore
@@ -354,7 +354,8 @@ final class Committer: @unchecked Sendable {
 
     private func publish(_ unit: CommitUnit) {
         var fresh = 0
-        for account in unit.accounts {
+        for (index, account) in unit.accounts.enumerated() {
+            if index + 4 < unit.accounts.count { views.prefetch(unit.accounts[index + 4].view.user) }
             if fresh < unit.users.count, unit.users[fresh].ordinal == account.view.user {
                 let user = unit.users[fresh]
                 user.email.withUnsafeBytes {

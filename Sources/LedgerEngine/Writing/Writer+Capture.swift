@@ -10,8 +10,8 @@ extension Writer {
     /// Where a log makes units durable later, a capture waits for that without keeping the writer.
     private static let retryNanoseconds: UInt64 = 1_000_000
 
-    /// Goes on with a snapshot that is wanted. After so many nanoseconds it is to be called again, if nothing else is to
-    /// be done; nil: when it is poked.
+    /// Goes on with a snapshot that is wanted. After so many nanoseconds it is to be called again, if nothing else is
+    /// to be done; nil: when it is poked.
     func goOnCapturing(isIdle: Bool) -> UInt64? {
         switch parts.desk.wish {
         case .nothing: return nil

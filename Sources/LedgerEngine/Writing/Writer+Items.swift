@@ -4,6 +4,15 @@ internal import LedgerStorage
 
 /// One item: what the writer answers to each.
 extension Writer {
+    /// Looks ahead in a batch: three items for the place in the index, two for the row, one for its lot.
+    func prefetch(_ batch: WorkBatch) {
+        let next = batch.results.count
+        for step in PrefetchStep.allCases {
+            let index = next + PrefetchStep.allCases.count - step.rawValue
+            if index < batch.count, let user = batch.entries[index].user { state.prefetch(user, step) }
+        }
+    }
+
     func answer(_ entry: WorkBatch.Entry, _ unit: CommitUnit, _ refusal: String?) -> WorkResult {
         let (actor, key) = (entry.actor, entry.key)
         // Published state let it in; what was decided since counts for reads as it does for commands.

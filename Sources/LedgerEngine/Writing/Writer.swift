@@ -286,6 +286,7 @@ actor Writer {
         while nextTaken < taken.count {
             let batch = taken[nextTaken]
             while batch.results.count < batch.count {
+                prefetch(batch)
                 guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target,
                     nextClockSet(in: batch) == nil
                 else { return }

@@ -248,7 +248,8 @@ package final class Journal: Sendable {
         return try dropSnapshots { dropped.contains($0) && !kept.contains($0) }
     }
 
-    /// Gives snapshots up, and returns which, the newest first. A file goes only after both manifests have forgotten it.
+    /// Gives snapshots up, and returns which, the newest first. A file goes only after both manifests have forgotten
+    /// it.
     @discardableResult
     package func dropSnapshots(where isUnwanted: (LSN) -> Bool) throws(StorageError) -> [LSN] {
         let dropped = snapshots.map(\.lsn).reversed().filter(isUnwanted)

@@ -13,9 +13,9 @@ package enum Fold {
     /// Whether the snapshot at `lsn` is, byte for byte, the state to which the journal leads from the snapshot `base`
     /// (none: from the first event). Returns the sections that differ.
     ///
-    /// Runs beside a server, in a process of its own: it reads only what cannot change (sealed segments, held live files
-    /// up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdFiles` meanwhile. `pace` is called
-    /// behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
+    /// Runs beside a server, in a process of its own: it reads only what cannot change (sealed segments, held live
+    /// files up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdFiles` meanwhile. `pace` is
+    /// called behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
     package static func audit<State: JournaledState & ~Copyable>(
         _ lsn: LSN, from base: LSN, of path: String, on disk: any Disk, as type: State.Type = State.self,
         pace: () -> Void = {}, measured: (Measured) -> Void = { _ in }

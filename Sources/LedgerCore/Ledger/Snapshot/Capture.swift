@@ -2,23 +2,32 @@
 ///
 /// Its owner asks for the next rows between two decisions. A row that changes before its turn is kept as it was
 /// (``Preimages``), so what comes out is the state at the beginning, whatever is decided meanwhile; nobody else reads a
-/// table, and nobody waits. Cost: a copy of each row, and for each row that changes before its turn another, with a look
-/// into an index.
+/// table, and nobody waits. Cost: a copy of each row, and for each row that changes before its turn another, with a
+/// look into an index.
 package struct Capture: ~Copyable {
     fileprivate enum Phase {
         case small
         case users(UInt32)
         case passports(UInt32)
         case owned(UInt32, Cursor)
-        case index(Int, segment: Int)
+        case index(IndexSection, segment: Int)
         case keys(Int)
         case done
     }
 
-    /// Where a user's lists are gone through: `list` of ``Heads``, from `next` on.
+    /// Where a user's lists are gone through: in `list`, from `next` on; nil: from its beginning.
     fileprivate struct Cursor {
-        var list = 0
+        var list = List.lots
         var next: Int32?
+    }
+
+    fileprivate enum List {
+        case lots, holds, sessions, resources, instances, end
+    }
+
+    /// What stands in no row, in the order in which it comes.
+    fileprivate enum IndexSection: Int, CaseIterable {
+        case allowances, allowedUntil, spaceGrants, external, refunded, sessionTime, metered
     }
 
     /// The beginnings of a user's lists.
@@ -181,7 +190,7 @@ extension StateMachine {
             return .passports(
                 ContiguousArray((first..<end).map { store.passports.captured(Slot(index: Int32($0))) }))
         case .owned(let user, let cursor): return owned(&capture, from: user, cursor, limit)
-        case .index(let number, let segment): return index(&capture, number, segment)
+        case .index(let section, let segment): return index(&capture, section, segment)
         case .keys(let first):
             let end = min(first + limit, capture.keys.upperBound)
             capture.phase = end == capture.keys.upperBound ? .done : .keys(end)
@@ -213,13 +222,17 @@ extension StateMachine {
         var (user, cursor, left) = (first, start, limit)
         while user < capture.users {
             let heads = capture.heads[Int(user)]
-            while cursor.list < 5 {
+            while cursor.list != .end {
                 switch cursor.list {
-                case 0: collect(store.lots, heads.lots, &cursor, &left, &capture.owned.lots)
-                case 1: collect(store.holds, heads.holds, &cursor, &left, &capture.owned.holds)
-                case 2: collect(store.sessions, heads.sessions, &cursor, &left, &capture.owned.sessions)
-                case 3: collect(store.resources, heads.resources, &cursor, &left, &capture.owned.resources)
-                default: collect(store.instances, heads.instances, &cursor, &left, &capture.owned.instances)
+                case .lots: collect(store.lots, heads.lots, &cursor, .holds, &left, &capture.owned.lots)
+                case .holds: collect(store.holds, heads.holds, &cursor, .sessions, &left, &capture.owned.holds)
+                case .sessions:
+                    collect(store.sessions, heads.sessions, &cursor, .resources, &left, &capture.owned.sessions)
+                case .resources:
+                    collect(store.resources, heads.resources, &cursor, .instances, &left, &capture.owned.resources)
+                case .instances:
+                    collect(store.instances, heads.instances, &cursor, .end, &left, &capture.owned.instances)
+                case .end: break
                 }
                 if left <= 0 {
                     capture.phase = .owned(user, cursor)
@@ -234,14 +247,14 @@ extension StateMachine {
                 return .owned(capture.owned.take())
             }
         }
-        capture.phase = .index(0, segment: 0)
+        capture.phase = .index(.allowances, segment: 0)
         return nil
     }
 
     /// Goes on in one list of a user, to its end or until nothing is left of the limit.
     private func collect<Row: Listed>(
-        _ table: borrowing Slab<Row>, _ head: Int32, _ cursor: inout Capture.Cursor, _ left: inout Int,
-        _ rows: inout ContiguousArray<Row>
+        _ table: borrowing Slab<Row>, _ head: Int32, _ cursor: inout Capture.Cursor, _ following: Capture.List,
+        _ left: inout Int, _ rows: inout ContiguousArray<Row>
     ) {
         var next = cursor.next ?? head
         while next >= 0 {
@@ -254,21 +267,25 @@ extension StateMachine {
             rows.append(row)
             left -= 1
         }
-        cursor = Capture.Cursor(list: cursor.list + 1)
+        cursor = Capture.Cursor(list: following)
     }
 
-    private func index(_ capture: inout Capture, _ number: Int, _ segment: Int) -> CapturedTable {
-        let isLast = segment + 1 == HashIndex<UInt64>.segmentCount
-        let next = isLast ? (number + 1, 0) : (number, segment + 1)
-        capture.phase = next.0 == 7 ? .keys(capture.keys.lowerBound) : .index(next.0, segment: next.1)
-        return switch number {
-        case 0: .allowances(allowances(store.allowanceIndex.captured(segment: segment)))
-        case 1: .numbers(.allowedUntil, store.allowedUntil.captured(segment: segment))
-        case 2: .numbers(.spaceGrants, store.spaceGrants.captured(segment: segment))
-        case 3: .hashes(.external, store.external.captured(segment: segment))
-        case 4: .numbers(.refunded, store.refunded.captured(segment: segment))
-        case 5: .numbers(.sessionTime, store.sessionTime.captured(segment: segment))
-        default: .hashes(.metered, store.metered.captured(segment: segment))
+    private func index(_ capture: inout Capture, _ section: Capture.IndexSection, _ segment: Int) -> CapturedTable {
+        if segment + 1 < HashIndex<UInt64>.segmentCount {
+            capture.phase = .index(section, segment: segment + 1)
+        } else if let next = Capture.IndexSection(rawValue: section.rawValue + 1) {
+            capture.phase = .index(next, segment: 0)
+        } else {
+            capture.phase = .keys(capture.keys.lowerBound)
+        }
+        return switch section {
+        case .allowances: .allowances(allowances(store.allowanceIndex.captured(segment: segment)))
+        case .allowedUntil: .numbers(.allowedUntil, store.allowedUntil.captured(segment: segment))
+        case .spaceGrants: .numbers(.spaceGrants, store.spaceGrants.captured(segment: segment))
+        case .external: .hashes(.external, store.external.captured(segment: segment))
+        case .refunded: .numbers(.refunded, store.refunded.captured(segment: segment))
+        case .sessionTime: .numbers(.sessionTime, store.sessionTime.captured(segment: segment))
+        case .metered: .hashes(.metered, store.metered.captured(segment: segment))
         }
     }
 

@@ -3,8 +3,8 @@ extension StateMachine {
         SnapshotSection(rawValue: section).map { version >= 1 && version <= $0.version } ?? false
     }
 
-    /// Loads one frame of a snapshot into an empty ledger; frames come in the order they were written. What belongs to a
-    /// user comes in the order of birth, in every version.
+    /// Loads one frame of a snapshot into an empty ledger; frames come in the order they were written. What belongs to
+    /// a user comes in the order of birth, in every version.
     package mutating func restore(
         section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
     ) throws(StateError) {

@@ -12,7 +12,8 @@ enum SnapshotSection: UInt16, CaseIterable {
     static let usersPerRange: UInt32 = 16_384
 
     /// The version of its rows that is written today. A row's new field stands behind `if c.version >= n` in its
-    /// `code(with:)`, and n stands here. So it does where the order of the rows has changed: an equal state has other bytes.
+    /// `code(with:)`, and n stands here. So it does where the order of the rows has changed: an equal state has other
+    /// bytes.
     var version: UInt8 {
         switch self {
         case .ledger, .lots, .holds, .sessions, .resources, .instances, .external, .refunded, .sessionTime, .metered,
