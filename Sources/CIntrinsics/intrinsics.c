@@ -2,6 +2,7 @@
 #include "CIntrinsics.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -103,3 +104,5 @@ int florin_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 int florin_spawn_closing_from(void *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
+
+int florin_own_pages_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1 ? 0 : -1; }

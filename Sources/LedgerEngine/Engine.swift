@@ -235,12 +235,14 @@ package final class Engine: Sendable {
 
     /// Holds the snapshot at `lsn` of a ledger that another process has open against the fold of its journal, from the
     /// snapshot at `base` (none: from the first event); returns the sections that differ. `rest` is called between
-    /// steps.
+    /// steps. `learns`: leaves what it learned of the machine's pace, which is for the server's own to do.
     package static func audit(
-        _ path: String, _ lsn: LSN, from base: LSN, on disk: any Disk = PosixDisk(), rest: () -> Void
+        _ path: String, _ lsn: LSN, from base: LSN, on disk: any Disk = PosixDisk(), learns: Bool = true,
+        rest: () -> Void
     ) throws(EngineError) -> [UInt16] {
         do throws(StorageError) {
             return try Fold.audit(lsn, from: base, of: path, on: disk, as: StateMachine.self, pace: rest) { fold in
+                guard learns else { return }
                 let file = RecoveryPaceFile(disk, directory: path)
                 let old = file.load() ?? RecoveryPace()
                 let size = RecoveryPace.Size(events: UInt64(fold.events), snapshotBytes: fold.snapshotBytes)

@@ -281,7 +281,7 @@ struct Opening {
         let desk = CaptureDesk(pokeWriter: pokeWriter)
         let audits = Audits(
             journal: journal, mode: configuration.checkpoints, clock: clock, logger: logger, gate: gate,
-            pokeWriter: pokeWriter)
+            pokeWriter: pokeWriter, onDifference: { [weak desk] in desk?.cancelIfBusy() })
         var isOff = false
         if case .never = configuration.checkpoints { isOff = true }
         let checkpoints = Checkpoints(

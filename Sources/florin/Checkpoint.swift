@@ -53,7 +53,7 @@ struct Checkpoint: ParsableCommand {
         let sections: [UInt16]
         do throws(EngineError) {
             let pace = Pace(share: share)
-            sections = try Engine.audit(directory, lsn, from: LSN(from), rest: pace.rest)
+            sections = try Engine.audit(directory, lsn, from: LSN(from), learns: parent != nil, rest: pace.rest)
         } catch {
             throw Failure("\(error)")
         }

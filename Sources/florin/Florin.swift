@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import LedgerEngine
 internal import Synchronization
 
 /// One binary: the server, and everything that goes with it.
@@ -14,8 +15,8 @@ struct Florin: AsyncParsableCommand {
             Florin keeps accounts in memory and every event in a journal on disk. Any Redis client talks to it.
 
             Exit codes: 0 success, 1 the command failed (one line on standard error says why), 2 `verify` found damage, \
-            3 (`checkpoint`) there is no room, 4 (`load`) a threshold or an objective was missed, 5 (`load --replay`) the \
-            replayed ledger is not the recorded one, 64 a mistake in the command line.
+            4 (`load`) a threshold or an objective was missed, 4 (`checkpoint --audit`) the snapshot is not what the journal \
+            leads to, 5 (`load --replay`) the replayed ledger is not the recorded one, 64 a mistake in the command line.
             """,
         version: "florin \(version)",
         subcommands: [
@@ -27,6 +28,7 @@ struct Florin: AsyncParsableCommand {
     static func main() async {
         // Nobody but the owner reads a ledger's files, whatever creates them.
         umask(0o077)
+        returnLargeMemory()
         // A client that hangs up is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         do {

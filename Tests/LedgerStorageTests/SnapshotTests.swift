@@ -137,6 +137,8 @@ import Testing
         #expect(!made.isFolded)
         let found = try audit(ledger.lastLSN, from: good, on: disk)
         #expect(found.contains(9) && found.count > 1)
+        // Whatever it is to begin with, never with itself.
+        #expect(try audit(ledger.lastLSN, from: LSN(.max), on: disk) == found)
         // It was not begun with, though it is newer: the audit of what comes behind it finds nothing.
         try ledger.append(events: 3)
         try ledger.snapshot()
@@ -166,6 +168,68 @@ import Testing
 
     private func audit(_ lsn: LSN, from base: LSN, on disk: SimulatedDisk) throws(StorageError) -> [UInt16] {
         try Fold.audit(lsn, from: base, of: ToyLedger.path, on: disk, as: ToyState.self)
+    }
+
+    @Test(arguments: [true, false])
+    func `what an audit distrusts is never begun with again, listed or not`(isListed: Bool) throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        try ledger.append(events: 2)
+        try ledger.snapshot()
+        let proven = try #require(ledger.journal.snapshots.last)
+        try ledger.append(events: 2)
+        try ledger.snapshot()
+        let later = ledger.lastLSN
+        let bytes = disk.bytes(of: ledger.directory.snapshot(later))
+        try AuditRecord(lsn: proven.lsn, time: proven.time, digest: proven.digest.hex, distrustsLater: true)
+            .save(to: ledger.directory)
+        if !isListed {
+            // The end came between the manifest and the file.
+            try ledger.journal.dropSnapshots { $0 == later }
+            disk.replace(ledger.directory.snapshot(later), with: bytes)
+        }
+        let dead = disk.afterProcessDeath()
+        let again = try ToyLedger(on: dead)
+        #expect(again.report.snapshotLSN == proven.lsn)
+        #expect(again.report.warnings.contains { $0.contains("not what the journal leads to") })
+        #expect(again.digest == ledger.digest)
+        #expect(again.journal.snapshots.map(\.lsn) == [proven.lsn])
+        #expect(try !dead.exists(again.directory.snapshot(later)))
+        // It is over: the next ones are as good as any.
+        #expect(AuditRecord.load(from: again.directory)?.distrustsLater == false)
+        try again.append(events: 2)
+        try again.snapshot()
+        let third = try ToyLedger(on: dead.afterProcessDeath())
+        #expect(third.report.snapshotLSN == again.lastLSN)
+    }
+
+    @Test func `a record of an audit that makes no sense is none`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk)
+        let record = AuditRecord(lsn: LSN(7), time: Timestamp(seconds: 9), digest: "00ff")
+        try record.save(to: ledger.directory)
+        #expect(AuditRecord.load(from: ledger.directory) == record)
+        for text in [
+            "", "lsn", "lsn 7 time 9 digest 00ff", "lsn x time 9 digest 00ff proven", "lsn 7 time 9 digest 00ff later",
+        ] {
+            disk.replace(ledger.directory.audited, with: Array(text.utf8))
+            #expect(AuditRecord.load(from: ledger.directory) == nil, "\(text)")
+        }
+    }
+
+    @Test func `a stopped ledger's snapshots do not push out the proven one`() throws {
+        let disk = SimulatedDisk()
+        for round in 0..<4 {
+            let ledger = try ToyLedger(on: disk)
+            try ledger.append(events: 2)
+            try ledger.close()
+            let made = try #require(try Fold.toEnd(of: ToyLedger.path, on: disk, as: ToyState.self))
+            let directory = try DataDirectory.inspect(ToyLedger.path, on: disk)
+            if round == 0 {
+                try AuditRecord(lsn: made.lsn, time: made.time, digest: made.digest.hex).save(to: directory)
+            }
+            #expect(try disk.exists(directory.snapshot(LSN(2))))
+        }
     }
 
     @Test func `snapshots that are needed are not thinned out, and others can be given up`() throws {

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What Swift cannot say itself: four instructions, a flag, and two calls that Glibc's module hides. Everything here is
+/* What Swift cannot say itself: four instructions, a flag, and three calls that Glibc's module hides. Everything here is
    thread-safe, and pure but for those calls. */
 
 /* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
@@ -28,6 +28,10 @@ int florin_die_with_parent(void);
 /* posix_spawn_file_actions_addclosefrom_np: the process to be started gets no descriptor from `first` up. `actions` is a
    posix_spawn_file_actions_t. 0, or an errno. */
 int florin_spawn_closing_from(void *actions, int first);
+
+/* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system:
+   mallopt(M_MMAP_THRESHOLD). 0, or -1. */
+int florin_own_pages_from(int bytes);
 
 /* Asks the processor for the cache line at `address`, which is going to be read and perhaps written. Does nothing else,
    whatever the address. */

@@ -1,5 +1,5 @@
-/// What deciding about a user will look at, asked for before its turn: rows of users drawn at random are in no cache, and
-/// the processor fetches them while it decides about others. Changes nothing.
+/// What deciding about a user will look at, asked for before its turn: rows of users drawn at random are in no cache,
+/// and the processor fetches them while it decides about others. Changes nothing.
 package enum PrefetchStep: Int, CaseIterable, Sendable {
     /// The place in the index; then the user's row, which it names; then the row's first lot.
     case index, account, lot

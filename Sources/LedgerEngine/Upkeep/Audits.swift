@@ -27,8 +27,10 @@ final class Audits: @unchecked Sendable {
     private let logger: Logger
     private let gate: Gate
     private let pokeWriter: @Sendable () -> Void
-    private let file: AuditFile
+    private let onDifference: @Sendable () -> Void
     private let state: Lock<State>
+    /// One lists or drops snapshots at a time; `state` is free meanwhile, for INFO.
+    private let listing = Lock(())
 
     private struct State {
         var status = Status()
@@ -52,7 +54,7 @@ final class Audits: @unchecked Sendable {
 
     init(
         journal: Journal, mode: EngineConfiguration.Checkpoints, clock: any LedgerClock, logger: Logger, gate: Gate,
-        pokeWriter: @escaping @Sendable () -> Void
+        pokeWriter: @escaping @Sendable () -> Void, onDifference: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
         self.mode = mode
@@ -60,16 +62,18 @@ final class Audits: @unchecked Sendable {
         self.logger = logger
         self.gate = gate
         self.pokeWriter = pokeWriter
-        file = AuditFile(journal.directory)
+        self.onDifference = onDifference
         var state = State()
-        let snapshots = journal.snapshots.map(\.lsn)
-        if let kept = file.load(), snapshots.contains(kept.lsn) {
-            state.status = Status(lsn: kept.lsn, time: kept.time, verdict: "ok")
-        } else if let folded = snapshots.last(where: { journal.isFolded($0) }) {
+        let snapshots = journal.snapshots
+        if let kept = AuditRecord.load(from: journal.directory),
+            snapshots.contains(where: { $0.lsn == kept.lsn && $0.digest.hex == kept.digest })
+        {
+            state.status = Status(lsn: kept.lsn, time: min(kept.time, clock.now()), verdict: "ok")
+        } else if let folded = snapshots.last(where: { journal.isFolded($0.lsn) }) {
             // Made by a version that folded each.
-            state.status.lsn = folded
+            state.status.lsn = folded.lsn
         }
-        state.unproven = snapshots.count { $0 > state.status.lsn }
+        state.unproven = snapshots.count { $0.lsn > state.status.lsn }
         self.state = Lock(state)
     }
 
@@ -78,8 +82,16 @@ final class Audits: @unchecked Sendable {
     /// Snapshots that are not to be thinned out.
     var needed: Set<LSN> { state.withLock { [$0.status.lsn, $0.current] } }
 
-    /// A snapshot was made.
-    func made(_ lsn: LSN) { state.withLock { $0.unproven += 1 } }
+    /// Lists a snapshot that was made: none after a difference was found.
+    func adopt(_ lsn: LSN) throws(StorageError) {
+        try listing.withLock { _ throws(StorageError) in
+            guard !foundDifference else {
+                throw StorageError(.damagedSnapshot, journal.directory.snapshot(lsn), "an audit found a difference")
+            }
+            try journal.adoptSnapshot(at: lsn)
+        }
+        state.withLock { $0.unproven += 1 }
+    }
 
     /// Starts an audit of the newest snapshot, if one is due and none is running.
     func consider() {
@@ -138,7 +150,7 @@ final class Audits: @unchecked Sendable {
             state.child = pid
             return state.isStopping
         }
-        if stops { kill(pid, SIGTERM) }
+        if stops { kill(pid, SIGKILL) }
         CheckpointProcess.wait(for: pid)
         return try state.withLock { (state: inout State) throws(EngineError) in
             state.child = nil
@@ -147,49 +159,68 @@ final class Audits: @unchecked Sendable {
     }
 
     private func finish(_ lsn: LSN, _ base: LSN, _ result: Result<String?, EngineError>) {
-        var refusal: String?
-        var isProven = false
-        state.withLock { state in
-            state.current = .none
-            switch result {
-            case .success(nil):
-                state.status = Status(lsn: lsn, time: clock.now(), verdict: "ok")
+        let now = clock.now()
+        switch result {
+        case .success(nil):
+            state.withLock { state in
+                state.status = Status(lsn: lsn, time: now, verdict: "ok")
                 state.unproven = journal.snapshots.count { $0.lsn > lsn }
-                isProven = true
-            case .success(let difference?):
-                state.status.verdict = "LSN \(lsn.value): \(difference)"
-                state.foundDifference = true
-                refusal = state.status.verdict
-            case .failure(let error):
+                state.current = .none
+            }
+            logger.info("snapshot audited", metadata: ["lsn": "\(lsn.value)", "from": "\(base.value)"])
+            if let digest = digest(of: lsn) { keep(AuditRecord(lsn: lsn, time: now, digest: digest)) }
+        case .success(let difference?): condemn(lsn, base, difference)
+        case .failure(let error):
+            let isStopping = state.withLock { state in
                 state.status.verdict = "failed: \(error)"
                 state.notBefore = MonotonicTime.now + Self.retryAfter
-                if !state.isStopping {
-                    logger.error(
-                        "a snapshot could not be audited", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
-                }
+                state.current = .none
+                return state.isStopping
             }
+            guard !isStopping else { return }
+            logger.error("a snapshot could not be audited", metadata: ["lsn": "\(lsn.value)", "fault": "\(error)"])
         }
-        if isProven {
-            logger.info("snapshot audited", metadata: ["lsn": "\(lsn.value)", "from": "\(base.value)"])
-            file.save(lsn, clock.now())
-        }
-        guard let refusal else { return }
-        logger.critical(
-            "the ledger in memory is not what was recorded: restart it, which replays the journal",
-            metadata: ["audit": "\(refusal)"])
-        do throws(StorageError) {
-            try journal.dropSnapshots { $0 > base }
-        } catch {
-            logger.error("snapshots could not be dropped", metadata: ["fault": "\(error)"])
-        }
-        if gate.setAudit("a snapshot is not what the journal leads to: \(refusal)") { pokeWriter() }
     }
 
-    /// Ends a child, waits for a thread.
+    private func digest(of lsn: LSN) -> String? { journal.snapshots.first { $0.lsn == lsn }?.digest.hex }
+
+    private func keep(_ record: AuditRecord) {
+        do throws(StorageError) {
+            try record.save(to: journal.directory)
+        } catch {
+            logger.error("what an audit found could not be kept", metadata: ["fault": "\(error)"])
+        }
+    }
+
+    /// The ledger decides nothing more; no snapshot since the last proven one is listed or begun with, also after a
+    /// crash in the middle of this.
+    private func condemn(_ lsn: LSN, _ base: LSN, _ difference: String) {
+        let verdict = "LSN \(lsn.value): \(difference)"
+        if gate.setAudit("a snapshot is not what the journal leads to: \(verdict)") { pokeWriter() }
+        let time = state.withLock { state in
+            state.status.verdict = verdict
+            state.foundDifference = true
+            state.current = .none
+            return state.status.time
+        }
+        logger.critical(
+            "the ledger in memory is not what was recorded: restart it, which replays the journal",
+            metadata: ["audit": "\(verdict)"])
+        onDifference()
+        keep(AuditRecord(lsn: base, time: time, digest: digest(of: base) ?? "none", distrustsLater: true))
+        do throws(StorageError) {
+            try listing.withLock { _ throws(StorageError) in _ = try journal.dropSnapshots { $0 > base } }
+        } catch {
+            logger.error(
+                "snapshots could not be dropped: the next start does it", metadata: ["fault": "\(error)"])
+        }
+    }
+
+    /// Ends a child, which leaves nothing behind, however it is held up; waits for a thread.
     func stop() {
         let thread = state.withLock { state in
             state.isStopping = true
-            if let child = state.child { kill(child, SIGTERM) }
+            if let child = state.child { kill(child, SIGKILL) }
             defer { state.thread = nil }
             return state.thread
         }
@@ -233,28 +264,5 @@ package final class Pace: @unchecked Sendable {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
-}
-
-/// Which snapshot was proven last, and when: a side file, one line. Without it the next audit begins with the first
-/// event, or with a snapshot that was folded.
-struct AuditFile: Sendable {
-    private let directory: DataDirectory
-
-    init(_ directory: DataDirectory) { self.directory = directory }
-
-    func load() -> (lsn: LSN, time: Timestamp)? {
-        guard let bytes = try? directory.disk.contents(of: directory.audited), bytes.count < 256 else { return nil }
-        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count == 4, words[0] == "lsn", let lsn = UInt64(words[1]), words[2] == "time",
-            let time = Int64(words[3])
-        else { return nil }
-        return (LSN(lsn), Timestamp(nanoseconds: time))
-    }
-
-    /// A failure leaves the old one, or none.
-    func save(_ lsn: LSN, _ time: Timestamp) {
-        let text = "lsn \(lsn.value) time \(time.nanoseconds)\n"
-        try? directory.disk.replace(directory.audited, with: Array(text.utf8), in: directory.path)
     }
 }

@@ -28,8 +28,8 @@ final class CaptureDesk: @unchecked Sendable {
     private let concernsWriter = Atomic<Bool>(false)
     private let pokeWriter: @Sendable () -> Void
 
-    /// Rows that may wait, some ten megabytes.
-    private static let most = 32_768
+    /// Rows that may wait, some megabytes.
+    private static let most = 8_192
 
     init(pokeWriter: @escaping @Sendable () -> Void) { self.pokeWriter = pokeWriter }
 
@@ -75,6 +75,12 @@ final class CaptureDesk: @unchecked Sendable {
             monitor.wake()
         }
         pokeWriter()
+    }
+
+    /// Likewise, if there is anything to end.
+    func cancelIfBusy() {
+        let isBusy = monitor.withLock { if case .idle = stage { false } else { true } }
+        if isBusy { cancel() }
     }
 
     /// For the next time; frees what the writer left.

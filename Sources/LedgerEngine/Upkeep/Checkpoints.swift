@@ -142,7 +142,7 @@ final class Checkpoints: @unchecked Sendable {
     private func run() -> Result<LSN, EngineError> {
         guard let (head, booksSum) = desk.begin() else {
             desk.clear()
-            return .failure(Self.stopped)
+            return .failure(state.withLock { $0.isStopping } ? Self.stopped : Self.interrupted)
         }
         do throws(StorageError) {
             var encoder = SnapshotEncoder()
@@ -154,14 +154,13 @@ final class Checkpoints: @unchecked Sendable {
                 try encoder.finish(to: &writer)
             }
             desk.clear()
-            try journal.adoptSnapshot(at: head.lastLSN)
+            try audits.adopt(head.lastLSN)
         } catch {
             let isStopping = state.withLock { $0.isStopping }
             desk.cancel()
             desk.clear()
             return .failure(isStopping ? Self.stopped : EngineError(error))
         }
-        audits.made(head.lastLSN)
         do throws(StorageError) {
             try journal.thinSnapshots(now: clock.now(), keeping: audits.needed)
         } catch {
@@ -170,6 +169,9 @@ final class Checkpoints: @unchecked Sendable {
         return .success(head.lastLSN)
     }
 
+    private static var interrupted: EngineError {
+        EngineError(.checkpoint, "the journal failed, or the last snapshot differed from it")
+    }
     private static var stopped: EngineError { EngineError(.stopped, "the ledger is being closed") }
 
     private func finish(_ bytes: Int64, _ result: Result<LSN, EngineError>) {

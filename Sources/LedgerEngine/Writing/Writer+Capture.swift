@@ -26,6 +26,7 @@ extension Writer {
         repeat {
             if let rows = state.advance(&capture, limit: Self.rowsAtOnce) { parts.desk.add(rows) }
             guard !capture.isDone else {
+                self.capture = consume capture
                 endCapture()
                 return nil
             }
@@ -52,7 +53,6 @@ extension Writer {
     }
 
     private func endCapture() {
-        _ = capture.take()
-        parts.desk.ended(state.endCapture())
+        parts.desk.ended(state.endCapture(capture.take()))
     }
 }

@@ -94,8 +94,10 @@ package enum Recovery {
     ) throws(StorageError) -> Recovered<State> {
         let directory = lock.directory
         var report = RecoveryReport()
-        let (manifest, warnings) = try Manifest.load(from: directory)
+        var (manifest, warnings) = try Manifest.load(from: directory)
         report.warnings = warnings
+        let audited = AuditRecord.load(from: directory)
+        if let audited { manifest.snapshots.removeAll { !audited.trusts($0.lsn) } }
         let inspection = try JournalInspection(directory, manifest, pastCache: true)
         let leftovers = try Leftovers.find(inspection, segmentBytes: options.segmentBytes)
         report.warnings += leftovers.warnings
@@ -144,6 +146,7 @@ package enum Recovery {
         upkeep.manifest = catalog.contents.withLock { $0.manifest(after: manifest) }
         do throws(StorageError) {
             try upkeep.manifest.save(to: directory)
+            if let audited, audited.distrustsLater { try removeLater(audited, directory, &report.warnings) }
         } catch  where error.isOutOfSpace {
             // The one that is there led here and leads here again: a full disk must not keep out who only reads.
             report.warnings.append("the manifest was not renewed, the disk is full: \(error)")
@@ -152,6 +155,21 @@ package enum Recovery {
             lock: lock, catalog: catalog, writer: writer, segmentBytes: options.segmentBytes,
             cacheBytes: options.cacheBytes, upkeep: upkeep)
         return Recovered(state: replay.takeState(), journal: journal, report: report)
+    }
+
+    /// Ends what an audit began that found a difference: nothing was begun with that it distrusts, and nothing will be.
+    private static func removeLater(
+        _ audited: AuditRecord, _ directory: DataDirectory, _ warnings: inout [String]
+    ) throws(StorageError) {
+        for lsn in try directory.presentSnapshots() where !audited.trusts(lsn) {
+            try directory.disk.removeIfPresent(directory.snapshot(lsn))
+            warnings.append(
+                "\(directory.snapshot(lsn)) was not what the journal leads to, or not proven since: removed")
+        }
+        try directory.disk.syncDirectory(directory.snapshots)
+        var record = audited
+        record.distrustsLater = false
+        try record.save(to: directory)
     }
 
     /// Makes the tail final: zeroes where the next batch may go, and a sync that covers everything before it.

@@ -78,7 +78,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     ) throws(StorageError) -> [LSN] {
         let present = try inspection.directory.presentSnapshots()
         let listed = inspection.manifest.snapshots.map(\.lsn)
-        return Set(present + listed).filter(target.allows).sorted(by: >)
+        let audited = AuditRecord.load(from: inspection.directory)
+        return Set(present + listed).filter { target.allows($0) && audited?.trusts($0) ?? true }.sorted(by: >)
     }
 
     private init(

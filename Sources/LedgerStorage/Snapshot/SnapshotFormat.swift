@@ -3,7 +3,7 @@ package import LedgerCore
 // A snapshot
 // ==========
 //
-// The whole state after one LSN, as the core writes it (`SnapshotFrames`): sections of columns, at most 64 Ki rows a
+// The whole state after one LSN, as the core writes it (`SnapshotEncoder`): sections of columns, at most 64 Ki rows a
 // frame. It is a shortcut, never the truth: the journal is complete without it, and `florin verify` proves that both
 // lead to the same state. So a damaged snapshot costs time, not data; an older one, or none, takes its place.
 //
@@ -71,12 +71,19 @@ package struct SnapshotDescription: Sendable {
 /// The digest of each frame, by section: what a snapshot and a fold are compared by.
 struct FrameDigests: SnapshotSink, Equatable {
     private(set) var sections: [UInt16: [Digest256]] = [:]
+    private var versions: [UInt16: UInt8] = [:]
 
     mutating func frame(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) throws(Never) {
         var stream = SHA256Stream()
         stream.update(UInt64(version) | UInt64(rows) << 8)
         bytes.withUnsafeBytes { stream.update($0) }
         sections[section, default: []].append(stream.finish())
+        versions[section] = version
+    }
+
+    /// Whether a section that both have was written by programs of different versions.
+    func hasOtherVersions(than other: FrameDigests) -> Bool {
+        versions.contains { section, version in other.versions[section].map { $0 != version } ?? false }
     }
 
     /// The sections in which the two are not the same.

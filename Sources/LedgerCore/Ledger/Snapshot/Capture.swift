@@ -70,6 +70,7 @@ package struct Capture: ~Copyable {
 /// Unchecked Sendable: nobody else has these objects any more, and who gets them looks into none.
 package struct CaptureRemains: @unchecked Sendable {
     fileprivate var objects: [AnyObject?]
+    fileprivate var heads: ContiguousArray<Capture.Heads> = []
 }
 
 extension StateMachine {
@@ -125,8 +126,8 @@ extension StateMachine {
     /// The capture is over, or given up: nothing is kept any more. What it kept is handed out, for another thread to
     /// free: that may take long.
     @discardableResult
-    package mutating func endCapture() -> CaptureRemains {
-        let remains = CaptureRemains(
+    package mutating func endCapture(_ capture: consuming Capture? = nil) -> CaptureRemains {
+        var remains = CaptureRemains(
             objects: [
                 store.accounts.endCapture(), store.passports.endCapture(), store.lots.endCapture(),
                 store.holds.endCapture(), store.sessions.endCapture(), store.resources.endCapture(),
@@ -140,6 +141,7 @@ extension StateMachine {
         store.sessionTime.endCapture()
         store.metered.endCapture()
         store.history.keptFrom = .max
+        if let capture { remains.heads = capture.heads }
         return remains
     }
 

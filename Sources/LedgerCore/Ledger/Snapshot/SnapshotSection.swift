@@ -8,18 +8,18 @@ enum SnapshotSection: UInt16, CaseIterable {
     case external, refunded, sessionTime, keys
     case allowances, allowedUntil, spaceGrants, instances, meters, metered
 
-    static let rowsPerFrame = 65_536
-    static let usersPerRange: UInt32 = 16_384
+    static let rowsPerFrame = 16_384
+    static let usersPerRange: UInt32 = 8_192
 
     /// The version of its rows that is written today. A row's new field stands behind `if c.version >= n` in its
-    /// `code(with:)`, and n stands here. So it does where the order of the rows has changed: an equal state has other
-    /// bytes.
+    /// `code(with:)`, and n stands here. So it does where the order of the rows, or how many go into a frame, has
+    /// changed: an equal state has other bytes.
     var version: UInt8 {
         switch self {
-        case .ledger, .lots, .holds, .sessions, .resources, .instances, .external, .refunded, .sessionTime, .metered,
-            .allowances, .allowedUntil, .spaceGrants:
+        case .ledger, .users, .passports, .lots, .holds, .sessions, .resources, .instances, .external, .refunded,
+            .sessionTime, .metered, .allowances, .allowedUntil, .spaceGrants, .keys:
             2
-        case .limits, .books, .rules, .active, .scheduled, .spaces, .users, .passports, .keys, .meters: 1
+        case .limits, .books, .rules, .active, .scheduled, .spaces, .meters: 1
         }
     }
 }
