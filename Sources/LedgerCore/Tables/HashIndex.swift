@@ -1,7 +1,7 @@
 internal import CIntrinsics
 
 /// A key that can find its place in a ``HashIndex``: `spread` must be well mixed over all 64 bits.
-protocol IndexKey: Comparable, Sendable {
+protocol IndexKey: Comparable, Hashable, Sendable {
     var spread: UInt64 { get }
     static var vacant: Self { get }
 }
@@ -41,7 +41,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     /// What ``setLater(_:_:)`` took, in its order.
     private var late: ContiguousArray<IndexEntry<Key>> = []
     /// While a capture is under way.
-    private var capture: SegmentsBefore<Key>?
+    private var capture: EntriesBefore<Key>?
 
     subscript(key: Key) -> UInt64? {
         assert(late.isEmpty, "an index was asked before it was settled")
@@ -124,8 +124,8 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         precondition(key != .vacant, "the vacant key was to be stored")
         let spread = key.spread
         let number = Int(spread >> 56)
-        if let capture { capture.keep(number, segments[number].entries) }
         let old = segments[number].set(key, spread, value)
+        if let capture { capture.keep(number, key, old) }
         if old == nil { count += 1 }
         return old
     }
@@ -135,8 +135,8 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         guard key != .vacant else { return nil }
         let spread = key.spread
         let number = Int(spread >> 56)
-        if let capture { capture.keep(number, segments[number].entries) }
         let old = segments[number].remove(key, spread)
+        if let capture, old != nil { capture.keep(number, key, old) }
         if old != nil { count -= 1 }
         return old
     }
@@ -147,48 +147,55 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
 extension HashIndex {
     static var segmentCount: Int { 256 }
 
-    /// From here on ``captured(segment:)`` finds what is in here now. A segment is copied once, when it is first
-    /// changed.
+    /// From here on ``captured(segment:)`` finds what is in here now.
     mutating func beginCapture() {
         precondition(capture == nil && late.isEmpty, "a capture cannot begin now")
-        capture = SegmentsBefore()
+        capture = EntriesBefore()
     }
 
-    /// A segment as it was when the capture began, once; as it is, while none is under way.
+    /// A segment as it was when the capture began, once; as it is, while none is under way. Cost: its copy, so that
+    /// nothing is copied when it changes.
     func captured(segment number: Int) -> IndexEntries<Key> {
-        IndexEntries(entries: capture?.take(number) ?? segments[number].entries)
+        let entries = segments[number].entries.withUnsafeBufferPointer { ContiguousArray($0) }
+        return IndexEntries(entries: entries, before: capture?.take(number) ?? [:])
     }
 
     mutating func endCapture() { capture = nil }
 }
 
-/// Segments as they were when a capture began, until it takes them.
-private final class SegmentsBefore<Key: IndexKey> {
-    private var kept = ContiguousArray<ContiguousArray<IndexEntry<Key>>?>(repeating: nil, count: 256)
+/// What keys stood for when a capture began: those that were changed since, in segments that it has not taken. A table for
+/// each segment, so that none grows large.
+private final class EntriesBefore<Key: IndexKey> {
+    private var kept = ContiguousArray<[Key: UInt64?]>(repeating: [:], count: 256)
     private var isTaken = ContiguousArray(repeating: false, count: 256)
 
-    func keep(_ number: Int, _ entries: ContiguousArray<IndexEntry<Key>>) {
-        if !isTaken[number], kept[number] == nil { kept[number] = entries }
+    /// `old`: nil where the key was not there.
+    func keep(_ number: Int, _ key: Key, _ old: UInt64?) {
+        guard !isTaken[number], kept[number].index(forKey: key) == nil else { return }
+        kept[number].updateValue(old, forKey: key)
     }
 
-    /// Nil: it was not changed.
-    func take(_ number: Int) -> ContiguousArray<IndexEntry<Key>>? {
+    func take(_ number: Int) -> [Key: UInt64?] {
         isTaken[number] = true
-        defer { kept[number] = nil }
+        defer { kept[number] = [:] }
         return kept[number]
     }
 }
 
-/// What a segment holds, in no meaningful order, vacant places included.
+/// What a segment held: what it holds, in no meaningful order, vacant places included, but for the keys in `before`.
 struct IndexEntries<Key: IndexKey>: Sendable {
     fileprivate let entries: ContiguousArray<IndexEntry<Key>>
+    fileprivate let before: [Key: UInt64?]
 
     /// With the vacant places.
     var count: Int { entries.count }
 
     func sorted() -> [(key: Key, value: UInt64)] {
         var all: [(key: Key, value: UInt64)] = []
-        for entry in entries where entry.key != .vacant { all.append((entry.key, entry.value)) }
+        for entry in entries where entry.key != .vacant && before.index(forKey: entry.key) == nil {
+            all.append((entry.key, entry.value))
+        }
+        for case (let key, let old?) in before { all.append((key, old)) }
         all.sort { $0.key < $1.key }
         return all
     }
