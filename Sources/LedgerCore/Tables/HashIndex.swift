@@ -163,8 +163,8 @@ extension HashIndex {
     mutating func endCapture() { capture = nil }
 }
 
-/// What keys stood for when a capture began: those that were changed since, in segments that it has not taken. A table for
-/// each segment, so that none grows large.
+/// What keys stood for when a capture began: those that were changed since, in segments that it has not taken. A table
+/// for each segment, so that none grows large.
 private final class EntriesBefore<Key: IndexKey> {
     private var kept = ContiguousArray<[Key: UInt64?]>(repeating: [:], count: 256)
     private var isTaken = ContiguousArray(repeating: false, count: 256)
