@@ -24,7 +24,7 @@ package struct EngineConfiguration: Sendable {
         case inProcess
         /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --audit`;
         /// the LSN follows, `--from` and the LSN of the last audited one, `--share` and the share of a core. The child
-        /// calls ``Engine/audit(_:_:from:on:rest:)``.
+        /// calls ``Engine/audit(_:_:from:on:learns:rest:)``.
         case child([String])
     }
 

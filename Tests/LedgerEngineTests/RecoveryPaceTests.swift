@@ -109,6 +109,21 @@ import Testing
         }
     }
 
+    @Test func `what an audit learned counts from the next snapshot on`() throws {
+        let disk = MemoryDisk()
+        let t = try TestEngine(disk: disk) { $0.checkpoints = .inProcess }
+        defer { t.stop() }
+        var pace = RecoveryPace()
+        pace.event = 10
+        RecoveryPaceFile(disk, directory: "/ledger").save(pace)
+        let done = Latch()
+        t.engine.snapshot { _ in done.open() }
+        done.wait()
+        try t.accept(t.createUser("ada"))
+        guard case .info(let info) = t.work([.info])[0] else { throw Unexpected("no info") }
+        #expect(info.recoverySeconds > 10 && info.recoverySeconds < 11)
+    }
+
     @Test func `INFO reckons with the pace that was kept`() throws {
         let disk = MemoryDisk()
         let first = try TestEngine(disk: disk) { $0.checkpoints = .inProcess }

@@ -161,6 +161,8 @@ final class Checkpoints: @unchecked Sendable {
             desk.clear()
             return .failure(isStopping ? Self.stopped : EngineError(error))
         }
+        // The last audit has left there what it learned.
+        if let learned = paceFile.load() { pace.withLock { $0 = learned } }
         do throws(StorageError) {
             try journal.thinSnapshots(now: clock.now(), keeping: audits.needed)
         } catch {

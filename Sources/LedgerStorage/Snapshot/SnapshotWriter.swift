@@ -86,9 +86,9 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         _ state: borrowing State, at head: JournalHead, to directory: DataDirectory
     ) throws(StorageError) -> SnapshotDescription {
         precondition(state.lastLSN == head.lastLSN, "a snapshot was to be written of a state that ends inside a batch")
-        var writer = try begin(at: head, booksSum: state.booksSum, in: directory)
-        do throws(StorageError) { try state.writeSnapshot(to: &writer) } catch { throw giveUp(error, head, directory) }
-        return try end(writer, at: head, in: directory)
+        return try write(at: head, booksSum: state.booksSum, to: directory) { writer throws(StorageError) in
+            try state.writeSnapshot(to: &writer)
+        }
     }
 
     /// Writes what `frames` hands out, the state at `head`, to its file: complete, checked against what the disk holds,
@@ -97,48 +97,23 @@ package struct SnapshotWriter: SnapshotSink, ~Copyable {
         at head: JournalHead, booksSum: Int128, to directory: DataDirectory,
         _ frames: (inout SnapshotWriter) throws(StorageError) -> Void
     ) throws(StorageError) -> SnapshotDescription {
-        var writer = try begin(at: head, booksSum: booksSum, in: directory)
-        do throws(StorageError) { try frames(&writer) } catch { throw giveUp(error, head, directory) }
-        return try end(writer, at: head, in: directory)
-    }
-
-    private static func begin(
-        at head: JournalHead, booksSum: Int128, in directory: DataDirectory
-    ) throws(StorageError) -> SnapshotWriter {
-        let temporary = temporary(head, directory)
-        try directory.disk.removeIfPresent(temporary)
+        let disk = directory.disk
+        let path = directory.snapshot(head.lastLSN)
+        let temporary = path + ".tmp"
+        try disk.removeIfPresent(temporary)
+        let description: SnapshotDescription
         do throws(StorageError) {
-            return try SnapshotWriter(
-                file: try directory.disk.open(temporary, .create), identity: directory.identity, head: head,
-                booksSum: booksSum)
-        } catch {
-            throw giveUp(error, head, directory)
-        }
-    }
-
-    private static func end(
-        _ writer: consuming SnapshotWriter, at head: JournalHead, in directory: DataDirectory
-    ) throws(StorageError) -> SnapshotDescription {
-        let temporary = temporary(head, directory)
-        do throws(StorageError) {
+            var writer = try SnapshotWriter(
+                file: try disk.open(temporary, .create), identity: directory.identity, head: head, booksSum: booksSum)
+            try frames(&writer)
             try writer.finish()
-            let description = try SnapshotReader.verify(temporary, directory, pastCache: true)
-            try directory.disk.rename(temporary, to: directory.snapshot(head.lastLSN))
-            try directory.disk.syncDirectory(directory.snapshots)
-            return description
+            description = try SnapshotReader.verify(temporary, directory, pastCache: true)
+            try disk.rename(temporary, to: path)
         } catch {
-            throw giveUp(error, head, directory)
+            try? disk.removeIfPresent(temporary)
+            throw error
         }
-    }
-
-    private static func temporary(_ head: JournalHead, _ directory: DataDirectory) -> String {
-        directory.snapshot(head.lastLSN) + ".tmp"
-    }
-
-    private static func giveUp(
-        _ error: StorageError, _ head: JournalHead, _ directory: DataDirectory
-    ) -> StorageError {
-        try? directory.disk.removeIfPresent(temporary(head, directory))
-        return error
+        try disk.syncDirectory(directory.snapshots)
+        return description
     }
 }

@@ -39,8 +39,6 @@ package struct Capture: ~Copyable {
         var instances: Int32
     }
 
-    package let lastLSN: LSN
-    package let booksSum: Int128
     fileprivate let users: UInt32
     fileprivate let passports: UInt32
     fileprivate let keys: Range<Int>
@@ -55,8 +53,6 @@ package struct Capture: ~Copyable {
     }
 
     fileprivate init(of state: borrowing StateMachine) {
-        lastLSN = state.lastLSN
-        booksSum = state.booksSum
         users = UInt32(state.store.accounts.count)
         passports = UInt32(state.store.passports.count)
         keys = state.store.history.positions
@@ -78,11 +74,11 @@ extension StateMachine {
     package mutating func beginCapture() -> Capture {
         store.accounts.beginCapture { slot, _ in UInt32(slot.index) }
         store.passports.beginCapture { slot, _ in UInt32(slot.index) }
-        store.lots.beginCapture { $1.user.value }
-        store.holds.beginCapture { $1.user.value }
-        store.sessions.beginCapture { $1.user.value }
-        store.resources.beginCapture { $1.user.value }
-        store.instances.beginCapture { $1.user.value }
+        store.lots.beginCapture()
+        store.holds.beginCapture()
+        store.sessions.beginCapture()
+        store.resources.beginCapture()
+        store.instances.beginCapture()
         store.allowances.beginCapture { _, _ in 0 }
         store.allowanceIndex.beginCapture()
         store.allowedUntil.beginCapture()
@@ -254,7 +250,7 @@ extension StateMachine {
     }
 
     /// Goes on in one list of a user, to its end or until nothing is left of the limit.
-    private func collect<Row: Listed>(
+    private func collect<Row: OwnedRow>(
         _ table: borrowing Slab<Row>, _ head: Int32, _ cursor: inout Capture.Cursor, _ following: Capture.List,
         _ left: inout Int, _ rows: inout ContiguousArray<Row>
     ) {
@@ -294,6 +290,11 @@ extension StateMachine {
     private func allowances(_ entries: IndexEntries<UInt64>) -> ContiguousArray<Allowance> {
         ContiguousArray(entries.sorted().map { store.allowances.captured(Slot(index: Int32($0.value))) })
     }
+}
+
+extension Slab where Row: OwnedRow {
+    /// A row is passed with its user.
+    fileprivate mutating func beginCapture() { beginCapture { $1.user.value } }
 }
 
 extension OwnedRows {

@@ -44,6 +44,18 @@ struct SmallRows: Sendable {
     var allowances: [Allowance]
 }
 
+/// A row that hangs in a list of its user, and stands in a snapshot by user and birth.
+protocol OwnedRow: Recordable, Listed {
+    var user: UserOrdinal { get }
+    var id: BirthID { get }
+}
+
+extension Lot: OwnedRow {}
+extension Hold: OwnedRow {}
+extension Session: OwnedRow {}
+extension Resource: OwnedRow {}
+extension Instance: OwnedRow {}
+
 /// What hangs in users' lists.
 struct OwnedRows: Sendable {
     var lots: ContiguousArray<Lot> = []

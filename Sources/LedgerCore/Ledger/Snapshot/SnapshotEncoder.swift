@@ -51,17 +51,19 @@ package struct SnapshotEncoder: ~Copyable {
     private mutating func add<Sink: SnapshotSink & ~Copyable>(
         _ owned: consuming OwnedRows, to sink: inout Sink
     ) throws(Sink.Failure) {
-        owned.lots.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
-        owned.holds.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
-        owned.sessions.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
-        owned.resources.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
-        owned.instances.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
-        try add(owned.lots, .lots, to: &sink)
-        try add(owned.holds, .holds, to: &sink)
-        try add(owned.sessions, .sessions, to: &sink)
-        try add(owned.resources, .resources, to: &sink)
-        try add(owned.instances, .instances, to: &sink)
+        try addSorted(&owned.lots, .lots, to: &sink)
+        try addSorted(&owned.holds, .holds, to: &sink)
+        try addSorted(&owned.sessions, .sessions, to: &sink)
+        try addSorted(&owned.resources, .resources, to: &sink)
+        try addSorted(&owned.instances, .instances, to: &sink)
         try flush(to: &sink)
+    }
+
+    private mutating func addSorted<Row: OwnedRow, Sink: SnapshotSink & ~Copyable>(
+        _ rows: inout ContiguousArray<Row>, _ section: SnapshotSection, to sink: inout Sink
+    ) throws(Sink.Failure) {
+        rows.sort { ($0.user.value, $0.id.value) < ($1.user.value, $1.id.value) }
+        try add(rows, section, to: &sink)
     }
 
     private mutating func add<Row: Recordable, Sink: SnapshotSink & ~Copyable>(
