@@ -7,49 +7,36 @@
 ///
 /// What a command or an event *is* stands in its family's folder; here are the few verbs that all of them share.
 package struct StateMachine: ~Copyable {
-    /// At an address of its own: a struct of a kilobyte inside another is copied whole for many a look at one field of
-    /// it.
-    ///
-    /// Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows. (Given
-    /// out by its address: a coroutine that yields it moves it whole for each look, where nothing is optimised.)
+    // Two addresses and nothing else: whoever looks at a field of a state machine that lies inside something may copy
+    // the whole of it for that.
+    //
+    // Safe because the state machine is noncopyable and so the only owner, and hands out nothing but borrows. (Given
+    // out by address: a coroutine that yields a value moves it whole for each look, where nothing is optimised.)
     private let storage: UnsafeMutablePointer<Store>
+    private let place: UnsafeMutablePointer<Standing>
     var store: Store {
         unsafeAddress { UnsafePointer(storage) }
         unsafeMutableAddress { storage }
     }
-
-    /// The last applied event, `LSN.none` before the first.
-    package internal(set) var lastLSN: LSN = .none
-    /// The recorded time of the last applied event.
-    package internal(set) var lastTime: Timestamp = .distantPast
-    /// From `LedgerCreated`.
-    package internal(set) var ledger = Hash128.zero
-    package internal(set) var shard: UInt16 = 0
-    package internal(set) var isDriven = false
-    package internal(set) var names = Names(seed: .zero)
-    var seed = Hash128.zero
-    /// How often another version of a rule became active since this was made: for who keeps them compiled. Not state.
-    package internal(set) var activations: UInt64 = 0
-    /// The session that is being decided about: looked at before the index of all is. Whatever it is, it decides
-    /// nothing. Not state.
-    var sessionAtHand = Slot<Session>.none
-    /// What the sessions of the user used that is being decided about. Not state.
-    var usageAtHand = UsageAtHand()
+    var standing: Standing {
+        unsafeAddress { UnsafePointer(place) }
+        unsafeMutableAddress { place }
+    }
 
     /// An empty ledger, waiting for its first event (`LedgerCreated`).
     package init() {
         storage = .allocate(capacity: 1)
         storage.initialize(to: Store())
+        place = .allocate(capacity: 1)
+        place.initialize(to: Standing())
     }
 
     deinit {
         storage.deinitialize(count: 1)
         storage.deallocate()
+        place.deinitialize(count: 1)
+        place.deallocate()
     }
-
-    /// No group of events is larger, in bytes: it must fit into one batch of the journal. A command that would give
-    /// more is refused whole; a timer leaves the rest for later.
-    package var groupLimit = 900 << 10
 
     // MARK: Deciding
 

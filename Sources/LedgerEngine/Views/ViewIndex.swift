@@ -69,6 +69,8 @@ final class ViewIndex: @unchecked Sendable {
     /// final size: inserting one after the other would miss every cache each time. Writer only.
     func insertAll(_ hashes: [UInt64]) {
         precondition(tables.isEmpty, "an index was to be filled that is not empty")
+        // An array of no capacity is the one that all threads share, and not to be written to.
+        guard !hashes.isEmpty else { return }
         var ends = [Int](repeating: 0, count: (1 << Self.segmentBits) + 1)
         for hash in hashes { ends[Int(hash >> 56) + 1] += 1 }
         for segment in 1..<ends.count { ends[segment] += ends[segment - 1] }

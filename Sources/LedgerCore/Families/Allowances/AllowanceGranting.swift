@@ -126,7 +126,7 @@ extension StateMachine {
     private func lotToCarryOn(_ user: UserOrdinal, _ terms: AllowanceTerms, at now: Timestamp) -> LotID? {
         for slot in lots(of: user) {
             let lot = store.lots[slot]
-            if lot.expires == now, lot.kind == .promo, lot.fundedBy == AllowanceTerms.source, lot.parent == .none,
+            if lot.expires == now, lot.kind == .promo, lot.fundedBy.text == AllowanceTerms.source, lot.parent == .none,
                 lot.scope == terms.scope, !lot.expired
             {
                 return lot.id

@@ -1,10 +1,10 @@
 /// What was charged on the current UTC day and in its month, by the day of use. Kept for every user and every passport,
 /// so that a cap which is set today knows what was spent before it.
 struct Spending: Recordable, Equatable {
-    /// Days since 1970-01-01.
-    private var day = Int32.min
     private var today = Money.zero
     private var thisMonth = Money.zero
+    /// Days since 1970-01-01. Last, so that a row may have something else behind it in the same eight bytes.
+    private var day = Int32.min
 
     /// What was charged in the period of `now`.
     func spent(_ period: CapPeriod, at now: Timestamp) -> Money {

@@ -1,27 +1,41 @@
 /// What a lot may pay for: everything (`*`), or the sources that it lists, separated by commas.
 package struct CreditScope: Hashable, Sendable {
-    package private(set) var text: ShortText
+    /// Nil: everything, as nearly all credit; a list lies apart from whatever carries it.
+    private let list: List?
+
+    private final class List: Sendable {
+        let text: ShortText
+        init(_ text: ShortText) { self.text = text }
+    }
 
     package static let everything = CreditScope(unchecked: "*")
 
     /// nil where the text is neither `*` nor a list of sources.
     package init?(_ text: ShortText) {
         guard Self.isWellFormed(text) else { return nil }
-        self.init(unchecked: text)
+        self = CreditScope(unchecked: text)
     }
 
-    private init(unchecked text: ShortText) { self.text = text }
+    private init(unchecked text: ShortText) {
+        let isEverything = text.withBytes { $0.count == 1 && $0[0] == Self.star }
+        list = isEverything ? nil : List(text)
+    }
 
-    package var isEverything: Bool { text.withBytes { $0.count == 1 && $0[0] == Self.star } }
+    package var text: ShortText { list?.text ?? "*" }
+
+    package var isEverything: Bool { list == nil }
+
+    package static func == (a: CreditScope, b: CreditScope) -> Bool { a.list === b.list || a.text == b.text }
+    package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
     /// Cost: the bytes of the list.
     package func pays(for use: CreditUse) -> Bool {
-        if isEverything { return true }
+        guard let list else { return true }
         switch use {
         case .anything: return false
         case .movement, .correction: return true
         case .source(let source):
-            return text.withBytes { list in
+            return list.text.withBytes { list in
                 source.withBytes { source in
                     list.split(separator: Self.comma).contains { $0.elementsEqual(source) }
                 }
@@ -43,8 +57,11 @@ package struct CreditScope: Hashable, Sendable {
 
 extension CreditScope: Recordable {
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        var text = self.text
         try c.text(&text)
+        guard C.reads else { return }
         guard Self.isWellFormed(text) else { return try c.fail("a lot's scope is not a list of sources") }
+        self = CreditScope(unchecked: text)
     }
 }
 

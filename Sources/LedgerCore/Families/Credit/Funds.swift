@@ -41,7 +41,7 @@ extension StateMachine {
             lot.expires = origin.expires
             lot.parent = origin.parent
             lot.scope = origin.scope
-            lot.fundedBy = origin.fundedBy
+            lot.fundedBy = RowText(origin.fundedBy)
             lot.waiting = origin.effective > now
             slot = store.lots.insert(lot)
             store.lotIndex.set(origin.id.value, slot)

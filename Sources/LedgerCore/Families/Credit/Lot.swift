@@ -99,6 +99,11 @@ struct Lot: Recordable, Listed, Equatable {
     var user = UserOrdinal.none
     var kind = LotKind.paid
     var priority: UInt8 = 50
+    /// The expiry was recorded; what is left is pinned by holds.
+    var expired = false
+    /// Not yet effective when it was created, and no `lotEffective` came since.
+    var waiting = false
+    var links = Links<Lot>()
     /// The whole lot, pinned part included.
     var remaining = Money.zero
     var pinned = Money.zero
@@ -106,18 +111,13 @@ struct Lot: Recordable, Listed, Equatable {
     var expires = Timestamp.never
     var parent = LotID.none
     var scope = CreditScope.everything
-    var fundedBy = ShortText()
-    /// The expiry was recorded; what is left is pinned by holds.
-    var expired = false
-    /// Not yet effective when it was created, and no `lotEffective` came since.
-    var waiting = false
-    var links = Links<Lot>()
+    var fundedBy = RowText<15>("")
 
     var free: Money { remaining - pinned }
     var origin: LotOrigin {
         LotOrigin(
             id: id, kind: kind, priority: priority, effective: effective, expires: expires, parent: parent,
-            scope: scope, fundedBy: fundedBy)
+            scope: scope, fundedBy: fundedBy.text)
     }
 
     func pays(for use: CreditUse) -> Bool { scope.pays(for: use) && !(kind == .earning && use.isMovement) }

@@ -1,6 +1,6 @@
-/// A user and the account that goes with every user.
+/// A user and the account that goes with every user. What few accounts have lies apart: ``AccountExtras``.
 struct Account: Recordable, Equatable {
-    var id = ShortText()
+    private var shortID = RowText<39>("")
     var email = PersonalText.none
     var name = PersonalText.none
     var emailHash = Hash128.zero
@@ -13,53 +13,34 @@ struct Account: Recordable, Equatable {
     var paid = Money.zero
     var promo = Money.zero
     var held = Money.zero
-    var debt = Money.zero
-    /// Debt that bought credit repaid, less what refunds have given back of it: so much of a refunded debt comes back
-    /// as bought credit.
-    var debtRepaidByPurchases = Money.zero
-    /// When the sessions that run on debt end, for then it reaches its ceiling. `.never`: none runs so, or none gets
-    /// there.
-    var fundsEnd = Timestamp.never
-    /// Since when storage accrues to debt, how much it has come to owe since, and since when it accrues no more.
-    var storageUnpaidSince = Timestamp.never
-    var storageOwed = Money.zero
-    var storageStopped = Timestamp.never
     var spending = Spending()
-    /// Of its own; where there is none, that of the type counts.
-    var caps = Caps()
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
 
     // Derived.
-    /// Lots not yet effective, a part of `paid` and `promo`.
-    var pending = Money.zero
     /// No lot expires before this.
     var nextExpiry = Timestamp.never
+    /// Until when what its sessions hold covers what they use: the earliest of theirs.
+    var coveredUntil = Timestamp.never
+    /// Nil where ``extras`` are as usual.
+    var box: AccountExtras.Box?
     var firstLot = Slot<Lot>.none
     var firstHold = Slot<Hold>.none
     var firstSession = Slot<Session>.none
-    var firstResource = Slot<Resource>.none
     var firstPassport = Slot<Passport>.none
-    var firstInstance = Slot<Instance>.none
     var lotCount: Int32 = 0
-    /// Lots that do not pay for everything.
-    var scopedLots: Int32 = 0
-    /// Lots that cannot be transferred.
-    var earningLots: Int32 = 0
     var sessionCount: Int32 = 0
     var exhaustingCount: Int32 = 0
-    /// Of those, what runs on debt.
-    var onDebtCount: Int32 = 0
     var holdCount: Int32 = 0
-    var resourceCount: Int32 = 0
-    var storedMegabytes: Int64 = 0
-    /// When unpaid storage is looked at next.
-    var storageCheck = Timestamp.never
-    /// Until when what its sessions hold covers what they use: the earliest of theirs.
-    var coveredUntil = Timestamp.never
+
+    var id: ShortText {
+        @inline(__always) get { shortID.text }
+        set { shortID = RowText(newValue) }
+    }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.text(&id)
+        var rest = extras
+        try c.text(&shortID)
         try c.personal(&email)
         try c.personal(&name)
         try c.hash(&emailHash)
@@ -70,15 +51,16 @@ struct Account: Recordable, Equatable {
         try c.money(&paid)
         try c.money(&promo)
         try c.money(&held)
-        try c.money(&debt)
-        try c.money(&debtRepaidByPurchases)
-        try c.time(&fundsEnd)
-        try c.time(&storageUnpaidSince)
-        try c.money(&storageOwed)
-        try c.time(&storageStopped)
+        try c.money(&rest.debt)
+        try c.money(&rest.debtRepaidByPurchases)
+        try c.time(&rest.fundsEnd)
+        try c.time(&rest.storageUnpaidSince)
+        try c.money(&rest.storageOwed)
+        try c.time(&rest.storageStopped)
         try spending.code(with: &c)
-        try caps.code(with: &c)
+        try rest.caps.code(with: &c)
         try c.lsn(&lastEvent)
+        if C.reads { extras = rest }
     }
 }
 
