@@ -180,23 +180,35 @@ struct Opening {
 
     // MARK: What readers see
 
-    /// Fills the views. E-mails stay sealed there until ``EmailOpener`` comes to them.
+    /// Fills the views, passports on a thread of their own. E-mails stay sealed there until ``EmailOpener`` comes to
+    /// them.
     private func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) {
-        for number in 0..<state.userCount {
-            let ordinal = UserOrdinal(UInt32(number))
-            let row = state.userRow(ordinal, at: now)
-            let view = state.accountView(ordinal, at: now)
-            row.email.sealedBytes.withUnsafeBytes {
-                views.fill(
-                    ordinal, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, view, lastEvent: row.lastEvent
-                )
+        withUnsafePointer(to: state) { state in
+            // Both threads only read, and this one does not go on before the other has ended.
+            nonisolated(unsafe) let state = state
+            let passports = NamedThread.start("passports") {
+                for number in 0..<state.pointee.passportCount {
+                    views.fill(PassportView(state.pointee.passportView(PassportOrdinal(UInt32(number)))))
+                }
             }
-        }
-        for number in 0..<state.passportCount {
-            views.fill(PassportView(state.passportView(PassportOrdinal(UInt32(number)))))
+            for number in 0..<state.pointee.userCount {
+                publish(UserOrdinal(UInt32(number)), of: state.pointee, in: views, at: now)
+            }
+            passports.join()
         }
         views.index(users: state.userCount, passports: state.passportCount)
         views.store(state.limits)
+    }
+
+    private func publish(
+        _ user: UserOrdinal, of state: borrowing StateMachine, in views: Views, at now: Timestamp
+    ) {
+        let row = state.userRow(user, at: now)
+        row.email.sealedBytes.withUnsafeBytes {
+            views.fill(
+                user, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, state.accountView(user, at: now),
+                lastEvent: row.lastEvent)
+        }
     }
 
     private struct Rules: ~Copyable {

@@ -107,11 +107,12 @@ struct PeopledToy: JournaledState, ~Copyable {
     func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure) {
         try toy.writeSnapshot(to: &sink)
     }
-    mutating func restore(
+    static func read(
         section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
-    ) throws(StateError) {
-        try toy.restore(section: section, version: version, rows: rows, bytes: bytes)
+    ) throws(StateError) -> ToyFrame {
+        try ToyState.read(section: section, version: version, rows: rows, bytes: bytes)
     }
+    mutating func restore(_ frame: consuming ToyFrame) throws(StateError) { try toy.restore(frame) }
     mutating func finishRestoring() throws(StateError) { try toy.finishRestoring() }
     func violations() -> [String] { toy.violations() }
 }

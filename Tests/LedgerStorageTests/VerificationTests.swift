@@ -98,14 +98,8 @@ import Testing
             $0.store(lsn.value, at: 0)
             $0.store(replay.state.lastTime.nanoseconds, at: 8)
         }
-        try meta.withUnsafeBytes { bytes in
-            Result { () throws(StateError) in try forged.restore(section: 1, version: 1, rows: 1, bytes: bytes) }
-        }.get()
-        try rows.withUnsafeBytes { bytes in
-            Result { () throws(StateError) in
-                try forged.restore(section: 2, version: 1, rows: rows.count / 16, bytes: bytes)
-            }
-        }.get()
+        try forged.restore(ToyFrame(section: 1, version: 1, rows: 1, bytes: meta))
+        try forged.restore(ToyFrame(section: 2, version: 1, rows: rows.count / 16, bytes: rows))
         _ = try SnapshotWriter.write(forged, at: replay.head, to: ledger.directory)
         try ledger.journal.adoptSnapshot(at: lsn)
         try ledger.close()

@@ -47,24 +47,24 @@ import Testing
             try sink.frame(section: 2, version: 2, rows: rows.count, bytes: bytes)
         }
 
-        mutating func restore(
+        static func read(
             section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
-        ) throws(StateError) {
-            guard version == 2 else {
-                return try toy.restore(section: section, version: version, rows: rows, bytes: bytes)
-            }
+        ) throws(StateError) -> ToyFrame {
+            try ToyState.read(section: section, version: version, rows: rows, bytes: bytes)
+        }
+
+        mutating func restore(_ frame: consuming ToyFrame) throws(StateError) {
+            guard frame.version == 2 else { return try toy.restore(frame) }
+            let (section, rows, bytes) = (frame.section, frame.rows, frame.bytes)
             guard bytes.count == rows * 24 else { throw StateError("a row has 24 bytes") }
-            let first = [UInt8](record: rows * 16) { target in
-                for row in 0..<rows { target.slice(row * 16, 16).copyMemory(from: bytes.slice(row * 24, 16)) }
-            }
+            var first: [UInt8] = []
             for row in 0..<rows {
-                touched[UInt32(bytes.number(at: row * 24, as: UInt64.self))] = bytes.number(at: row * 24 + 16)
-            }
-            try first.withUnsafeBytes { raw in
-                Result { () throws(StateError) in
-                    try toy.restore(section: section, version: 1, rows: rows, bytes: raw)
+                first += bytes[row * 24..<row * 24 + 16]
+                bytes.withUnsafeBytes {
+                    touched[UInt32($0.number(at: row * 24, as: UInt64.self))] = $0.number(at: row * 24 + 16)
                 }
-            }.get()
+            }
+            try toy.restore(ToyFrame(section: section, version: 1, rows: rows, bytes: first))
         }
     }
 

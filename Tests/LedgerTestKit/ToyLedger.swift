@@ -41,14 +41,19 @@ package struct ToyState: JournaledState, ~Copyable {
         }
     }
 
-    package mutating func restore(
+    package static func read(
         section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
-    ) throws(StateError) {
+    ) throws(StateError) -> ToyFrame {
+        ToyFrame(section: section, version: version, rows: rows, bytes: Array(bytes))
+    }
+
+    package mutating func restore(_ frame: consuming ToyFrame) throws(StateError) {
+        let (section, version, rows) = (frame.section, frame.version, frame.rows)
         guard version == 1 else { throw StateError("the toy knows no version \(version) of section \(section)") }
-        guard bytes.count == rows * 16 else { throw StateError("a row has 16 bytes") }
+        guard frame.bytes.count == rows * 16 else { throw StateError("a row has 16 bytes") }
+        let words = frame.bytes.withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }
         for row in 0..<rows {
-            let first = bytes.loadUnaligned(fromByteOffset: row * 16, as: UInt64.self)
-            let second = bytes.loadUnaligned(fromByteOffset: row * 16 + 8, as: UInt64.self)
+            let (first, second) = (words[row * 2], words[row * 2 + 1])
             if section == 1 {
                 lastLSN = LSN(first)
                 lastTime = Timestamp(nanoseconds: Int64(bitPattern: second))
@@ -66,6 +71,21 @@ package struct ToyState: JournaledState, ~Copyable {
         let sum = counters.values.reduce(Int128(0)) { $0 + Int128($1) }
         return (sum == total ? [] : ["the counters sum to \(sum), the total is \(total)"])
             + (counters[.max] == nil ? [] : ["the last counter may not be used"])
+    }
+}
+
+/// As it stands in the file.
+package struct ToyFrame: Sendable {
+    package var section: UInt16
+    package var version: UInt8
+    package var rows: Int
+    package var bytes: [UInt8]
+
+    package init(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) {
+        self.section = section
+        self.version = version
+        self.rows = rows
+        self.bytes = bytes
     }
 }
 

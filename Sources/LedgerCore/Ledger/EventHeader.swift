@@ -155,6 +155,24 @@ extension EventHeader {
         return (header, code, version)
     }
 
+    /// Whom an event is about, and no more of it; none, where that cannot be read.
+    static func user(of event: UnsafeRawBufferPointer) -> UserOrdinal {
+        var reader = ByteReader(event)
+        var code = EventCode.clockAccepted
+        var version: UInt8 = 0
+        var flags = EventFlags()
+        var user = UserOrdinal.none
+        do throws(StateError) {
+            try reader.choice(&code)
+            try reader.small(&version)
+            try reader.small(&flags.rawValue)
+            if flags.contains(.user) { try reader.user(&user) }
+        } catch {
+            return .none
+        }
+        return user
+    }
+
     private mutating func code<C: Coder>(with c: inout C, _ flags: EventFlags) throws(C.Failure) {
         if flags.contains(.user) {
             try c.user(&user)

@@ -9,12 +9,23 @@ extension StateMachine {
     package func prefetch(_ user: Hash128, _ step: PrefetchStep) {
         switch step {
         case .index: store.userIndex.prefetch(user)
-        case .account: if let ordinal = self.user(user) { store.accounts.prefetch(Slot(index: Int32(ordinal.value))) }
+        case .account, .lot: if let ordinal = self.user(user) { prefetch(ordinal, step) }
+        }
+    }
+
+    /// The same for an event that will be replayed. Its bytes may be anything.
+    package func prefetch(_ event: UnsafeRawBufferPointer, _ step: PrefetchStep) {
+        let user = EventHeader.user(of: event)
+        if user.value < UInt32(store.accounts.count) { prefetch(user, step) }
+    }
+
+    private func prefetch(_ user: UserOrdinal, _ step: PrefetchStep) {
+        switch step {
+        case .index: break
+        case .account: store.accounts.prefetch(Slot(index: Int32(user.value)))
         case .lot:
-            guard let ordinal = self.user(user), case let lot = store.accounts[ordinal].firstLot, !lot.isNone else {
-                return
-            }
-            store.lots.prefetch(lot)
+            let lot = store.accounts[user].firstLot
+            if !lot.isNone { store.lots.prefetch(lot) }
         }
     }
 }

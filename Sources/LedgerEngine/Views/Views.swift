@@ -5,10 +5,13 @@ internal import Synchronization
 /// What readers see: a copy of every account and passport as of the last *durable* batch. Who commits stores it,
 /// one thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
-/// An account takes three lines of memory: two that change with it, and one of its own for what receipts show and no
-/// change of the account touches (``AccountWord``).
+/// An account takes two lines of memory (``AccountWord``), and one more while it owes, or something accrues
+/// (``AccrualWord``).
 final class Views: Sendable {
     private let accounts = AtomicRecords(words: AccountWord.count)
+    /// Handed out as accounts first need one, and kept by them.
+    private let accruals = AtomicRecords(words: AccrualWord.count)
+    private let accrualCount = Atomic<UInt64>(0)
     private let passports = AtomicRecords(words: PassportWord.count)
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
@@ -101,27 +104,35 @@ final class Views: Sendable {
     }
 
     func store(_ view: AccountView, lastEvent: LSN) {
-        SeqLock.write(accounts.record(Int(view.user.value))) { record in
-            record.set(
-                AccountWord.kind,
-                UInt64(view.type.rawValue) | UInt64(view.state.rawValue) << 8
-                    | UInt64(view.storage?.days ?? 0) << 16)
+        let record = accounts.record(Int(view.user.value))
+        let accrual = accrual(of: view, record)
+        SeqLock.write(record) { record in
+            record.set(AccountWord.kind, AccountKind(view, accrual: accrual).word)
             record.set(AccountWord.paid, view.paid.nanos)
             record.set(AccountWord.promo, view.promo.nanos)
             record.set(AccountWord.held, view.held.nanos)
-            record.set(AccountWord.debt, view.debt.nanos)
             record.set(AccountWord.available, view.available.nanos)
             record.set(AccountWord.asOf, view.asOf.nanoseconds)
-            record.set(AccountWord.slope, view.slope)
             record.set(AccountWord.validUntil, view.validUntil.nanoseconds)
             record.set(AccountWord.lastEvent, lastEvent.value)
             record.set(AccountWord.lasting, view.lasting.nanos)
-            record.set(AccountWord.lastingSlope, view.lastingSlope)
+            guard view.accrues else { return }
+            let record = accruals.record(Int(accrual))
+            record.set(AccrualWord.debt, view.debt.nanos)
+            record.set(AccrualWord.slope, view.slope)
+            record.set(AccrualWord.lastingSlope, view.lastingSlope)
             guard let storage = view.storage else { return }
-            record.set(AccountWord.storageWhole, storage.whole)
-            record.set(AccountWord.storageRest, storage.rest)
-            record.set(AccountWord.storageGrowth, storage.growth)
+            record.set(AccrualWord.storageWhole, storage.whole)
+            record.set(AccrualWord.storageRest, storage.rest)
+            record.set(AccrualWord.storageGrowth, storage.growth)
         }
+    }
+
+    /// The number of the account's record for what accrues, 0 while it needs none.
+    private func accrual(of view: AccountView, _ record: AtomicRecords.Record) -> UInt32 {
+        let known = AccountKind(word: record.get(AccountWord.kind)).accrual
+        guard known == 0, view.accrues else { return known }
+        return UInt32(accrualCount.wrappingAdd(1, ordering: .relaxed).newValue)
     }
 
     func store(_ passport: PassportView) {
@@ -169,13 +180,13 @@ final class Views: Sendable {
 
     func account(_ user: UserOrdinal) -> AccountView? {
         guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
-        return SeqLock.read(record) { AccountView(user, $0) }
+        return SeqLock.read(record) { AccountView(user, $0, accruals) }
     }
 
     /// Both from the same store.
     func accountAndLastEvent(_ user: UserOrdinal) -> (AccountView, LSN)? {
         guard user != .none, let record = accounts.existing(Int(user.value)) else { return nil }
-        return SeqLock.read(record) { (AccountView(user, $0), LSN($0.get(AccountWord.lastEvent))) }
+        return SeqLock.read(record) { (AccountView(user, $0, accruals), LSN($0.get(AccountWord.lastEvent))) }
     }
 
     /// The head of the user's thread through the journal.
@@ -240,51 +251,80 @@ final class Views: Sendable {
 }
 
 extension AccountView {
+    /// Whether it has what lies in a record of its own.
+    fileprivate var accrues: Bool { !debt.isZero || slope != 0 || lastingSlope != 0 || storage != nil }
+
     /// Words of a torn read may be anything: they are only judged once the lock says they belong together.
-    fileprivate init(_ user: UserOrdinal, _ record: AtomicRecords.Record) {
-        let word = record.get(AccountWord.kind)
+    fileprivate init(_ user: UserOrdinal, _ record: AtomicRecords.Record, _ accruals: AtomicRecords) {
+        let kind = AccountKind(word: record.get(AccountWord.kind))
+        let accrual = kind.accrues ? accruals.existing(Int(kind.accrual)) : nil
         self.init(
-            user: user, type: UserType(rawValue: UInt8(truncatingIfNeeded: word)) ?? .free,
-            state: UserState(rawValue: UInt8(truncatingIfNeeded: word >> 8)) ?? .closed,
+            user: user, type: kind.type, state: kind.state,
             paid: Money(nanos: record.getSigned(AccountWord.paid)),
             promo: Money(nanos: record.getSigned(AccountWord.promo)),
             held: Money(nanos: record.getSigned(AccountWord.held)),
-            debt: Money(nanos: record.getSigned(AccountWord.debt)),
+            debt: Money(nanos: accrual?.getSigned(AccrualWord.debt) ?? 0),
             available: Money(nanos: record.getSigned(AccountWord.available)),
             asOf: Timestamp(nanoseconds: record.getSigned(AccountWord.asOf)),
-            slope: record.getSigned(AccountWord.slope),
+            slope: accrual?.getSigned(AccrualWord.slope) ?? 0,
             validUntil: Timestamp(nanoseconds: record.getSigned(AccountWord.validUntil)),
             lasting: Money(nanos: record.getSigned(AccountWord.lasting)),
-            lastingSlope: record.getSigned(AccountWord.lastingSlope),
-            storage: StorageAccrual(UInt8(truncatingIfNeeded: word >> 16), record))
+            lastingSlope: accrual?.getSigned(AccrualWord.lastingSlope) ?? 0,
+            storage: accrual.flatMap { StorageAccrual(kind.storageDays, $0) })
     }
 }
 
 extension StorageAccrual {
-    fileprivate init?(_ days: UInt8, _ record: AtomicRecords.Record) {
+    fileprivate init?(_ days: UInt8, _ accrual: AtomicRecords.Record) {
         guard days > 0 else { return nil }
         self.init(
-            days: days, whole: record.getSigned(AccountWord.storageWhole), rest: record.get(AccountWord.storageRest),
-            growth: record.get(AccountWord.storageGrowth))
+            days: days, whole: accrual.getSigned(AccrualWord.storageWhole),
+            rest: accrual.get(AccrualWord.storageRest), growth: accrual.get(AccrualWord.storageGrowth))
     }
 }
 
 private enum AccountWord {
-    /// The sequence lock is word 0. The type, the state, and the days of the month in which storage accrues:
+    /// The sequence lock is word 0. See ``AccountKind``.
     static let kind = 1
-    static let paid = 2, promo = 3, held = 4, debt = 5, available = 6, asOf = 7, slope = 8
-    static let validUntil = 9, lastEvent = 10, lasting = 11, lastingSlope = 12
-    static let storageWhole = 13, storageRest = 14, storageGrowth = 15
+    static let paid = 2, promo = 3, held = 4, available = 5, asOf = 6, validUntil = 7
+    static let lastEvent = 8, lasting = 9
 
     // Set before `id` is, which publishes them, and (but for an e-mail that was opened late, or changed) never again:
     // they are read outside the lock.
 
     /// See ``ViewedID``.
-    static let id = 16, idRest = 17, idEnd = 18
-    static let hashHigh = 19, hashLow = 20
+    static let id = 10, idRest = 11, idEnd = 12
+    static let hashHigh = 13, hashLow = 14
     /// A ``TextArena`` reference.
-    static let email = 21
-    static let count = 24
+    static let email = 15
+    static let count = 16
+}
+
+/// Written and read under the lock of the account whose it is.
+private enum AccrualWord {
+    static let debt = 0, slope = 1, lastingSlope = 2
+    static let storageWhole = 3, storageRest = 4, storageGrowth = 5
+    static let count = 8
+}
+
+/// One word: the type, the state, the days of the month in which storage accrues, whether the record for what accrues
+/// counts now, and its number.
+private struct AccountKind {
+    let word: UInt64
+
+    init(word: UInt64) { self.word = word }
+
+    init(_ view: AccountView, accrual: UInt32) {
+        word =
+            UInt64(view.type.rawValue) | UInt64(view.state.rawValue) << 8 | UInt64(view.storage?.days ?? 0) << 16
+            | (view.accrues ? 1 << 24 : 0) | UInt64(accrual) << 32
+    }
+
+    var type: UserType { UserType(rawValue: UInt8(truncatingIfNeeded: word)) ?? .free }
+    var state: UserState { UserState(rawValue: UInt8(truncatingIfNeeded: word >> 8)) ?? .closed }
+    var storageDays: UInt8 { UInt8(truncatingIfNeeded: word >> 16) }
+    var accrues: Bool { word >> 24 & 1 == 1 }
+    var accrual: UInt32 { UInt32(truncatingIfNeeded: word >> 32) }
 }
 
 private enum PassportWord {

@@ -8,16 +8,22 @@ package protocol JournaledState: ~Copyable {
     /// Applies the event after `lastLSN`. Its number and the time at which it was recorded follow from its place in the
     /// journal and are not among its bytes.
     mutating func replay(_ bytes: UnsafeRawBufferPointer, lsn: LSN, time: Timestamp) throws(StateError)
+    /// Asks for the memory that an event will need when its turn comes. Changes nothing, and believes nothing.
+    func prefetch(_ event: UnsafeRawBufferPointer, _ step: PrefetchStep)
     var lastLSN: LSN { get }
     var lastTime: Timestamp { get }
     /// Zero, always.
     var booksSum: Int128 { get }
     func writeSnapshot<Sink: SnapshotSink & ~Copyable>(to sink: inout Sink) throws(Sink.Failure)
-    /// Takes one frame of a snapshot. `version` is the one its section had in the program that wrote it: every version
-    /// that was ever released is read, and what a newer program wrote is refused.
-    mutating func restore(
+    /// A frame of a snapshot, read as far as that goes without the state: a thread of its own does it.
+    associatedtype FrameRows: Sendable
+    /// `version` is the one its section had in the program that wrote it: every version that was ever released is
+    /// read, and what a newer program wrote is refused.
+    static func read(
         section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
-    ) throws(StateError)
+    ) throws(StateError) -> FrameRows
+    /// Takes one frame of a snapshot.
+    mutating func restore(_ frame: consuming FrameRows) throws(StateError)
     /// Whether it knows a section's rows in this version. A snapshot with others is left to the program that made it.
     static func reads(section: UInt16, version: UInt8) -> Bool
     mutating func finishRestoring() throws(StateError)
@@ -35,6 +41,7 @@ package protocol JournaledState: ~Copyable {
 }
 
 extension JournaledState where Self: ~Copyable {
+    package func prefetch(_ event: UnsafeRawBufferPointer, _ step: PrefetchStep) {}
     package static func reads(section: UInt16, version: UInt8) -> Bool { version == 1 }
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
@@ -43,6 +50,12 @@ extension JournaledState where Self: ~Copyable {
 }
 
 extension StateMachine: JournaledState {
+    package static func read(
+        section: UInt16, version: UInt8, rows: Int, bytes: UnsafeRawBufferPointer
+    ) throws(StateError) -> FrameRows {
+        try FrameRows(section: section, version: version, rows: rows, bytes: bytes)
+    }
+
     package func hasSealedText(_ user: UserOrdinal) -> Bool {
         user.value < UInt32(userCount) && !sealedText(of: user).isEmpty
     }
@@ -63,11 +76,13 @@ extension JournaledState where Self: ~Copyable {
                 .error(batch.path, at: batch.offset)
         }
         var cursor = EventCursor(batch.payload)
+        var ahead = EventsAhead(batch.payload)
         for index in 0..<batch.header.count {
             let lsn = LSN(batch.header.firstLSN.value + UInt64(index))
             guard let event = cursor.next() else {
                 throw StorageError(.damagedBatch, batch.path, at: batch.offset, "its events do not fill its payload")
             }
+            ahead.move(self)
             if lsn <= lastLSN { continue }
             let time = batch.header.time(ofEvent: index)
             guard wanted(lsn, time) else { return false }
@@ -88,5 +103,27 @@ extension JournaledState where Self: ~Copyable {
                 "after LSN \(lastLSN.value) the books sum to \(booksSum), the batch says \(batch.header.booksSum)")
         }
         return true
+    }
+}
+
+/// Looks ahead in a batch: users drawn at random are in no cache, and the processor fetches their rows while events
+/// before theirs are applied. Accounts come first, for they say where lots are.
+private struct EventsAhead {
+    private var accounts: EventCursor
+    private var lots: EventCursor
+    private var lead = 0
+
+    init(_ payload: UnsafeRawBufferPointer) {
+        accounts = EventCursor(payload)
+        lots = EventCursor(payload)
+    }
+
+    /// One event onward; before the first, as far as it is to be ahead.
+    mutating func move<State: JournaledState & ~Copyable>(_ state: borrowing State) {
+        repeat {
+            if let event = accounts.next() { state.prefetch(event, .account) }
+            if lead >= 8, let event = lots.next() { state.prefetch(event, .lot) }
+            lead += 1
+        } while lead < 16
     }
 }

@@ -38,20 +38,19 @@ package enum SnapshotReader {
         if let lsn, found != lsn {
             throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
         }
-        let frames = FramesAhead(file)
-        while let frame = try frames.next() {
-            let (section, version) = (frame.section, frame.version)
-            guard State.reads(section: section, version: version) else {
-                throw StorageError(.newerFormat, path, "section \(section) has version \(version)")
+        let frames = FramesAhead(file) { (frame) throws(StorageError) in
+            guard State.reads(section: frame.section, version: frame.version) else {
+                throw StorageError(.newerFormat, path, "section \(frame.section) has version \(frame.version)")
             }
-            let restored = frame.bytes.withUnsafeBytes { bytes in
+            let rows = frame.bytes.withUnsafeBytes { bytes in
                 Result { () throws(StateError) in
-                    try state.restore(section: section, version: version, rows: frame.rows, bytes: bytes)
+                    try State.read(section: frame.section, version: frame.version, rows: frame.rows, bytes: bytes)
                 }
             }
-            if case .failure(let error) = restored {
-                throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
-            }
+            return try damage(path, frame.section) { () throws(StateError) in try rows.get() }
+        }
+        while let (section, rows) = try frames.next() {
+            try damage(path, section) { () throws(StateError) in try state.restore(rows) }
         }
         do throws(StateError) {
             try state.finishRestoring()
@@ -69,35 +68,48 @@ package enum SnapshotReader {
         }
         return description
     }
+
+    private static func damage<R>(
+        _ path: String, _ section: UInt16, _ body: () throws(StateError) -> R
+    ) throws(StorageError) -> R {
+        do throws(StateError) {
+            return try body()
+        } catch {
+            throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
+        }
+    }
 }
 
-/// A snapshot's frames, which one thread reads, checks and decompresses while another takes their rows: so a load lasts
-/// as long as the slower of the two.
+/// A snapshot's frames, which one thread reads, checks, decompresses and takes apart while another puts their rows into
+/// tables: so a load lasts as long as the slower of the two.
 ///
 /// Unchecked Sendable: what changes is touched under `monitor` only.
-private final class FramesAhead: @unchecked Sendable {
+private final class FramesAhead<Rows: Sendable>: @unchecked Sendable {
     private let monitor = Monitor()
     private let thread: NamedThread
     private let state: State
 
     /// Shared with the thread, which must not keep the owner alive.
     private final class State: @unchecked Sendable {
-        var ready: [SnapshotFile.LoadedFrame] = []
+        var ready: [(section: UInt16, rows: Rows)] = []
         var end: Result<Void, StorageError>?
         var isWanted = true
     }
 
-    private static let most = 2
+    private static var most: Int { 2 }
 
-    init(_ file: SnapshotFile) {
+    init(
+        _ file: SnapshotFile, _ read: @escaping @Sendable (SnapshotFile.LoadedFrame) throws(StorageError) -> Rows
+    ) {
         let (monitor, state) = (monitor, State())
         self.state = state
         thread = NamedThread.start("snapshot") {
             let end = Result { () throws(StorageError) in
-                try file.scan { frame in
-                    monitor.withLock {
+                try file.scan { (frame) throws(StorageError) in
+                    let rows = try read(frame)
+                    return monitor.withLock {
                         monitor.wait { state.ready.count < Self.most || !state.isWanted }
-                        state.ready.append(frame)
+                        state.ready.append((frame.section, rows))
                         monitor.wake()
                         return state.isWanted
                     }
@@ -118,8 +130,8 @@ private final class FramesAhead: @unchecked Sendable {
         thread.join()
     }
 
-    /// The next frame; nil behind the last one, when the whole file was in order.
-    func next() throws(StorageError) -> SnapshotFile.LoadedFrame? {
+    /// The next frame's; nil behind the last one, when the whole file was in order.
+    func next() throws(StorageError) -> (section: UInt16, rows: Rows)? {
         let (frame, end) = monitor.withLock {
             monitor.wait { !state.ready.isEmpty || state.end != nil }
             defer { monitor.wake() }
@@ -211,7 +223,7 @@ private struct SnapshotFile: Sendable {
 
     /// Hands out every frame in order, until `visit` wants no more; afterwards the hash of the file and the digest of
     /// the state have been compared.
-    func scan(_ visit: (LoadedFrame) -> Bool) throws(StorageError) {
+    func scan(_ visit: (LoadedFrame) throws(StorageError) -> Bool) throws(StorageError) {
         let decompressor = ZstdDecompressor()
         var hash = SHA256Stream()
         var digest = StateDigest()
@@ -241,7 +253,7 @@ private struct SnapshotFile: Sendable {
             bytes.withUnsafeBytes { digest.add(section: frame.section, version: frame.version, rows: frame.rows, $0) }
             let loaded = LoadedFrame(
                 section: frame.section, version: frame.version, rows: frame.rows, bytes: bytes)
-            guard visit(loaded) else { return }
+            guard try visit(loaded) else { return }
             offset += frame.compressedBytes
         }
         guard offset == end, hash.finish() == fileHash else {

@@ -437,7 +437,8 @@ extension TestLedger {
         var restored = StateMachine()
         for frame in sink.frames {
             try frame.bytes.withUnsafeBytes {
-                try restored.restore(section: frame.section, version: frame.version, rows: frame.rows, bytes: $0)
+                try restored.restore(
+                    FrameRows(section: frame.section, version: frame.version, rows: frame.rows, bytes: $0))
             }
         }
         try restored.finishRestoring()

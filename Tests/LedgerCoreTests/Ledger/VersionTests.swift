@@ -104,10 +104,9 @@ import Testing
             #expect(StateMachine.reads(section: frame.section, version: frame.version))
             #expect(!StateMachine.reads(section: frame.section, version: frame.version + 1))
             #expect(!StateMachine.reads(section: frame.section, version: 0))
-            var machine = StateMachine()
             let error = frame.bytes.withUnsafeBytes { bytes -> StateError? in
                 do throws(StateError) {
-                    try machine.restore(
+                    _ = try FrameRows(
                         section: frame.section, version: frame.version + 1, rows: frame.rows, bytes: bytes)
                     return nil
                 } catch { return error }

@@ -2,27 +2,50 @@
 struct Passport: Recordable, Listed, Equatable {
     var id = PassportID(value: 0)
     var user = UserOrdinal.none
-    var digest = Digest256.zero
     var lastFour: UInt32 = 0
+    var digest = Digest256.zero
+    // Derived: what holds and sessions that were begun with it pin, of all users, in nano-USD beyond 64 bits.
+    var held = Int128(0)
     var name = PersonalText.none
-    var permissions: Permissions = []
-    var scope = Scope.own
     var created = Timestamp.distantPast
     var expires = Timestamp.never
-    var revoked = false
-    /// It was rotated: `expires` is the end of the overlap.
-    var replaced = false
-    var rate: UInt32 = 0
-    /// Commands that change money are refused without a KEY.
-    var requiresKeys = false
-    /// The first of those that replaced one another: spending, what is held and caps of all of them lie there.
-    var root = PassportOrdinal.none
     var caps = Caps()
     var spending = Spending()
-    // Derived.
-    /// What holds and sessions that were begun with it pin, of all users: nano-USD beyond 64 bits.
-    var held = Int128(0)
+    /// The first of those that replaced one another: spending, what is held and caps of all of them lie there.
+    var root = PassportOrdinal.none
+    var rate: UInt32 = 0
+    var permissions: Permissions = []
+    var scope = Scope.own
+    private var marks = Marks()
     var links = Links<Passport>()
+
+    private struct Marks: OptionSet {
+        let rawValue: UInt8
+        static let revoked = Marks(rawValue: 1)
+        static let replaced = Marks(rawValue: 2)
+        static let requiresKeys = Marks(rawValue: 4)
+    }
+
+    private func has(_ mark: Marks) -> Bool { marks.contains(mark) }
+
+    private mutating func mark(_ mark: Marks, _ isSet: Bool) {
+        if isSet { marks.insert(mark) } else { marks.remove(mark) }
+    }
+
+    var revoked: Bool {
+        get { has(.revoked) }
+        set { mark(.revoked, newValue) }
+    }
+    /// It was rotated: `expires` is the end of the overlap.
+    var replaced: Bool {
+        get { has(.replaced) }
+        set { mark(.replaced, newValue) }
+    }
+    /// Commands that change money are refused without a KEY.
+    var requiresKeys: Bool {
+        get { has(.requiresKeys) }
+        set { mark(.requiresKeys, newValue) }
+    }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
         try c.unsigned(&id.value)

@@ -276,7 +276,8 @@ import Testing
         var twin = StateMachine()
         for frame in sink.frames {
             try frame.bytes.withUnsafeBytes {
-                try twin.restore(section: frame.section, version: frame.version, rows: frame.rows, bytes: $0)
+                try twin.restore(
+                    FrameRows(section: frame.section, version: frame.version, rows: frame.rows, bytes: $0))
             }
         }
         try twin.finishRestoring()
