@@ -20,32 +20,16 @@ struct CompileCost {
     private var depth = 1
     /// Open blocks; true: a function's.
     private var blocks: [Bool] = []
-    private let source: UnsafeBufferPointer<UInt8>
-    private var at = 0
 
     init(_ source: UnsafeBufferPointer<UInt8>) {
-        self.source = source
-        while let byte = peek() {
-            switch byte {
-            case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-"): comment()
-            case UInt8(ascii: "'"), UInt8(ascii: "\""): text(until: byte)
-            case UInt8(ascii: "["): if let level = longBracket() { longText(level) } else { at += 1 }
-            case _ where byte.isLetter: word()
-            case _ where byte.isDigit:
-                while let next = peek(), next.isLetter || next.isDigit || next == 0x2E { at += 1 }
-            default: at += 1
-            }
+        var scanner = LuaScanner(source)
+        while let token = scanner.next() {
+            if case .word(let bytes) = token { word(bytes) }
         }
     }
 
-    private mutating func word() {
-        var packed: UInt64 = 0
-        let start = at
-        while let byte = peek(), byte.isLetter || byte.isDigit {
-            packed = packed << 8 | UInt64(byte)
-            at += 1
-        }
-        guard at - start <= 8, let keyword = Keyword.byBytes[packed] else {
+    private mutating func word(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
+        guard bytes.count <= 8, let keyword = Keyword.byBytes[bytes.reduce(0) { $0 << 8 | UInt64($1) }] else {
             names += 1
             steps += depth * min(names, 455)
             return
@@ -66,43 +50,6 @@ struct CompileCost {
         }
     }
 
-    private mutating func comment() {
-        at += 2
-        if peek() == UInt8(ascii: "["), let level = longBracket() { return longText(level) }
-        while let byte = peek(), byte != 0x0A, byte != 0x0D { at += 1 }
-    }
-
-    /// A text that a line's end cuts off is an error for Lua, which then reads no further.
-    private mutating func text(until quote: UInt8) {
-        at += 1
-        while let byte = peek(), byte != quote { at += byte == UInt8(ascii: "\\") ? 2 : 1 }
-        at += 1
-    }
-
-    /// How many `=` an opening `[==[` here has.
-    private func longBracket() -> Int? {
-        var level = 0
-        while peek(1 + level) == UInt8(ascii: "=") { level += 1 }
-        return peek(1 + level) == UInt8(ascii: "[") ? level : nil
-    }
-
-    private mutating func longText(_ level: Int) {
-        at += level + 2
-        while let byte = peek() {
-            at += 1
-            guard byte == UInt8(ascii: "]") else { continue }
-            var equals = 0
-            while peek(equals) == UInt8(ascii: "=") { equals += 1 }
-            at += equals
-            if equals == level, peek() == UInt8(ascii: "]") {
-                at += 1
-                return
-            }
-        }
-    }
-
-    private func peek(_ ahead: Int = 0) -> UInt8? { at + ahead < source.count ? source[at + ahead] : nil }
-
     private enum Keyword: String, CaseIterable {
         case and, `break`, `do`, `else`, elseif, end, `false`, `for`, function, goto, `if`, `in`, local, `nil`, not, or
         case `repeat`, `return`, then, `true`, until, `while`
@@ -117,10 +64,4 @@ struct CompileCost {
         static let byBytes = Dictionary(
             uniqueKeysWithValues: allCases.map { ($0.rawValue.utf8.reduce(0) { $0 << 8 | UInt64($1) }, $0) })
     }
-}
-
-extension UInt8 {
-    /// As Lua sees it: ASCII only, and `_`.
-    fileprivate var isLetter: Bool { (self | 0x20) &- 0x61 < 26 || self == 0x5F }
-    fileprivate var isDigit: Bool { self &- 0x30 < 10 }
 }

@@ -11,6 +11,8 @@ package struct CompiledRule: Sendable {
     let sandbox: RuleSandbox
     /// Bytecode of the linked interpreter, which goes nowhere but into states of this process.
     let code: [UInt8]
+    /// A session's tariff is the same whatever its user used this month.
+    let ignoresUsage: Bool
 
     package init(_ name: RuleName, source: String, sandbox: RuleSandbox = .rule) throws(RuleError) {
         self.name = name
@@ -27,6 +29,7 @@ package struct CompiledRule: Sendable {
             count = clua_code(state, buffer.baseAddress, buffer.count)
         }
         identity = RuleBook.identity(of: source)
+        ignoresUsage = name == .sessionRuntime && source.withUTF8 { UnreadArgument.isUnread(2, in: $0) }
     }
 
     /// Refuses what would take long to compile.
