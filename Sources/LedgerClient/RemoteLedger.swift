@@ -89,26 +89,49 @@ package final class RemoteLedger: CommandPort {
         guard !commands.isEmpty else { return [] }
         var writer = RESPWriter(capacity: commands.reduce(0) { $0 + $1.reduce(16) { $0 + $1.count + 8 } })
         for command in commands { writer.command(command) }
-        let bytes = channel.allocator.buffer(bytes: writer.bytes)
+        let encoded = EncodedCommands(bytes: writer.bytes, count: commands.count)
+        let call = Call(on: channel.eventLoop)
+        return try await answers(to: call) { submit(encoded, call, asBytes: false) }.values
+    }
+
+    /// See ``CommandPort``. The answers throw what `send` throws, and cancelling who waits for them ends them likewise.
+    package func post(_ commands: EncodedCommands) -> PostedCommands {
+        guard commands.count > 0 else { return PostedCommands { [] } }
+        let call = Call(on: channel.eventLoop)
+        submit(commands, call, asBytes: true)
+        return PostedCommands { [self] in try await answers(to: call) {}.bytes }
+    }
+
+    /// A call under way, between the event loop that ends it and the task that waits for it.
+    private struct Call {
         let cancellation = Cancellation()
-        // Through a lock, though the continuation could carry it: ThreadSanitizer sees the one, not always the other.
+        let ended: EventLoopPromise<Void>
+        /// Through a lock, though the promise could carry it: ThreadSanitizer sees the one, not always the other.
         let outcome = NIOLockedValueBox<Batch.Outcome?>(nil)
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-                let count = commands.count
-                channel.eventLoop.execute { [replies] in
-                    let batch = Batch(count: count, cancellation: cancellation) { result in
-                        outcome.withLockedValue { $0 = result }
-                        done.resume()
-                    }
-                    replies.value.submit(bytes, batch)
-                }
+
+        init(on eventLoop: any EventLoop) { ended = eventLoop.makePromise() }
+    }
+
+    private func submit(_ commands: EncodedCommands, _ call: Call, asBytes: Bool) {
+        let bytes = channel.allocator.buffer(bytes: commands.bytes)
+        channel.eventLoop.execute { [replies] in
+            let batch = Batch(count: commands.count, asBytes: asBytes, cancellation: call.cancellation) { result in
+                call.outcome.withLockedValue { $0 = result }
+                call.ended.succeed()
             }
-        } onCancel: {
-            cancellation.request()
-            channel.eventLoop.execute { [replies] in replies.value.abandon(cancellation) }
+            replies.value.submit(bytes, batch)
         }
-        return try outcome.withLockedValue { $0! }.get()
+    }
+
+    private func answers(to call: Call, after begin: () -> Void) async throws(ClientError) -> Batch.Answers {
+        await withTaskCancellationHandler {
+            begin()
+            try? await call.ended.futureResult.get()  // never fails
+        } onCancel: {
+            call.cancellation.request()
+            channel.eventLoop.execute { [replies] in replies.value.abandon(call.cancellation) }
+        }
+        return try call.outcome.withLockedValue { $0! }.get()
     }
 
     /// Lets what is under way be answered, for at most `timeoutSeconds`, then closes. Later calls of `send` throw

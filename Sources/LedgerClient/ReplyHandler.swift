@@ -12,37 +12,83 @@ final class Cancellation: Sendable {
 
 /// The commands of one call, until each has its answer.
 final class Batch {
-    typealias Outcome = Result<[RESPValue], ClientError>
+    typealias Outcome = Result<Answers, ClientError>
+
+    /// In one of two forms, which the caller chose.
+    struct Answers: Sendable {
+        var values: [RESPValue] = []
+        /// As they came.
+        var bytes: [UInt8] = []
+    }
 
     let cancellation: Cancellation
     let count: Int
-    private var values: [RESPValue] = []
+    let asBytes: Bool
+    private var received = 0
+    private var answers = Answers()
     /// Called once, then let go.
     private var completion: ((Outcome) -> Void)?
 
-    init(count: Int, cancellation: Cancellation, _ completion: @escaping (Outcome) -> Void) {
+    init(count: Int, asBytes: Bool, cancellation: Cancellation, _ completion: @escaping (Outcome) -> Void) {
         self.cancellation = cancellation
         self.count = count
+        self.asBytes = asBytes
         self.completion = completion
-        values.reserveCapacity(min(count, 65536))
+        if !asBytes { answers.values.reserveCapacity(min(count, 65536)) }
     }
 
     /// True once all answers are there; the caller has then been told.
     func receive(_ value: RESPValue) -> Bool {
-        values.append(value)
-        guard values.count == count else { return false }
-        complete(.success(values))
+        if asBytes {
+            // What nobody had asked for when it began to arrive, and is the answer by its place.
+            var writer = RESPWriter(version: .v3)
+            writer.value(value)
+            return writer.bytes.withUnsafeBytes { receive($0, count: 1) }
+        }
+        answers.values.append(value)
+        return took(1)
+    }
+
+    var missing: Int { count - received }
+
+    /// The same for the bytes of so many whole answers, at most those that are missing.
+    func receive(_ bytes: UnsafeRawBufferPointer, count: Int) -> Bool {
+        answers.bytes.append(contentsOf: bytes)
+        return took(count)
+    }
+
+    private func took(_ count: Int) -> Bool {
+        received += count
+        guard missing == 0 else { return false }
+        complete(.success(answers))
         return true
     }
 
     func lose(peer: String, reason: String) {
         complete(
-            .failure(.connectionLost(peer: peer, answered: values, unanswered: count - values.count, reason: reason)))
+            .failure(
+                .connectionLost(peer: peer, answered: answeredValues, unanswered: missing, reason: reason)))
+    }
+
+    private var answeredValues: [RESPValue] {
+        guard asBytes else { return answers.values }
+        var parser = ReplyParser()
+        return answers.bytes.withUnsafeBytes { bytes in
+            var values: [RESPValue] = []
+            var offset = 0
+            var used = 0
+            while let value = try? parser.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...]), consumed: &used)
+            {
+                values.append(value)
+                offset += used
+            }
+            return values
+        }
     }
 
     /// Nobody waits any more; the answers are still counted off.
     func abandon() {
-        complete(.failure(.cancelled(unanswered: count - values.count)))
+        complete(.failure(.cancelled(unanswered: missing)))
     }
 
     func refuse(_ error: ClientError) { complete(.failure(error)) }
@@ -55,7 +101,8 @@ final class Batch {
 
 /// Matches answers to commands by order: the whole state of a connection, touched on its event loop only.
 ///
-/// Parses in `channelRead` by hand; what the parser has not consumed waits in one buffer.
+/// Parses in `channelRead` by hand; what was not consumed waits in one buffer. An answer whose bytes are wanted is only
+/// framed, and waits there until it is whole.
 final class ReplyHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -63,6 +110,9 @@ final class ReplyHandler: ChannelInboundHandler {
     private let peer: String
     private var context: ChannelHandlerContext?
     private var parser = ReplyParser()
+    private var framer = ReplyFramer()
+    /// What goes over the answer that has begun to arrive.
+    private var isFraming: Bool?
     private var leftover = ByteBuffer()
     private var waiting = CircularBuffer<Batch>()
     private var ended: String?  // why nothing can be sent any more
@@ -120,12 +170,8 @@ final class ReplyHandler: ChannelInboundHandler {
         let consumed = received.withUnsafeReadableBytes { bytes in
             var offset = 0
             while offset < bytes.count {
-                var used = 0
                 do throws(ReplyError) {
-                    let value = try parser.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...]), consumed: &used)
-                    offset += used
-                    guard let value else { break }
-                    deliver(value)
+                    guard try takeAnswer(from: bytes, at: &offset) else { break }
                 } catch {
                     failure = error
                     break
@@ -151,6 +197,48 @@ final class ReplyHandler: ChannelInboundHandler {
         end("the server closed the connection")
         for body in inactive { body() }
         inactive = []
+    }
+
+    /// False when the answer is not whole yet.
+    private func takeAnswer(from bytes: UnsafeRawBufferPointer, at offset: inout Int) throws(ReplyError) -> Bool {
+        let isFraming = self.isFraming ?? (waiting.first?.asBytes == true)
+        self.isFraming = isFraming
+        guard !isFraming else { return try takeFrames(from: bytes, at: &offset) }
+        var used = 0
+        let value = try parser.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...]), consumed: &used)
+        offset += used
+        guard let value else { return false }
+        self.isFraming = nil
+        deliver(value)
+        return true
+    }
+
+    /// As many answers as the first call lacks, or as there are.
+    private func takeFrames(from bytes: UnsafeRawBufferPointer, at offset: inout Int) throws(ReplyError) -> Bool {
+        guard let batch = waiting.first else {  // it was given up meanwhile, and so is the connection
+            offset = bytes.count
+            return false
+        }
+        var run = offset
+        var count = 0
+        defer {
+            let answers = UnsafeRawBufferPointer(rebasing: bytes[run..<offset])
+            if batch.receive(answers, count: count) { waiting.removeFirst() }
+        }
+        while count < batch.missing {
+            guard offset < bytes.count else { break }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            guard let length = try framer.length(of: rest) else { return false }
+            if rest[0] == UInt8(ascii: ">") {
+                _ = batch.receive(UnsafeRawBufferPointer(rebasing: bytes[run..<offset]), count: count)
+                (run, count) = (offset + length, 0)
+            } else {
+                count += 1
+            }
+            offset += length
+        }
+        isFraming = nil
+        return true
     }
 
     private func deliver(_ value: RESPValue) {

@@ -41,17 +41,32 @@ package final class EmbeddedPort: CommandPort {
     /// Throws ``EmbeddedPortError`` when the client was closed (SHUTDOWN, QUIT).
     package func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
-        // Through a lock, though the continuation could carry it: ThreadSanitizer sees the one, not always the other.
-        let outcome = NIOLockedValueBox<Result<[RESPValue], any Error>?>(nil)
-        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            eventLoop.execute { [connection] in
-                connection.value.send(commands) { result in
-                    outcome.withLockedValue { $0 = result }
-                    done.resume()
-                }
+        return try await begin(commands, asBytes: false)().values
+    }
+
+    package func post(_ commands: EncodedCommands) -> PostedCommands {
+        guard commands.count > 0 else { return PostedCommands { [] } }
+        let answers = begin(commands.words, asBytes: true)
+        return PostedCommands { try await answers().bytes }
+    }
+
+    private func begin(
+        _ commands: [[[UInt8]]], asBytes: Bool
+    ) -> @Sendable () async throws -> EmbeddedConnection.Answers {
+        let outcome = NIOLockedValueBox<Result<EmbeddedConnection.Answers, any Error>?>(nil)
+        let ended = eventLoop.makePromise(of: Void.self)
+        eventLoop.execute { [connection] in
+            connection.value.send(commands, asBytes: asBytes) { result in
+                outcome.withLockedValue { $0 = result }
+                ended.succeed()
             }
         }
-        return try outcome.withLockedValue { $0! }.get()
+        return {
+            // The outcome goes through a lock, though the promise could carry it: ThreadSanitizer sees the one, not
+            // always the other.
+            try await ended.futureResult.get()
+            return try outcome.withLockedValue { $0! }.get()
+        }
     }
 }
 
@@ -61,10 +76,17 @@ package struct EmbeddedPortError: Error, CustomStringConvertible {
 
 /// The one client of the port, and the calls it works for. Belongs to its event loop.
 private final class EmbeddedConnection: Transport {
+    /// In one of two forms, which the caller chose.
+    struct Answers: Sendable {
+        var values: [RESPValue] = []
+        var bytes: [UInt8] = []
+    }
+
     private struct Call {
-        var answers: [RESPValue] = []
-        let count: Int
-        let done: (Result<[RESPValue], any Error>) -> Void
+        var missing: Int
+        let asBytes: Bool
+        var answers = Answers()
+        let done: (Result<Answers, any Error>) -> Void
     }
 
     private let client: Client
@@ -73,6 +95,7 @@ private final class EmbeddedConnection: Transport {
     /// Commands not begun yet.
     private var commands = CircularBuffer<[[UInt8]]>()
     private var parser = ReplyParser()
+    private var framer = ReplyFramer()
 
     init(_ dispatcher: Dispatcher) {
         self.dispatcher = dispatcher
@@ -82,9 +105,9 @@ private final class EmbeddedConnection: Transport {
         dispatcher.add(client)
     }
 
-    func send(_ commands: [[[UInt8]]], _ done: @escaping (Result<[RESPValue], any Error>) -> Void) {
+    func send(_ commands: [[[UInt8]]], asBytes: Bool, _ done: @escaping (Result<Answers, any Error>) -> Void) {
         guard !client.isClosed else { return done(.failure(EmbeddedPortError(description: "the ledger was closed"))) }
-        calls.append(Call(count: commands.count, done: done))
+        calls.append(Call(missing: commands.count, asBytes: asBytes, done: done))
         self.commands.append(contentsOf: commands)
         resume()
     }
@@ -113,14 +136,8 @@ private final class EmbeddedConnection: Transport {
         bytes.withUnsafeBytes { bytes in
             var offset = 0
             while offset < bytes.count {
-                var used = 0
                 do throws(ReplyError) {
-                    let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-                    guard let value = try parser.next(in: rest, consumed: &used) else {
-                        preconditionFailure("output ends in the middle of an answer")
-                    }
-                    offset += used
-                    deliver(value)
+                    offset += try deliver(from: UnsafeRawBufferPointer(rebasing: bytes[offset...]))
                 } catch {
                     preconditionFailure("an answer of our own is malformed: \(error)")
                 }
@@ -144,11 +161,29 @@ private final class EmbeddedConnection: Transport {
 
     func drop(_ reason: String, tell text: String?) { close() }
 
-    private func deliver(_ value: RESPValue) {
+    /// Gives the first call the answer that the bytes begin with, and answers how long it is.
+    private func deliver(from bytes: UnsafeRawBufferPointer) throws(ReplyError) -> Int {
+        var length = 0
+        var value: RESPValue?
+        let asBytes = calls.first?.asBytes == true
+        if asBytes {
+            length = try framer.length(of: bytes) ?? 0
+        } else {
+            value = try parser.next(in: bytes, consumed: &length)
+        }
+        guard asBytes ? length > 0 : value != nil else {
+            preconditionFailure("output ends in the middle of an answer")
+        }
         // In place: a copy for each answer would make a long call's cost grow with its square.
-        calls.modify(calls.startIndex) { $0.answers.append(value) }
-        guard let first = calls.first, first.answers.count == first.count else { return }
-        let call = calls.removeFirst()
-        call.done(.success(call.answers))
+        calls.modify(calls.startIndex) {
+            if let value {
+                $0.answers.values.append(value)
+            } else {
+                $0.answers.bytes.append(contentsOf: bytes[..<length])
+            }
+            $0.missing -= 1
+        }
+        if let first = calls.first, first.missing == 0 { calls.removeFirst().done(.success(first.answers)) }
+        return length
     }
 }

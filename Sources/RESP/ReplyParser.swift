@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// How much of an answer a client is willing to hold. A server is trusted more than a client, but a wrong port or a
 /// broken peer must end in an error, not in all memory used.
 package struct ReplyLimits: Sendable, Hashable {
@@ -153,40 +151,20 @@ package struct ReplyParser {
     private mutating func token(
         in bytes: UnsafeRawBufferPointer, at start: Int
     ) throws(ReplyError) -> (Token, end: Int)? {
-        guard start < bytes.count else { return nil }
-        let type = bytes[start]
-        switch type {
-        case UInt8(ascii: "$"), UInt8(ascii: "!"), UInt8(ascii: "="):
-            guard let (count, body) = try length(in: bytes, at: start + 1) else { return nil }
-            if count == -1, type == UInt8(ascii: "$") { return (.value(.null), body) }
-            guard count >= 0 else { throw .invalidLength }
-            guard count <= limits.maxBulkLength else { throw .tooLong(limit: limits.maxBulkLength) }
-            guard bytes.count - body >= count + 2 else { return nil }
-            let end = body + count
-            guard bytes[end] == 0x0d, bytes[end + 1] == 0x0a else { throw .missingLineEnd }
-            return (.value(try blob(type, UnsafeRawBufferPointer(rebasing: bytes[body..<end]))), end + 2)
-        case UInt8(ascii: "*"), UInt8(ascii: "~"), UInt8(ascii: ">"), UInt8(ascii: "%"), UInt8(ascii: "|"):
-            guard let (count, next) = try length(in: bytes, at: start + 1) else { return nil }
-            if count == -1, type == UInt8(ascii: "*") { return (.value(.null), next) }
-            guard count >= 0 else { throw .invalidLength }
-            guard count <= limits.maxElements else { throw .tooManyElements(limit: limits.maxElements) }
-            let token: Token =
-                switch type {
-                case UInt8(ascii: "*"): .aggregate(.array, count: count)
-                case UInt8(ascii: "~"): .aggregate(.set, count: count)
-                case UInt8(ascii: ">"): .aggregate(.push, count: count)
-                case UInt8(ascii: "%"): .aggregate(.map, count: count * 2)
-                default: .aggregate(.attribute, count: count * 2)
-                }
-            return (token, next)
-        case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "("),
-            UInt8(ascii: "#"), UInt8(ascii: "_"):
-            guard let end = try lineEnd(in: bytes, at: start + 1) else { return nil }
-            let text = UnsafeRawBufferPointer(rebasing: bytes[(start + 1)..<end])
-            return (.value(try line(type, text)), end + 2)
-        default:
-            throw .unknownType(type)
-        }
+        guard let token = try ReplyToken(in: bytes, at: start, scanned: &scanned, limits: limits) else { return nil }
+        if token.count == -1 { return (.value(.null), token.end) }
+        let text = UnsafeRawBufferPointer(rebasing: bytes[token.text])
+        let parsed: Token =
+            switch token.type {
+            case UInt8(ascii: "*"): .aggregate(.array, count: token.count)
+            case UInt8(ascii: "~"): .aggregate(.set, count: token.count)
+            case UInt8(ascii: ">"): .aggregate(.push, count: token.count)
+            case UInt8(ascii: "%"): .aggregate(.map, count: token.count)
+            case UInt8(ascii: "|"): .aggregate(.attribute, count: token.count)
+            case UInt8(ascii: "$"), UInt8(ascii: "!"), UInt8(ascii: "="): .value(try blob(token.type, text))
+            default: .value(try line(token.type, text))
+            }
+        return (parsed, token.end)
     }
 
     private func blob(_ type: UInt8, _ bytes: UnsafeRawBufferPointer) throws(ReplyError) -> RESPValue {
@@ -223,34 +201,5 @@ package struct ReplyParser {
             guard bytes.isEmpty else { throw .invalidValue(type) }
             return .null
         }
-    }
-
-    private func length(in bytes: UnsafeRawBufferPointer, at start: Int) throws(ReplyError) -> (Int, next: Int)? {
-        switch RequestParser.readLength(in: bytes, at: start) {
-        case .value(let value, let next): return (value, next)
-        case .incomplete: return nil
-        case .malformed: throw .invalidLength
-        }
-    }
-
-    /// The offset of the CR that ends the line; remembers how far an unfinished line was searched.
-    private mutating func lineEnd(in bytes: UnsafeRawBufferPointer, at start: Int) throws(ReplyError) -> Int? {
-        let from = start + scanned
-        var found: Int?
-        if let base = bytes.baseAddress, from < bytes.count,
-            let pointer = memchr(base + from, 0x0d, bytes.count - from)
-        {
-            found = UnsafeRawPointer(pointer) - base
-        }
-        guard (found ?? bytes.count) - start <= limits.maxLineLength else {
-            throw .tooLong(limit: limits.maxLineLength)
-        }
-        guard let found, found + 1 < bytes.count else {
-            scanned = (found ?? bytes.count) - start
-            return nil
-        }
-        scanned = 0
-        guard bytes[found + 1] == 0x0a else { throw .missingLineEnd }
-        return found
     }
 }

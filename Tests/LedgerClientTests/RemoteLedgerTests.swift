@@ -14,6 +14,12 @@ private func commands(_ range: Range<Int>) -> [[[UInt8]]] {
     range.map { [Array("ECHO".utf8), Array("\($0)".utf8)] }
 }
 
+private func encoded(_ range: Range<Int>) -> EncodedCommands {
+    var writer = RESPWriter()
+    for command in commands(range) { writer.command(command) }
+    return EncodedCommands(bytes: writer.bytes, count: range.count)
+}
+
 private func answers(_ range: Range<Int>) -> [RESPValue] { range.map { .text("\($0)") } }
 
 @Suite(.timeLimit(.minutes(10))) struct `The remote ledger` {
@@ -181,6 +187,68 @@ private func answers(_ range: Range<Int>) -> [RESPValue] { range.map { .text("\(
         await #expect {
             _ = try await ledger.call("ECHO", "y")
         } throws: { "\($0)".contains("server is shutting down") }
+        await server.stop()
+    }
+
+    @Test func `posted commands are answered in bytes, between those that are sent`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                writer.push(1)
+                writer.bulk("news")
+                if words.last == "4" { writer.bytes += "|1\r\n+age\r\n:1\r\n".utf8 }
+                writer.bulk(words.last!)
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let first = ledger.post(encoded(0..<3000))
+        let second = ledger.post(encoded(3000..<3001))
+        #expect(try await ledger.send(commands(7..<9)) == answers(7..<9))
+        #expect(try await second.replies() == Array("$4\r\n3000\r\n".utf8))
+        var expected = (0..<3000).flatMap { Array("$\("\($0)".utf8.count)\r\n\($0)\r\n".utf8) }
+        expected.insert(contentsOf: "|1\r\n+age\r\n:1\r\n".utf8, at: 4 * 7)
+        #expect(try await first.replies() == expected)
+        #expect(try await ledger.post(EncodedCommands(bytes: [], count: 0)).replies() == [])
+        await ledger.close()
+        await server.stop()
+    }
+
+    @Test func `posted commands that were answered and those unknown are told apart`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                if words.last == "3" { return .close }
+                writer.bulk(words.last!)
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let posted = ledger.post(encoded(0..<10))
+        await #expect {
+            _ = try await posted.replies()
+        } throws: { error in
+            guard case ClientError.connectionLost(_, answers(0..<3), unanswered: 7, _) = error else { return false }
+            return true
+        }
+        await server.stop()
+    }
+
+    @Test func `who waits for posted commands may be cancelled`() async throws {
+        let (arrived, arrival) = AsyncStream.makeStream(of: Void.self)
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                if words.last == "0" {
+                    arrival.yield()
+                } else {
+                    writer.bulk("0")  // the answer that was missing
+                    writer.bulk(words.last!)
+                }
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let held = Task { try await ledger.post(encoded(0..<1)).replies() }
+        for await _ in arrived { break }
+        held.cancel()
+        await #expect(throws: ClientError.cancelled(unanswered: 1)) { _ = try await held.value }
+        #expect(try await ledger.send(commands(5..<6)) == answers(5..<6))
+        await ledger.close()
         await server.stop()
     }
 

@@ -12,6 +12,23 @@ import Testing
         return (engine, try await EmbeddedPort(engine: engine, version: "test", logger: logger))
     }
 
+    @Test func `posted commands are answered in bytes, between those that are sent`() async throws {
+        let (engine, port) = try await open()
+        func echoes(_ range: Range<Int>) -> [[[UInt8]]] { range.map { words("ECHO \($0)") } }
+        func post(_ commands: [[[UInt8]]]) -> PostedCommands {
+            var writer = RESPWriter()
+            for command in commands { writer.command(command) }
+            return port.post(EncodedCommands(bytes: writer.bytes, count: commands.count))
+        }
+        let first = post(echoes(0..<5000))
+        #expect(try await port.send(echoes(7..<9)) == [.text("7"), .text("8")])
+        let second = post(echoes(0..<1) + [words("NOSUCH")])
+        #expect(try await first.replies() == (0..<5000).flatMap { Array("$\("\($0)".utf8.count)\r\n\($0)\r\n".utf8) })
+        #expect(try await second.replies().starts(with: Array("$1\r\n0\r\n-ERR".utf8)))
+        engine.stop()
+        await port.close()
+    }
+
     @Test func `commands are answered in order, more of them than fit into a pipeline`() async throws {
         let (engine, port) = try await open()
         _ = try await port.send([
