@@ -132,7 +132,7 @@ def users(bench):
 
 
 def imported(bench):
-    """Sessions a second of the real log, both passes, as `florin import` takes it."""
+    """Sessions a second of the real log, from the start of `florin import` to its end."""
     trace = subprocess.run([SCRIPTS / "trace", "--path"], capture_output=True, text=True, check=True).stdout.strip()
     if not trace:
         trace = str(bench.home / "generated.swf")

@@ -37,6 +37,8 @@ struct clua {
     size_t used;
     size_t asked;
     uint64_t allocations;
+    int word_count;
+    const void *words[CLUA_MAXIMUM_WORDS];  // a word is one object wherever it occurs: short strings are interned
     char name[60];  // as much as Lua shows
     char error[512];
     char field[160];
@@ -562,6 +564,8 @@ clua *clua_new(clua_limits limits, const char *const *words, int word_count) {
         return NULL;
     }
     s->base = lua_gettop(s->lua);
+    s->word_count = word_count;
+    for (int i = 0; i < word_count; i++) s->words[i] = lua_topointer(s->lua, WORD_SLOT + i);
     return s;
 }
 
@@ -872,22 +876,26 @@ clua_value clua_row_value(const clua *s, int row, int column) {
     return value;
 }
 
-clua_value clua_field(const clua *s, int word) {
-    if (!has_result(s) || !lua_istable(s->lua, s->base + 1)) return (clua_value){0};
-    lua_pushvalue(s->lua, WORD_SLOT + word);
-    lua_rawget(s->lua, s->base + 1);
-    const clua_value value = value_at(s->lua, -1);
-    lua_pop(s->lua, 1);
-    return value;
+// The number of the word at `index`, from `first` on; -1 for anything else.
+static int word_at(const clua *s, int index, int first) {
+    const void *pointer = lua_topointer(s->lua, index);
+    for (int word = first; word < s->word_count; word++)
+        if (s->words[word] == pointer) return word;
+    return -1;
 }
 
-const char *clua_unknown_field(clua *s, const int *words, int count) {
+const char *clua_fields(clua *s, int first, int count, clua_value *values) {
     lua_State *L = s->lua;
+    for (int i = 0; i < count; i++) values[i] = (clua_value){0};
     if (!has_result(s) || !lua_istable(L, s->base + 1)) return NULL;
     for (lua_pushnil(L); lua_next(L, s->base + 1); lua_pop(L, 1)) {
-        bool known = false;
-        for (int i = 0; i < count && !known; i++) known = lua_rawequal(L, -2, WORD_SLOT + words[i]);
-        if (known) continue;
+        const int word = word_at(s, -2, first);
+        if (word >= 0 && word < first + count) {
+            clua_value *value = &values[word - first];
+            *value = value_at(L, -1);
+            if (value->kind == CLUA_TEXT) value->integer = word_at(s, -1, first + count);
+            continue;
+        }
         if (lua_type(L, -2) == LUA_TSTRING)
             snprintf(s->field, sizeof s->field, "'%.100s'", lua_tostring(L, -2));
         else

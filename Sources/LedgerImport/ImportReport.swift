@@ -94,11 +94,11 @@ package struct ImportReport: Hashable, Sendable {
 /// How far an import is.
 package struct ImportProgress: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
-        /// Pass 1: reading and pricing. The total is not known yet.
+        /// Reading and pricing. The total is not known yet.
         case reading
         /// Creating users and giving them credit.
         case users
-        /// Pass 2: recording sessions.
+        /// Recording sessions.
         case billing
     }
     package var phase: Phase

@@ -35,18 +35,31 @@ extension SWFImport {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func createUsers(_ customers: [Customer], _ report: inout ImportReport) async throws(ImportError) {
-        var start = 0
-        while start < customers.count {
-            let end = min(start + 512, customers.count)
-            try await createUsers(customers[start..<end], &report)
-            tell(.users, end, customers.count)
-            start = end
+    /// A customer of the survey, by name.
+    private struct Customer {
+        var id: String
+        var type: UserType
+        var line: Int
+        var firstSession: String
+        var total: Money
+    }
+
+    func createUsers(_ survey: Survey, _ report: inout ImportReport) async throws(ImportError) {
+        let total = survey.customers.count
+        for start in stride(from: 0, to: total, by: 512) {
+            let end = min(start + 512, total)
+            let customers = (start..<end).map { number in
+                let customer = survey.customers[number]
+                return Customer(
+                    id: survey.users[number], type: customer.type, line: customer.line,
+                    firstSession: survey.ids[customer.firstSession], total: customer.total)
+            }
+            try await createUsers(customers, &report)
+            tell(.users, end, total)
         }
     }
 
-    private func createUsers(_ customers: ArraySlice<Customer>, _ report: inout ImportReport) async throws(ImportError)
-    {
+    private func createUsers(_ customers: [Customer], _ report: inout ImportReport) async throws(ImportError) {
         let created = try await ask(
             customers.map {
                 ["USER", "CREATE", email(of: $0.id), "ID", $0.id, "TYPE", $0.type.text, "KEY", reference($0.id)]
@@ -109,6 +122,11 @@ extension SWFImport {
             // Given by an earlier run, perhaps another amount.
             guard ["EXISTS", "KEYREUSED"].contains(error.code) else { throw refused(customer, "CREDIT ADJUST", error) }
         }
+    }
+
+    private func isReplayed(_ answer: RESPValue) -> Bool {
+        let value = answer["replayed"]?.string
+        return value == "1" || value == "true"
     }
 
     private func refused(_ customer: Customer, _ command: String, _ error: RESPError) -> ImportError {

@@ -32,7 +32,11 @@ package final class SWFReader {
         while true {
             let kind: Line
             do throws(LineSource.Failure) {
-                guard let read = try source.next(body: { $0.isEmpty ? .blank : self.read($0) }) else { return false }
+                guard
+                    let read = try source.next(body: { bytes in
+                        job.withUnsafeMutableBufferPointer { read(bytes, into: $0) }
+                    })
+                else { return false }
                 kind = read
             } catch {
                 throw error.isSystem
@@ -67,7 +71,7 @@ package final class SWFReader {
         case mistake(String)
     }
 
-    private func read(_ bytes: UnsafeRawBufferPointer) -> Line {
+    private func read(_ bytes: UnsafeRawBufferPointer, into job: UnsafeMutableBufferPointer<Int64>) -> Line {
         var index = 0
         skipBlanks(bytes, &index)
         guard index < bytes.count else { return .blank }
@@ -75,9 +79,9 @@ package final class SWFReader {
         var column = 0
         while index < bytes.count {
             let start = index
-            while index < bytes.count, !isBlank(bytes[index]) { index += 1 }
+            let value = integer(bytes, &index)
             if column < Self.count {
-                guard let value = integer(UnsafeRawBufferPointer(rebasing: bytes[start..<index])) else {
+                guard let value else {
                     let text = String(decoding: bytes[start..<Swift.min(index, start + 40)], as: UTF8.self)
                     return .mistake("column \(column + 1) (\(Self.columns[column])) is '\(text)', not an integer")
                 }
@@ -101,15 +105,20 @@ package final class SWFReader {
         return .start(seconds)
     }
 
-    private func integer(_ bytes: UnsafeRawBufferPointer) -> Int64? {
-        let negative = bytes[0] == UInt8(ascii: "-")
-        let digits = negative ? bytes.dropFirst() : bytes[...]
-        guard !digits.isEmpty, digits.count <= 18 else { return nil }
+    /// Goes over one column; nil unless it is an integer of at most 18 digits.
+    private func integer(_ bytes: UnsafeRawBufferPointer, _ index: inout Int) -> Int64? {
+        let negative = bytes[index] == UInt8(ascii: "-")
+        if negative { index += 1 }
+        let first = index
         var value: Int64 = 0
-        for byte in digits {
-            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+        var isInteger = true
+        while index < bytes.count, !isBlank(bytes[index]) {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            isInteger = isInteger && digit <= 9
+            value = value &* 10 &+ Int64(digit)
+            index += 1
         }
+        guard isInteger, 1...18 ~= index - first else { return nil }
         return negative ? -value : value
     }
 

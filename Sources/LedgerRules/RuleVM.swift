@@ -240,6 +240,9 @@ enum RuleWords {
     static func index(of type: UserType) -> Int32 { Int32(type.rawValue) }
     static func index(of tier: Tier) -> Int32 { 4 + Int32(tier.rawValue) }
     static func index(of kind: StorageKind) -> Int32 { 8 + Int32(kind.rawValue) }
+
+    static func type(at index: Int32) -> UserType? { UInt8(exactly: index).flatMap(UserType.init(rawValue:)) }
+    static func tier(at index: Int32) -> Tier? { UInt8(exactly: index - 4).flatMap(Tier.init(rawValue:)) }
 }
 
 extension clua_value {

@@ -32,7 +32,9 @@ final class FakeLedger: CommandPort {
         var source = ""
         /// What was asked, but for the time.
         var log: [[String]] = []
-        var largestBatch = 0
+        /// Commands posted whose answers were not asked for yet, now and at most.
+        var underWay = 0
+        var mostUnderWay = 0
         /// Commands until the connection is lost; those before are carried out.
         var lifetime = Int.max
         /// Every n-th command is refused with BUSY, once.
@@ -76,7 +78,6 @@ final class FakeLedger: CommandPort {
     func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         let words = commands.map { $0.map { String(decoding: $0, as: UTF8.self) } }
         return try state.withLock { state in
-            state.largestBatch = max(state.largestBatch, words.count)
             var answers: [RESPValue] = []
             for command in words {
                 guard state.received < state.lifetime else { throw Lost() }
@@ -91,6 +92,20 @@ final class FakeLedger: CommandPort {
                 answers.append(answer(command, &state))
             }
             return answers
+        }
+    }
+
+    /// Carried out when the answers are asked for.
+    func post(_ commands: EncodedCommands) -> PostedCommands {
+        state.withLock {
+            $0.underWay += commands.count
+            $0.mostUnderWay = max($0.mostUnderWay, $0.underWay)
+        }
+        return PostedCommands { [self] in
+            state.withLock { $0.underWay -= commands.count }
+            var writer = RESPWriter(version: .v3)
+            for value in try await send(commands.words) { writer.value(value) }
+            return writer.bytes
         }
     }
 

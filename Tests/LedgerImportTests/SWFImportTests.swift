@@ -1,3 +1,4 @@
+import Glibc
 import LedgerCore
 import LedgerImport
 import LedgerRules
@@ -7,8 +8,8 @@ import Synchronization
 import Testing
 
 let projectRoot = String(#filePath.dropLast("/Tests/LedgerImportTests/SWFImportTests.swift".count))
-private let nasaMap = "\(projectRoot)/Scripts/import/nasa.lua"
-private let sessionRule = RuleSource.defaults[0].text
+let nasaMap = "\(projectRoot)/Scripts/import/nasa.lua"
+let sessionRule = RuleSource.defaults[0].text
 
 /// A small log: user, procs, run of each job.
 private func log(_ jobs: [(user: Int, procs: Int, run: Int)]) -> String {
@@ -197,14 +198,14 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         trace.jobs = 1000
         let file = TemporaryFile(trace.text())
         var work = try SWFImport(file: file.path, map: nasaMap, source: "t", port: ledger)
-        work.window = 300
+        work.window = 320
         let seen = Mutex<[ImportProgress]>([])
         work.progress = { progress in seen.withLock { $0.append(progress) } }
         let report = try await work.run()
         #expect(report.sessions == 1000)
-        #expect(ledger.snapshot.largestBatch == 300)
+        #expect(ledger.snapshot.mostUnderWay == 320)
         let billing = seen.withLock { $0.filter { $0.phase == .billing } }
-        #expect(billing.map(\.done) == [300, 600, 900, 1000])
+        #expect(billing.map(\.done) == Array(stride(from: 20, through: 1000, by: 20)))
         #expect(billing.allSatisfy { $0.total == 1000 })
         #expect(seen.withLock { $0.first?.phase } == .reading)
     }
@@ -333,6 +334,10 @@ private func failure(_ work: SWFImport) async -> ImportError? {
             "lies outside the years 1678 to 2261"
         ),
         (
+            "return { user = 1, type = 'pro', tier = 'small', seconds = 1, start = math.mininteger }",
+            "lies outside the years 1678 to 2261"
+        ),
+        (
             "return { user = ('x'):rep(65), type = 'pro', tier = 'small', seconds = 1, start = 1 }",
             "attempt to call a nil value (method 'rep')"
         ),
@@ -433,6 +438,55 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         #expect(ledger.snapshot.received == 0)
     }
 
+    @Test func `a log is read once, so a pipe will do`() async throws {
+        let pipe = TemporaryFile("")
+        unlink(pipe.path)
+        try #require(mkfifo(pipe.path, 0o600) == 0)
+        let text = Array(smallLog.utf8)
+        let writer = Task.detached {
+            let file = open(pipe.path, O_WRONLY)  // waits for the reader
+            defer { close(file) }
+            return write(file, text, text.count)
+        }
+        // It may remember its calls, and is called once for each job.
+        let map = """
+            local calls = 0
+            return function(job)
+              calls = calls + 1
+              return { user = "u", type = "pro", tier = "small", seconds = 1, start = 1, session = calls }
+            end
+            """
+        let ledger = FakeLedger(source: sessionRule)
+        let report = try await SWFImport(
+            file: pipe.path, mapName: "m.lua", mapSource: map, source: "t", port: ledger
+        ).run()
+        #expect(await writer.value == text.count)
+        #expect(report.sessions == 6)
+        #expect(Set(ledger.snapshot.sessions.keys) == ["1", "2", "3", "4", "5", "6"])
+    }
+
+    @Test func `a session that occurs twice is found among many, also by the name another map gave`() async throws {
+        var trace = GeneratedTrace(seed: 5)
+        trace.jobs = 3000
+        let file = TemporaryFile(trace.text())
+        let twice = trace.rows()[70].id
+        let map = """
+            local calls = 0
+            return function(job)
+              calls = calls + 1
+              return { user = "u" .. job.user, type = "pro", tier = "small", seconds = 1, start = 1,
+                       session = calls == 2900 and "t:\(twice)" or nil }
+            end
+            """
+        let ledger = FakeLedger(source: sessionRule)
+        let error = await failure(
+            SWFImport(file: file.path, mapName: "m.lua", mapSource: map, source: "t", port: ledger))
+        #expect(
+            error?.text.hasSuffix("line \(2900 + 7): the session t:\(twice) occurs a second time") == true,
+            "\(error?.text ?? "")")
+        #expect(ledger.snapshot.users.isEmpty)
+    }
+
     @Test func `a session that occurs twice is an error`() async throws {
         let file = TemporaryFile(smallLog + "1 900 -1 5 4 -1 -1 -1 -1 -1 -1 1 1 -1 -1 -1 -1 -1\n")
         let error = await failure(
@@ -491,97 +545,5 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         let error = await failure(
             try SWFImport(file: file.path, map: nasaMap, source: "t", port: FakeLedger(source: "")))
         #expect(error?.text == "RULE SHOW session_runtime: NOTFOUND no such rule version")
-    }
-}
-
-@Suite struct TraceTests {
-    /// Sums of exact fractions of 3600, kept per session and rounded half-even by a rational of our own.
-    private func expected(_ rows: [GeneratedTrace.Row]) -> [String: (sessions: Int, nanos: Int64)] {
-        var cells: [String: (sessions: Int, nanos: Int64)] = [:]
-        for row in rows {
-            let type = row.group == 2 ? "admin" : ["free", "pro", "enterprise"][row.user % 3]
-            let tier = row.procs <= 4 ? "small" : row.procs <= 16 ? "medium" : row.procs <= 64 ? "large" : "gpu"
-            let numerator = Int128(FakeLedger.rates[type]![tier]!) * Int128(row.run)
-            // Twice the value, so that halves are integers: round to the nearest even half.
-            let doubled = numerator * 2
-            var nanos = doubled / 7200
-            let rest = doubled - nanos * 7200
-            if rest > 3600 || (rest == 3600 && nanos & 1 == 1) { nanos += 1 }
-            cells["\(type)/\(tier)", default: (0, 0)].sessions += 1
-            cells["\(type)/\(tier)"]!.nanos += Int64(nanos)
-        }
-        return cells
-    }
-
-    @Test(arguments: [1, 2, 0xF10_21A] as [UInt64])
-    func `a generated log of the real shape is billed to the last digit`(seed: UInt64) async throws {
-        let trace = GeneratedTrace(seed: seed)
-        let rows = trace.rows()
-        #expect(rows.count == 18_239)
-        let file = TemporaryFile(gzip(trace.text()), suffix: ".swf.gz")
-        let ledger = FakeLedger(source: sessionRule)
-        let report = try await SWFImport(file: file.path, map: nasaMap, source: "g", port: ledger).run()
-        let expected = expected(rows)
-        for type in UserType.allCases {
-            for tier in Tier.allCases {
-                let cell = expected["\(type.text)/\(tier.text)"] ?? (0, 0)
-                #expect(report[type, tier].sessions == cell.sessions)
-                #expect(report[type, tier].total.nanos == cell.nanos)
-            }
-        }
-        #expect(report.sessions == 18_239)
-        #expect(report.users == Set(rows.map(\.user)).count)
-        #expect(report.total.nanos == expected.values.reduce(0) { $0 + $1.nanos })
-        #expect(ledger.snapshot.users.values.allSatisfy { $0.debt == 0 })
-    }
-
-    @Test func `the same seed gives the same bytes, another one others`() {
-        var trace = GeneratedTrace(seed: 7)
-        trace.jobs = 500
-        #expect(trace.text() == trace.text())
-        var other = trace
-        other.seed = 8
-        #expect(other.text() != trace.text())
-        // Known bytes: the generator may not change under those who quote its totals.
-        #expect(
-            trace.rows()[0...2].map { [$0.id, $0.submit, $0.run, $0.procs, $0.user, $0.group] }
-                == [[1, 62076, 1, 2, 8, 1], [2, 128736, 454, 32, 23, 1], [3, 138833, 606, 4, 53, 1]])
-    }
-
-    @Test func `a generated log has the shape of the real one`() {
-        let trace = GeneratedTrace(seed: 3)
-        let rows = trace.rows()
-        #expect(rows.contains { $0.run == 0 })
-        #expect(Set(rows.map(\.procs)) == [1, 2, 4, 8, 16, 32, 64, 128])
-        #expect(Set(rows.map(\.group)) == [1, 2])
-        #expect(zip(rows, rows.dropFirst()).allSatisfy { $0.id < $1.id && $0.submit <= $1.submit })
-        #expect((60...100).contains(rows.last!.submit / 86_400))
-        #expect(rows.max { $0.run < $1.run }!.run > 20_000)
-    }
-
-    /// The figures of the README beside the real log, computed by an independent program.
-    @Test(
-        .enabled(
-            if: RealTrace.path(beside: projectRoot)?.hasSuffix("nasa-ipsc-1993.swf.gz") == true,
-            "the real log is not here"))
-    func `the real log is billed to the last digit`() async throws {
-        let path = try #require(RealTrace.path(beside: projectRoot))
-        let ledger = FakeLedger(source: sessionRule)
-        let report = try await SWFImport(file: path, map: nasaMap, port: ledger).run()
-        let figures: [(UserType, [(Int, String)])] = [
-            (.free, [(2169, "15.863222262"), (833, "14.915479165"), (1006, "28.086888877"), (21, "1.061180554")]),
-            (.pro, [(4257, "17.057902780"), (1229, "6.997958330"), (2481, "74.833166692"), (54, "9.189513889")]),
-            (.enterprise, [(945, "0.418761101"), (679, "1.462275005"), (1009, "2.769838884"), (269, "10.735611110")]),
-            (.admin, [(2010, "0"), (832, "0"), (369, "0"), (76, "0")]),
-        ]
-        for (type, row) in figures {
-            for (tier, (sessions, total)) in zip(Tier.allCases, row) {
-                #expect(report[type, tier] == .init(sessions: sessions, total: Money(total)!))
-            }
-        }
-        #expect(report.sessions == 18_239)
-        #expect(report.users == 69)
-        #expect(report.total == Money("183.391798649")!)
-        #expect(ledger.snapshot.users.values.allSatisfy { $0.debt == 0 && $0.available < 5_000_000_000 })
     }
 }

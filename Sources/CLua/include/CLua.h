@@ -122,11 +122,12 @@ clua_value clua_row_value(const clua *state, int row, int column);
 
 // Calls the function that clua_load got (it may remember its calls) with a new table whose fields are the words
 // 0…count-1 with these integers.
-// The first result's fields are read with clua_field; a field's value is CLUA_NIL when it is absent.
 clua_status clua_call_with_fields(clua *state, const int64_t *values, int count);
-clua_value clua_field(const clua *state, int word);
-// The first key of the result that is none of these words, described; NULL when there is none.
-const char *clua_unknown_field(clua *state, const int *words, int count);
+
+// Reads the first result's fields whose keys are the words from `first` on, `count` of them, into `values`: CLUA_NIL
+// where one is absent, and with a text that is one of the words after those its number as `integer`, otherwise -1.
+// Answers the first other key of the result, described, which ends the reading; NULL when there is none.
+const char *clua_fields(clua *state, int first, int count, clua_value *values);
 
 // ---- Scenarios of load tests (scenario.h) ----
 
