@@ -51,7 +51,7 @@ package struct SWFImport: Sendable {
         let rule = try await activeRule()
         let now = try await ledgerTime()
         var report = ImportReport()
-        let survey = try Survey(of: self, pricedBy: rule, at: now)
+        let survey = try await Survey(of: self, pricedBy: rule, at: now)
         report.users = survey.customers.count
         report.skipped = survey.skipped
         if survey.customers.isEmpty, report.skipped == 0 { report.notes.append("the log holds no jobs") }

@@ -1,3 +1,15 @@
+/// Where something is in a log, for messages.
+struct LogLine {
+    /// The file's name without its directory.
+    var name: String
+    /// From 1.
+    var number: Int
+
+    func mistake(_ text: String, _ kind: ImportError.Kind) -> ImportError {
+        ImportError(kind, "\(name), line \(number): \(text)")
+    }
+}
+
 /// The Standard Workload Format of the Parallel Workloads Archive: one job a line, 18 columns of integers separated by
 /// blanks, -1 for "unknown"; comments begin with `;`, and those of the header name values, such as
 /// `; UnixStartTime: 0`.
@@ -60,9 +72,7 @@ package final class SWFReader {
     }
 
     /// An error about the current line.
-    package func mistake(_ text: String, kind: ImportError.Kind = .file) -> ImportError {
-        ImportError(kind, "\(name), line \(line): \(text)")
-    }
+    package func mistake(_ text: String) -> ImportError { LogLine(name: name, number: line).mistake(text, .file) }
 
     private enum Line {
         case blank

@@ -35,49 +35,72 @@ struct Survey {
     private(set) var skipped = 0
 
     /// Reads the log to its end, or to the first job that cannot be billed.
-    init(of work: SWFImport, pricedBy rule: RuleVM, at now: Timestamp) throws(ImportError) {
-        let jobs = try JobReader(work)
-        while try jobs.next() {
-            try add(jobs, work, rule, now)
-            if sessions.count % work.window == 0 { work.tell(.reading, sessions.count, nil) }
+    init(of work: SWFImport, pricedBy rule: RuleVM, at now: Timestamp) async throws(ImportError) {
+        let log = try LogBlocks(path: work.file)
+        var jobs = try JobMapper(work)
+        var next = await log.next()
+        while let block = next {
+            async let ahead = log.next()
+            try add(block, of: log.name, &jobs, work, rule, now)
+            next = await ahead
         }
-        skipped = jobs.skipped
         work.tell(.reading, sessions.count, sessions.count)
     }
 
     private mutating func add(
-        _ jobs: JobReader, _ work: SWFImport, _ rule: RuleVM, _ now: Timestamp
+        _ block: LogBlocks.Block, of log: String, _ jobs: inout JobMapper, _ work: SWFImport, _ rule: RuleVM,
+        _ now: Timestamp
     ) throws(ImportError) {
-        let job = jobs.job
+        let columns = SWFReader.columns.count
+        try block.values.withUnsafeBufferPointer { values in
+            Result { () throws(ImportError) in
+                for (number, line) in block.lines.enumerated() {
+                    let line = LogLine(name: log, number: line)
+                    let job = UnsafeBufferPointer(rebasing: values[(number * columns)..<((number + 1) * columns)])
+                    guard try jobs.read(job, line) else {
+                        skipped += 1
+                        continue
+                    }
+                    try add(jobs.job, line, work, rule, now)
+                    if sessions.count % work.window == 0 { work.tell(.reading, sessions.count, nil) }
+                }
+            }
+        }.get()
+        if let failure = block.failure { throw failure }
+    }
+
+    private mutating func add(
+        _ job: MapVM.Job, _ line: LogLine, _ work: SWFImport, _ rule: RuleVM, _ now: Timestamp
+    ) throws(ImportError) {
         guard ids.insert(job.session).isNew else {
-            throw jobs.log.mistake("the session \(text(job.session)) occurs a second time")
+            throw line.mistake("the session \(text(job.session)) occurs a second time", .file)
         }
         let start = Timestamp(seconds: job.start)
         let end = start + .seconds(job.seconds)
         guard end <= now else {
-            throw jobs.log.mistake("the session \(text(job.session)) ends at \(end), in the future", kind: .map)
+            throw line.mistake("the session \(text(job.session)) ends at \(end), in the future", .map)
         }
         let month = Month(containing: start)
         let (number, isNew) = users.insert(job.user)
         if isNew {
             let reference = work.reference(text(job.user))
             guard reference.utf8.count <= ShortText.capacity else {
-                throw jobs.log.mistake(
-                    "'\(reference)' has more than \(ShortText.capacity) bytes; a shorter --source helps", kind: .map)
+                throw line.mistake(
+                    "'\(reference)' has more than \(ShortText.capacity) bytes; a shorter --source helps", .map)
             }
             customers.append(
-                Customer(type: job.type, line: jobs.log.line, firstSession: sessions.count, month: month))
+                Customer(type: job.type, line: line.number, firstSession: sessions.count, month: month))
         }
         let customer = customers[number]
         guard customer.type == job.type else {
-            throw jobs.log.mistake(
+            throw line.mistake(
                 "user \(text(job.user)) is \(job.type.text) here and \(customer.type.text) in line \(customer.line)",
-                kind: .map)
+                .map)
         }
         let used = customer.month == month ? customer.secondsThisMonth : 0
-        let price = try Self.price(of: job, after: used, by: rule, jobs.log)
+        let price = try Self.price(of: job, after: used, by: rule, line)
         guard let total = customer.total.adding(price) else {
-            throw jobs.log.mistake("what user \(text(job.user)) owes exceeds \(Money.max) USD", kind: .map)
+            throw line.mistake("what user \(text(job.user)) owes exceeds \(Money.max) USD", .map)
         }
         customers[number].total = total
         customers[number].sessions += 1
@@ -85,24 +108,24 @@ struct Survey {
         customers[number].secondsThisMonth = used + job.seconds
         sessions.append(
             Session(
-                start: job.start, seconds: job.seconds, line: jobs.log.line, customer: UInt32(number), tier: job.tier))
+                start: job.start, seconds: job.seconds, line: line.number, customer: UInt32(number), tier: job.tier))
     }
 
     private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
     private static func price(
-        of job: MapVM.Job, after secondsThisMonth: Int64, by rule: RuleVM, _ log: SWFReader
+        of job: MapVM.Job, after secondsThisMonth: Int64, by rule: RuleVM, _ line: LogLine
     ) throws(ImportError) -> Money {
         let answer: PriceAnswer
         do throws(RuleError) {
             answer = try rule.evaluate(
                 .sessionRuntime(type: job.type, tier: job.tier, secondsThisMonth: secondsThisMonth))
         } catch {
-            throw log.mistake("it cannot be priced: \(error.text)", kind: .ledger)
+            throw line.mistake("it cannot be priced: \(error.text)", .ledger)
         }
         guard case .tariff(let tariff) = answer,
             let price = Rational.halfEven(tariff.integral(from: .zero, to: .seconds(job.seconds)), over: Tariff.hour)
-        else { throw log.mistake("its price exceeds \(Money.max) USD", kind: .map) }
+        else { throw line.mistake("its price exceeds \(Money.max) USD", .map) }
         return price
     }
 }

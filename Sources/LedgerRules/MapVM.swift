@@ -43,9 +43,9 @@ package final class MapVM {
     deinit { clua_free(state) }
 
     /// False when the map skips the job.
-    package func map(_ columns: [Int64], into job: inout Job) throws(RuleError) -> Bool {
+    package func map(_ columns: UnsafeBufferPointer<Int64>, into job: inout Job) throws(RuleError) -> Bool {
         precondition(columns.count == Int(self.columns), "a job has more or fewer values than columns")
-        let status = clua_call_with_fields(state, columns, self.columns)
+        let status = clua_call_with_fields(state, columns.baseAddress, self.columns)
         guard status == .CLUA_OK else { throw RuleVM.error(status, in: state, loading: false) }
         let result = clua_result(state, 0)
         if result.kind == .CLUA_NIL { return false }

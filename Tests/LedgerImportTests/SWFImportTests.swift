@@ -503,6 +503,15 @@ private func failure(_ work: SWFImport) async -> ImportError? {
         )
     }
 
+    @Test func `of several mistakes the first of the file is told`() async throws {
+        let file = TemporaryFile(smallLog + "9 900 -1\n")
+        let map = "return function(job) assert(job.id ~= 4, 'not this one') return nil end"
+        let error = await failure(
+            SWFImport(
+                file: file.path, mapName: "m.lua", mapSource: map, source: "t", port: FakeLedger(source: sessionRule)))
+        #expect(error?.text.hasSuffix("line 5: m.lua:1: not this one") == true, "\(error?.text ?? "")")
+    }
+
     @Test func `a damaged file stops the import before anything is billed`() async throws {
         let ledger = FakeLedger(source: sessionRule)
         let file = TemporaryFile(smallLog + "9 900 -1\n")
