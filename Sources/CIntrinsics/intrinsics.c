@@ -106,11 +106,7 @@ int florin_spawn_closing_from(void *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
-int florin_own_pages_from(int bytes) {
-    /* A threshold of one's own ends the adaptation of both, and leaves what is kept for later at 128 KiB. */
-    int kept = mallopt(M_TRIM_THRESHOLD, 16 * bytes);
-    return mallopt(M_MMAP_THRESHOLD, bytes) == 1 && kept == 1 ? 0 : -1;
-}
+int florin_own_pages_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1 ? 0 : -1; }
 
 #define LARGE_PAGE ((size_t)2 << 20)
 

@@ -1,3 +1,4 @@
+internal import Glibc
 package import LedgerCore
 
 /// A passport as its holder has it: `fl_`, ten base-62 digits of public id, `_`, 32 random bytes as 43 base-62 digits,
@@ -15,7 +16,7 @@ package struct PassportSecret: Sendable {
     package static func mint(using generator: inout some RandomNumberGenerator) -> PassportSecret {
         var id: UInt64 = 0
         // 62^10 ids, drawn without bias: `next(upperBound:)` rejects what would favour the small ones.
-        while id == 0 { id = generator.next(upperBound: 839_299_365_868_340_224) }
+        while id == 0 { id = generator.next(upperBound: tenDigits) }
         var bytes = Array("fl_".utf8)
         bytes.reserveCapacity(length)
         Base62.append(id, width: PassportID.digits, to: &bytes)
@@ -26,7 +27,7 @@ package struct PassportSecret: Sendable {
     }
 
     package static func mint() -> PassportSecret {
-        var generator = SystemRandomNumberGenerator()
+        var generator = EntropyBlock()
         return mint(using: &generator)
     }
 
@@ -66,20 +67,43 @@ package struct PassportSecret: Sendable {
     /// passports apart and nothing about the random part.
     package var lastFour: UInt32 { bytes.suffix(4).reduce(0) { $0 << 8 | UInt32($1) } }
 
-    /// 256 bits as 43 base-62 digits, most significant first: 62^43 is a little more than 2^256.
+    /// 256 bits as 43 base-62 digits, most significant first: 62^43 is a little more than 2^256. Ten digits at a time,
+    /// for a division of 128 bits is what it costs.
     private static func base62(ofRandom words: [UInt64]) -> [UInt8] {
         var words = words
-        var digits: [UInt8] = []
-        for _ in 0..<43 {
+        var parts: [UInt64] = []  // the last digits first
+        for _ in 0..<5 {
             var remainder: UInt64 = 0
             for index in words.indices {
-                let (quotient, rest) = UInt64(62).dividingFullWidth((remainder, words[index]))
+                let (quotient, rest) = tenDigits.dividingFullWidth((remainder, words[index]))
                 words[index] = quotient
                 remainder = rest
             }
-            digits.append(Base62.digit(remainder))
+            parts.append(remainder)
         }
-        return digits.reversed()
+        var digits: [UInt8] = []
+        digits.reserveCapacity(43)
+        Base62.append(parts[4], width: 3, to: &digits)
+        for part in parts[..<4].reversed() { Base62.append(part, width: 10, to: &digits) }
+        return digits
+    }
+
+    /// 62^10.
+    private static let tenDigits: UInt64 = 839_299_365_868_340_224
+}
+
+/// What one secret takes, asked of the system at once: its own generator is a call of the kernel for every number. (An
+/// id that is drawn again takes more, and another block.)
+private struct EntropyBlock: RandomNumberGenerator {
+    private var words: [UInt64] = []
+
+    mutating func next() -> UInt64 {
+        if words.isEmpty {
+            words = [UInt64](repeating: 0, count: 8)
+            let code = words.withUnsafeMutableBytes { getentropy($0.baseAddress!, $0.count) }
+            precondition(code == 0, "the system gives no random bytes")
+        }
+        return words.removeLast()
     }
 }
 

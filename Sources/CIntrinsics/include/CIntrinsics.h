@@ -29,9 +29,8 @@ int florin_die_with_parent(void);
    posix_spawn_file_actions_t. 0, or an errno. */
 int florin_spawn_closing_from(void *actions, int first);
 
-/* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system,
-   and of the rest up to sixteen times as much is kept for the next: mallopt(M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). 0, or
-   -1. */
+/* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system:
+   mallopt(M_MMAP_THRESHOLD). 0, or -1. */
 int florin_own_pages_from(int bytes);
 
 /* Zeroed pages of their own, NULL when there are none; `bytes` is a multiple of the page. Where they are large enough they

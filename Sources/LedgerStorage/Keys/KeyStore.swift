@@ -32,7 +32,7 @@ internal import Foundation
 // with it, so one user's text cannot be passed off as another's.
 
 /// The keys of all users. `seal` and `open` may be called from any thread. In memory are new keys until the next
-/// ``sync()``, and the one that was asked for last, for a user's texts come together.
+/// ``sync()``, and some thousands that were asked for lately: a user's texts come together, and receipts show them.
 package final class KeyStore: Sendable {
     package static let overhead = 12 + 16
 
@@ -49,8 +49,7 @@ package final class KeyStore: Sendable {
         /// Slots of new keys, one behind the other, that lie in the file from `unwrittenFrom` on when they are written.
         var unwritten: [UInt8] = []
         var unwrittenFrom = 0
-        /// The key that was asked for last.
-        var last: (ordinal: UserOrdinal, key: SymmetricKey)?
+        var recent = RecentKeys()
         var random = RandomBytes()
         /// Something was written that is not synced.
         var isDirty = false
@@ -122,7 +121,7 @@ package final class KeyStore: Sendable {
     ) throws(StorageError) {
         try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
-            if state.last?.ordinal == ordinal { return }
+            if state.recent[ordinal] != nil { return }
             do throws(StorageError) {
                 switch try slot(ordinal, state) {
                 case .key: return
@@ -147,7 +146,7 @@ package final class KeyStore: Sendable {
             for (index, byte) in key.enumerated() { slot[8 + index] = byte }
         }
         state.vacantFrom = max(state.vacantFrom, offset + Self.slotBytes)
-        state.last = (ordinal, SymmetricKey(data: key))
+        state.recent[ordinal] = SymmetricKey(data: key)
         state.isDirty = true
     }
 
@@ -192,7 +191,7 @@ package final class KeyStore: Sendable {
         return try state.withLock { (state: inout State) throws(StorageError) in
             if let fault = state.fault { throw fault }
             try write(&state)
-            state.last = nil
+            for ordinal in users { state.recent[ordinal] = nil }
             var destroyed = 0
             for ordinal in users where try !isDestroyed(ordinal, state) {
                 try makeRoom(for: ordinal, &state)
@@ -279,11 +278,11 @@ package final class KeyStore: Sendable {
     }
 
     private func key(_ ordinal: UserOrdinal, _ state: inout State) throws(StorageError) -> SymmetricKey {
-        if let last = state.last, last.ordinal == ordinal { return last.key }
+        if let key = state.recent[ordinal] { return key }
         switch try slot(ordinal, state) {
         case .key(let bytes):
             let key = SymmetricKey(data: bytes)
-            state.last = (ordinal, key)
+            state.recent[ordinal] = key
             return key
         case .destroyed: throw StorageError(.destroyedKey, directory.keys, at: Self.offset(ordinal))
         case .empty: throw StorageError(.missingKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
@@ -339,4 +338,25 @@ package final class KeyStore: Sendable {
             slot.store(UnsafeRawBufferPointer(slot).slice(0, 60).crc32c, at: 60)
         }
     }
+}
+
+/// Keys by their users' ordinals, each in the one place where it may stand: the next user of that place takes it.
+private struct RecentKeys {
+    private var places = [(ordinal: UserOrdinal, key: SymmetricKey)?](repeating: nil, count: 4096)
+
+    subscript(ordinal: UserOrdinal) -> SymmetricKey? {
+        get {
+            guard let found = places[place(ordinal)], found.ordinal == ordinal else { return nil }
+            return found.key
+        }
+        set {
+            if let newValue {
+                places[place(ordinal)] = (ordinal, newValue)
+            } else if places[place(ordinal)]?.ordinal == ordinal {
+                places[place(ordinal)] = nil
+            }
+        }
+    }
+
+    private func place(_ ordinal: UserOrdinal) -> Int { Int(ordinal.value) % places.count }
 }
