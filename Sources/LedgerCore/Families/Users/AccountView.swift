@@ -98,24 +98,26 @@ extension StateMachine {
     package func accountView(_ user: UserOrdinal, at now: Timestamp) -> AccountView {
         // Many events at once move the ledger's instant on, a little ahead of the clock.
         let now = instant(now)
-        let row = store.accounts[user]
-        var validUntil = min(row.nextExpiry, row.fundsEnd)
-        if row.pending > .zero {
+        // Field by field: a copy of the row would count references for each charge.
+        var validUntil = min(store.accounts[user].nextExpiry, store.accounts[user].fundsEnd)
+        if store.accounts[user].pending > .zero {
             for lot in lots(of: user) where store.lots[lot].waiting {
                 validUntil = min(validUntil, store.lots[lot].effective)
             }
         }
-        let isCovered = now < row.coveredUntil
-        if isCovered { validUntil = min(validUntil, row.coveredUntil) }
+        let isCovered = now < store.accounts[user].coveredUntil
+        if isCovered { validUntil = min(validUntil, store.accounts[user].coveredUntil) }
         // Which lots usage takes from is the ledger's to say where they do not all pay for everything.
-        if row.scopedLots > 0, !isCovered || row.resourceCount > 0 { validUntil = now }
+        if store.accounts[user].scopedLots > 0, !isCovered || store.accounts[user].resourceCount > 0 {
+            validUntil = now
+        }
         var sessions = Int128(0)
         for session in self.sessions(of: user) {
             validUntil = min(validUntil, nextDue(session: session).due)
             sessions += Int128(store.sessions[session].lastPricing.tariff.highestRate)
         }
         var storage = Int128(0)
-        for resource in resources(of: user) where row.storageStopped == .never {
+        for resource in resources(of: user) where store.accounts[user].storageStopped == .never {
             let r = store.resources[resource]
             validUntil = min(validUntil, min(r.nextDaily, r.month.end))
             let elapsed = max(now, r.pricedFrom) - r.pricedFrom
@@ -128,8 +130,9 @@ extension StateMachine {
         }
         for hold in holds(of: user) { validUntil = min(validUntil, store.holds[hold].expires) }
         return AccountView(
-            user: user, type: row.type, state: row.state, paid: row.paid, promo: row.promo, held: row.held,
-            debt: row.debt, available: available(user, for: .anything, at: now), asOf: now,
+            user: user, type: store.accounts[user].type, state: store.accounts[user].state,
+            paid: store.accounts[user].paid, promo: store.accounts[user].promo, held: store.accounts[user].held,
+            debt: store.accounts[user].debt, available: available(user, for: .anything, at: now), asOf: now,
             slope: Int64(clamping: isCovered ? storage : storage + sessions), validUntil: validUntil,
             lasting: lasting(user, at: now), lastingSlope: Int64(clamping: storage + sessions),
             storage: isCovered ? accrual(user, at: now) : nil)
@@ -160,12 +163,12 @@ extension StateMachine {
 
     /// What of `available` no expiry takes away. Cost: nothing where no lot has one, else the user's lots.
     private func lasting(_ user: UserOrdinal, at now: Timestamp) -> Money {
-        let row = store.accounts[user]
-        guard row.nextExpiry != .never else { return available(user, for: .anything, at: now) }
+        guard store.accounts[user].nextExpiry != .never else { return available(user, for: .anything, at: now) }
         var sum = Money.zero
         for slot in lots(of: user) {
-            let lot = store.lots[slot]
-            if lot.expires == .never, !lot.waiting, lot.scope.isEverything { sum += lot.free }
+            if store.lots[slot].expires == .never, !store.lots[slot].waiting, store.lots[slot].scope.isEverything {
+                sum += store.lots[slot].free
+            }
         }
         let usage = unpostedUsage(user, at: now)
         return sum - Self.bounded(usage.sessions + usage.storage)
