@@ -82,7 +82,8 @@ struct ReportTests {
         for word in ["http:", "https:", "<script", "url(", "@import", "src="] { #expect(!html.contains(word)) }
         #expect(html.contains("a &lt;toy&gt;"))
         #expect(!html.contains("<toy>") && !html.contains("<look>"))
-        #expect(html.contains("fsync: 12.0 ms, at 1.5 s"))
+        #expect(html.contains("fsync: 12.0 ms, at 1.5 s") && html.contains(">fsync</text>"))
+        #expect(html.contains("the longest by lines: 1 fsync."))
         #expect(html.components("<svg") == 3 && html.components("</svg>") == 3)
         #expect(!html.contains("nan") && !html.contains("inf\""))
     }

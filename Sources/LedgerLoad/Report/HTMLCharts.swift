@@ -68,12 +68,13 @@ enum HTMLCharts {
         let warmup = Double(report.outcome.options.measuredFrom) / 1e9
         if warmup > 0 { chart.shade = (0...min(warmup, end), "warm-up: not measured") }
         // A line for each of hundreds would hide the curve: the longest have one.
-        let shortest = report.events.map(\.microseconds).sorted(by: >).prefix(tallMarks).last ?? 0
-        chart.marks = report.events.map { event in
+        let longest = report.events.sorted { $0.microseconds > $1.microseconds }
+        let shortest = longest.prefix(tallMarks).last?.microseconds ?? 0
+        chart.marks = longest.map { event in
             let at = Double(event.at) / 1e9
             let length = Units.duration(UInt64(max(0, event.microseconds)) * 1000)
             let text = "\(event.name): \(length), at \(Units.fixed(at, digits: 1)) s"
-            return (at, text, event.microseconds >= shortest)
+            return (at, event.name, text, event.microseconds >= shortest)
         }
         return chart
     }

@@ -88,9 +88,13 @@ package enum HTMLReport {
     }
 
     private static func eventLegend(_ report: LoadReport) -> String {
-        report.events.isEmpty
-            ? "The server told of no events of its own."
-            : "\(report.events.count) events of the server are marked, the longest by lines: hover over one to see what it was."
+        let warmup = report.outcome.options.measuredFrom > 0 ? " Shaded is the warm-up, which is not measured." : ""
+        guard !report.events.isEmpty else { return "The server told of no events of its own." + warmup }
+        let kinds = Dictionary(grouping: report.events, by: \.name).map { (name: $0.key, count: $0.value.count) }
+            .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+            .map { "\($0.count) \($0.name)" }
+        return "Events of the server are marked, the longest by lines: \(kinds.joined(separator: ", ")). "
+            + "Hover over one to see what it was. A point of a curve stands at the end of its second." + warmup
     }
 
     private static func operations(_ outcome: RunOutcome) -> String {
@@ -161,7 +165,7 @@ package enum HTMLReport {
         .tiles { display: flex; flex-wrap: wrap; gap: .6em 2.2em; margin: 1.4em 0; }
         .tiles b { display: block; font-size: 1.5em; font-variant-numeric: tabular-nums; line-height: 1.2; }
         .tiles span, figcaption { color: var(--soft); font-size: .88em; }
-        figure { margin: 0; } svg { width: 100%; height: auto; display: block; }
+        figure { margin: 0; overflow-x: auto; } svg { width: 100%; min-width: 640px; height: auto; display: block; }
         .table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
         th, td { text-align: right; padding: .25em .8em .25em 0; border-bottom: 1px solid var(--grid);
           white-space: nowrap; }

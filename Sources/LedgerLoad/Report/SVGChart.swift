@@ -32,16 +32,17 @@ struct SVGChart {
     var xTicks: [Tick]
     var yTicks: [Tick]
     var lines: [Line] = []
-    /// Marks: where, and what a pointer is told. A tall one goes down to the axis.
-    var marks: [(x: Double, text: String, isTall: Bool)] = []
+    /// Marks: where, what it is, what a pointer is told. A tall one goes down to the axis and has its name above it,
+    /// unless that would cover the name of one that comes before in this list.
+    var marks: [(x: Double, name: String, text: String, isTall: Bool)] = []
     /// A part of the x axis in the background.
     var shade: (ClosedRange<Double>, String)?
 
     private let width = 920.0
-    private let height = 260.0
+    private var height: Double { top + 234 }
     private let left = 78.0
     private let right = 96.0
-    private let top = 26.0
+    private var top: Double { marks.isEmpty ? 26 : 40 }
     private let bottom = 42.0
 
     func render() -> String {
@@ -67,13 +68,22 @@ struct SVGChart {
         svg += "y1=\"\(number(height - bottom))\" y2=\"\(number(height - bottom))\"/>\n"
         svg += text((left + width - right) / 2, height - 6, xTitle, "middle", style: "title")
         svg += text(left - 70, 14, yTitle, "start", style: "title")
+        var named: [ClosedRange<Double>] = []
         for mark in marks {
-            let x = number(x(mark.x))
+            let at = self.x(mark.x)
+            let x = number(at)
             svg += "<g class=\"mark\">"
             if mark.isTall {
                 svg += "<line x1=\"\(x)\" x2=\"\(x)\" y1=\"\(number(top))\" y2=\"\(number(height - bottom))\"/>"
             }
             svg += "<circle cx=\"\(x)\" cy=\"\(number(top))\" r=\"\(mark.isTall ? 4 : 2)\"/>"
+            // More than letters of this size take.
+            let half = Double(mark.name.count) * 3.5 + 2
+            let room = (at - half)...(at + half)
+            if mark.isTall, !named.contains(where: { $0.overlaps(room) }) {
+                named.append(room)
+                svg += text(at, top - 8, mark.name, "middle")
+            }
             svg += "<title>\(HTMLText.escaped(mark.text))</title></g>\n"
         }
         var labels: [(y: Double, Line)] = []
