@@ -171,9 +171,9 @@ def by_sessions(bench):
         servers.append(server)
     points = measured(bench, servers, "admit", lambda server: bench.users, bench.seconds, steps=2)
     for server in servers:
-        timers = int(server.info("ledger")["timers"])
-        if timers < int(server.name):
-            raise Trouble(f"{server.name} sessions were open, and {timers} timers are left")
+        found = server.info("ledger")["sessions"]
+        if found != server.name:
+            raise Trouble(f"{server.name} sessions were open, and {found} are")
     yield Curve("open sessions", points, [f"over {bench.users:,} users; a pair is SESSION ADMIT and STOP"])
 
 
