@@ -1,4 +1,5 @@
-"""What an operation costs as the ledger grows: by users, by history, by sessions that are open. Of Florin only.
+"""What an operation costs as the ledger grows: by users, by history, by sessions that are open. Of Florin only. With
+where the time of a charge goes (stages.py).
 
 Each point is a server of its own that has grown so far, and the points are measured one after the other in each round:
 what else goes on on the machine meets all of them. A cost is shown beside that of the first point in the same round.
@@ -11,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from servers import Florin, Trouble, name
+from stages import stages
 from upkeep import FULL
 
 COST = "µs"  # what a column begins with whose ratio to the first point is shown
@@ -177,4 +179,4 @@ def by_sessions(bench):
     yield Curve("open sessions", points, [f"over {bench.users:,} users; a pair is SESSION ADMIT and STOP"])
 
 
-CURVES = {"curve-users": by_users, "curve-history": by_history, "curve-sessions": by_sessions}
+CURVES = {"curve-users": by_users, "curve-history": by_history, "curve-sessions": by_sessions, "stages": stages}

@@ -7,8 +7,9 @@ package import RESP
 /// The file is read once, and to its end before anything is sent: every job is mapped, priced with the ledger's own
 /// active rule (`RULE SHOW`), and added to what its user will be charged. So what cannot be billed is found while
 /// nothing has happened yet. Users that do not exist are then created and given what their sign-up credit does not
-/// cover, rounded up to a cent. After that the sessions are recorded in the file's order, at most `window` commands
-/// under way at a time. The bill is what the receipts say; the prices here only decide how much credit is given.
+/// cover, rounded up to a cent. After that the sessions are recorded in the file's order (but for those that a busy
+/// ledger refuses, which come a little later), at most `window` commands under way at a time. The bill is what the
+/// receipts say; the prices here only decide how much credit is given.
 ///
 /// Nothing is done twice, however often it is interrupted and repeated: a session is billed under its own id
 /// (`SOURCE:job.id` unless the map names another), credit is given with the reference `import:SOURCE:user` and before

@@ -41,6 +41,22 @@ import Testing
         }
     }
 
+    @Test func `users who share a place in memory keep their own keys`() throws {
+        let store = try KeyStore(Self.directory(), ledgerIsNew: true)
+        let users = [3, 3 + 4096, 3 + 2 * 4096].map { UserOrdinal(UInt32($0)) }
+        for user in users { try store.ensureKey(user, isNewUser: true) }
+        let sealed = try users.map { try store.seal([7], $0) }
+        try store.sync()
+        for _ in 1...2 {
+            for (user, text) in zip(users, sealed) { #expect(try store.open(text, user) == [7]) }
+        }
+        // The key of the last one is in memory, and the others' are on disk.
+        #expect(try store.destroy([users[2], users[0]]) == 2)
+        #expect(reason { () throws(StorageError) in try store.open(sealed[2], users[2]) } == .destroyedKey)
+        #expect(reason { () throws(StorageError) in try store.open(sealed[0], users[0]) } == .destroyedKey)
+        #expect(try store.open(sealed[1], users[1]) == [7])
+    }
+
     @Test func `a destroyed key is gone, also from the file, and never comes back`() throws {
         let disk = SimulatedDisk()
         let directory = try Self.directory(on: disk)

@@ -3,7 +3,9 @@
 package struct ColumnWriter: Coder {
     package typealias Failure = Never
     package var version: UInt8
+    /// Those from `used` on are of no row since the last frame: their memory serves the next.
     private var columns: [ByteWriter] = []
+    private var used = 0
     private var next = 0
     package private(set) var rows = 0
 
@@ -12,21 +14,25 @@ package struct ColumnWriter: Coder {
     package mutating func row<T: Recordable>(_ row: inout T) {
         next = 0
         row.code(with: &self)
+        used = max(used, next)
         rows += 1
     }
 
     /// The frame: number of columns, their lengths, then the columns themselves. Empties the writer.
     package mutating func finish() -> [UInt8] {
         var frame = ByteWriter()
-        var count = UInt64(columns.count)
+        frame.output.reserveCapacity(columns[..<used].reduce(5) { $0 + $1.output.count + 5 })
+        var count = UInt64(used)
         frame.unsigned(&count)
-        for column in columns {
+        for column in columns[..<used] {
             var length = UInt64(column.output.count)
             frame.unsigned(&length)
         }
-        for column in columns { frame.output.append(contentsOf: column.output) }
-        columns.removeAll(keepingCapacity: true)
-        rows = 0
+        for index in 0..<used {
+            frame.output.append(contentsOf: columns[index].output)
+            columns[index].output.removeAll(keepingCapacity: true)
+        }
+        (used, rows) = (0, 0)
         return frame.output
     }
 

@@ -136,12 +136,7 @@ extension EventHeader {
     static func read(
         _ reader: inout ByteReader, lsn: LSN, time: Timestamp
     ) throws(StateError) -> (header: EventHeader, code: EventCode, version: UInt8) {
-        var code = EventCode.clockAccepted
-        var version: UInt8 = 0
-        var flags = EventFlags()
-        try reader.choice(&code)
-        try reader.small(&version)
-        try reader.small(&flags.rawValue)
+        let (code, version, flags) = try start(&reader)
         guard flags.rawValue & EventFlags.critical & ~EventFlags.known == 0 else {
             throw StateError("event \(lsn.value) has fields that this program does not know")
         }
@@ -158,19 +153,25 @@ extension EventHeader {
     /// Whom an event is about, and no more of it; none, where that cannot be read.
     static func user(of event: UnsafeRawBufferPointer) -> UserOrdinal {
         var reader = ByteReader(event)
-        var code = EventCode.clockAccepted
-        var version: UInt8 = 0
-        var flags = EventFlags()
         var user = UserOrdinal.none
         do throws(StateError) {
-            try reader.choice(&code)
-            try reader.small(&version)
-            try reader.small(&flags.rawValue)
-            if flags.contains(.user) { try reader.user(&user) }
+            if try start(&reader).flags.contains(.user) { try reader.user(&user) }
+            return user
         } catch {
             return .none
         }
-        return user
+    }
+
+    private static func start(
+        _ reader: inout ByteReader
+    ) throws(StateError) -> (code: EventCode, version: UInt8, flags: EventFlags) {
+        var code = EventCode.clockAccepted
+        var version: UInt8 = 0
+        var flags = EventFlags()
+        try reader.choice(&code)
+        try reader.small(&version)
+        try reader.small(&flags.rawValue)
+        return (code, version, flags)
     }
 
     private mutating func code<C: Coder>(with c: inout C, _ flags: EventFlags) throws(C.Failure) {

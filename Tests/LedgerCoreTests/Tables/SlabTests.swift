@@ -49,10 +49,13 @@ import Testing
 
     @Test func `rows that are never removed have the slots 0, 1, 2 and so on`() {
         var slab = Slab<TestRow>()
-        let slots = (0..<20_000 as Range<UInt64>).map { slab.insert(TestRow(value: $0)) }
-        #expect(slots.map { Int($0.index) } == Array(0..<20_000))
-        #expect(slab.slots.map { Int($0.index) } == Array(0..<20_000))
-        #expect(slab[Slot(index: 4_096)].value == 4_096)
+        // Beyond the chunks of their own, and beyond the first block of chunks.
+        let count = 90_000
+        let slots = (0..<UInt64(count)).map { slab.insert(TestRow(value: $0)) }
+        #expect(slots.map { Int($0.index) } == Array(0..<count))
+        #expect(slab.slots.map { Int($0.index) } == Array(0..<count))
+        let values = slab.slots.map { slab[$0].value }
+        #expect(values == Array(0..<UInt64(count)))
     }
 
     @Test func `a rollback over many chunks leaves nothing, and the same slots come again`() {

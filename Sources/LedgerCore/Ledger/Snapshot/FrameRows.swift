@@ -1,5 +1,5 @@
-/// The rows of a snapshot's frame, read from its bytes: that much of a restore needs no ledger, and another thread can do
-/// it ahead.
+/// The rows of a snapshot's frame, read from its bytes: that much of a restore needs no ledger, and another thread can
+/// do it ahead.
 package struct FrameRows: Sendable {
     let rows: FrameTable
 

@@ -1,0 +1,117 @@
+"""Where the time of a charge goes: the server's own, by stage and thread, what wakes whom, and what is waited for."""
+import collections
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+
+from servers import Trouble
+from upkeep import FULL
+
+RATE = 999  # samples a second
+# A sample is of the first stage that one of its functions belongs to.
+STAGES = (
+    ("journal: sync", r"fdatasync|fsync|PosixFile.*sync"),
+    ("journal: write", r"Committer\.write|JournalWriter|CommitLog"),
+    ("publish", r"Committer\.publish|accountView|Views\.store"),
+    ("tell who waits", r"Committer\.|WorkBatch.*complete"),
+    ("ask for rows ahead", r"Writer\.prefetch"),
+    ("decide", r"Writer\.decide|StateMachine\.decide"),
+    ("snapshot", r"goOnCapturing|Checkpoints|SnapshotEncoder|SnapshotWriter"),
+    ("writer: the rest", r"Writer\."),
+    ("receipt", r"Dispatcher\.(answer|receipt|completed|settle)|ReplyEncoder"),
+    ("parse", r"RequestParser|CommandParser"),
+    ("hand over", r"Engine\.submit|Mailbox|PinnedExecutor\.poke"),
+    ("socket: write", r"writeToSocket|flush"),
+    ("dispatch", r"Dispatcher|ConnectionHandler"),
+    ("socket: read", r"readFromSocket"),
+    ("event loop", r"SelectableEventLoop"),
+)
+
+
+@dataclass
+class Stages:
+    """A table: nanoseconds a charge by thread and stage, as long as they are worth a line."""
+
+    nanoseconds: dict
+    wakes: dict  # by thread, how often it was woken a batch
+    charges_a_batch: float
+    batches_a_second: float
+    rate: float
+
+    def shown(self):
+        lines = [f"{'thread':<14} {'stage':<20} {'ns a charge':>12}"]
+        for thread, stages in sorted(self.nanoseconds.items()):
+            for stage, nanoseconds in sorted(stages.items(), key=lambda item: -item[1]):
+                if nanoseconds >= 5:
+                    lines.append(f"{thread:<14} {stage:<20} {nanoseconds:>12,.0f}")
+        work = sum(sum(stages.values()) for stages in self.nanoseconds.values())
+        lines.append(f"{'':<14} {'all':<20} {work:>12,.0f}")
+        flight = FULL[0] * FULL[1]
+        woken = ", ".join(f"{name} {count:.2f}" for name, count in sorted(self.wakes.items()) if count >= 0.01)
+        notes = [
+            f"{self.rate:,.0f} charges/s, {FULL[0]} × {FULL[1]}; {self.charges_a_batch:,.0f} charges a batch, "
+            f"{self.batches_a_second:,.0f} batches and syncs a second",
+            f"woken a batch: {woken}",
+            f"{flight} are in flight, so an answer takes {flight / self.rate * 1e6:,.0f} µs, and "
+            f"{work / 1000:.1f} of them are work on it: the rest it waits for the others",
+        ]
+        return "\n".join(lines + ["    " + note for note in notes] + [""])
+
+
+def stages(bench):
+    if not shutil.which("perf"):
+        raise Trouble("the stages are found by samples: perf is not installed (apt-get install linux-perf)")
+    server = bench.florin("florin", "--key-memory", "8GiB")
+    server.fill(bench.users)
+    bench.measure(server, "charge", *FULL)
+    server.quiet()
+    seconds = bench.seconds * 2
+    before, woken = server.info("stats"), switches(server)
+    samples = bench.place("samples") / "perf"
+    command = ["perf", "record", "-q", "-g", "-F", str(RATE), "-p", str(server.process.pid), "-o", samples]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as sampler:
+        run = bench.measure(server, "charge", *FULL, seconds)
+        sampler.send_signal(signal.SIGINT)
+    after = server.info("stats")
+    batches = int(after["batches"]) - int(before["batches"])
+    charges = run["commands"]
+    nanoseconds = {}
+    for (thread, stage), count in by_stage(bench, samples).items():
+        nanoseconds.setdefault(thread, {})[stage] = count / RATE / charges * 1e9
+    wakes = {thread: (count - woken[thread]) / batches for thread, count in switches(server).items()}
+    return [Stages(nanoseconds, wakes, charges / batches, batches / seconds, run["rate"])]
+
+
+def by_stage(bench, samples):
+    """How many samples there are of each thread and stage."""
+    script = bench.run(["perf", "script", "-i", samples, "-F", "comm,ip,sym"]).stdout
+    stacks = []
+    for text in script.split("\n\n"):
+        lines = text.strip().split("\n")
+        if len(lines) > 1:
+            stacks.append((lines[0].strip(), [line.strip().split(" ", 1)[-1] for line in lines[1:]]))
+    names = sorted({name for _, stack in stacks for name in stack})
+    demangled = subprocess.run(
+        ["swift", "demangle", "--compact", "--simplified"], input="\n".join(names), capture_output=True, text=True
+    ).stdout.split("\n")
+    clear = dict(zip(names, demangled))
+    found = collections.Counter()
+    for thread, stack in stacks:
+        whole = "\n".join(clear.get(name, name) for name in stack)
+        found[thread, next((stage for stage, pattern in STAGES if re.search(pattern, whole)), "kernel and others")] += 1
+    if not found:
+        raise Trouble("perf took no samples of the server")
+    return found
+
+
+def switches(server):
+    """By thread, how often it slept and was woken."""
+    found = collections.Counter()
+    for status in sorted(pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/status")):
+        text = status.read_text()
+        name = re.search(r"Name:\s*(.*)", text)[1]
+        found[name] += int(re.search(r"voluntary_ctxt_switches:\s*(\d+)", text)[1])
+    return found
