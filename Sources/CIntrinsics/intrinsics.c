@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #if defined(__aarch64__)
@@ -107,19 +106,3 @@ int florin_spawn_closing_from(void *actions, int first) {
 }
 
 int florin_own_pages_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1 ? 0 : -1; }
-
-#define LARGE_PAGE ((size_t)2 << 20)
-
-void *florin_pages(size_t bytes) {
-    size_t slack = bytes >= LARGE_PAGE ? LARGE_PAGE : 0;
-    char *mapped = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED) return NULL;
-    if (slack == 0) return mapped;
-    size_t head = -(uintptr_t)mapped & (LARGE_PAGE - 1);
-    if (head > 0) munmap(mapped, head);
-    if (slack > head) munmap(mapped + head + bytes, slack - head);
-    madvise(mapped + head, bytes, MADV_HUGEPAGE); /* a wish: refused, the pages are small */
-    return mapped + head;
-}
-
-void florin_return_pages(void *pages, size_t bytes) { munmap(pages, bytes); }

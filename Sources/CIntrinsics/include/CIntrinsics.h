@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What Swift cannot say itself: four instructions, a flag, calls that Glibc's module hides, and large pages. Everything
-   here is thread-safe, and pure but for those calls. */
+/* What Swift cannot say itself: four instructions, a flag, and three calls that Glibc's module hides. Everything here is
+   thread-safe, and pure but for those calls. */
 
 /* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
    start with 0; crc32c(crc32c(0, a), b) is the checksum of a followed by b. Uses the processor's own instruction where
@@ -32,12 +32,6 @@ int florin_spawn_closing_from(void *actions, int first);
 /* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system:
    mallopt(M_MMAP_THRESHOLD). 0, or -1. */
 int florin_own_pages_from(int bytes);
-
-/* Zeroed pages of their own, NULL when there are none; `bytes` is a multiple of the page. Where they are large enough they
-   begin at 2 MiB, and the system is asked for pages of that size: a table of a gigabyte in pages of 4 KiB takes a
-   quarter of a million faults. Give them back by florin_return_pages, with the same number. */
-void *florin_pages(size_t bytes);
-void florin_return_pages(void *pages, size_t bytes);
 
 /* Asks the processor for the cache line at `address`, which is going to be read and perhaps written. Does nothing else,
    whatever the address. */

@@ -256,14 +256,6 @@ private struct SlabDirectory<Row> {
         var live: UnsafeMutablePointer<UInt64>
     }
 
-    /// So many chunks have memory of their own, for most tables stay small; the others come in blocks, on large pages.
-    private static var singleChunks: Int { 4 }
-    private static var blockChunks: Int { 16 }
-    private static var blockBytes: Int {
-        let bytes = blockChunks * chunkRows * MemoryLayout<Row>.stride
-        return (bytes + (2 << 20) - 1) & ~((2 << 20) - 1)
-    }
-
     private static var chunkBits: Int { 12 }
     private static var chunkRows: Int { 1 << chunkBits }
     private static var chunkMask: Int { chunkRows - 1 }
@@ -321,30 +313,16 @@ private struct SlabDirectory<Row> {
             (chunks, capacity) = (larger, capacity * 2)
         }
         let words = Self.chunkRows / 64
-        let chunk = Chunk(rows: nextRows(), live: .allocate(capacity: words))
+        let chunk = Chunk(rows: .allocate(capacity: Self.chunkRows), live: .allocate(capacity: words))
         chunk.live.initialize(repeating: 0, count: words)
         (chunks + count).initialize(to: chunk)
         count += 1
     }
 
-    /// Room for the rows of the next chunk.
-    private func nextRows() -> UnsafeMutablePointer<Row> {
-        guard count >= Self.singleChunks else { return .allocate(capacity: Self.chunkRows) }
-        if !beginsBlock(count) { return chunks[count - 1].rows + Self.chunkRows }
-        guard let block = florin_pages(Self.blockBytes) else { fatalError("out of memory for a table") }
-        return block.bindMemory(to: Row.self, capacity: Self.blockChunks * Self.chunkRows)
-    }
-
-    private func beginsBlock(_ chunk: Int) -> Bool { (chunk - Self.singleChunks) % Self.blockChunks == 0 }
-
     /// The rows are gone already.
     func deallocate() {
         for index in 0..<count {
-            if index < Self.singleChunks {
-                chunks[index].rows.deallocate()
-            } else if beginsBlock(index) {
-                florin_return_pages(chunks[index].rows, Self.blockBytes)
-            }
+            chunks[index].rows.deallocate()
             chunks[index].live.deallocate()
         }
         chunks.deallocate()

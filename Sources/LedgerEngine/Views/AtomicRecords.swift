@@ -1,4 +1,4 @@
-internal import CIntrinsics
+internal import Glibc
 internal import Synchronization
 
 /// Records of a fixed number of atomic words, by number, in chunks that never move and begin at a page: a holder of a
@@ -24,7 +24,7 @@ final class AtomicRecords: @unchecked Sendable {
     deinit {
         for index in 0..<Self.directoryCount {
             let address = directory[index].load(ordering: .acquiring)
-            if address != 0 { florin_return_pages(UnsafeMutableRawPointer(bitPattern: address)!, chunkBytes) }
+            if address != 0 { unmap(UnsafeMutableRawPointer(bitPattern: address)!) }
         }
         directory.deallocate()
     }
@@ -42,14 +42,18 @@ final class AtomicRecords: @unchecked Sendable {
         if let record = existing(index) { return record }
         // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory
         // which nobody touches is never backed.
-        guard let fresh = florin_pages(chunkBytes) else { fatalError("out of memory for the read views") }
+        guard
+            let fresh = mmap(nil, chunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            fresh != MAP_FAILED
+        else { fatalError("out of memory for the read views") }
         let (won, _) = directory[index >> Self.chunkBits].compareExchange(
             expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
-        if !won { florin_return_pages(fresh, chunkBytes) }
+        if !won { unmap(fresh) }
         return existing(index)!
     }
 
     private var chunkBytes: Int { Self.chunkRecords * words * MemoryLayout<UInt64>.stride }
+    private func unmap(_ chunk: UnsafeMutableRawPointer) { munmap(chunk, chunkBytes) }
 
     @inline(__always) private static func record(in chunk: UInt, _ index: Int, _ words: Int) -> Record {
         UnsafeMutableRawPointer(bitPattern: chunk)!.assumingMemoryBound(to: Atomic<UInt64>.self) + index * words

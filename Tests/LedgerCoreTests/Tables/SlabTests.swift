@@ -49,7 +49,7 @@ import Testing
 
     @Test func `rows that are never removed have the slots 0, 1, 2 and so on`() {
         var slab = Slab<TestRow>()
-        // Beyond the chunks of their own, and beyond the first block of chunks.
+        // Over many chunks.
         let count = 90_000
         let slots = (0..<UInt64(count)).map { slab.insert(TestRow(value: $0)) }
         #expect(slots.map { Int($0.index) } == Array(0..<count))
