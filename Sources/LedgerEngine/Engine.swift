@@ -25,10 +25,12 @@ package final class Engine: Sendable {
     package let reads: ReadPath
     package let slowLog: SlowLog
     package let latencies: LatencyLog
+    /// How it was opened.
+    let configuration: EngineConfiguration
     private let clock: any LedgerClock
     private let pepper: Pepper
     private let keys: KeyStore
-    private let journal: Journal
+    let journal: Journal
     private let gate: Gate
     private let mailbox: Mailbox
     private let aside: Mailbox
@@ -54,6 +56,7 @@ package final class Engine: Sendable {
     init(
         _ parts: EngineParts, state: consuming sending StateMachine, rules: consuming RuleBook, pausedSince: Timestamp?
     ) {
+        configuration = parts.configuration
         names = state.names
         shard = state.shard
         reads = parts.writer.reads
@@ -316,6 +319,7 @@ extension Engine {
 
 /// What `Opening` puts together.
 struct EngineParts {
+    let configuration: EngineConfiguration
     let writer: Writer.Parts
     let pepper: Pepper
     let history: History

@@ -73,6 +73,9 @@ package struct EngineConfiguration: Sendable {
     /// Whether a start waits until the history that a snapshot stands for has been held against its checksums, and
     /// refuses a damaged one; else that is done behind it, and INFO tells.
     package var checksHistoryFirst = true
+    /// Of another world, which begins where another ledger is: its coming to life is no start, and its history is the
+    /// other one's to look after.
+    var isFork = false
     package var checkpoints = Checkpoints.inProcess
     /// A checkpoint starts when replaying the tail would take longer than this.
     package var replayTarget = TimeSpan.seconds(2)

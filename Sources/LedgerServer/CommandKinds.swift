@@ -33,7 +33,7 @@ extension ParsedCommand {
         case .summary, .ruleCheck: return 64 << 10
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .server, .local, .evaluate, .script, .transaction:
+            .connection, .server, .local, .evaluate, .script, .transaction, .fork:
             return 0
         }
     }

@@ -124,6 +124,7 @@ extension Dispatcher {
         case .evaluate(let evaluation): try perform(evaluation, parsed, for: client)
         case .script(let command): try perform(command, for: client)
         case .transaction(let command): try perform(command, parsed, for: client)
+        case .fork(let command): try perform(command, parsed, for: client)
         case .connection(let command): perform(command, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }

@@ -117,6 +117,12 @@ struct AuthorizationTests {
         . RRR WWW BBB MMM AAA  DISCARD
         . ..R ... ... ... ...  WATCH
         . RRR WWW BBB MMM AAA  UNWATCH
+        . ... ... ... ... ..A  FORK NEW
+        . ... ... ... ... ..A  FORK RUN
+        . ... ... ... ... ..A  FORK ADVANCE
+        . ... ... ... ... ..A  FORK DIFF
+        . ... ... ... ... ..A  FORK LIST
+        . ... ... ... ... ..A  FORK DROP
         """
 
     private static let mine = UserOrdinal(5)

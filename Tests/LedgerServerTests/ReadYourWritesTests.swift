@@ -113,6 +113,7 @@ import Testing
         case .eval: return .write("EVAL \"return ledger.charge('u_a', '0.0#', 'api').available\" 0")
         case .evalSHA, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill: return .neither
         case .multi, .exec, .discard, .watch, .unwatch: return .neither
+        case .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop: return .neither
         }
     }
 

@@ -124,6 +124,7 @@ package enum ReferencePage {
         case .prices: "Prices and limits"
         case .operations: "Operations"
         case .script: "Scripts and transactions"
+        case .fork: "Forks"
         }
     }
 
@@ -164,6 +165,10 @@ package enum ReferencePage {
         ("accepted", "the ledger's time after CLOCK ACCEPT"),
         ("accrued", "used but not posted yet"), ("activation", "when the version became active, or will"),
         ("active", "1 for the version that prices now"), ("agrees", "1 when the rule gives the journaled answer again"),
+        ("events", "events since a fork began, of all or of one user"),
+        ("since", "the last event that a fork and the ledger both have"),
+        ("sessions_exhausted", "sessions that ended for want of credit"), ("users", "users, or how many there are"),
+        ("users_changed", "users with events of their own since a fork began"),
         ("amount", "the amount of this command; of a session: its whole cost"), ("answer", "what the rule answered"),
         ("arithmetic", "from the answer to the amount, step by step"), ("at", "from when on it prices"),
         ("available", "what can be spent: unexpired lots less holds less usage that is not posted"),

@@ -74,6 +74,7 @@ package struct ParsedCommand: Sendable {
         indirect case evaluate(Evaluation)
         case script(ScriptCommand)
         case transaction(TransactionCommand)
+        indirect case fork(ForkCommand)
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)

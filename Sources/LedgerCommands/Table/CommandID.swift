@@ -31,4 +31,6 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case clockAccept, clockSet, wait, shutdown
     // several commands as one
     case eval, evalSHA, scriptLoad, scriptExists, scriptFlush, scriptKill, multi, exec, discard, watch, unwatch
+    // other worlds
+    case forkNew, forkRun, forkAdvance, forkDiff, forkList, forkDrop
 }

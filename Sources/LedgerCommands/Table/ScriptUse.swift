@@ -36,7 +36,7 @@ extension CommandSpec {
             .usageQuote, .priceInfo, .explain, .ruleList, .ruleShow, .limitList, .limitSet, .info, .slowlogGet,
             .slowlogLen, .slowlogReset, .latencyLatest, .latencyRecent, .latencyHistogram, .dbsize, .snapshot, .clock,
             .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch,
-            .eval, .evalSHA, .exec, .watch:
+            .eval, .evalSHA, .exec, .watch, .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop:
             break
         }
         switch lane {

@@ -16,7 +16,8 @@ extension Dispatcher {
         case .transaction(.multi): throw .invalid("MULTI calls can not be nested")
         case .transaction, .connection(.quit), .connection(.reset): return false
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query,
-            .quote, .usageQuote, .verify, .balance, .history, .summary, .explain, .evaluate, .script, .connection,
+            .quote, .usageQuote, .verify, .balance, .history, .summary, .explain, .evaluate, .script, .fork,
+            .connection,
             .server, .local:
             break
         }
