@@ -348,7 +348,9 @@ struct Opening {
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
             writer: parts, pepper: pepper, history: history,
-            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
+            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter),
+            backtester: Backtester(capacity: configuration.backtestCapacity, history: history, ask: askWriter),
+            upkeep: upkeep,
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }

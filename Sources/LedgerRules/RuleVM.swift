@@ -17,7 +17,9 @@ package final class RuleVM {
 
     package init(_ rule: CompiledRule) throws(RuleError) {
         name = rule.name
-        known = rule.ignoresUsage ? Array(repeating: nil, count: UserType.allCases.count * Tier.allCases.count) : []
+        known =
+            rule.ignoresUsage && rule.name == .sessionRuntime
+            ? Array(repeating: nil, count: UserType.allCases.count * Tier.allCases.count) : []
         state = try Self.makeState(rule.sandbox)
         let status = rule.code.withUnsafeBufferPointer {
             clua_load_code(state, $0.baseAddress, $0.count, rule.name.text)

@@ -60,7 +60,7 @@ extension Dispatcher {
         then: @escaping (RuleVerdict) -> Step
     ) {
         let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
-        let accepted = engine.examine(request) { [eventLoop] verdict in
+        let accepted = engine.examine(request, for: client.asker) { [eventLoop] verdict in
             eventLoop.execute {
                 let (dispatcher, client, then) = bound.value
                 guard !client.isClosed else { return }
@@ -93,6 +93,7 @@ extension Dispatcher {
         case .priceBooks(let rows):
             client.answer(slot) { encoder.result(.priceBooks(rows), open: { engine.clearText($0, of: $1) }, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
+        case .backtest(let report): client.answer(slot) { encoder.backtest(report, to: &$0) }
         case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
         case .summary(let summary):
             let user = engine.reads.userID(summary.user)

@@ -90,6 +90,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE CHECK
         . ... ... ... ... ..A  RULE ACTIVATE
         . ... ... ... ... ..A  RULE ROLLBACK
+        . ... ... ... ... ..A  RULE BACKTEST
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
         . RRR WWW BBB MMM AAA  INFO

@@ -87,7 +87,7 @@ struct RefusalTests {
         case .source: ["", String(repeating: "x", count: 65_537)]
         case .limitValue: ["", "x", "-1", "1.5"]
         case .userType, .userState, .tier, .storageKind, .grantKind, .period, .scope, .keyPolicy, .status, .reserve,
-            .yesNo, .limitName:
+            .yesNo, .limitName, .priceGrouping:
             ["", "nothing", "1", "small ", "deleted", long]
         case .ruleName: ["", "nothing", "1", "storage ", long, "meter:", "meter:a b", "meter:" + long, "meter"]
         case .bytes, .words, .flag: []
@@ -126,7 +126,8 @@ struct RefusalTests {
         case .status: "active"
         case .reserve: "full"
         case .yesNo: "yes"
-        case .ruleName: "storage"
+        case .ruleName: "session_runtime"
+        case .priceGrouping: "user"
         case .limitName: "sessions"
         case .limitValue: "1"
         case .source: "return 1"
@@ -314,6 +315,30 @@ struct RefusalTests {
         ("CREDIT CHARGE u 1 api KEY Fl_x", "ERR KEY contains fl_, as passports do: a passport must not be recorded"),
         ("CREDIT CHARGE u 1 fl_x", "ERR source contains fl_, as passports do: a passport must not be recorded"),
         ("USER CREATE fl_x@b.cc", "ERR email contains fl_, as passports do: a passport must not be recorded"),
+        (
+            "RULE BACKTEST session_runtime 2 FROM 2026-01-01",
+            "ERR RULE BACKTEST needs the option TO: use \(CommandTable.spec(.ruleBacktest).usage)"
+        ),
+        (
+            "RULE BACKTEST session_runtime 2 FROM 2026-02-01 TO 2026-01-01",
+            "ERR FROM is after TO"
+        ),
+        (
+            "RULE BACKTEST session_runtime 0 FROM 2026-01-01 TO 2026-02-01",
+            "ERR source '0' is neither Lua nor a version number, 1 or more"
+        ),
+        (
+            "RULE BACKTEST storage 1 FROM 2026-01-01 TO 2026-02-01",
+            "ERR RULE BACKTEST does not price storage again: it is priced by size and month together"
+        ),
+        (
+            "RULE BACKTEST meter:calls 1 FROM 2026-01-01 TO 2026-02-01 BY tier",
+            "ERR BY tier is for sessions and spaces: meter:calls knows no tier"
+        ),
+        (
+            "RULE BACKTEST session_runtime 1 FROM 2026-01-01 TO 2026-02-01 BY day",
+            "ERR BY 'day' is not one of type, tier or user"
+        ),
         ("RULE CHECK storage 0", "ERR source '0' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage 4294967296", "ERR source '4294967296' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage \"\"", "ERR source '' is not Lua of 1 to 16384 bytes in UTF-8"),

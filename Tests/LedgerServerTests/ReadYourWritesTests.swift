@@ -100,6 +100,8 @@ import Testing
         case .ruleRollback:
             return .write(
                 "RULE ROLLBACK session_runtime", after: [Self.prices, "RULE ACTIVATE session_runtime $version"])
+        case .ruleBacktest:
+            return .read("RULE BACKTEST session_runtime $version FROM 2020-01-01 TO 2030-01-01")
         case .limitList: return .read("LIMIT LIST")
         case .limitSet: return .write("LIMIT SET enterprise requests_per_hour 10000#")
         case .info: return .read("INFO books")

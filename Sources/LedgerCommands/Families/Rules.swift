@@ -63,15 +63,7 @@ extension CommandTable {
         reply: .map(["rule", "sha256", "passes", "findings", "prices"]),
         examples: ["RULE CHECK purchase_bonus \"return function() return 0 end\""]
     ) { a, _ throws(CommandError) in
-        let name = try a.ruleName(0)
-        // No Lua chunk is a bare number, so a number is a version.
-        guard let number = Decimal.parse(a.bytes(1)) else {
-            return ParsedCommand(a, .ruleCheck(name, version: nil, source: try a.source(1)))
-        }
-        guard let version = UInt32(exactly: number), version > 0 else {
-            throw .invalid("source '\(number)' is neither Lua nor a version number, 1 or more")
-        }
-        return ParsedCommand(a, .ruleCheck(name, version: version, source: nil))
+        ParsedCommand(a, .ruleCheck(try a.ruleName(0), try a.ruleText(1)))
     }
 
     private static let ruleActivate = CommandSpec(

@@ -49,8 +49,9 @@ package struct ParsedCommand: Sendable {
         case refund(RefundDraft)
         case ruleLoad(RuleName, source: [UInt8])
         /// `RULE CHECK` of a source, or of a version that is loaded.
-        case ruleCheck(RuleName, version: UInt32?, source: [UInt8]?)
+        case ruleCheck(RuleName, RuleText)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
+        indirect case ruleBacktest(BacktestDraft)
 
         /// A read that the writer answers from its tables.
         case query(Query)

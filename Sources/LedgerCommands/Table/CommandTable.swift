@@ -3,7 +3,8 @@ package enum CommandTable {
     package static let specs: [CommandSpec] =
         connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands
         + allowanceCommands + holdCommands
-        + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + limitCommands
+        + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + priceTrialCommands
+        + limitCommands
         + operationCommands
 
     /// The spec of a command. Cost: an array access; not for the hot path, which reads ``Grammar``.

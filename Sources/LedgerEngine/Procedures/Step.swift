@@ -28,6 +28,7 @@ package enum Answer: Sendable {
     /// SESSION GET of one that ended or was recorded.
     case closedSession(Event)
     case ruleCheck(RuleCheck)
+    case backtest(BacktestReport)
     case priceBooks([PriceBookRow])
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
@@ -56,7 +57,7 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .backtest, .priceBooks, .history, .summary, .fault: .nobody
         }
     }
 }

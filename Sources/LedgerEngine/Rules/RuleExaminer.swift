@@ -63,6 +63,7 @@ final class RuleExaminer: Sendable {
             guard let material = material(name, version) else { return Self.noAnswer }
             guard let source = material.source else { return .refused(.notFound(.rule)) }
             return .priced(RuleCheck.prices(name, source: String(decoding: source, as: UTF8.self), questions))
+        case .backtest: preconditionFailure("a back-test has a thread of its own")
         }
     }
 

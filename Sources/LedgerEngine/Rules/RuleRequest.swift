@@ -1,3 +1,4 @@
+package import LedgerCommands
 package import LedgerCore
 package import LedgerRules
 
@@ -11,6 +12,8 @@ package enum RuleRequest: Sendable {
     case version(RuleName, UInt32?)
     /// What a version answers; what it fails to answer is left out.
     case price(RuleName, version: UInt32, [PriceQuery])
+    /// RULE BACKTEST: on a thread of its own, and given up when who asked has gone.
+    case backtest(BacktestDraft)
 }
 
 /// The answer to a ``RuleRequest``. Indirect: it travels in work items, which are many and should stay small.
@@ -21,6 +24,8 @@ package indirect enum RuleVerdict: Sendable {
     case checked(RuleCheck)
     /// To `.price`.
     case priced(PriceBook)
+    /// To `.backtest`.
+    case backtested(BacktestReport)
     /// There is no such version, or its source does not even load; or nobody could be asked.
     case refused(Rejection)
 }

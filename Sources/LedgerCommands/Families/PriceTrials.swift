@@ -1,0 +1,49 @@
+internal import LedgerCore
+
+/// Prices tried out on what was used, without effect on anybody.
+extension CommandTable {
+    static let priceTrialCommands = [ruleBacktest]
+
+    private static let sourceOrVersion = "or the number of a loaded version"
+
+    private static let ruleBacktest = CommandSpec(
+        .ruleBacktest, "RULE BACKTEST", .prices, .adminAll, .operations,
+        [
+            .need("rule", .ruleName), .need("source", .source, sourceOrVersion), .must("FROM", "t", .time),
+            .must("TO", "t", .time, "exclusive"), .option("BY", "what", .priceGrouping),
+            .option("COUNT", "n", .count, "so many users at most", standard: "10"),
+        ],
+        "Price the recorded usage of a time again, with another version or a source that is not kept: what would have come in?",
+        notes: [
+            "Usage is what the journal has with what its rule was asked: parts of sessions as they were posted, recorded sessions, purchases of spaces, records of meters, bonuses on purchases. What began in [FROM, TO) counts, as in USER SUMMARY. Storage is not priced again, and what no rule priced is not usage.",
+            "The arithmetic is that of the books, and exact: with the version that priced it, `revenue_new` is `revenue_old` to the nano-dollar. A session's parts are rounded as one sum; what was posted of it before FROM stays as it is. Only amounts change: nobody is refused or stopped here for want of credit.",
+            "`BY user` lists those first who would pay the most more; of spaces, `BY tier` tells the space. A part that the rule fails to price is counted in `failed` and `failed_revenue` and in no other sum; `first_failure` names the first one's charge and says why.",
+            "It reads the journal beside everything else, on a thread of low priority; one runs at a time, a few wait, and one whose client goes is given up. A rule that looks at what was used in the month is run for each session; one that does not is run once for each type and tier, which is many times as fast.",
+        ],
+        reply: .map([
+            "rule", "sha256", "from", "to", "through", "parts", "unaffected", "higher", "lower", "revenue_old",
+            "revenue_new", "difference", "failed", "failed_revenue", "first_failure", "groups", "seconds",
+        ]),
+        examples: [
+            "RULE BACKTEST session_runtime 2 FROM 2026-11-01 TO 2026-12-01 BY user COUNT 5",
+            "RULE BACKTEST space_purchase \"return function(t, space, price) return price // 2 end\" FROM 2026-11-01 TO 2026-12-01",
+        ]
+    ) { a, _ throws(CommandError) in
+        let name = try a.ruleName(0)
+        guard name != .storage else {
+            throw .invalid("RULE BACKTEST does not price storage again: it is priced by size and month together")
+        }
+        let range = try a.range()
+        let grouping: PriceGrouping? = try a.choice("BY", \.text)
+        switch (grouping, name) {
+        case (.tier, .purchaseBonus), (.tier, .meter), (.tier, .storage):
+            throw .invalid("BY tier is for sessions and spaces: \(name.text) knows no tier")
+        case (.tier, .sessionRuntime), (.tier, .spacePurchase), (.type, _), (.user, _), (nil, _): break
+        }
+        var draft = BacktestDraft(
+            rule: name, text: try a.ruleText(1), from: range.from ?? .distantPast, to: range.to ?? .never,
+            grouping: grouping)
+        if let field = a.given("COUNT") { draft.count = Int(try a.integer(field, 1...10_000)) }
+        return ParsedCommand(a, .ruleBacktest(draft))
+    }
+}
