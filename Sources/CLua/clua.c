@@ -29,6 +29,7 @@ struct clua {
     bool loaded;
     bool dead;
     bool tripped;  // out of instructions
+    int slice;     // instructions between two looks at the budget
     enum refusal refusal;
     int squeezes;
     int left;       // instructions
@@ -123,7 +124,9 @@ static void out_of_budget(lua_State *L, lua_Debug *where) {
 // wall.
 static void look_at_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
-    s->left -= s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
+    s->left -= s->slice;
+    // Looking at the time costs more than a hundred instructions do.
+    if (s->left > 0 && s->slice < SLICE && s->left % SLICE != 0) return;
     const int64_t now = thread_time();
     if (s->began == 0) s->began = now;
     if (s->left <= 0 || now - s->began >= s->limits.nanoseconds * SLOWNESS) out_of_budget(L, where);
@@ -131,8 +134,7 @@ static void look_at_budget(lua_State *L, lua_Debug *where) {
 
 // Counts from here.
 static void watch(clua *s) {
-    const int slice = s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
-    lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, slice);
+    lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, s->slice);
 }
 
 // For C functions whose cost grows with their arguments.
@@ -550,6 +552,7 @@ clua *clua_new(clua_limits limits, const char *const *words, int word_count) {
     clua *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     s->limits = limits;
+    s->slice = limits.instructions < SLICE ? limits.instructions : SLICE;
     s->lua = lua_newstate(allocate, s);
     if (s->lua == NULL) {
         free(s);
@@ -910,7 +913,12 @@ const char *clua_fields(clua *s, int first, int count, clua_value *values) {
 
 // ---- Looking inside ----
 
-clua_usage clua_measure(const clua *s) { return (clua_usage){s->used, s->asked, s->allocations}; }
+clua_usage clua_measure(const clua *s) {
+    const int ran = s->limits.instructions - s->left, worked = s->limits.instructions - s->work;
+    return (clua_usage){s->used, s->asked, s->allocations, ran > worked ? ran : worked};
+}
+
+void clua_count_all(clua *s) { s->slice = 1; }
 
 struct listing {
     char *buffer;

@@ -15,12 +15,14 @@ package final class RuleVM {
     /// What is known of tariffs that depend on type and tier only, one for each pair; empty when others may.
     private var known: [PriceAnswer?]
 
-    package init(_ rule: CompiledRule) throws(RuleError) {
+    /// `countsAll`: ``instructions`` are exact, and calls slower.
+    package init(_ rule: CompiledRule, countsAll: Bool = false) throws(RuleError) {
         name = rule.name
         known =
             rule.ignoresUsage && rule.name == .sessionRuntime
             ? Array(repeating: nil, count: UserType.allCases.count * Tier.allCases.count) : []
         state = try Self.makeState(rule.sandbox)
+        if countsAll { clua_count_all(state) }
         let status = rule.code.withUnsafeBufferPointer {
             clua_load_code(state, $0.baseAddress, $0.count, rule.name.text)
         }
@@ -222,6 +224,9 @@ package final class RuleVM {
         let usage = clua_measure(state)
         return (usage.memory, usage.asked, usage.allocations)
     }
+
+    /// What the last call cost of its budget, in instructions; to the hundred below, unless all are counted.
+    package var instructions: Int { Int(clua_measure(state).instructions) }
 
     /// Everything that code in the sandbox can reach: `function _ENV.math.floor`, a line each, in no order.
     package func reachable() -> [String] {

@@ -163,8 +163,12 @@ typedef struct clua_usage {
     size_t memory;         // bytes alive now
     size_t asked;          // bytes asked for by the last call
     uint64_t allocations;  // blocks asked for in the state's life
+    int instructions;      // of the last call: instructions, or C functions' work worth more of them
 } clua_usage;
 clua_usage clua_measure(const clua *state);
+
+// From now on instructions are counted one by one, and no more in slices; calls take several times as long.
+void clua_count_all(clua *state);
 
 // Writes one line for everything that code in the state can reach: its kind and its path. Returns the length, or 0 when
 // `capacity` does not suffice.

@@ -210,7 +210,7 @@ package enum ReferencePage {
         ("lot", "the lot's id"), ("lower", "parts that would cost less"),
         ("meter", "the meter's name"), ("lots", "what was burned"), ("lsn", "the number of the event"),
         ("method", "how it was paid"), ("mode", "standalone; of the clock: ok, deviating, read-only"),
-        ("modules", "none"), ("name", "its name"),
+        ("modules", "none"), ("name", "its name"), ("notes", "what is worth knowing, and no mistake"),
         ("order", "place in the order in which lots burn, from 1"), ("original", "what was held first"),
         ("overdraft", "the most that can be spent beyond credit"),
         ("unpaid_since", "since when what accrues becomes debt; null: it is paid for"),
@@ -278,7 +278,7 @@ package enum ReferencePage {
         ("usage_by_meter", "meter → count, quantity, amount"), ("user", "the user's id"), ("value", "the new value"),
         ("version", "the version's number"),
         ("wall", "the wall clock's time"),
-        ("workspace", "the workspace"),
+        ("workspace", "the workspace"), ("worst_instructions", "the most that one question cost"),
     ]
 
     private static var glossary: String {
