@@ -30,6 +30,7 @@ struct clua {
     bool dead;
     bool tripped;  // out of instructions
     int slice;     // instructions between two looks at the budget
+    clua_steps *steps;  // where calls are recorded line by line, or NULL
     enum refusal refusal;
     int squeezes;
     int left;       // instructions
@@ -147,6 +148,8 @@ static void charge(lua_State *L, lua_Integer units) {
     s->tripped = true;
     luaL_error(L, "still running after work worth %d instructions", s->limits.instructions);
 }
+
+#include "steps.h"
 
 // ---- Functions of the closed list that are not Lua's own ----
 
@@ -720,6 +723,7 @@ static int make_text(lua_State *L) {
 
 static clua_status run(clua *s, int arguments) {
     watch(s);
+    if (s->steps != NULL) lua_sethook(s->lua, look_at_line, LUA_MASKLINE | LUA_MASKCOUNT, s->slice);
     const int code = lua_pcall(s->lua, arguments, RESULTS, 0);
     return code == LUA_OK ? CLUA_OK : explain(s, code, CLUA_RUNTIME);
 }

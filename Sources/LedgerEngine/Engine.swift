@@ -167,6 +167,9 @@ package final class Engine: Sendable {
         return examiner.submit(request, completion)
     }
 
+    /// The text of a version that is durable, by its identity.
+    func ruleSource(_ identity: RuleIdentity) -> String? { history.ruleSource(identity) }
+
     /// Why mutations are refused now; nil when they are not.
     package var readOnly: String? { gate.refusal }
 

@@ -1,5 +1,6 @@
 package import LedgerCore
 package import LedgerEngine
+internal import LedgerRules
 package import RESP
 
 /// What prices would have done.
@@ -30,6 +31,43 @@ extension ReplyEncoder {
                 }
             }
             writer.pair("seconds", seconds: it.took)
+        }
+    }
+
+    /// `RULE STEP`.
+    package func ruleSteps(_ it: RuleSteps, to writer: inout some AnswerWriter) {
+        var answer: PriceAnswer?
+        var error: String?
+        switch it.trace.outcome {
+        case .success(let it): answer = it
+        case .failure(let it): error = it.text
+        }
+        writer.map { writer in
+            writer.pair("charge", id: it.charge, as: .charge)
+            writer.pair("rule", it.pricing.query.rule.text)
+            writer.pair("sha256", it.trace.identity)
+            writer.key("inputs")
+            inputs(it.pricing.query, &writer)
+            writer.key("steps")
+            list(it.trace.steps, &writer) { step, writer in
+                writer.map { writer in
+                    writer.pair("line", integer: Int64(step.line))
+                    writer.pair("source", String(it.trace.text(of: step).prefix(200)))
+                    writer.key("locals")
+                    writer.map { writer in
+                        for local in step.locals {
+                            writer.key(local.name)
+                            writer.bulk(local.value)
+                        }
+                    }
+                }
+            }
+            writer.pair("cut", flag: it.trace.isCut)
+            writer.pair("answer", answer?.text)
+            writer.pair("error", error)
+            writer.pair("amount", it.amount)
+            writer.pair("billed_answer", it.pricing.priced.answer.text)
+            writer.pair("billed", it.billed)
         }
     }
 

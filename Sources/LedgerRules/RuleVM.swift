@@ -92,6 +92,24 @@ package final class RuleVM {
         }
     }
 
+    // MARK: - Line by line
+
+    /// As ``evaluate(_:)``, and what ran on the way, line by line, at most so many of them.
+    func trace(_ query: PriceQuery, most: Int) -> (Result<PriceAnswer, RuleError>, [RuleTrace.Step], isCut: Bool) {
+        precondition(query.rule == name, "a rule was asked for another kind of price")
+        let steps = UnsafeMutablePointer<clua_steps>.allocate(capacity: 1)
+        steps.initialize(to: clua_steps())
+        steps.pointee.most = Int32(most)
+        defer {
+            clua_free_steps(steps)
+            steps.deallocate()
+        }
+        clua_record_steps(state, steps)
+        defer { clua_record_steps(state, nil) }
+        let outcome = Result { () throws(RuleError) in try call(query) }
+        return (outcome, steps.pointee.decoded, steps.pointee.is_cut)
+    }
+
     // MARK: - Reading the answer
 
     private func tariff(_ query: PriceQuery) throws(RuleError) -> Tariff {

@@ -132,6 +132,7 @@ extension Dispatcher {
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
         case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .ruleBacktest,
+            .ruleStep,
             .query,
             .quote, .usageQuote, .history, .summary, .explain:
             try ask(parsed, for: client)

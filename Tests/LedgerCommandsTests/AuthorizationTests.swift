@@ -91,6 +91,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE ACTIVATE
         . ... ... ... ... ..A  RULE ROLLBACK
         . ... ... ... ... ..A  RULE BACKTEST
+        . ... ... ... ... ..A  RULE STEP
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
         . RRR WWW BBB MMM AAA  INFO

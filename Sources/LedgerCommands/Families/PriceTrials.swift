@@ -2,7 +2,7 @@ internal import LedgerCore
 
 /// Prices tried out on what was used, without effect on anybody.
 extension CommandTable {
-    static let priceTrialCommands = [ruleBacktest]
+    static let priceTrialCommands = [ruleBacktest, ruleStep]
 
     private static let sourceOrVersion = "or the number of a loaded version"
 
@@ -45,5 +45,24 @@ extension CommandTable {
             grouping: grouping)
         if let field = a.given("COUNT") { draft.count = Int(try a.integer(field, 1...10_000)) }
         return ParsedCommand(a, .ruleBacktest(draft))
+    }
+
+    private static let ruleStep = CommandSpec(
+        .ruleStep, "RULE STEP", .prices, .adminAll, .history,
+        [.need("charge", .entry), .may("source", .source, sourceOrVersion + "; default: the text that priced it")],
+        "Run a rule on what it was asked for a charge, line by line.",
+        notes: [
+            "`steps` are maps of `line`, `source` (the line) and `locals`: what is in sight before the line runs, as text. The source itself runs anew for every question, so its own lines come first. Entries of a table are shown where they are at most eight.",
+            "`answer` is what the rule answers now, `amount` what the charge would be by it; `billed_answer` and `billed` are what they were. A rule that fails is shown up to where it did, and `error` says why. At most 1000 steps are shown; `cut` is 1 where more ran. The budgets are those of every price.",
+            "Nothing is kept, and nothing is charged: a draft can be run on any charge that a rule priced.",
+        ],
+        reply: .map([
+            "charge", "rule", "sha256", "inputs", "steps", "cut", "answer", "error", "amount", "billed_answer",
+            "billed",
+        ]),
+        examples: ["RULE STEP c_4q", "RULE STEP c_4q \"return function(t, tier) return usd'0.04' end\""]
+    ) { a, _ throws(CommandError) in
+        let charge = try a.birth(0, among: [.charge, .entry])
+        return ParsedCommand(a, .ruleStep(charge, a.has(1) ? try a.ruleText(1) : nil), on: .charge(charge))
     }
 }

@@ -52,6 +52,8 @@ package struct ParsedCommand: Sendable {
         case ruleCheck(RuleName, RuleText)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
         indirect case ruleBacktest(BacktestDraft)
+        /// nil: the text that priced the charge.
+        case ruleStep(ChargeID, RuleText?)
 
         /// A read that the writer answers from its tables.
         case query(Query)

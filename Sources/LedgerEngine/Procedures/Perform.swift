@@ -18,6 +18,7 @@ extension Engine {
         case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
         case .ruleCheck(let name, let text): checkRule(name, text)
         case .ruleBacktest(let draft): backtest(draft)
+        case .ruleStep(let charge, let text): stepRule(charge, text)
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
         case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))

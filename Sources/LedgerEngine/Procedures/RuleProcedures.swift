@@ -36,7 +36,7 @@ extension Engine {
             switch verdict {
             case .checked(let check): .answer(.ruleCheck(check))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads, .priced, .backtested: preconditionFailure("a check was asked as such")
+            case .loads, .priced, .backtested, .traced: preconditionFailure("a check was asked as such")
             }
         }
     }
@@ -47,7 +47,7 @@ extension Engine {
             switch verdict {
             case .backtested(let report): .answer(.backtest(report))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads, .checked, .priced: preconditionFailure("a back-test was asked as such")
+            case .loads, .checked, .priced, .traced: preconditionFailure("a back-test was asked as such")
             }
         }
     }
@@ -65,7 +65,7 @@ extension Engine {
                 rows[place].unpriced = []
                 return self.lookUp(prices: rows) ?? .answer(.priceBooks(rows))
             case .refused(let rejection): return .answer(.rejected(rejection))
-            case .loads, .checked, .backtested: preconditionFailure("prices were asked as such")
+            case .loads, .checked, .backtested, .traced: preconditionFailure("prices were asked as such")
             }
         }
     }

@@ -29,6 +29,7 @@ package enum Answer: Sendable {
     case closedSession(Event)
     case ruleCheck(RuleCheck)
     case backtest(BacktestReport)
+    indirect case ruleSteps(RuleSteps)
     case priceBooks([PriceBookRow])
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
@@ -57,7 +58,7 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .backtest, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .backtest, .ruleSteps, .priceBooks, .history, .summary, .fault: .nobody
         }
     }
 }

@@ -49,21 +49,18 @@ final class Backtester: Sendable {
     private func isWanted(by asker: Asker) -> Bool { !asker.isGone && !isStopping.load(ordering: .relaxed) }
 
     private func run(_ draft: BacktestDraft, for asker: Asker) -> RuleVerdict {
-        let source: [UInt8]
-        switch draft.text {
-        case .source(let text): source = text
-        case .version(let version):
+        let source = draft.text.lua { version in
             guard case .ruleMaterial(let material) = ask(.ruleMaterial(draft.rule, version: version)) else {
-                return .refused(.busy("too much is waiting for the ledger; try again"))
+                return nil
             }
-            guard let text = material.source else { return .refused(.notFound(.rule)) }
-            source = text
-        }
-        guard let text = String(validating: source, as: UTF8.self) else {
-            return .refused(.rule("the source is not UTF-8"))
+            return material
         }
         do throws(RuleError) {
-            let rule = try CompiledRule(draft.rule, source: text)
+            let rule: CompiledRule
+            switch source {
+            case .success(let text): rule = try CompiledRule(draft.rule, source: text)
+            case .failure(let rejection): return .refused(rejection)
+            }
             do throws(StorageError) {
                 return try run(draft, rule, for: asker)
             } catch {

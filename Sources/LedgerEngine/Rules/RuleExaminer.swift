@@ -1,3 +1,4 @@
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
@@ -63,6 +64,7 @@ final class RuleExaminer: Sendable {
             guard let material = material(name, version) else { return Self.noAnswer }
             guard let source = material.source else { return .refused(.notFound(.rule)) }
             return .priced(RuleCheck.prices(name, source: String(decoding: source, as: UTF8.self), questions))
+        case .step(let query, let text): return step(query, text)
         case .backtest: preconditionFailure("a back-test has a thread of its own")
         }
     }
@@ -73,6 +75,18 @@ final class RuleExaminer: Sendable {
         return .checked(
             RuleCheck(
                 name, source: text, catalogue: material.catalogue, sizes: sizes, scale: material.scale))
+    }
+
+    private func step(_ query: PriceQuery, _ text: RuleText) -> RuleVerdict {
+        switch text.lua({ material(query.rule, $0) }) {
+        case .failure(let rejection): return .refused(rejection)
+        case .success(let source):
+            do throws(RuleError) {
+                return .traced(try RuleTrace(query, source: source))
+            } catch {
+                return .refused(.rule(error.text))
+            }
+        }
     }
 
     private func material(_ name: RuleName, _ version: UInt32?) -> RuleMaterial? {
@@ -91,6 +105,6 @@ final class RuleExaminer: Sendable {
         return StorageSize.thinned(sizes, to: RuleCheck.maximumSizes)
     }
 
-    private static let notText = RuleVerdict.refused(.rule("the source is not UTF-8"))
-    private static let noAnswer = RuleVerdict.refused(.busy("too much is waiting for the ledger; try again"))
+    private static let notText = RuleVerdict.refused(RuleText.notText)
+    private static let noAnswer = RuleVerdict.refused(RuleText.noAnswer)
 }

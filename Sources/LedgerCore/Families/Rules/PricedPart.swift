@@ -57,6 +57,18 @@ extension PricedPart {
     }
 }
 
+extension Event {
+    /// What a rule priced in it.
+    package var priced: PricedPart? {
+        var reader = PricedPartOfEvent()
+        return body.visit(&reader)
+    }
+}
+
+private struct PricedPartOfEvent: EventVisitor {
+    mutating func visit<E: EventType>(_ event: borrowing E) -> PricedPart? { event.priced }
+}
+
 private struct PricedPartReader: EventTypeVisitor {
     var parts: EventParts
 
