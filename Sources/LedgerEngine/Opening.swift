@@ -348,7 +348,9 @@ struct Opening {
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
             writer: parts, pepper: pepper, history: history,
-            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter),
+            examiner: RuleExaminer(
+                capacity: configuration.ruleCapacity, shadows: Shadows(followers: followers, history: history),
+                clock: clock, ask: askWriter),
             backtester: Backtester(capacity: configuration.backtestCapacity, history: history, ask: askWriter),
             upkeep: upkeep,
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,

@@ -13,14 +13,9 @@ extension ReplyEncoder {
             writer.pair("from", it.from)
             writer.pair("to", it.to)
             writer.pair("through", integer: Int64(it.through.value))
-            writer.pair("parts", integer: Int64(it.total.parts))
-            writer.pair("unaffected", integer: Int64(it.total.unaffected))
-            writer.pair("higher", integer: Int64(it.total.higher))
-            writer.pair("lower", integer: Int64(it.total.lower))
+            counts(it.total, &writer)
             revenue(it.total, &writer)
-            writer.pair("failed", integer: Int64(it.failures.count))
-            writer.pair("failed_revenue", it.failures.amount)
-            writer.pair("first_failure", it.failures.first)
+            failures(it.failures, &writer)
             writer.key("groups")
             list(it.groups, &writer) { group, writer in
                 writer.map { writer in
@@ -32,6 +27,43 @@ extension ReplyEncoder {
             }
             writer.pair("seconds", seconds: it.took)
         }
+    }
+
+    /// `RULE DIFF`, and `RULE SHADOW`, which `says` what ends it.
+    package func shadow(_ it: ShadowReport, says: Bool, to writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("rule", it.rule.text)
+            writer.pair("version", integer: Int64(it.version))
+            writer.pair("sha256", it.identity)
+            writer.pair("since", it.since)
+            writer.pair("until", it.until)
+            writer.pair("running", flag: !it.isOver)
+            writer.pair("through", integer: Int64(it.through.value))
+            counts(it.total, &writer)
+            revenue(it.total, &writer)
+            writer.key("median_change")
+            writer.thin(Int64(it.median), digits: 1)
+            writer.key("p95_change")
+            writer.thin(Int64(it.high), digits: 1)
+            writer.pair("worst_user", it.worstUser)
+            writer.pair("worst_difference", it.worstDifference)
+            failures(it.failures, &writer)
+            guard says else { return }
+            writer.pair("note", it.isOver ? "it has ended" : "a restart of the server ends it")
+        }
+    }
+
+    private func counts(_ tally: RepricingTally, _ writer: inout some AnswerWriter) {
+        writer.pair("parts", integer: Int64(tally.parts))
+        writer.pair("unaffected", integer: Int64(tally.unaffected))
+        writer.pair("higher", integer: Int64(tally.higher))
+        writer.pair("lower", integer: Int64(tally.lower))
+    }
+
+    private func failures(_ failures: RepricingFailures, _ writer: inout some AnswerWriter) {
+        writer.pair("failed", integer: Int64(failures.count))
+        writer.pair("failed_revenue", failures.amount)
+        writer.pair("first_failure", failures.first)
     }
 
     /// `RULE STEP`.

@@ -132,7 +132,7 @@ extension Dispatcher {
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
         case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .ruleBacktest,
-            .ruleStep,
+            .ruleStep, .ruleShadow, .ruleDiff,
             .query,
             .quote, .usageQuote, .history, .summary, .explain:
             try ask(parsed, for: client)

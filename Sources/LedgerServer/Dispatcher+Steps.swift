@@ -94,6 +94,8 @@ extension Dispatcher {
             client.answer(slot) { encoder.result(.priceBooks(rows), open: { engine.clearText($0, of: $1) }, to: &$0) }
         case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
         case .backtest(let report): client.answer(slot) { encoder.backtest(report, to: &$0) }
+        case .shadow(let report, let begins):
+            client.answer(slot) { encoder.shadow(report, says: begins, to: &$0) }
         case .ruleSteps(let steps): client.answer(slot) { encoder.ruleSteps(steps, to: &$0) }
         case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
         case .summary(let summary):

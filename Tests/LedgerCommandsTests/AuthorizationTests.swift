@@ -91,6 +91,8 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE ACTIVATE
         . ... ... ... ... ..A  RULE ROLLBACK
         . ... ... ... ... ..A  RULE BACKTEST
+        . ... ... ... ... ..A  RULE SHADOW
+        . ... ... ... ... ..A  RULE DIFF
         . ... ... ... ... ..A  RULE STEP
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET

@@ -76,7 +76,6 @@ struct CommandTableTests {
         ("EVAL x 0", "ERR EVAL is not available in this version"),
         ("PAYMENT REFUND x", "ERR PAYMENT is not available in this version"),
         ("BACKTEST x", "ERR unknown command 'BACKTEST'; HELP lists all"),
-        ("RULE SHADOW x", "ERR RULE SHADOW is not available in this version"),
         ("REPORT x", "ERR REPORT is not available in this version"),
     ])
     func `a name that no command has says what it may have meant`(line: String, expected: String) {

@@ -296,6 +296,12 @@ struct ParsingTests {
             case .ruleBacktest(let test) = try parse(
                 "RULE BACKTEST session_runtime 2 FROM 2026-01-01 TO 2026-02-01 BY User COUNT 3"
             ).ask,
+            case .ruleShadow(.meter("calls"), 2, nil) = try parse("RULE SHADOW meter:calls 2").ask,
+            case .ruleShadow(.purchaseBonus, 3, .days(7)) = try parse("RULE SHADOW purchase_bonus 3 FOR 7d").ask,
+            case .ruleShadow(.spacePurchase, nil, nil) = try parse("RULE SHADOW space_purchase Off").ask,
+            case .ruleDiff(.sessionRuntime) = try parse("RULE DIFF session_runtime").ask,
+            case .ruleStep(_, nil) = try parse("RULE STEP c_4q").ask,
+            case .ruleStep(_, .version(2)) = try parse("RULE STEP c_4q 2").ask,
             case .ruleActivate(.storage, 2, nil) = try parse("RULE ACTIVATE storage 2").ask,
             case .ruleActivate(.storage, 3, let at) = try parse("RULE ACTIVATE storage 3 AT 2027-01-01").ask,
             case .query(.ruleSource(.storage, nil)) = try parse("RULE SHOW storage").ask,

@@ -58,6 +58,7 @@ struct RefusalTests {
         case .hours: ["", "-1", "-0.5", "1e3", "1h", "1000000.1", "NaN", "+1"]
         case .count: ["", "0", "-1", "10001", "1.5", "ten", "18446744073709551616"]
         case .cursor, .lsn: ["", "-1", "x", "1.5", "18446744073709551616"]
+        case .versionOrOff: ["", "0", "-1", "4294967296", "1.5", "x", "offf"]
         case .rate, .version: ["", "0", "-1", "4294967296", "1.5", "x"]
         case .time:
             [
@@ -128,6 +129,7 @@ struct RefusalTests {
         case .yesNo: "yes"
         case .ruleName: "session_runtime"
         case .priceGrouping: "user"
+        case .versionOrOff: "2"
         case .limitName: "sessions"
         case .limitValue: "1"
         case .source: "return 1"
@@ -339,6 +341,11 @@ struct RefusalTests {
             "RULE BACKTEST session_runtime 1 FROM 2026-01-01 TO 2026-02-01 BY day",
             "ERR BY 'day' is not one of type, tier or user"
         ),
+        (
+            "RULE SHADOW storage 1",
+            "ERR RULE SHADOW is for what is priced once or by the hour: no storage"
+        ),
+        ("RULE SHADOW session_runtime OFF FOR 1d", "ERR FOR is for a version; OFF ends at once"),
         ("RULE CHECK storage 0", "ERR source '0' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage 4294967296", "ERR source '4294967296' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage \"\"", "ERR source '' is not Lua of 1 to 16384 bytes in UTF-8"),

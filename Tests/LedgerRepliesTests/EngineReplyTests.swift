@@ -234,6 +234,25 @@ struct EngineReplyTests {
         #expect(group?["group"]?.string == "pro" && group?["difference"]?.string == "0.25")
     }
 
+    @Test func `a shadow, while it runs and when it has ended`() {
+        var tally = RepricingTally()
+        tally.add(Money(usd: "1.5"), Money(usd: "2"))
+        var report = ShadowReport(
+            rule: .sessionRuntime, version: 2, identity: .none, since: Samples.time, until: .never, isOver: false,
+            through: LSN(81), total: tally, failures: RepricingFailures(), median: 333, high: -50, worstUser: "ada",
+            worstDifference: tally.difference)
+        let diff = value { encoder.shadow(report, says: false, to: &$0) }
+        #expect(keys(diff) == fields(.ruleDiff))
+        #expect(diff["median_change"]?.string == "33.3" && diff["p95_change"]?.string == "-5")
+        #expect(diff["worst_user"]?.string == "ada" && diff["worst_difference"]?.string == "0.50")
+        let begun = value { encoder.shadow(report, says: true, to: &$0) }
+        #expect(keys(begun) == fields(.ruleShadow))
+        #expect(begun["running"] == .integer(1) && begun["note"]?.string == "a restart of the server ends it")
+        report.isOver = true
+        let ended = value { encoder.shadow(report, says: true, to: &$0) }
+        #expect(ended["running"] == .integer(0) && ended["note"]?.string == "it has ended")
+    }
+
     private static func figures() -> (EngineInfo, ServerFigures) {
         var info = EngineInfo()
         info.counts = [("users", 3)]

@@ -96,6 +96,31 @@ import Testing
         }
     }
 
+    @Test func `a shadow prices beside the active version, and is told from it`() async throws {
+        try await with { _, client, _ in
+            #expect(
+                try await client.call("RULE", "DIFF", "session_runtime").error?.text
+                    == "ERR no version shadows session_runtime")
+            let source = "return function(t, tier) if tier == 'gpu' then error('no') end return usd'0.03' end"
+            try await client.call("RULE", "LOAD", "session_runtime", source).mustBeAnswer()
+            let begun = try await client.call(words("RULE SHADOW session_runtime 2 FOR 1d"))
+            #expect(begun["note"]?.string == "a restart of the server ends it" && begun["running"] == .integer(1))
+            for number in 0..<20 { _ = try await record(client, "r\(number)", number % 2 == 0 ? "small" : "gpu") }
+            var diff = try await client.call("RULE", "DIFF", "session_runtime")
+            for _ in 0..<1000 where diff["failed"] != .integer(10) || diff["parts"] != .integer(10) {
+                try await Task.sleep(for: .milliseconds(10))
+                diff = try await client.call("RULE", "DIFF", "session_runtime")
+            }
+            #expect(diff["higher"] == .integer(10) && diff["difference"]?.string == "0.10")
+            #expect(diff["median_change"]?.string == "20" && diff["worst_user"]?.string == "u_a")
+            #expect(diff["first_failure"]?.string?.contains("no") == true && diff["failed_revenue"]?.string == "2.50")
+            #expect(try await client.call(words("RULE SHADOW session_runtime 1")).error?.code == "ERR")
+            let ended = try await client.call(words("RULE SHADOW session_runtime off"))
+            #expect(ended["note"]?.string == "it has ended" && ended["parts"] == .integer(10))
+            #expect(try await client.call("RULE", "DIFF", "session_runtime").error != nil)
+        }
+    }
+
     @Test func `what no rule priced has no steps`() async throws {
         try await with { _, client, _ in
             let charge = try await client.call(words("CREDIT CHARGE u_a 1 api"))

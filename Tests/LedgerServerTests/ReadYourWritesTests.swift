@@ -100,6 +100,8 @@ import Testing
         case .ruleRollback:
             return .write(
                 "RULE ROLLBACK session_runtime", after: [Self.prices, "RULE ACTIVATE session_runtime $version"])
+        // What a shadow has seen is another matter each time.
+        case .ruleShadow, .ruleDiff: return .neither
         case .ruleStep: return .read("RULE STEP $priced")
         case .ruleBacktest:
             return .read("RULE BACKTEST session_runtime $version FROM 2020-01-01 TO 2030-01-01")

@@ -2,7 +2,7 @@ internal import LedgerCore
 
 /// Prices tried out on what was used, without effect on anybody.
 extension CommandTable {
-    static let priceTrialCommands = [ruleBacktest, ruleStep]
+    static let priceTrialCommands = [ruleBacktest, ruleShadow, ruleDiff, ruleStep]
 
     private static let sourceOrVersion = "or the number of a loaded version"
 
@@ -46,6 +46,47 @@ extension CommandTable {
         if let field = a.given("COUNT") { draft.count = Int(try a.integer(field, 1...10_000)) }
         return ParsedCommand(a, .ruleBacktest(draft))
     }
+
+    private static let shadowFields = [
+        "rule", "version", "sha256", "since", "until", "running", "through", "parts", "unaffected", "higher", "lower",
+        "revenue_old", "revenue_new", "difference", "median_change", "p95_change", "worst_user", "worst_difference",
+        "failed", "failed_revenue", "first_failure",
+    ]
+
+    private static let ruleShadow = CommandSpec(
+        .ruleShadow, "RULE SHADOW", .prices, .adminAll, .operations,
+        [
+            .need("rule", .ruleName), .need("version", .versionOrOff, shown: "version|OFF"),
+            .option("FOR", "d", .lifetime, "default: until OFF"),
+        ],
+        "Let a loaded version price beside the active one, without effect, or end that.",
+        notes: [
+            "From now on the version is asked about each part that the rule prices, when that is in the journal: nobody is charged by it or waits for it, and one that fails or runs away is counted in `failed`. RULE DIFF shows what it has found; OFF answers that a last time.",
+            "One version at a time for each rule, 16 rules at most. It is a follower (INFO followers shows how far it is) and is not journaled: a restart of the server ends it, as `note` says. Storage has no shadows.",
+        ],
+        reply: .map(shadowFields + ["note"]),
+        examples: ["RULE SHADOW session_runtime 2 FOR 7d", "RULE SHADOW session_runtime OFF"]
+    ) { a, _ throws(CommandError) in
+        let name = try a.ruleName(0)
+        guard name != .storage else {
+            throw .invalid("RULE SHADOW is for what is priced once or by the hour: no storage")
+        }
+        let span = try a.span("FOR", from: .seconds(1))
+        if a.isWord(1, "off" as StaticString) {
+            guard span == nil else { throw .invalid("FOR is for a version; OFF ends at once") }
+            return ParsedCommand(a, .ruleShadow(name, version: nil, span: nil))
+        }
+        return ParsedCommand(a, .ruleShadow(name, version: try a.integer32(1), span: span))
+    }
+
+    private static let ruleDiff = CommandSpec(
+        .ruleDiff, "RULE DIFF", .prices, .adminAll, .operations, [.need("rule", .ruleName)],
+        "What a rule's shadow has found so far: what would cost more, what less, and how much.",
+        notes: [
+            "Parts are counted as RULE BACKTEST counts them, from when the shadow began. `median_change` and `p95_change` are percent of what the parts cost, of all parts: half of them, and 95 of 100, changed by at most so much (counted in tenths, up to 900.0, as is what cost nothing before). `worst_user` is who would pay the most more in sum."
+        ],
+        reply: .map(shadowFields), examples: ["RULE DIFF session_runtime"]
+    ) { a, _ throws(CommandError) in ParsedCommand(a, .ruleDiff(try a.ruleName(0))) }
 
     private static let ruleStep = CommandSpec(
         .ruleStep, "RULE STEP", .prices, .adminAll, .history,

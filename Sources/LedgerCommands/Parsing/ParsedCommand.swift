@@ -52,6 +52,9 @@ package struct ParsedCommand: Sendable {
         case ruleCheck(RuleName, RuleText)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
         indirect case ruleBacktest(BacktestDraft)
+        /// `version` nil: it ends. `span` nil: until it is ended.
+        case ruleShadow(RuleName, version: UInt32?, span: TimeSpan?)
+        case ruleDiff(RuleName)
         /// nil: the text that priced the charge.
         case ruleStep(ChargeID, RuleText?)
 

@@ -127,7 +127,6 @@ extension CommandTable {
         var list = ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"].map { ($0, "\($0): \(transaction)") }
         for name in [
             "EVAL", "EVALSHA", "SCRIPT", "FCALL", "MONITOR", "TAIL", "AT", "RUNWAY", "REPORT", "PAYMENT",
-            "RULE SHADOW", "RULE DIFF",
         ] {
             list.append((name, "\(name) \(later)"))
         }

@@ -18,6 +18,10 @@ extension Engine {
         case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
         case .ruleCheck(let name, let text): checkRule(name, text)
         case .ruleBacktest(let draft): backtest(draft)
+        case .ruleShadow(let name, let version?, let span):
+            shadow(.shadow(name, version: version, for: span), begins: true)
+        case .ruleShadow(let name, nil, _): shadow(.shadowEnd(name), begins: true)
+        case .ruleDiff(let name): shadow(.shadowReport(name))
         case .ruleStep(let charge, let text): stepRule(charge, text)
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))

@@ -36,7 +36,7 @@ extension Engine {
             switch verdict {
             case .checked(let check): .answer(.ruleCheck(check))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads, .priced, .backtested, .traced: preconditionFailure("a check was asked as such")
+            case .loads, .priced, .backtested, .traced, .shadow: preconditionFailure("a check was asked as such")
             }
         }
     }
@@ -47,7 +47,18 @@ extension Engine {
             switch verdict {
             case .backtested(let report): .answer(.backtest(report))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads, .checked, .priced, .traced: preconditionFailure("a back-test was asked as such")
+            case .loads, .checked, .priced, .traced, .shadow: preconditionFailure("a back-test was asked as such")
+            }
+        }
+    }
+
+    /// RULE SHADOW and RULE DIFF: one step, and nothing is journaled. `begins`: the answer says what ends it.
+    func shadow(_ request: RuleRequest, begins: Bool = false) -> Step {
+        .examine(request) { verdict in
+            switch verdict {
+            case .shadow(let report): .answer(.shadow(report, begins: begins))
+            case .refused(let rejection): .answer(.rejected(rejection))
+            case .loads, .checked, .priced, .backtested, .traced: preconditionFailure("a shadow was asked for")
             }
         }
     }
@@ -65,7 +76,7 @@ extension Engine {
                 rows[place].unpriced = []
                 return self.lookUp(prices: rows) ?? .answer(.priceBooks(rows))
             case .refused(let rejection): return .answer(.rejected(rejection))
-            case .loads, .checked, .backtested, .traced: preconditionFailure("prices were asked as such")
+            case .loads, .checked, .backtested, .traced, .shadow: preconditionFailure("prices were asked as such")
             }
         }
     }

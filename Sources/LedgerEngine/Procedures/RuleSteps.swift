@@ -51,7 +51,7 @@ extension Engine {
                 }
                 return .answer(.ruleSteps(steps))
             case .refused(let rejection): return .answer(.rejected(rejection))
-            case .loads, .checked, .priced, .backtested: preconditionFailure("steps were asked as such")
+            case .loads, .checked, .priced, .backtested, .shadow: preconditionFailure("steps were asked as such")
             }
         }
     }

@@ -30,6 +30,8 @@ package enum Answer: Sendable {
     case ruleCheck(RuleCheck)
     case backtest(BacktestReport)
     indirect case ruleSteps(RuleSteps)
+    /// `begins`: to RULE SHADOW, which says more.
+    indirect case shadow(ShadowReport, begins: Bool)
     case priceBooks([PriceBookRow])
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
@@ -58,7 +60,7 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .backtest, .ruleSteps, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .fault: .nobody
         }
     }
 }

@@ -13,12 +13,18 @@ final class RuleExaminer: Sendable {
     private let thread = Lock<NamedThread?>(nil)
     /// Asks the writer and waits for the answer; nil when it does not come.
     private let ask: @Sendable (WorkItem) -> WorkResult?
+    private let shadows: Shadows
+    private let clock: any LedgerClock
 
     /// So many users' storage is looked at in one go of the writer's.
     private static let usersPerPortion = 16_384
 
-    init(capacity: Int, ask: @escaping @Sendable (WorkItem) -> WorkResult?) {
+    init(
+        capacity: Int, shadows: Shadows, clock: any LedgerClock, ask: @escaping @Sendable (WorkItem) -> WorkResult?
+    ) {
         queue = RequestQueue(capacity: capacity)
+        self.shadows = shadows
+        self.clock = clock
         self.ask = ask
     }
 
@@ -65,6 +71,9 @@ final class RuleExaminer: Sendable {
             guard let source = material.source else { return .refused(.notFound(.rule)) }
             return .priced(RuleCheck.prices(name, source: String(decoding: source, as: UTF8.self), questions))
         case .step(let query, let text): return step(query, text)
+        case .shadow(let name, let version, let span): return shadow(name, version, span)
+        case .shadowEnd(let name): return shadow(name) { shadows.end(name, at: $0) }
+        case .shadowReport(let name): return shadow(name) { shadows.report(name, at: $0) }
         case .backtest: preconditionFailure("a back-test has a thread of its own")
         }
     }
@@ -75,6 +84,26 @@ final class RuleExaminer: Sendable {
         return .checked(
             RuleCheck(
                 name, source: text, catalogue: material.catalogue, sizes: sizes, scale: material.scale))
+    }
+
+    private func shadow(_ name: RuleName, _ version: UInt32, _ span: TimeSpan?) -> RuleVerdict {
+        guard let material = material(name, version) else { return Self.noAnswer }
+        guard let source = material.source else { return .refused(.notFound(.rule)) }
+        let compiled: CompiledRule
+        do throws(RuleError) {
+            compiled = try CompiledRule(name, source: String(decoding: source, as: UTF8.self))
+        } catch {
+            return .refused(.rule(error.text))
+        }
+        do throws(Rejection) {
+            return .shadow(try shadows.begin(compiled, version: version, at: clock.now(), for: span))
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    private func shadow(_ name: RuleName, _ report: (Timestamp) -> ShadowReport?) -> RuleVerdict {
+        report(clock.now()).map { .shadow($0) } ?? .refused(.invalid("no version shadows \(name.text)"))
     }
 
     private func step(_ query: PriceQuery, _ text: RuleText) -> RuleVerdict {

@@ -14,6 +14,11 @@ package enum RuleRequest: Sendable {
     case price(RuleName, version: UInt32, [PriceQuery])
     /// RULE STEP: the rule's own question, to a text.
     case step(PriceQuery, RuleText)
+    /// RULE SHADOW.
+    case shadow(RuleName, version: UInt32, for: TimeSpan?)
+    case shadowEnd(RuleName)
+    /// RULE DIFF.
+    case shadowReport(RuleName)
     /// RULE BACKTEST: on a thread of its own, and given up when who asked has gone.
     case backtest(BacktestDraft)
 }
@@ -28,6 +33,8 @@ package indirect enum RuleVerdict: Sendable {
     case priced(PriceBook)
     /// To `.step`.
     case traced(RuleTrace)
+    /// To the questions about shadows.
+    case shadow(ShadowReport)
     /// To `.backtest`.
     case backtested(BacktestReport)
     /// There is no such version, or its source does not even load; or nobody could be asked.
