@@ -12,6 +12,7 @@ struct PriceSurvey {
     private var vm: RuleVM?
     private let began = Self.threadTime
     private var steepest: (rise: Int64, text: String)?
+    private var told: [Told] = []
     private var failures = 0
     private var isCut = false
 
@@ -27,6 +28,7 @@ struct PriceSurvey {
             follow(curve)
             if isCut { break }
         }
+        notes = told.map(\.text) + notes
         if let steepest { notes.append(steepest.text) }
         if isCut { notes.append("the rule is slow: not all of what RULE CHECK samples was asked") }
     }
@@ -51,13 +53,31 @@ struct PriceSurvey {
             guard let last, price != last.price else { continue }
             if price < last.price, !hasFallen {
                 hasFallen = true
-                if let step = step(curve, last.at, at, { $0.1 < $0.0 }) { notes.append(curve.fall(step)) }
+                if let step = step(curve, last.at, at, { $0.1 < $0.0 }) { tell(curve, curve.fall(step)) }
             } else if price > last.price, !hasRisen, !curve.rises {
                 hasRisen = true
-                if let step = step(curve, last.at, at, { $0.1 > $0.0 }) { notes.append(curve.rise(step)) }
+                if let step = step(curve, last.at, at, { $0.1 > $0.0 }) { tell(curve, curve.rise(step)) }
             }
             if curve.rises, price > last.price { climb(curve, last, (at, price)) }
         }
+    }
+
+    /// The same of several types and tiers is told once.
+    private mutating func tell(_ curve: PriceCurve, _ note: (what: String, text: String)) {
+        if let index = told.firstIndex(where: { $0.what == note.what && $0.rest == note.text }) {
+            told[index].others += 1
+        } else {
+            told.append(Told(what: note.what, who: curve.who, rest: note.text))
+        }
+    }
+
+    private struct Told {
+        var what: String
+        var who: String
+        var others = 0
+        var rest: String
+
+        var text: String { "\(what): \(who)\(others > 0 ? " and \(others) more" : ""): \(rest)" }
     }
 
     /// Halves the way between two samples until they are neighbours, so that the ends go on to differ as they do.
@@ -95,6 +115,7 @@ struct PriceSurvey {
         steepest = (rise, curve.climb(step))
     }
 
+    /// nil: the rule has no price there, or there is no time left.
     private mutating func price(_ curve: PriceCurve, _ at: Int64) -> Int64? {
         ask(curve.query(at)).flatMap { curve.price($0, at) }
     }
@@ -132,6 +153,8 @@ private struct PriceCurve {
         var after: Int64
     }
 
+    /// Whose price it is.
+    var who: String
     /// Ascending.
     var samples: [Int64]
     /// The smallest step.
@@ -140,8 +163,8 @@ private struct PriceCurve {
     var rises: Bool
     var query: (Int64) -> PriceQuery
     var price: (PriceAnswer, Int64) -> Int64?
-    var fall: (Step) -> String
-    var rise: (Step) -> String = { _ in "" }
+    var fall: (Step) -> (what: String, text: String)
+    var rise: (Step) -> (what: String, text: String) = { _ in ("", "") }
     var climb: (Step) -> String = { _ in "" }
 
     static func all(of name: RuleName, _ scale: UInt8) -> [PriceCurve] {
@@ -157,33 +180,36 @@ private struct PriceCurve {
     }
 
     private static func session(_ type: UserType, _ tier: Tier) -> PriceCurve {
-        let who = "\(type.text), \(tier.text)"
-        func text(_ what: String, _ step: Step) -> String {
+        func text(_ step: Step) -> String {
             """
-            \(what): \(who): \(Money(nanos: step.before)) an hour up to \(step.from) s used in the month, \
+            \(Money(nanos: step.before)) an hour up to \(step.from) s used in the month, \
             \(Money(nanos: step.after)) from \(step.to) s on
             """
         }
         return PriceCurve(
+            who: "\(type.text), \(tier.text)",
             samples: [0, 1, 60, 3600] + [10, 50, 100, 200, 500, 744, 2000, 10_000, 200_000].map { $0 * 3600 },
             rises: false, query: { .sessionRuntime(type: type, tier: tier, secondsThisMonth: $0) },
             price: { answer, _ in if case .tariff(let tariff) = answer { tariff.rate } else { nil } },
-            fall: { text("volume discount", $0) }, rise: { text("dearer with use", $0) })
+            fall: { ("volume discount", text($0)) }, rise: { ("dearer with use", text($0)) })
     }
 
     private static func storage(_ type: UserType, _ kind: StorageKind) -> PriceCurve {
         PriceCurve(
-            samples: around(decades(9), 1000), unit: 1000, rises: true,
+            who: "\(type.text), \(kind.text)", samples: around(decades(9), 1000), unit: 1000, rises: true,
             query: { .storage(type: type, kind: kind, megabytes: $0) },
             price: { answer, megabytes in
                 guard case .tariff(let tariff) = answer else { return nil }
                 return Int64(exactly: Int128(tariff.rate) * Int128(megabytes / 1000))
             },
             fall: { step in
-                """
-                more for less: \(type.text), \(kind.text): \(step.to / 1000) GB cost \(Money(nanos: step.after)) a month, \
-                \(step.from / 1000) GB \(Money(nanos: step.before))
-                """
+                (
+                    "more for less",
+                    """
+                    \(step.to / 1000) GB cost \(Money(nanos: step.after)) a month, \
+                    \(step.from / 1000) GB \(Money(nanos: step.before))
+                    """
+                )
             },
             climb: { step in
                 """
@@ -195,13 +221,17 @@ private struct PriceCurve {
 
     private static func bonus(_ type: UserType) -> PriceCurve {
         PriceCurve(
-            samples: around(decades(4).map { $0 * 100 }, Money.cent.nanos), unit: Money.cent.nanos, rises: true,
+            who: type.text, samples: around(decades(4).map { $0 * 100 }, Money.cent.nanos), unit: Money.cent.nanos,
+            rises: true,
             query: { .purchaseBonus(type: type, amount: Money(nanos: $0)) }, price: amount,
             fall: { step in
-                """
-                less for more: \(type.text): a purchase of \(Money(nanos: step.to)) gets \(Money(nanos: step.after)), \
-                one of \(Money(nanos: step.from)) \(Money(nanos: step.before))
-                """
+                (
+                    "less for more",
+                    """
+                    a purchase of \(Money(nanos: step.to)) gets \(Money(nanos: step.after)), \
+                    one of \(Money(nanos: step.from)) \(Money(nanos: step.before))
+                    """
+                )
             },
             climb: { step in
                 """
@@ -214,13 +244,16 @@ private struct PriceCurve {
     private static func quantity(_ type: UserType, _ meter: ShortText, _ scale: UInt8) -> PriceCurve {
         func shown(_ count: Int64) -> MeterQuantity { MeterQuantity(count: count, scale: scale) }
         return PriceCurve(
-            samples: around(counts(scale, 6), 1), rises: true,
+            who: type.text, samples: around(counts(scale, 6), 1), rises: true,
             query: { .usage(meter: meter, type: type, quantity: shown($0), thisMonth: 0) }, price: amount,
             fall: { step in
-                """
-                more for less: \(type.text): \(shown(step.to)) cost \(Money(nanos: step.after)), \
-                \(shown(step.from)) \(Money(nanos: step.before))
-                """
+                (
+                    "more for less",
+                    """
+                    \(shown(step.to)) cost \(Money(nanos: step.after)), \
+                    \(shown(step.from)) \(Money(nanos: step.before))
+                    """
+                )
             },
             climb: { step in
                 """
@@ -232,19 +265,19 @@ private struct PriceCurve {
 
     private static func month(_ type: UserType, _ meter: ShortText, _ scale: UInt8) -> PriceCurve {
         let one = MeterQuantity(count: MeterQuantity.power(scale), scale: scale)
-        func text(_ what: String, _ step: Step) -> String {
+        func text(_ step: Step) -> String {
             let (from, to) = (
                 MeterQuantity(count: step.from, scale: scale), MeterQuantity(count: step.to, scale: scale)
             )
             return """
-                \(what): \(type.text): one more costs \(Money(nanos: step.before)) after \(from) in the month, \
+                one more costs \(Money(nanos: step.before)) after \(from) in the month, \
                 \(Money(nanos: step.after)) after \(to)
                 """
         }
         return PriceCurve(
-            samples: [0] + counts(scale, 9), rises: false,
+            who: type.text, samples: [0] + counts(scale, 9), rises: false,
             query: { .usage(meter: meter, type: type, quantity: one, thisMonth: $0) }, price: amount,
-            fall: { text("volume discount", $0) }, rise: { text("dearer with use", $0) })
+            fall: { ("volume discount", text($0)) }, rise: { ("dearer with use", text($0)) })
     }
 
     private static func amount(_ answer: PriceAnswer, _ at: Int64) -> Int64? {

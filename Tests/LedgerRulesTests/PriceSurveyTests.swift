@@ -28,8 +28,9 @@ import Testing
         let found = notes(.sessionRuntime, source)
         #expect(
             found.contains(
-                "volume discount: pro, medium: 0.0375 an hour up to 123456 s used in the month, 0.03 from 123457 s on"))
-        #expect(found.count { $0.hasPrefix("volume discount") } == 4 && !found.contains { $0.hasPrefix("dearer") })
+                "volume discount: pro, small and 3 more: 0.0375 an hour up to 123456 s used in the month, 0.03 from 123457 s on"
+            ))
+        #expect(found.count { $0.hasPrefix("volume discount") } == 1 && !found.contains { $0.hasPrefix("dearer") })
     }
 
     @Test func `a price that rises with use is one too`() {
@@ -37,7 +38,7 @@ import Testing
             .sessionRuntime, "return function(t, tier, s) if tier == 'gpu' and s > 99 then return 8 end return 7 end")
         #expect(
             found.contains(
-                "dearer with use: free, gpu: 0.000000007 an hour up to 99 s used in the month, 0.000000008 from 100 s on"
+                "dearer with use: free, gpu and 3 more: 0.000000007 an hour up to 99 s used in the month, 0.000000008 from 100 s on"
             ))
     }
 
@@ -49,7 +50,7 @@ import Testing
             end
             """
         let found = notes(.meter("calls"), source)
-        #expect(found.contains("more for less: free: 1001 cost 0.0007007, 1000 0.001"))
+        #expect(found.contains("more for less: free and 3 more: 1001 cost 0.0007007, 1000 0.001"))
         // Besides that cut, each more costs as much as the one before.
         #expect(found.contains { $0.hasPrefix("largest step: free: 1 cost 0.000001 more than 0") })
         let cliff = notes(.meter("calls"), "return function(t, n) if n > 4321 then return n + usd'5' end return n end")
@@ -62,7 +63,8 @@ import Testing
     @Test func `storage and bonuses are followed along their size`() {
         let volume = "return function(t, kind, gb) if gb >= 500 then return usd'0.01' end return usd'0.02' end"
         #expect(
-            notes(.storage, volume).contains("more for less: free, bucket: 500 GB cost 5.00 a month, 499 GB 9.98"))
+            notes(.storage, volume).contains(
+                "more for less: free, bucket and 7 more: 500 GB cost 5.00 a month, 499 GB 9.98"))
         let bonus = "return function(t, amount) if amount >= usd'100' then return usd'10' end return 0 end"
         #expect(
             notes(.purchaseBonus, bonus).contains(
@@ -110,9 +112,23 @@ import Testing
         #expect(RuleCheck(.meter("calls"), source: work).worstInstructions > 2000)
     }
 
+    @Test func `what one tier alone has is told of it alone`() {
+        let source =
+            "return function(t, tier, s) if t == 'pro' and tier == 'gpu' and s > 9 then return 3 end return 4 end"
+        #expect(
+            notes(.sessionRuntime, source).first
+                == "volume discount: pro, gpu: 0.000000004 an hour up to 9 s used in the month, 0.000000003 from 10 s on"
+        )
+    }
+
     @Test func `notes are bounded, and the cost comes last`() {
         let many = """
-            return function(t, tier, s) if s > 70000 then return 5 end if s > 7000 then return 9 end return 7 end
+            return function(t, tier, s)
+              local own = #t * 100 + #tier
+              if s > 70000 + own then return 5 end
+              if s > 7000 + own then return 9 end
+              return 7
+            end
             """
         let found = notes(.sessionRuntime, many)
         #expect(found.count == RuleCheck.maximumNotes && found[found.count - 2].hasSuffix("more notes"))
