@@ -65,6 +65,8 @@ package struct EngineConfiguration: Sendable {
     package var waiterCapacity = 10_000
     /// Rules that wait to be examined; further ones get BUSY.
     package var ruleCapacity = 64
+    /// Back-tests that wait for the one that runs; further ones get BUSY.
+    package var backtestCapacity = 4
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey

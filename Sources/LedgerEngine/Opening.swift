@@ -350,7 +350,11 @@ struct Opening {
         return EngineParts(
             configuration: configuration,
             writer: parts, pepper: pepper, history: history,
-            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
+            examiner: RuleExaminer(
+                capacity: configuration.ruleCapacity, shadows: Shadows(followers: followers, history: history),
+                clock: clock, ask: askWriter),
+            backtester: Backtester(capacity: configuration.backtestCapacity, history: history, ask: askWriter),
+            upkeep: upkeep,
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }

@@ -90,6 +90,10 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE CHECK
         . ... ... ... ... ..A  RULE ACTIVATE
         . ... ... ... ... ..A  RULE ROLLBACK
+        . ... ... ... ... ..A  RULE BACKTEST
+        . ... ... ... ... ..A  RULE SHADOW
+        . ... ... ... ... ..A  RULE DIFF
+        . ... ... ... ... ..A  RULE STEP
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
         . RRR WWW BBB MMM AAA  INFO

@@ -24,6 +24,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     // prices and limits
     case priceInfo, explain
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
+    case ruleBacktest, ruleShadow, ruleDiff, ruleStep
     case limitList, limitSet
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
