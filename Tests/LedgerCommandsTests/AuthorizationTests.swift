@@ -92,6 +92,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE ROLLBACK
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
+        . R.R ... ... ... ...  RUNWAY
         . RRR WWW BBB MMM AAA  INFO
         . ... ... ... ... ..A  SLOWLOG GET
         . ... ... ... MMM ..A  SLOWLOG LEN

@@ -102,6 +102,7 @@ import Testing
                 "RULE ROLLBACK session_runtime", after: [Self.prices, "RULE ACTIVATE session_runtime $version"])
         case .limitList: return .read("LIMIT LIST")
         case .limitSet: return .write("LIMIT SET enterprise requests_per_hour 10000#")
+        case .runway: return .read("RUNWAY u_a")
         case .info: return .read("INFO books")
         case .dbsize: return .read("DBSIZE")
         // Which commands kept the writer long is another matter each time; a snapshot and the end have no answer to

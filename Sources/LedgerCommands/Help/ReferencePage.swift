@@ -122,6 +122,7 @@ package enum ReferencePage {
         case .space: "Spaces"
         case .meter: "Meters"
         case .prices: "Prices and limits"
+        case .looking: "Looking ahead, back and on"
         case .operations: "Operations"
         }
     }
@@ -167,6 +168,7 @@ package enum ReferencePage {
         ("arithmetic", "from the answer to the amount, step by step"), ("at", "from when on it prices"),
         ("available", "what can be spent: unexpired lots less holds less usage that is not posted"),
         ("available_for", "the same with the lots that pay for this source only"),
+        ("burn_rate", "what runs and is stored uses now, in USD per hour"),
         ("bonus", "credit given on top"), ("category", "the space's category"), ("changed", "what was changed"),
         ("charge", "the id of the charge, for EXPLAIN and CREDIT REFUND"),
         ("charges", "the ids of all charges, oldest first"), ("closed", "when the hold ended"),
@@ -184,6 +186,8 @@ package enum ReferencePage {
         ("expiring_credit", "what those lots have left, at most"), ("expiring_holds", "holds that end by CLOCK ACCEPT"),
         ("expiring_lots", "lots that end by CLOCK ACCEPT"),
         ("expires", "until when, exclusive; null: without end"), ("final", "1 when the hold has ended"),
+        ("expiring", "how much ends then that nothing is held of"),
+        ("first_expiry", "when the first credit ends by itself; null: none does"),
         ("findings", "what is wrong; nothing is good"), ("forgiven", "debt that the refund took away"),
         ("forfeited", "bought credit that was given up"),
         ("from", "when it counts from"), ("gb", "size in GB (1e9 bytes)"), ("heartbeat", "seconds of silence allowed"),
@@ -242,6 +246,10 @@ package enum ReferencePage {
         ("rule", "the rule's name"), ("scale", "how many fraction digits the meter counts"),
         ("scope", "own or all; of a lot: what it may be spent on"),
         ("seconds", "how long, exact"), ("secret", "the passport's secret: shown here once"),
+        ("scoped", "credit besides that pays for certain sources only"),
+        ("seconds_left", "from `time` to `empty_at`; null: never"),
+        ("session_rate", "the part of open sessions"), ("storage_gb", "what is stored and accrues, in GB"),
+        ("storage_rate", "the part of what is stored, in this month"),
         ("segments", "postings of the session, each a charge"), ("server", "florin"), ("session", "the session's id"),
         ("sessions", "open sessions"), ("sessions_by_tier", "tier → count, seconds, amount"),
         ("sha256", "the rule's identity"),

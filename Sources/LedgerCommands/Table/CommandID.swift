@@ -25,6 +25,8 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case priceInfo, explain
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
     case limitList, limitSet
+    // looking ahead, back and on
+    case runway
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
         clock
