@@ -306,8 +306,8 @@ extension Engine {
         switch batch.results[0] {
         case .outcome(.accepted): return nil
         case .outcome(.rejected(let rejection)): return rejection
-        case .outcome, .none, .barrier, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
-            .clock,
+        case .outcome, .none, .barrier, .verified, .query, .quote, .usageQuote, .dryRun, .ruleMaterial, .storageSizes,
+            .info, .clock,
             .refused, .unknownOutcome:
             throw EngineError(.state, "the outcome is unknown")
         }

@@ -84,7 +84,8 @@ extension Dispatcher {
         guard let rights else { return }
         if let refusal = Authorization.refusal(parsed, rights) { throw refusal }
         guard rights.scope == .own else { return }
-        if let refusal = Authorization.refusal(parsed.id, rights, owner: owner(of: parsed.target)) { throw refusal }
+        let id = parsed.authorized.id
+        if let refusal = Authorization.refusal(id, rights, owner: owner(of: parsed.target)) { throw refusal }
     }
 
     private func owner(of target: ParsedCommand.Target) -> Authorization.Owner {
@@ -131,7 +132,8 @@ extension Dispatcher {
         case .connection(let command): perform(command, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
-        case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query, .quote,
+        case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .dryRun, .query,
+            .quote,
             .usageQuote,
             .history, .summary, .explain:
             try ask(parsed, for: client)

@@ -100,6 +100,7 @@ extension Dispatcher {
         case .explanation(let explanation):
             let user = engine.reads.userID(explanation.event.user)
             client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
+        case .dryRun(let found): client.answer(slot) { dryRun(found, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
         case .fault(let text): fault(client, slot, text)

@@ -93,6 +93,7 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
         . R.R ... ... ... ...  RUNWAY
+        . RRR WWW BBB MMM AAA  DRYRUN
         . RRR WWW BBB MMM AAA  INFO
         . ... ... ... ... ..A  SLOWLOG GET
         . ... ... ... MMM ..A  SLOWLOG LEN

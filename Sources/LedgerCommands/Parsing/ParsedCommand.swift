@@ -24,6 +24,12 @@ package struct ParsedCommand: Sendable {
         self.init(id: arguments.id, ask: ask, target: target)
     }
 
+    /// The command whose rights it needs: itself, or the one that stands inside of it.
+    package var authorized: ParsedCommand {
+        if case .dryRun(let inner) = ask { return inner }
+        return self
+    }
+
     /// Whom or what a command names: what a passport of scope `own` is held against.
     package enum Target: Hashable, Sendable {
         case none
@@ -51,6 +57,8 @@ package struct ParsedCommand: Sendable {
         /// `RULE CHECK` of a source, or of a version that is loaded.
         case ruleCheck(RuleName, version: UInt32?, source: [UInt8]?)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
+        /// `DRYRUN`: what the command would do.
+        indirect case dryRun(ParsedCommand)
 
         /// A read that the writer answers from its tables.
         case query(Query)

@@ -50,6 +50,8 @@ package struct CommandSpec: Sendable {
         case monitor
         /// Any passport for some sections, ``monitor`` for the others: see ``Authorization``.
         case sections
+        /// What the command needs that stands inside of it.
+        case ofCommand
         /// The permission named, and scope `all`.
         case readAll, writeAll, billingAll, adminAll
 
@@ -63,6 +65,7 @@ package struct CommandSpec: Sendable {
             case .sections:
                 "any passport for \(Authorization.openSections.joined(separator: ", ")); "
                     + "monitor (or admin, scope all) for everything"
+            case .ofCommand: "what the command itself needs"
             case .readAll: "read, scope all"
             case .writeAll: "write, scope all"
             case .billingAll: "billing, scope all"

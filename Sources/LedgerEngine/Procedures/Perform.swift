@@ -17,6 +17,7 @@ extension Engine {
         case .ruleLoad(let name, let source): loadRule(name, source: source)
         case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
         case .ruleCheck(let name, let version, let source): checkRule(name, version: version, source: source)
+        case .dryRun(let inner): try perform(inner, as: reader).map { dry($0, inner) }
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
         case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))

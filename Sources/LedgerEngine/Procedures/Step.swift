@@ -32,6 +32,7 @@ package enum Answer: Sendable {
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
     case explanation(ChargeExplanation)
+    case dryRun(DryRun)
     case rejected(Rejection)
     /// A refusal that its KEY had before.
     case remembered(Rejection, since: Timestamp)
@@ -56,7 +57,7 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .priceBooks, .history, .summary, .dryRun, .fault: .nobody
         }
     }
 }
