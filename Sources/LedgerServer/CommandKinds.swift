@@ -14,6 +14,7 @@ extension Pipeline.Kind {
             // What comes behind must not get to the writer first; behind a barrier it is to see what was waited for.
             case .procedure, .barrier: .exclusive
             case .gate: .gate
+            case .following: .alone
             }
     }
 }
@@ -33,7 +34,7 @@ extension ParsedCommand {
         case .summary, .ruleCheck, .dryRun: return 64 << 10
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .server, .local:
+            .connection, .follow, .server, .local:
             return 0
         }
     }

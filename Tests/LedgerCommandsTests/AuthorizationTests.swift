@@ -94,6 +94,9 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  LIMIT SET
         . R.R ... ... ... ...  RUNWAY
         . RRR WWW BBB MMM AAA  DRYRUN
+        . ... ... ... ... ..A  MONITOR
+        . ... ... ... ... ..A  TAIL FROM
+        . ... ... ... ... ..A  TAIL STOP
         . RRR WWW BBB MMM AAA  INFO
         . ... ... ... ... ..A  SLOWLOG GET
         . ... ... ... MMM ..A  SLOWLOG LEN

@@ -57,6 +57,7 @@ struct RefusalTests {
         case .gigabytesWhole: ["", "0", "-1", "1.5", "1e3", "1000000001", "18446744073709551616"]
         case .hours: ["", "-1", "-0.5", "1e3", "1h", "1000000.1", "NaN", "+1"]
         case .count: ["", "0", "-1", "10001", "1.5", "ten", "18446744073709551616"]
+        case .tailStart: ["", "0", "-1", "x", "1.5", "$$", "latest", "18446744073709551616"]
         case .cursor, .lsn: ["", "-1", "x", "1.5", "18446744073709551616"]
         case .rate, .version: ["", "0", "-1", "4294967296", "1.5", "x"]
         case .time:
@@ -105,7 +106,8 @@ struct RefusalTests {
         case .labels, .labelFilter: "team=ml"
         case .grouping: "label:team"
         case .amount, .signedAmount, .cents, .price, .cap, .percent, .quantity, .scale, .gigabytes, .gigabytesWhole,
-            .hours, .count, .cursor, .rate, .version, .lsn:
+            .hours, .count, .cursor, .rate, .version, .lsn,
+            .tailStart:
             "1"
         case .time: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"

@@ -105,6 +105,7 @@ import Testing
         case .runway: return .read("RUNWAY u_a")
         // Number and time are those of now, as the next event has them.
         case .dryRun: return .neither
+        case .monitor, .tailFrom, .tailStop: return .neither
         case .info: return .read("INFO books")
         case .dbsize: return .read("DBSIZE")
         // Which commands kept the writer long is another matter each time; a snapshot and the end have no answer to

@@ -74,6 +74,8 @@ package struct ParsedCommand: Sendable {
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)
+        /// What the connection is told from now on.
+        indirect case follow(FollowCommand)
         /// What the process answers about itself.
         case server(ServerCommand)
         /// What is answered from the command table alone.
@@ -149,6 +151,22 @@ package enum ConnectionCommand: Sendable {
     case id
     case info
     case list
+}
+
+package enum FollowCommand: Hashable, Sendable {
+    case monitor
+    case tail(Tail)
+    case tailStop
+
+    package struct Tail: Hashable, Sendable {
+        /// Nil: what is recorded from now on.
+        package var from: LSN?
+        package var user: Hash128?
+        package var count: Int?
+        /// As one answer, after so long at the latest; zero: however long it takes. Nil: pushed, where the protocol
+        /// can.
+        package var block: TimeSpan?
+    }
 }
 
 package enum ServerCommand: Hashable, Sendable {

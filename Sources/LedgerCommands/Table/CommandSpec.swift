@@ -98,12 +98,14 @@ package struct CommandSpec: Sendable {
         case gate
         /// Waits for what came before.
         case barrier
+        /// Tells the client what happens from then on: begins when all that came before is answered.
+        case following
 
         /// Whether the ledger may be changed.
         package var isWrite: Bool {
             switch self {
             case .write, .procedure, .gate: true
-            case .connection, .identity, .view, .table, .list, .history, .operations, .barrier: false
+            case .connection, .identity, .view, .table, .list, .history, .operations, .barrier, .following: false
             }
         }
     }
