@@ -31,7 +31,7 @@ extension ParsedCommand {
             return lane == .list ? 64 << 10 : 0
         case .history(let range): return range.page.count * 256
         case .quote, .usageQuote, .explain: return 16 << 10
-        case .summary, .ruleCheck, .dryRun: return 64 << 10
+        case .summary, .at, .diff, .ruleCheck, .dryRun: return 64 << 10
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
             .connection, .follow, .server, .local:

@@ -141,7 +141,7 @@ extension Dispatcher {
         case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .dryRun, .query,
             .quote,
             .usageQuote,
-            .history, .summary, .explain:
+            .history, .summary, .at, .diff, .explain:
             try ask(parsed, for: client)
         }
     }

@@ -100,6 +100,20 @@ extension Dispatcher {
         case .explanation(let explanation):
             let user = engine.reads.userID(explanation.event.user)
             client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
+        case .pastBalance(let it):
+            let user = engine.reads.userID(it.user)
+            client.answer(slot) { encoder.pastBalance(it, user: user, to: &$0) }
+        case .pastUser(let it):
+            let user = engine.reads.userID(it.user)
+            client.answer(slot) {
+                encoder.pastUser(it, user: user, open: { engine.clearText($0, of: $1) }, to: &$0)
+            }
+        case .worth(let it):
+            let user = engine.reads.userID(it.user)
+            client.answer(slot) { encoder.worth(it, user: user, to: &$0) }
+        case .difference(let it):
+            let user = engine.reads.userID(it.user)
+            client.answer(slot) { encoder.difference(it, user: user, to: &$0) }
         case .dryRun(let found): client.answer(slot) { dryRun(found, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)

@@ -94,6 +94,8 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  LIMIT SET
         . R.R ... ... ... ...  RUNWAY
         . RRR WWW BBB MMM AAA  DRYRUN
+        . RRR WWW BBB MMM AAA  AT
+        . R.R ... ... ... ...  DIFF
         . ... ... ... ... ..A  MONITOR
         . ... ... ... ... ..A  TAIL FROM
         . ... ... ... ... ..A  TAIL STOP

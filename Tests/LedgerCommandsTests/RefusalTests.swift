@@ -70,6 +70,8 @@ struct RefusalTests {
                 "9999-12-32",
                 "9999-12-31T25:00:00Z", "9999-12-31T00:00:00", "1500-01-01", "0000-01-01",
             ]
+        case .moment:
+            ["", "now", "2026-13-01", "lsn", "lsn:", "lsn:0", "lsn:-1", "lsn:x", "lsn: 1", "LSN:1.5", "5", "event:1"]
         case .lifetime: ["", "0s", "0.5s", "31d", "90", "-1h", "1w", "h", "1e3s", "10 m", "999ms"]
         case .heartbeat: ["", "0s", "0.5s", "31d", "90", "-1h"]
         case .overlap: ["", "-1s", "31d", "1"]
@@ -109,7 +111,7 @@ struct RefusalTests {
             .hours, .count, .cursor, .rate, .version, .lsn,
             .tailStart:
             "1"
-        case .time: "2026-01-01"
+        case .time, .moment: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"
         case .secret: secret
         case .passport: "0Ab3dE6gH9"

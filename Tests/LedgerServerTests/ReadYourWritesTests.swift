@@ -105,6 +105,8 @@ import Testing
         case .runway: return .read("RUNWAY u_a")
         // Number and time are those of now, as the next event has them.
         case .dryRun: return .neither
+        case .at: return .read("AT lsn:30 CREDIT HISTORY u_a COUNT 5")
+        case .diff: return .read("DIFF u_a lsn:1 lsn:30")
         case .monitor, .tailFrom, .tailStop: return .neither
         case .info: return .read("INFO books")
         case .dbsize: return .read("DBSIZE")

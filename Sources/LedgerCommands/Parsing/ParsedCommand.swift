@@ -27,6 +27,7 @@ package struct ParsedCommand: Sendable {
     /// The command whose rights it needs: itself, or the one that stands inside of it.
     package var authorized: ParsedCommand {
         if case .dryRun(let inner) = ask { return inner }
+        if case .at(_, _, let inner) = ask { return inner }
         return self
     }
 
@@ -71,6 +72,9 @@ package struct ParsedCommand: Sendable {
         /// `by`: the label by whose values spending is told apart.
         case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText?)
         case explain(ChargeID)
+        /// `AT`: a read about one user as of a moment; `known`: with what is known today about then.
+        indirect case at(Moment, known: Bool, ParsedCommand)
+        case diff(user: Hash128, Moment, Moment)
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)

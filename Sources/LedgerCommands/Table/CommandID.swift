@@ -26,7 +26,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
     case limitList, limitSet
     // looking ahead, back and on
-    case runway, dryRun, monitor, tailFrom, tailStop
+    case runway, dryRun, monitor, tailFrom, tailStop, at, diff
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
         clock

@@ -126,7 +126,7 @@ extension CommandTable {
         let later = "is not available in this version"
         var list = ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"].map { ($0, "\($0): \(transaction)") }
         for name in [
-            "EVAL", "EVALSHA", "SCRIPT", "FCALL", "AT", "BACKTEST", "REPORT", "PAYMENT",
+            "EVAL", "EVALSHA", "SCRIPT", "FCALL", "BACKTEST", "REPORT", "PAYMENT",
             "RULE SHADOW", "RULE DIFF",
         ] {
             list.append((name, "\(name) \(later)"))

@@ -11,7 +11,7 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     case amount, signedAmount, cents, price, cap, percent, quantity, scale, gigabytes, gigabytesWhole, hours, count
     case cursor, rate, version, lsn, tailStart
     // time
-    case time, lifetime, heartbeat, overlap, timeout
+    case time, moment, lifetime, heartbeat, overlap, timeout
     // ids
     case secret, passport, hold, chargeOrSession, entry
     // words of a closed list
@@ -126,6 +126,10 @@ extension FieldKind {
             Row(
                 "a time: RFC 3339 (like 2026-11-23T09:30:00Z or 2026-11-23) or unix seconds (like 1795426200)",
                 means: .time)
+        case .moment:
+            Row(
+                "a time: RFC 3339 (like 2026-11-23T09:30:00Z or 2026-11-23) or unix seconds (like 1795426200), or lsn: and the number of an event (like lsn:918302)",
+                means: .word)
         case .lifetime: Row("a duration from 1s to 30d (like 90s, 10m, 1.5h, 30d)", means: .span)
         case .heartbeat: Row("a duration from 1s to 30d (like 30s or 5m)", means: .span)
         case .overlap: Row("a duration from 0s to 30d (like 0s, 1h, 7d)", means: .span)

@@ -72,7 +72,7 @@ extension Engine {
         case .remembered(let rejection, let since): .dryRun(DryRun(.remembered(rejection, since: since), tried))
         case .replay(let event): .dryRun(DryRun(.receipt(event, replayed: true), tried))
         case .openHold, .closedHold, .closedSession, .ruleCheck, .priceBooks, .history, .summary, .explanation, .dryRun,
-            .fault:
+            .pastBalance, .pastUser, .worth, .difference, .fault:
             answer
         }
     }

@@ -33,6 +33,9 @@ extension Engine {
             }
         case .summary(let user, let from, let to, let key):
             .read(.summary(user: user, from: from, to: to, by: key)) { .end($0) }
+        case .at(let moment, let known, let inner): past(inner, at: moment, known: known)
+        case .diff(let user, let first, let second):
+            .read(.difference(user: user, first, second)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
         case .connection, .follow, .server, .local: nil
         }
