@@ -40,7 +40,8 @@ package enum Authorization {
         if access == .open { return nil }
         guard let rights else { return .noPassport }
         switch access {
-        case .open, .anyPassport, .sections: return nil
+        // Of the command that stands inside of it: see below.
+        case .open, .anyPassport, .sections, .ofCommand: return nil
         case .monitor: return maySeeAll(rights) ? nil : missing(.monitor, id)
         case .read:
             guard rights.permissions.contains(.read) else { return missing(.read, id) }
@@ -75,6 +76,10 @@ package enum Authorization {
     /// The part that needs the arguments: what they name may ask for more than the command does, and a command that
     /// changes money may have to carry a KEY.
     package static func refusal(_ parsed: ParsedCommand, _ rights: Rights) -> CommandError? {
+        if CommandTable.access(parsed.id) == .ofCommand {
+            let inner = parsed.authorized
+            return mayAsk(inner.id, rights) ?? refusal(inner, rights)
+        }
         if rights.requiresKeys, !parsed.hasKey, Grammar.of(parsed.id).changesMoney {
             return .invalid(
                 "\(CommandTable.spec(parsed.id).name) must carry a KEY here (\(keyForm(parsed.id))): a client library may send a command "

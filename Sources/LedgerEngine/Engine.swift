@@ -320,8 +320,8 @@ extension Engine {
         switch batch.results[0] {
         case .outcome(.accepted): return nil
         case .outcome(.rejected(let rejection)): return rejection
-        case .outcome, .none, .barrier, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
-            .clock, .program,
+        case .outcome, .none, .barrier, .verified, .query, .quote, .usageQuote, .dryRun, .ruleMaterial, .storageSizes,
+            .info, .clock, .program,
             .refused, .unknownOutcome:
             throw EngineError(.state, "the outcome is unknown")
         }

@@ -48,14 +48,17 @@ package final class ReadPath: Sendable {
         verify(proof, passport: views.passport(proof.id), account: views.account, at: now)
     }
 
-    /// The same against any source of passports and accounts: the writer asks it about applied state.
+    /// The same against any source of passports and accounts: the writer asks it about applied state. Without
+    /// `counting`, it counts against no limit, and no limit refuses it.
     func verify(
-        _ proof: PassportProof, passport: PassportView?, account: (UserOrdinal) -> AccountView?, at now: Timestamp
+        _ proof: PassportProof, passport: PassportView?, account: (UserOrdinal) -> AccountView?, counting: Bool = true,
+        at now: Timestamp
     ) -> VerifyResult {
         switch check(proof, passport, account, at: now) {
         case .rejected(let rejection): return .rejected(rejection)
         case .valid(let verified):
             guard verified.state == .active else { return .rejected(.frozen(verified.state)) }
+            guard counting else { return .valid(verified) }
             let limit = views.requestsPerHour(verified.type)
             let own = verified.passport.rate == 0 ? Limits.none : Int64(verified.passport.rate)
             guard passportRequests.admit(verified.passport.ordinal.value, limit: own, at: now) else {

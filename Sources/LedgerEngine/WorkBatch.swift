@@ -31,6 +31,8 @@ package enum WorkItem: Sendable {
     /// RULE ACTIVATE: activates a version whose verdict ``RuleRequest/version(_:_:)`` gave, now or at `at`, with the
     /// price book of its check.
     indirect case ruleActivate(name: RuleName, version: UInt32, at: Timestamp?, verdict: RuleVerdict)
+    /// DRYRUN: what another item would give that changes the ledger; nothing of it stays.
+    indirect case dryRun(WorkItem, key: IdempotencyKey?, labels: Labels)
     /// What the check of a rule needs of the ledger, with the source of a version (nil: the active one).
     case ruleMaterial(RuleName, version: UInt32?)
     /// The distinct sizes of what these users store.
@@ -68,6 +70,8 @@ package enum WorkResult: Sendable {
     indirect case query(QueryResult)
     indirect case quote(SessionQuote, user: UserRow)
     indirect case usageQuote(Pricing, user: UserRow)
+    /// ``Engine/finish(_:_:)`` says what it comes to.
+    indirect case dryRun(Tried)
     indirect case ruleMaterial(RuleMaterial)
     case storageSizes(Set<StorageSize>)
     indirect case info(EngineInfo)

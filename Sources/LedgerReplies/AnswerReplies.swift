@@ -24,6 +24,12 @@ extension ReplyEncoder {
         case .summary(let summary): self.summary(summary, user: names.userID(summary.user), to: &writer)
         case .explanation(let explanation):
             self.explanation(explanation, user: names.userID(explanation.event.user), to: &writer)
+        case .pastBalance(let it): pastBalance(it, user: names.userID(it.user), to: &writer)
+        case .pastUser(let it):
+            pastUser(it, user: names.userID(it.user), open: { names.clearText($0, of: $1) }, to: &writer)
+        case .worth(let it): worth(it, user: names.userID(it.user), to: &writer)
+        case .difference(let it): difference(it, user: names.userID(it.user), to: &writer)
+        case .dryRun: preconditionFailure("what a trial found is written where its texts are known")
         case .rejected(let rejection): self.rejection(rejection, to: &writer)
         case .remembered(let rejection, let since): remembered(rejection, since: since, to: &writer)
         case .fault(let text): error(.invalid("the journal could not be read: \(text)"), to: &writer)

@@ -96,9 +96,9 @@ extension ReplyEncoder {
             writer.pair("total_earned", it.earned)
             writer.pair("total_expired", it.expired)
             writer.pair("entries", integer: Int64(it.entries))
-            writer.pair("storage_status", it.storage.status.text)
-            writer.pair("storage_unpaid_since", it.storage.unpaidSince)
-            writer.pair("storage_delete_due", it.storage.deleteDue)
+            writer.pair("storage_status", it.storage?.status.text)
+            writer.pair("storage_unpaid_since", it.storage?.unpaidSince ?? .never)
+            writer.pair("storage_delete_due", it.storage?.deleteDue ?? .never)
             writer.key("spent_by_source")
             writer.map { writer in
                 for total in it.billing {

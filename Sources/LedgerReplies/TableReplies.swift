@@ -10,6 +10,7 @@ extension ReplyEncoder {
         case .rejected(let it): rejection(it, to: &writer)
         case .user(let row): user(row, open, &writer)
         case .balance(let row): balance(row, &writer)
+        case .runway(let row): runway(row, &writer)
         case .users(let rows, let next): page(rows, next, &writer) { user($0, open, &$1) }
         case .passport(let row): passport(row, open, &writer)
         case .passports(let rows, let next): page(rows, next, &writer) { passport($0, open, &$1) }
@@ -73,6 +74,31 @@ extension ReplyEncoder {
             writer.pair("held", account.held)
             writer.pair("debt", account.debt)
             writer.pair("time", time)
+        }
+    }
+
+    /// `RUNWAY`.
+    private func runway(_ row: RunwayRow, _ writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("user", row.userID)
+            writer.pair("time", row.time)
+            writer.pair("burn_rate", MoneySum(nanos: Int128(row.sessionRate) + Int128(row.storageRate)))
+            writer.pair("sessions", integer: Int64(row.sessions))
+            writer.pair("session_rate", rate: row.sessionRate)
+            writer.pair("storage_gb", gigabytes: row.megabytes)
+            writer.pair("storage_rate", rate: row.storageRate)
+            writer.pair("available", row.available)
+            writer.pair("scoped", row.scoped)
+            writer.pair("debt", row.debt)
+            writer.pair("first_expiry", row.firstExpiry)
+            writer.pair("expiring", row.expiring)
+            writer.pair("empty_at", row.emptyAt)
+            writer.key("seconds_left")
+            if row.emptyAt == .never {
+                writer.null()
+            } else {
+                writer.thin((row.emptyAt - row.time).nanoseconds, digits: 9)
+            }
         }
     }
 

@@ -76,6 +76,27 @@ final class Client {
         var timeout: (end: NIODeadline, task: Scheduled<Void>)?
     }
 
+    /// The TAIL under way.
+    var following: Following?
+    struct Following {
+        let id: UInt64
+        let tail: Tail
+        /// The answer that the first events are; nil: they are pushed.
+        var slot: UInt64?
+        /// Behind the last event that it was given.
+        var next: LSN
+        /// It was given a piece, and the next is not asked for yet.
+        var isOwed = false
+        var timeout: Scheduled<Void>?
+    }
+    /// It is shown what clients send.
+    var isWatching = false
+    /// Commands that it was not shown.
+    var missedLines: UInt64 = 0
+
+    /// Whether it is told of things without asking each time: then it may read as slowly as it likes.
+    var isFollowing: Bool { isWatching || following != nil }
+
     /// Whether the transport takes more than what it was given.
     var takesOutput = true
     /// When answers that wait are handed on, as far as the transport takes them.
@@ -148,6 +169,13 @@ final class Client {
             let slot = Pipeline.Slot(command: .ping, kind: .read, version: version, ownRowsOnly: false, detail: .none)
             answer(pipeline.append(slot), encode)
         }
+    }
+
+    /// Tells it something that answers no command: whole frames.
+    func push(_ bytes: [UInt8]) {
+        guard !isClosed, !bytes.isEmpty else { return }
+        produced += bytes.count
+        if goesOut { output.bytes.append(contentsOf: bytes) } else { waiting.append(bytes: bytes) }
     }
 
     /// Answers a command that waits: hands the answer on when its turn has come, else it is kept.

@@ -14,6 +14,7 @@ extension Pipeline.Kind {
             // What comes behind must not get to the writer first; behind a barrier it is to see what was waited for.
             case .procedure, .program, .barrier: .exclusive
             case .gate: .gate
+            case .following: .alone
             }
     }
 }
@@ -30,12 +31,12 @@ extension ParsedCommand {
             return lane == .list ? 64 << 10 : 0
         case .history(let range): return range.page.count * 256
         case .quote, .usageQuote, .explain, .ruleShadow, .ruleDiff: return 16 << 10
-        case .summary, .ruleCheck: return 64 << 10
+        case .summary, .at, .diff, .ruleCheck, .dryRun: return 64 << 10
         case .ruleStep: return 256 << 10
         case .ruleBacktest(let draft): return 64 << 10 + draft.count * 256
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .server, .local, .evaluate, .script, .transaction, .fork:
+            .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork:
             return 0
         }
     }

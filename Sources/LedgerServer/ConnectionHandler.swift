@@ -92,7 +92,9 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         client.takesOutput = context.channel.isWritable
         // Not from here: the channel may be in the middle of a write of ours.
-        if client.takesOutput, !client.waiting.isEmpty || client.state.hasBacklog, let rounds = dispatcher.rounds {
+        if client.takesOutput, !client.waiting.isEmpty || client.state.hasBacklog || client.isFollowing,
+            let rounds = dispatcher.rounds
+        {
             rounds.add { [dispatcher, client] in dispatcher.goOn(client) }
         }
         context.fireChannelWritabilityChanged()
@@ -235,7 +237,8 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
         dispatcher.count(client)
         let missed = patience.check(
             at: .now(), strangerSince: client.isStranger && client.state.takesRequests ? client.strangerSince : nil,
-            taken: given - client.buffered, untaken: client.buffered > 0, isUnread: client.state.hasBacklog)
+            taken: given - client.buffered, untaken: client.buffered > 0 && !client.isFollowing,
+            isUnread: client.state.hasBacklog)
         switch missed {
         case nil:
             // The call may have been forgotten.

@@ -37,6 +37,7 @@ extension Dispatcher {
             client.answer(slot) { encoder.quote(quote, user: user, tier: tier, duration: duration, to: &$0) }
         case .usageQuote(let pricing, let user):
             client.answer(slot) { encoder.quote(pricing, user: user, to: &$0) }
+        case .dryRun(let tried): perform(engine.finish(tried, hold(client, slot)), for: client, slot: slot)
         case .info(let info): answer(client, slot, info)
         case .clock(let report): client.answer(slot) { encoder.clock(report, to: &$0) }
         case .refused: refuse(client, slot, CommandError.noPassport)
@@ -94,6 +95,27 @@ extension Dispatcher {
         let names = ReceiptNames(of: event, from: engine)
         encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
     }
+
+
+    /// What DRYRUN found.
+    func dryRun(_ it: DryRun, to writer: inout RESPWriter) {
+        encoder.dryRun(it, to: &writer) { event, replayed, writer in
+            guard !replayed, let tried = it.tried, let answer = tried.answer else {
+                return receipt(event, replayed: replayed, to: &writer)
+            }
+            var names = ReceiptNames(user: answer.user)
+            if ReceiptNames.needsEmail(event) {
+                let email = engine.reads.email(event.user)
+                names.email = tried.email ?? (email.isEmpty ? nil : email)
+            }
+            names.passport = tried.name
+            names.name = tried.name ?? tried.email
+            encoder.receipt(event, replayed: false, names: names, secret: Self.notMade, to: &writer)
+        }
+    }
+
+    /// In the place of a secret that nobody has.
+    private static let notMade = Array("(not made)".utf8)
 
     // MARK: Passports
 

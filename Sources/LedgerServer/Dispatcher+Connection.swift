@@ -19,7 +19,11 @@ extension Dispatcher {
         case .hello(let version, let secret, let name):
             if let secret, let error = authenticate(client, secret) { return refuse(client, error) }
             if client.isStranger { return refuse(client, .noPassport) }
-            if let version, let spoken = RESPVersion(rawValue: version) { client.version = spoken }
+            if let version, let spoken = RESPVersion(rawValue: version) {
+                // What is pushed are no answers, and nobody could tell them apart.
+                if spoken == .v2, client.version == .v3, client.following != nil { endFollowing(client) }
+                client.version = spoken
+            }
             if let name { client.name = name }
             let reply = describe(client)
             client.answer { encoder.hello(reply, to: &$0) }
@@ -27,6 +31,7 @@ extension Dispatcher {
             client.state.finish()
             client.answer { $0.ok() }
         case .reset:
+            endFollowing(client)
             forget(client)
             client.version = .v2
             client.name = ShortText()

@@ -11,9 +11,11 @@ internal import Synchronization
 extension Dispatcher {
     /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
     func perform(_ words: Words, for client: Client, at now: Timestamp) {
+        if isWatched { note(words, of: client, at: now) }
         do throws(CommandError) {
             let id = try CommandTable.find(words)
             let rights = try rights(of: client, for: id, at: now)
+            if client.isWatching, ![.ping, .quit, .reset].contains(id) { throw Self.isWatching }
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
@@ -30,6 +32,9 @@ extension Dispatcher {
             refuse(client, error)
         }
     }
+
+    private static let isWatching = CommandError.invalid(
+        "MONITOR is under way on this connection: PING is answered, and RESET or QUIT end it")
 
     /// Begins a command that had to wait. What it waited for may have been the end of its passport: it is asked again.
     func goOn(with held: ParsedCommand, for client: Client) {
@@ -69,7 +74,7 @@ extension Dispatcher {
     }
 
     /// Nil: the passport opens nothing any more.
-    private func rights(of passport: PassportOrdinal, at now: Timestamp) -> Authorization.Rights? {
+    func rights(of passport: PassportOrdinal, at now: Timestamp) -> Authorization.Rights? {
         guard case .valid(let verified) = engine.reads.recheck(passport, at: now) else { return nil }
         return Authorization.Rights(
             permissions: verified.passport.permissions, scope: verified.passport.scope, user: verified.passport.user,
@@ -84,7 +89,8 @@ extension Dispatcher {
         guard let rights else { return }
         if let refusal = Authorization.refusal(parsed, rights) { throw refusal }
         guard rights.scope == .own else { return }
-        if let refusal = Authorization.refusal(parsed.id, rights, owner: engine.owner(of: parsed.target)) {
+        let id = parsed.authorized.id
+        if let refusal = Authorization.refusal(id, rights, owner: engine.owner(of: parsed.target)) {
             throw refusal
         }
     }
@@ -126,12 +132,12 @@ extension Dispatcher {
         case .transaction(let command): try perform(command, parsed, for: client)
         case .fork(let command): try perform(command, parsed, for: client)
         case .connection(let command): perform(command, for: client)
+        case .follow(let command): try perform(command, parsed, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
         case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .ruleBacktest,
-            .ruleStep, .ruleShadow, .ruleDiff,
-            .query,
-            .quote, .usageQuote, .history, .summary, .explain:
+            .ruleStep, .ruleShadow, .ruleDiff, .dryRun, .query, .quote, .usageQuote, .history, .summary, .at, .diff,
+            .explain:
             try ask(parsed, for: client)
         }
     }

@@ -76,8 +76,9 @@ extension Dispatcher {
         if let refusal = refusal(client, slot, answer.authorizationOwner) { return refuse(client, slot, refusal) }
         switch answer {
         case .replay, .openHold, .closedHold, .closedSession, .priceBooks, .ruleCheck, .backtest, .shadow, .ruleSteps,
-            .history, .summary, .explanation:
+            .history, .summary, .explanation, .pastBalance, .pastUser, .worth, .difference:
             client.answer(slot) { encoder.answer(answer, names: engine, to: &$0) }
+        case .dryRun(let found): client.answer(slot) { dryRun(found, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
         case .fault(let text): fault(client, slot, text)

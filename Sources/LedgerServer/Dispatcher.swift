@@ -36,6 +36,14 @@ final class Dispatcher {
     /// Log lines that strangers can cause.
     let notices: RareNotices
 
+    /// What clients of all event loops may follow, and who of this one watches commands.
+    let feeds: Feeds
+    private let watching: Watching
+    var watchers: [Client] = []
+    /// Of this turn.
+    var watched = WatchedLines()
+    var followings: UInt64 = 0
+
     private var clients: [UInt64: Client] = [:]
     private var strangers = Strangers()
     private var current: TicketedBatch?
@@ -56,9 +64,11 @@ final class Dispatcher {
 
     init(
         engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, scripts: ScriptHost,
-        forks: ForkRoom, version: String, logger: Logger, eventLoop: any EventLoop,
+        forks: ForkRoom, version: String, logger: Logger, eventLoop: any EventLoop, feeds: Feeds,
         requestStop: @escaping @Sendable () -> Void
     ) {
+        self.feeds = feeds
+        watching = feeds.watching
         self.engine = engine
         self.encoder = ReplyEncoder(shard: engine.shard, version: version)
         self.configuration = configuration
@@ -94,6 +104,7 @@ final class Dispatcher {
         guard clients.removeValue(forKey: client.number) != nil else { return }
         if client.isStranger { strangers.remove(client) }
         endWait(of: client)
+        endFollowing(client)
         client.wasClosed()
         count(client)
         counters.clients.subtract(1, ordering: .relaxed)
@@ -137,6 +148,7 @@ final class Dispatcher {
 
     /// A client that has sent its last may have gone for good: a WAIT is not waited for much longer.
     func inputEnded(of client: Client) {
+        limitWaitForEvents(of: client, to: configuration.drainSeconds)
         if client.wait != nil { limitWait(of: client, to: configuration.drainSeconds * 1_000_000_000) }
     }
 
@@ -159,6 +171,7 @@ final class Dispatcher {
         guard !clients.isEmpty else { return done() }
         whenEmpty = done
         forEachClient { client in
+            endWaitForEvents(of: client)
             client.state.finish()
             settle(client)
         }
@@ -214,6 +227,7 @@ final class Dispatcher {
     func turn(of client: Client, _ body: () -> Int) {
         client.rights = nil
         let performed = body()
+        publishWatched()
         if performed > 0 {
             counters.commands.add(UInt64(performed), ordering: .relaxed)
             client.lastCommand = .now()
@@ -231,6 +245,7 @@ final class Dispatcher {
         }
         handOnWaiting(client)
         if !client.output.bytes.isEmpty { client.transport?.flush() }
+        goOnFollowing(client)
         count(client)
         guard client.state.settled(allAnswered: client.isAnswered) == .close else { return }
         client.transport?.close()
@@ -267,6 +282,9 @@ final class Dispatcher {
             }
         }
     }
+
+    /// Whether somebody watches the commands of all clients: one load where nobody does.
+    var isWatched: Bool { watching.isOn }
 
     // MARK: Loads
 

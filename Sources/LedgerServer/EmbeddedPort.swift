@@ -17,11 +17,14 @@ package final class EmbeddedPort: CommandPort {
     private let group: MultiThreadedEventLoopGroup
     private let eventLoop: any EventLoop
     private let connection: NIOLoopBound<EmbeddedConnection>
+    private let feeds: Feeds
 
     package init(engine: Engine, version: String, logger: Logger) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         eventLoop = loop
+        let feeds = Feeds(engine: engine, version: version, logger: logger)
+        self.feeds = feeds
         connection = try await loop.submit {
             var configuration = ServerConfiguration()
             configuration.eventLoops = 1
@@ -33,13 +36,16 @@ package final class EmbeddedPort: CommandPort {
                 engine: engine, configuration: configuration, counters: ServerCounters(),
                 scripts: ScriptHost(budget: .standard),
                 forks: ForkRoom(memory: ServerConfiguration().forkMemory), version: version,
-                logger: logger, eventLoop: loop, requestStop: {})
+                logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
         }.get()
     }
 
     /// Ends the port's thread; what was sent is answered first. The engine is not stopped.
-    package func close() async { try? await group.shutdownGracefully() }
+    package func close() async {
+        try? await group.shutdownGracefully()
+        feeds.tails.stop()
+    }
 
     /// Throws ``EmbeddedPortError`` when the client was closed (SHUTDOWN, QUIT).
     package func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {

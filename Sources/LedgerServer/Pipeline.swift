@@ -20,6 +20,8 @@ struct Pipeline {
         /// A write that changes what is asked before a command gets to the writer, such as what its own connection may
         /// do: everything waits for it, to be asked again then.
         case gate
+        /// Begins when nothing at all is under way, and everything waits for it.
+        case alone
     }
 
     enum Detail {
@@ -90,6 +92,7 @@ struct Pipeline {
         case .write, .gate: return histories > 0
         case .history: return writes > 0
         case .exclusive: return writes > 0 || histories > 0
+        case .alone: return !slots.isEmpty
         }
     }
 
@@ -126,7 +129,7 @@ struct Pipeline {
         case .read: break
         case .write: writes += change
         case .history: histories += change
-        case .exclusive:
+        case .exclusive, .alone:
             writes += change
             histories += change
             gates += change

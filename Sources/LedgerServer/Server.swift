@@ -16,6 +16,7 @@ internal import Glibc
 package struct Server: Service {
     private let listener: Listener
     private let engine: Engine
+    let feeds: Feeds
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let stopping: AsyncStream<Void>
@@ -37,6 +38,8 @@ package struct Server: Service {
         (host, port) = (bound.host, bound.port)
         self.engine = engine
         self.logger = logger
+        let feeds = Feeds(engine: engine, version: version, logger: logger)
+        self.feeds = feeds
         let (stopping, requestStop) = AsyncStream<Void>.makeStream()
         self.stopping = stopping
         self.requestStop = requestStop
@@ -46,7 +49,8 @@ package struct Server: Service {
             try await listener.serve { [configuration, counters] loop in
                 Dispatcher(
                     engine: engine, configuration: configuration, counters: counters, scripts: scripts, forks: forks,
-                    version: version, logger: logger, eventLoop: loop, requestStop: { requestStop.finish() })
+                    version: version, logger: logger, eventLoop: loop, feeds: feeds,
+                    requestStop: { requestStop.finish() })
             }
         } catch {
             throw ServerError("the event loops did not start: \(error)")
@@ -62,6 +66,7 @@ package struct Server: Service {
         }
         logger.info("stopping", metadata: ["clients": "\(counters.clients.load(ordering: .relaxed))"])
         await listener.stop(within: configuration.drainSeconds)
+        feeds.tails.stop()
         engine.stop()
         await listener.shutDown()
         logger.info("stopped", metadata: ["lsn": "\(engine.durableLSN.value)"])

@@ -27,7 +27,7 @@ final class EventListing {
 
         var fields: [(String, Value)] = [
             ("lsn", Value.number(event.lsn.value)), ("time", .text("\(event.time)")),
-            ("event", .text("\(event.body.code)")),
+            ("event", .text(event.body.code.name)),
         ]
         if let user { fields.append(("user", .text(user))) }
         if brief { return text(fields) }

@@ -32,14 +32,14 @@ struct JournalCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard let event, !EventCode.allCases.contains(where: { "\($0)" == event }) else { return }
+        guard let event, !EventCode.allCases.contains(where: { $0.name == event }) else { return }
         throw ValidationError(
-            "no such kind of event; there are \(EventCode.allCases.map { "\($0)" }.joined(separator: ", "))")
+            "no such kind of event; there are \(EventCode.allCases.map(\.name).joined(separator: ", "))")
     }
 
     func run() throws {
         let listing = EventListing(json: json, brief: brief, only: user)
-        let kind = self.event.flatMap { name in EventCode.allCases.first { "\($0)" == name } }
+        let kind = self.event.flatMap { name in EventCode.allCases.first { $0.name == name } }
         var output = ""
         var problem: String?
         do throws(StorageError) {

@@ -8,7 +8,7 @@ enum RawEventListing {
 
     static func line(for event: JournaledEvent, json: Bool) -> String {
         let code = Int(event.bytes.first ?? 0)
-        let name = kind(of: event).map { "\($0)" } ?? "unknown"
+        let name = kind(of: event)?.name ?? "unknown"
         guard json else { return "\(event.lsn.value) \(event.time) \(name) kind=\(code) bytes=\(event.bytes.count)" }
         var text = JSONText()
         text.add("lsn", number: Int(clamping: event.lsn.value))

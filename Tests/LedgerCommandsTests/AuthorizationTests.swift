@@ -96,6 +96,13 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE STEP
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
+        . R.R ... ... ... ...  RUNWAY
+        . RRR WWW BBB MMM AAA  DRYRUN
+        . RRR WWW BBB MMM AAA  AT
+        . R.R ... ... ... ...  DIFF
+        . ... ... ... ... ..A  MONITOR
+        . ... ... ... ... ..A  TAIL FROM
+        . ... ... ... ... ..A  TAIL STOP
         . RRR WWW BBB MMM AAA  INFO
         . ... ... ... ... ..A  SLOWLOG GET
         . ... ... ... MMM ..A  SLOWLOG LEN

@@ -57,6 +57,7 @@ struct RefusalTests {
         case .gigabytesWhole: ["", "0", "-1", "1.5", "1e3", "1000000001", "18446744073709551616"]
         case .hours: ["", "-1", "-0.5", "1e3", "1h", "1000000.1", "NaN", "+1"]
         case .count: ["", "0", "-1", "10001", "1.5", "ten", "18446744073709551616"]
+        case .tailStart: ["", "0", "-1", "x", "1.5", "$$", "latest", "18446744073709551616"]
         case .cursor, .lsn: ["", "-1", "x", "1.5", "18446744073709551616"]
         case .versionOrOff: ["", "0", "-1", "4294967296", "1.5", "x", "offf"]
         case .rate, .version: ["", "0", "-1", "4294967296", "1.5", "x"]
@@ -70,6 +71,8 @@ struct RefusalTests {
                 "9999-12-32",
                 "9999-12-31T25:00:00Z", "9999-12-31T00:00:00", "1500-01-01", "0000-01-01",
             ]
+        case .moment:
+            ["", "now", "2026-13-01", "lsn", "lsn:", "lsn:0", "lsn:-1", "lsn:x", "lsn: 1", "LSN:1.5", "5", "event:1"]
         case .lifetime: ["", "0s", "0.5s", "31d", "90", "-1h", "1w", "h", "1e3s", "10 m", "999ms"]
         case .heartbeat: ["", "0s", "0.5s", "31d", "90", "-1h"]
         case .overlap: ["", "-1s", "31d", "1"]
@@ -106,9 +109,10 @@ struct RefusalTests {
         case .labels, .labelFilter: "team=ml"
         case .grouping: "label:team"
         case .amount, .signedAmount, .cents, .price, .cap, .percent, .quantity, .scale, .gigabytes, .gigabytesWhole,
-            .hours, .count, .cursor, .rate, .version, .lsn:
+            .hours, .count, .cursor, .rate, .version, .lsn,
+            .tailStart:
             "1"
-        case .time: "2026-01-01"
+        case .time, .moment: "2026-01-01"
         case .lifetime, .heartbeat, .overlap, .timeout: "1h"
         case .secret: secret
         case .passport: "0Ab3dE6gH9"

@@ -109,6 +109,14 @@ struct TableReplyTests {
         let limits = encode(.limits([limit]))
         #expect(keys(limits.elements?.first) == CommandTable.spec(.limitList).reply.fields)
         #expect(limits.elements?.first?["value"]?.string == "60s")
+        var runway = RunwayRow(
+            userID: "ada", time: Samples.time, sessions: 2, sessionRate: 250_000_000, storageRate: 22_849_463,
+            available: Money(usd: "10"), debt: .zero)
+        #expect(keys(encode(.runway(runway))) == CommandTable.spec(.runway).reply.fields)
+        #expect(encode(.runway(runway))["empty_at"] == .null && encode(.runway(runway))["seconds_left"] == .null)
+        runway.emptyAt = Samples.time + TimeSpan(nanoseconds: 1_500_000_000)
+        let left = encode(.runway(runway))
+        #expect(left["seconds_left"]?.string == "1.5" && left["burn_rate"]?.string == "0.272849463")
         let it = encode(.session(session))
         #expect(it["seconds"]?.string == "1.5" && it["heartbeat"]?.string == "30" && it["last_heard"] == .null)
         #expect(it["rate"]?.string == "0.125" && it["status"]?.string == "exhausting")

@@ -107,6 +107,12 @@ import Testing
             return .read("RULE BACKTEST session_runtime $version FROM 2020-01-01 TO 2030-01-01")
         case .limitList: return .read("LIMIT LIST")
         case .limitSet: return .write("LIMIT SET enterprise requests_per_hour 10000#")
+        case .runway: return .read("RUNWAY u_a")
+        // Number and time are those of now, as the next event has them.
+        case .dryRun: return .neither
+        case .at: return .read("AT lsn:30 CREDIT HISTORY u_a COUNT 5")
+        case .diff: return .read("DIFF u_a lsn:1 lsn:30")
+        case .monitor, .tailFrom, .tailStop: return .neither
         case .info: return .read("INFO books")
         case .dbsize: return .read("DBSIZE")
         // Which commands kept the writer long is another matter each time; a snapshot and the end have no answer to

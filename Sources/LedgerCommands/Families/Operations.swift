@@ -144,7 +144,7 @@ extension CommandTable {
     }
 
     /// Redis' WAIT counts milliseconds, and 0 waits as long as it takes.
-    private static func timeout(_ a: Arguments, _ field: Int) throws(CommandError) -> TimeSpan? {
+    static func timeout(_ a: Arguments, _ field: Int) throws(CommandError) -> TimeSpan? {
         let bytes = a.bytes(field)
         let span: TimeSpan
         if let milliseconds = Decimal.parse(bytes), milliseconds <= 2_592_000_000 {

@@ -15,7 +15,7 @@ extension CommandSpec {
         case .view: ["readonly", "fast"]
         case .table, .list, .history: ["readonly"]
         case .write, .procedure, .program, .gate: access == .adminAll ? ["write", "admin"] : ["write"]
-        case .operations, .barrier: access == .adminAll ? ["admin"] : []
+        case .operations, .barrier, .following: access == .adminAll ? ["admin"] : []
         }
     }
 }
@@ -29,7 +29,7 @@ extension CommandSpec.Lane {
         case .table, .list: "Answered by the writer from its tables, in its place among the writes."
         case .history: "Read from the journal: grows with what is read."
         case .write, .procedure, .program, .gate: "Decided by the writer and answered when it is on disk."
-        case .operations, .barrier: "Answered by the server."
+        case .operations, .barrier, .following: "Answered by the server."
         }
     }
 }

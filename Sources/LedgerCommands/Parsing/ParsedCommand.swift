@@ -30,6 +30,13 @@ package struct ParsedCommand: Sendable {
         return key != nil
     }
 
+    /// The command whose rights it needs: itself, or the one that stands inside of it.
+    package var authorized: ParsedCommand {
+        if case .dryRun(let inner) = ask { return inner }
+        if case .at(_, _, let inner) = ask { return inner }
+        return self
+    }
+
     /// Whom or what a command names: what a passport of scope `own` is held against.
     package enum Target: Hashable, Sendable {
         case none
@@ -63,6 +70,8 @@ package struct ParsedCommand: Sendable {
         case ruleDiff(RuleName)
         /// nil: the text that priced the charge.
         case ruleStep(ChargeID, RuleText?)
+        /// `DRYRUN`: what the command would do.
+        indirect case dryRun(ParsedCommand)
 
         /// A read that the writer answers from its tables.
         case query(Query)
@@ -75,6 +84,9 @@ package struct ParsedCommand: Sendable {
         /// `by`: the label by whose values spending is told apart.
         case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText?)
         case explain(ChargeID)
+        /// `AT`: a read about one user as of a moment; `known`: with what is known today about then.
+        indirect case at(Moment, known: Bool, ParsedCommand)
+        case diff(user: Hash128, Moment, Moment)
 
         /// A script, to be run where the ledger decides.
         indirect case evaluate(Evaluation)
@@ -84,6 +96,8 @@ package struct ParsedCommand: Sendable {
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)
+        /// What the connection is told from now on.
+        indirect case follow(FollowCommand)
         /// What the process answers about itself.
         case server(ServerCommand)
         /// What is answered from the command table alone.
@@ -159,6 +173,22 @@ package enum ConnectionCommand: Sendable {
     case id
     case info
     case list
+}
+
+package enum FollowCommand: Hashable, Sendable {
+    case monitor
+    case tail(Tail)
+    case tailStop
+
+    package struct Tail: Hashable, Sendable {
+        /// Nil: what is recorded from now on.
+        package var from: LSN?
+        package var user: Hash128?
+        package var count: Int?
+        /// As one answer, after so long at the latest; zero: however long it takes. Nil: pushed, where the protocol
+        /// can.
+        package var block: TimeSpan?
+    }
 }
 
 package enum ServerCommand: Hashable, Sendable {

@@ -18,6 +18,11 @@ package struct Words {
 
     package var count: Int { slices.count }
 
+    /// The words behind the first `count`, which lie where they lay.
+    package func dropFirst(_ count: Int) -> Words {
+        Words(base: base, slices: UnsafeBufferPointer(rebasing: slices.dropFirst(count)))
+    }
+
     package subscript(index: Int) -> UnsafeRawBufferPointer {
         let slice = slices[index]
         return UnsafeRawBufferPointer(start: base.map { $0 + Int(slice.offset) }, count: Int(slice.count))

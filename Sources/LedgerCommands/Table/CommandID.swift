@@ -26,6 +26,8 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
     case ruleBacktest, ruleShadow, ruleDiff, ruleStep
     case limitList, limitSet
+    // looking ahead, back and on
+    case runway, dryRun, monitor, tailFrom, tailStop, at, diff
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
         clock

@@ -126,7 +126,7 @@ extension CommandTable {
         let later = "is not available in this version"
         var list: [(name: String, text: String)] = []
         for name in [
-            "FCALL", "MONITOR", "TAIL", "AT", "RUNWAY", "REPORT", "PAYMENT",
+            "FCALL", "REPORT", "PAYMENT",
         ] {
             list.append((name, "\(name) \(later)"))
         }

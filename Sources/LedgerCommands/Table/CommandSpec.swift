@@ -32,7 +32,8 @@ package struct CommandSpec: Sendable {
 
     /// The chapters of the reference.
     package enum Group: String, CaseIterable, Sendable {
-        case connection, user, passport, credit, hold, session, storage, space, meter, prices, operations, script, fork
+        case connection, user, passport, credit, hold, session, storage, space, meter, prices, looking, operations
+        case script, fork
     }
 
     /// Whose connection may ask. Deny is the default: see ``Authorization``.
@@ -50,6 +51,8 @@ package struct CommandSpec: Sendable {
         case monitor
         /// Any passport for some sections, ``monitor`` for the others: see ``Authorization``.
         case sections
+        /// What the command needs that stands inside of it.
+        case ofCommand
         /// The permission named, and scope `all`.
         case readAll, writeAll, billingAll, adminAll
 
@@ -63,6 +66,7 @@ package struct CommandSpec: Sendable {
             case .sections:
                 "any passport for \(Authorization.openSections.joined(separator: ", ")); "
                     + "monitor (or admin, scope all) for everything"
+            case .ofCommand: "what the command itself needs"
             case .readAll: "read, scope all"
             case .writeAll: "write, scope all"
             case .billingAll: "billing, scope all"
@@ -97,12 +101,14 @@ package struct CommandSpec: Sendable {
         case gate
         /// Waits for what came before.
         case barrier
+        /// Tells the client what happens from then on: begins when all that came before is answered.
+        case following
 
         /// Whether the ledger may be changed.
         package var isWrite: Bool {
             switch self {
             case .write, .procedure, .program, .gate: true
-            case .connection, .identity, .view, .table, .list, .history, .operations, .barrier: false
+            case .connection, .identity, .view, .table, .list, .history, .operations, .barrier, .following: false
             }
         }
     }

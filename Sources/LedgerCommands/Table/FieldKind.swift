@@ -9,9 +9,9 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
     case email, person, personName, text
     // money and amounts
     case amount, signedAmount, cents, price, cap, percent, quantity, scale, gigabytes, gigabytesWhole, hours, count
-    case cursor, rate, version, lsn
+    case cursor, rate, version, lsn, tailStart
     // time
-    case time, lifetime, heartbeat, overlap, timeout
+    case time, moment, lifetime, heartbeat, overlap, timeout
     // ids
     case secret, passport, hold, chargeOrSession, entry
     // words of a closed list
@@ -121,10 +121,15 @@ extension FieldKind {
         case .rate: Row("a whole number of requests per hour, 1 to 4294967295", means: .integer, type: "integer")
         case .version: Row("a version number, 1 or more", means: .integer, type: "integer")
         case .lsn: Row("the number of an event, 0 or more", means: .integer, type: "integer")
+        case .tailStart: Row("the number of an event, 1 or more, or $ for what comes from now on", means: .word)
         case .time:
             Row(
                 "a time: RFC 3339 (like 2026-11-23T09:30:00Z or 2026-11-23) or unix seconds (like 1795426200)",
                 means: .time)
+        case .moment:
+            Row(
+                "a time: RFC 3339 (like 2026-11-23T09:30:00Z or 2026-11-23) or unix seconds (like 1795426200), or lsn: and the number of an event (like lsn:918302)",
+                means: .word)
         case .lifetime: Row("a duration from 1s to 30d (like 90s, 10m, 1.5h, 30d)", means: .span)
         case .heartbeat: Row("a duration from 1s to 30d (like 30s or 5m)", means: .span)
         case .overlap: Row("a duration from 0s to 30d (like 0s, 1h, 7d)", means: .span)

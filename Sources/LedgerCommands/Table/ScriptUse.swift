@@ -20,6 +20,8 @@ extension CommandSpec {
     package var script: ScriptUse {
         switch id {
         case .ping, .echo, .select, .time: return .yes
+        case .dryRun: return .no("what a script does can be taken back as a whole: raise an error")
+        case .at, .diff: return .no("it reads a user's whole past")
         case .passportCreate, .passportRotate: return .no("it makes a secret, which is shown once and kept nowhere")
         case .ruleLoad, .ruleCheck, .ruleActivate, .ruleRollback, .ruleBacktest, .ruleShadow, .ruleDiff, .ruleStep:
             return .no("a rule is examined beside the ledger")
@@ -36,7 +38,7 @@ extension CommandSpec {
             .spaceGrant, .spaceRevoke, .spaceList, .spacePurchase, .spaceOwned, .meterAdd, .meterList, .usageRecord,
             .usageQuote, .priceInfo, .explain, .ruleList, .ruleShow, .limitList, .limitSet, .info, .slowlogGet,
             .slowlogLen, .slowlogReset, .latencyLatest, .latencyRecent, .latencyHistogram, .dbsize, .snapshot, .clock,
-            .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch,
+            .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch, .runway, .monitor, .tailFrom, .tailStop,
             .eval, .evalSHA, .exec, .watch, .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop:
             break
         }
@@ -44,7 +46,7 @@ extension CommandSpec {
         case .write, .gate, .view, .table, .list: return .yes
         case .history, .procedure: return .aside
         case .program: return .no("one is under way")
-        case .connection, .identity, .operations, .barrier: return .no("it is about the connection or the server")
+        case .connection, .identity, .operations, .barrier, .following: return .no("it is about the connection or the server")
         }
     }
 }

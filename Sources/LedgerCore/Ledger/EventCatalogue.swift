@@ -59,6 +59,12 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case meterAdded = 95
     case usageRecorded = 96
     case scriptRan = 98
+
+    /// As the journal's listing and its followers call it.
+    package var name: String { Self.names[Int(rawValue)] }
+
+    /// Looked up once: it is asked for every event that is shown.
+    private static let names: [String] = (0...UInt8.max).map { EventCode(rawValue: $0).map { "\($0)" } ?? "" }
 }
 
 /// An event's own part, of whatever type.

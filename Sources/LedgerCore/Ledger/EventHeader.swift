@@ -155,7 +155,7 @@ extension EventHeader {
     }
 
     /// Whom an event is about, and no more of it; none, where that cannot be read.
-    static func user(of event: UnsafeRawBufferPointer) -> UserOrdinal {
+    package static func user(of event: UnsafeRawBufferPointer) -> UserOrdinal {
         var reader = ByteReader(event)
         var user = UserOrdinal.none
         do throws(StateError) {

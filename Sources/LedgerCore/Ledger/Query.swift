@@ -4,6 +4,8 @@ package enum Query: Sendable {
     case user(Hash128)
     /// `for`: how much there is for charges of this source.
     case balance(user: Hash128, for: ShortText? = nil)
+    /// How long credit lasts.
+    case runway(user: Hash128)
     case users(Page)
     case find(UserSearch, Page)
     case passport(PassportID)
@@ -43,7 +45,8 @@ extension Query {
             .sessions(_, _, let page), .resources(_, let page), .spaces(let page, _),
             .instances(_, _, let page), .allowances(_, let page):
             page
-        case .user, .balance, .passport, .hold, .session, .limits, .meters, .rules, .ruleSource, .priceBooks, .books,
+        case .user, .balance, .runway, .passport, .hold, .session, .limits, .meters, .rules, .ruleSource, .priceBooks,
+            .books,
             .quote,
             .usageQuote:
             nil
@@ -80,6 +83,7 @@ package enum QueryResult: Sendable {
     case rejected(Rejection)
     case user(UserRow)
     case balance(BalanceRow)
+    case runway(RunwayRow)
     case users([UserRow], next: UInt64)
     case passport(PassportRow)
     case passports([PassportRow], next: UInt64)
@@ -124,6 +128,7 @@ extension StateMachine {
         switch query {
         case .user(let user): return .user(userRow(try find(user), at: now))
         case .balance(let user, let source): return .balance(balance(of: try find(user), for: source, at: now))
+        case .runway(let user): return .runway(runwayRow(try find(user), at: now))
         case .users(let page): return users(page.cut, at: now)
         case .find(let search, let page): return find(search, page.cut, at: now)
         case .passport(let id):

@@ -1,6 +1,8 @@
 /// Why the ledger said no. Business as usual: answered to the client as `-CODE text`, never logged as an error.
 package enum Rejection: Error, Hashable, Sendable {
     case notFound(Subject)
+    /// What was asked about a moment before the user was created.
+    case notYet(created: Timestamp)
     /// A rule that has only ever had one active version can't go back to another.
     case noVersionBefore
     case exists(Subject)
@@ -56,7 +58,7 @@ package enum Rejection: Error, Hashable, Sendable {
     /// The protocol's error code.
     package var code: String {
         switch self {
-        case .notFound, .noVersionBefore: "NOTFOUND"
+        case .notFound, .notYet, .noVersionBefore: "NOTFOUND"
         case .exists, .ruleExists: "EXISTS"
         case .keyReused: "KEYREUSED"
         case .frozen: "FROZEN"
@@ -78,6 +80,7 @@ package enum Rejection: Error, Hashable, Sendable {
     package var text: String {
         switch self {
         case .notFound(let subject): "no such \(subject.text)"
+        case .notYet(let created): "there was no such user yet: it was created at \(created)"
         case .noVersionBefore: "no version was active before"
         case .exists(let subject): "this \(subject.text) exists already"
         case .ruleExists(let version): "this source was loaded before, as version \(version)"

@@ -100,6 +100,9 @@ final class History: Sendable {
             case .history(let user, let from, let to, let label, let page):
                 return try history(user, from, to, label, page, for: asker)
             case .summary(let user, let from, let to, let key): return try summary(user, from, to, by: key, for: asker)
+            case .past(let user, let moment, let question): return try past(user, moment, question, for: asker)
+            case .difference(let user, let first, let second):
+                return try difference(user, first, second, for: asker)
             case .explain(let charge): return try explain(charge)
             case .refund(let charge): return try refund(charge)
             case .refundSession(let closed): return try refund(session: closed)

@@ -13,6 +13,10 @@ package enum HistoryRequest: Hashable, Sendable {
     case history(user: Hash128, from: Timestamp?, to: Timestamp?, label: LabelFilter? = nil, Page)
     /// USER SUMMARY: entries whose effective time begins in [from, to).
     case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText? = nil)
+    /// AT: what is asked about a user as of a moment.
+    indirect case past(user: Hash128, Moment, PastQuestion)
+    /// DIFF.
+    case difference(user: Hash128, Moment, Moment)
     /// EXPLAIN.
     case explain(ChargeID)
     /// What `Command.creditRefund` needs to know of a charge.
@@ -32,6 +36,9 @@ package enum HistoryResult: Sendable {
     case event(Event)
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
+    case past(PastAccount)
+    case worth(KnownWorth)
+    indirect case difference(Difference)
     case explanation(ChargeExplanation)
     case refund([CreditRefund.Charge])
     case hold(ClosedHold)
@@ -72,7 +79,8 @@ package struct Summary: Sendable {
     package var to: Timestamp?
     /// paid + promo + held − debt, now.
     package var account: AccountImage
-    package var storage: StorageStanding
+    /// Nil where it is of a moment that is past.
+    package var storage: StorageStanding?
     /// Everything charged: the sum over `billing`.
     package var spent: MoneySum
     /// Charges by billing type, in the order of their first appearance in time; refunds count in `refunded`.

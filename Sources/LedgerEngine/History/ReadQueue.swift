@@ -53,7 +53,7 @@ extension HistoryRequest {
     /// Follows a user's thread through the journal: its cost grows with the user's past.
     fileprivate var isLong: Bool {
         switch self {
-        case .history, .summary, .hold: true
+        case .history, .summary, .past, .difference, .hold: true
         case .event, .replayed, .recorded, .explain, .refund, .refundSession: false
         case .several(let requests): requests.contains(where: \.isLong)
         }

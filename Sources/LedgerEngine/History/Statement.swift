@@ -12,6 +12,14 @@ extension History {
         guard let ordinal = reads.views.user(user), let last = reads.views.lastEvent(ordinal) else {
             return .rejected(.notFound(.user))
         }
+        return try history(ordinal, from: last, from, to, label, page, for: asker)
+    }
+
+    /// The same from one of the user's events on; `counts`: only such rows.
+    func history(
+        _ ordinal: UserOrdinal, from last: LSN, _ from: Timestamp?, _ to: Timestamp?, _ label: LabelFilter?,
+        _ page: Page, for asker: Asker, where counts: (HistoryRow) -> Bool = { _ in true }
+    ) throws(StorageError) -> HistoryResult {
         var start = last
         var skip = 0
         if page.cursor != 0 {
@@ -36,6 +44,7 @@ extension History {
                     skip -= 1
                     continue
                 }
+                guard counts(row) else { continue }
                 guard rows.count < count else {
                     next = event.lsn.value * 2 + UInt64(index)
                     return false
@@ -86,10 +95,18 @@ extension History {
         guard let ordinal = reads.views.user(user), let standing = standing(ordinal, user) else {
             return .rejected(.notFound(.user))
         }
+        return try summary(
+            ordinal, standing.account, standing.storage, standing.lastEvent, from, to, by: key, for: asker)
+    }
+
+    /// The same of an account as it stood with one of the user's events.
+    func summary(
+        _ ordinal: UserOrdinal, _ account: AccountImage, _ storage: StorageStanding?, _ last: LSN, _ from: Timestamp?,
+        _ to: Timestamp?, by key: ShortText?, for asker: Asker
+    ) throws(StorageError) -> HistoryResult {
         if let from, let to, to < from { return .rejected(.invalid("FROM is after TO")) }
-        var summary = Summary(user: ordinal, from: from, to: to, account: standing.account, storage: standing.storage)
+        var summary = Summary(user: ordinal, from: from, to: to, account: account, storage: storage)
         summary.byLabel = key.map { Summary.LabelTotals(key: $0) }
-        let last = standing.lastEvent
         let isWhole = try walk(from: last, for: asker) { event in
             if let from, event.effectiveFrom < from { return true }
             if let to, event.effectiveFrom >= to { return true }
@@ -121,7 +138,7 @@ extension History {
 
 extension Summary {
     fileprivate init(
-        user: UserOrdinal, from: Timestamp?, to: Timestamp?, account: AccountImage, storage: StorageStanding
+        user: UserOrdinal, from: Timestamp?, to: Timestamp?, account: AccountImage, storage: StorageStanding?
     ) {
         self.init(
             user: user, from: from, to: to, account: account, storage: storage, spent: .zero, billing: [], sessions: [],

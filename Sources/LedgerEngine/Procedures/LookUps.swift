@@ -48,7 +48,7 @@ extension Engine {
         .read(.recorded(lsn, arguments: arguments)) { self.replay($0, nil) }
     }
 
-    private func replay(_ result: HistoryResult, _ hold: HoldID?) -> Step {
+    func replay(_ result: HistoryResult, _ hold: HoldID?) -> Step {
         if case .remembered(.closed(.hold), _) = result, let hold { return whyRefused(hold) }
         guard case .event(let event) = result else { return .end(result) }
         return .answer(.replay(event))

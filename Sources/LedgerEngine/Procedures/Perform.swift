@@ -23,6 +23,7 @@ extension Engine {
         case .ruleShadow(let name, nil, _): shadow(.shadowEnd(name), begins: true)
         case .ruleDiff(let name): shadow(.shadowReport(name))
         case .ruleStep(let charge, let text): stepRule(charge, text)
+        case .dryRun(let inner): try perform(inner, as: reader).map { dry($0, inner) }
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
         case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))
@@ -38,8 +39,11 @@ extension Engine {
             }
         case .summary(let user, let from, let to, let key):
             .read(.summary(user: user, from: from, to: to, by: key)) { .end($0) }
+        case .at(let moment, let known, let inner): past(inner, at: moment, known: known)
+        case .diff(let user, let first, let second):
+            .read(.difference(user: user, first, second)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
-        case .connection, .server, .local, .evaluate, .script, .transaction, .fork: nil
+        case .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork: nil
         }
     }
 

@@ -36,6 +36,12 @@ package enum Answer: Sendable {
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
     case explanation(ChargeExplanation)
+    case dryRun(DryRun)
+    /// CREDIT BALANCE and USER GET of the past.
+    case pastBalance(PastAccount)
+    case pastUser(PastAccount)
+    case worth(KnownWorth)
+    indirect case difference(Difference)
     case rejected(Rejection)
     /// A refusal that its KEY had before.
     case remembered(Rejection, since: Timestamp)
@@ -60,7 +66,9 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .dryRun, .pastBalance, .pastUser,
+            .worth, .difference, .fault:
+            .nobody
         }
     }
 }
@@ -83,7 +91,9 @@ extension Step {
         case .history(let rows, let next): .answer(.history(rows, next: next))
         case .summary(let summary): .answer(.summary(summary))
         case .explanation(let explanation): .answer(.explanation(explanation))
-        case .event, .refund, .hold, .several:
+        case .worth(let worth): .answer(.worth(worth))
+        case .difference(let difference): .answer(.difference(difference))
+        case .event, .refund, .hold, .past, .several:
             preconditionFailure("the journal answered another question")
         }
     }

@@ -40,6 +40,7 @@ extension WorkItem {
         case .usageQuote: "USAGE QUOTE"
         case .ruleLoad: RuleLoad.name
         case .ruleActivate: RuleActivate.name
+        case .dryRun: "DRYRUN"
         case .ruleMaterial: "RULE CHECK"
         case .info: "INFO"
         case .clock: "CLOCK"
@@ -53,6 +54,7 @@ extension WorkItem {
         switch self {
         case .command(let command), .issue(let command, _): command.subject
         case .quote(let user, _, _), .usageQuote(let user, _, _): .user(user)
+        case .dryRun(let item, _, _): item.subject
         case .barrier, .admit, .verify, .query, .storageSizes, .ruleLoad, .ruleActivate, .ruleMaterial, .info, .clock,
             .clockSet, .program:
             .nobody

@@ -39,6 +39,8 @@ extension Writer {
             return .outcome(load(name, source, verdict, actor, key, unit, refusal))
         case .ruleActivate(let name, let version, let at, let verdict):
             return .outcome(activate(name, version, at, verdict, actor, key, unit, refusal))
+        case .dryRun(let item, let key, let labels):
+            return .dryRun(dryRun(item, actor, key, labels, unit, refusal))
         case .ruleMaterial(let name, let version):
             return .ruleMaterial(material(name, version, at: unit.time))
         case .storageSizes(let users):
@@ -79,7 +81,7 @@ extension Writer {
         guard request.command.hasClearText else { return decide(sealed: request, unit) }
         var request = request
         do throws(StorageError) {
-            try seal(&request.command, unit)
+            if isTrial { cover(&request.command) } else { try seal(&request.command, unit) }
         } catch {
             return .rejected(whyUnsealed(error))
         }
@@ -90,7 +92,7 @@ extension Writer {
     private func decide(sealed request: Request, _ unit: CommitUnit) -> Outcome {
         let price = price(state.prepare(request, at: unit.time))
         let outcome = state.decide(request, price: price, at: unit.time, into: &unit.decision)
-        if case .accepted = outcome { follow(request.command, unit) }
+        if case .accepted = outcome, !isTrial { follow(request.command, unit) }
         return outcome
     }
 
@@ -130,10 +132,10 @@ extension Writer {
     private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
         let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }
         let account = passport.map { state.accountView($0.user, at: now) }
-        return parts.reads.verify(proof, passport: passport, account: { _ in account }, at: now)
+        return parts.reads.verify(proof, passport: passport, account: { _ in account }, counting: !isTrial, at: now)
     }
 
-    private func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
+    func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {
         // Asked again, the first answer counts: nothing is verified anew, and no request of the user's hour is used up.
         if let known = state.remembered(request, at: unit.time) { return known }
         if let refusal { return .rejected(.readOnly(refusal)) }
@@ -159,8 +161,8 @@ extension WorkResult {
     var isRejection: Bool {
         switch self {
         case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
-        case .none, .barrier, .outcome, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
-            .clock, .program,
+        case .none, .barrier, .outcome, .verified, .query, .quote, .usageQuote, .dryRun, .ruleMaterial, .storageSizes,
+            .info, .clock, .program,
             .unknownOutcome:
             false
         }

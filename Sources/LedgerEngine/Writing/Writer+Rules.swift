@@ -81,7 +81,7 @@ extension Writer {
                 let more = others > 0 ? " (and \(others) more: RULE CHECK lists them)" : ""
                 return .rejected(.rule(finding.text + more))
             }
-            if let compiled = check.compiled { rules.keep(compiled) }
+            if let compiled = check.compiled, !isTrial { rules.keep(compiled) }
             return decide(request, unit, nil)
         case .refused(let rejection): return .rejected(rejection)
         case .loads, .priced, .backtested, .traced, .shadow: preconditionFailure("what is activated was checked")

@@ -24,6 +24,14 @@ extension Writer {
         if subject == .newUser { freshEmails[user.value] = clearEmail } else { changedEmail = (user, clearEmail) }
     }
 
+    /// In the place of each clear text one that takes as much room and that nobody can open: a trial makes no key.
+    func cover(_ command: inout Command) {
+        command.sealTexts { text in
+            guard case .clear(let bytes) = text else { return }
+            text = PersonalText(sealed: Array(repeating: 0, count: bytes.count + KeyStore.overhead))
+        }
+    }
+
     /// Whether a user has sealed text already, looked up once and only where it is asked.
     private struct HasText {
         let hasText: Bool
@@ -62,9 +70,16 @@ extension Writer {
 
 extension Command {
     /// The address that it carries, in the clear: what readers will see.
-    fileprivate var clearEmail: [UInt8]? {
+    var clearEmail: [UInt8]? {
         if case .userCreate(let create) = self, case .clear(let email) = create.email { return email }
         if case .userSet(let set) = self, case .email(.clear(let email), _) = set.change { return email }
+        return nil
+    }
+
+    /// The name that it gives a user or a passport, in the clear.
+    var clearName: [UInt8]? {
+        if case .passportCreate(let create) = self, case .clear(let name) = create.name { return name }
+        if case .userSet(let set) = self, case .name(.clear(let name)) = set.change { return name }
         return nil
     }
 }

@@ -35,6 +35,7 @@ actor Writer {
     /// The clear e-mail that the command under way gives a user who is there.
     var changedEmail: (user: UserOrdinal, email: [UInt8])?
     var origin = EventOrigin.command
+    var isTrial = false  // What is decided now is taken back: nothing outside of the state may follow from it.
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0

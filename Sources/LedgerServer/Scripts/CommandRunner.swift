@@ -117,7 +117,7 @@ struct CommandRunner {
             if lsn >= call.ledger.first {
                 return .rejected(.invalid("this was refused earlier in the same program, under the same KEY"))
             }
-        case .history, .summary, .explain, .refund, .refundSession, .hold, .several: break
+        case .history, .summary, .explain, .refund, .refundSession, .hold, .past, .difference, .several: break
         }
         if let found = fetched.first(where: { $0.request == request }) { return found.result }
         throw Missing(request: request)
@@ -147,7 +147,7 @@ struct CommandRunner {
         case .usageQuote(let pricing, let user):
             encoder.quote(pricing, user: user, to: &writer)
             return nil
-        case .outcome, .refused, .none, .barrier, .ruleMaterial, .storageSizes, .info, .clock, .program,
+        case .outcome, .refused, .none, .barrier, .dryRun, .ruleMaterial, .storageSizes, .info, .clock, .program,
             .unknownOutcome:
             break
         }

@@ -10,6 +10,31 @@ extension StateMachine {
     /// `.never` when that is not within the time that a ledger records. To the nanosecond for sessions; storage counts
     /// in whole nano-USD an hour, rounded up. Cost: the user's lots, sessions and resources, sorted.
     func emptyAt(_ user: UserOrdinal, at now: Timestamp, with starting: Starting? = nil) -> Timestamp {
+        runway(of: user, at: now, with: starting).end()
+    }
+
+    /// How long credit lasts, what uses it now, and what of it ends first by itself. Cost: as ``emptyAt(_:at:with:)``.
+    func runwayRow(_ user: UserOrdinal, at now: Timestamp) -> RunwayRow {
+        let row = store.accounts[user]
+        let runway = runway(of: user, at: now)
+        var it = RunwayRow(
+            userID: row.id, time: now, sessions: Int(row.sessionCount), sessionRate: runway.rate(of: .sessions),
+            storageRate: runway.rate(of: .storage), available: available(user, for: .anything, at: now), debt: row.debt)
+        for slot in resources(of: user) where row.storageStopped == .never {
+            it.megabytes += store.resources[slot].megabytes
+        }
+        for slot in lots(of: user) where store.lots[slot].expires > now && store.lots[slot].free > .zero {
+            let lot = store.lots[slot]
+            if !lot.scope.isEverything, !lot.waiting || lot.effective <= now { it.scoped += lot.free }
+            guard lot.expires != .never, lot.expires <= it.firstExpiry else { continue }
+            if lot.expires < it.firstExpiry { (it.firstExpiry, it.expiring) = (lot.expires, .zero) }
+            it.expiring += lot.free
+        }
+        it.emptyAt = runway.end()
+        return it
+    }
+
+    private func runway(of user: UserOrdinal, at now: Timestamp, with starting: Starting? = nil) -> Runway {
         var runway = Runway(now: now)
         for slot in lots(of: user) where store.lots[slot].expires > now { runway.add(store.lots[slot]) }
         for slot in sessions(of: user) {
@@ -30,7 +55,7 @@ extension StateMachine {
             }
         }
         if stored > 0 { runway.store(stored) }
-        return runway.end()
+        return runway
     }
 }
 
@@ -67,6 +92,9 @@ private struct Runway {
     private var changes: [(at: Timestamp, change: Change)] = []
 
     init(now: Timestamp) { self.now = now }
+
+    /// What is used now, in nano-USD an hour.
+    func rate(of use: Use) -> Int64 { Int64(clamping: demands[use.rawValue].rate) }
 
     /// In burn order.
     mutating func add(_ lot: Lot) {

@@ -119,7 +119,8 @@ package struct RecordedRejection: Hashable, Sendable {
         case .limit(let name, let value): (kind, limit, limitValue) = (.limit, name, value)
         case .frozen(let state): (kind, self.state) = (.frozen, state)
         case .cap(let reached): (kind, cap) = (.cap, reached)
-        case .notFound, .noVersionBefore, .keyReused, .passportInvalid, .ownRate, .rule, .busy, .readOnly, .denied,
+        case .notFound, .notYet, .noVersionBefore, .keyReused, .passportInvalid, .ownRate, .rule, .busy, .readOnly,
+            .denied,
             .invalid:
             return nil
         }
