@@ -13,9 +13,9 @@ import PackageDescription
 // on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server; LedgerReplay reads a
 // journal and sends commands, and links no engine. LedgerCore and RESP import none of the others.
 //
-// C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
-// libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those
-// who keep the tables of Unicode and IDNA keep them better.
+// C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import; libidn2 and libunistring
+// because one e-mail address is written in many ways (case, Unicode forms, xn--), and those who keep the tables of
+// Unicode and IDNA keep them better.
 
 let package = Package(
     name: "florin",
@@ -33,7 +33,6 @@ let package = Package(
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
         .target(name: "CIntrinsics"),
@@ -80,7 +79,7 @@ let package = Package(
             ]),
         .target(
             name: "LedgerREPL",
-            dependencies: ["LedgerClient", "LedgerCommands", "RESP", "CEdit"]),
+            dependencies: ["LedgerClient", "LedgerCommands", "RESP"]),
         .target(
             name: "LedgerImport",
             dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),
@@ -148,7 +147,9 @@ let package = Package(
         .testTarget(
             name: "LedgerImportTests",
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
-        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "RESP"]),
+        .testTarget(
+            name: "LedgerREPLTests",
+            dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerTestKit", "RESP"]),
         .testTarget(
             name: "LedgerLoadTests",
             dependencies: [

@@ -1,7 +1,6 @@
 internal import Glibc
 internal import LedgerClient
 package import RESP
-internal import Synchronization
 
 /// The prompt: reads lines, sends commands, draws answers. At a terminal for people, otherwise for scripts.
 package struct REPL: Sendable {
@@ -39,7 +38,7 @@ package struct REPL: Sendable {
 
     package var catalogue: CommandCatalogue
     package var options: Options
-    private var port: any CommandPort
+    var port: any CommandPort
 
     package init(port: any CommandPort, catalogue: CommandCatalogue, options: Options) {
         self.port = port
@@ -55,48 +54,14 @@ package struct REPL: Sendable {
         return await runStandardInput()
     }
 
-    // MARK: Ways to run
-
-    private mutating func runAtTerminal() async -> Int32 {
-        let catalogue = self.catalogue
-        guard let editor = LineEditor(complete: { Completion.candidates(for: $0, in: catalogue) }) else {
-            return await runStandardInput()
-        }
-        for line in options.history?.load() ?? [] { editor.remember(line) }
-        var rendering = Rendering(layout: .tables(width: nil), usesColour: getenv("NO_COLOR") == nil)
-        rendering.usesUnicode = String(cString: nl_langinfo(Int32(CODESET))) == "UTF-8"
-        rendering.thisYear = Self.thisYear
-        Interrupts.watch()
-        Self.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
-        while true {
-            switch await editor.readLine(prompt: options.title + "> ") {
-            case .end:
-                Self.write("\n")
-                return 0
-            case .interrupted: Self.write("^C\n")
-            case .line(let line):
-                if HistoryFile.keeps(line) {
-                    editor.remember(line)
-                    options.history?.append(line)
-                }
-                rendering.layout = options.layout ?? .tables(width: editor.columns)
-                let outcome = await interruptible(line, rendering)
-                Self.write(outcome.output + outcome.errors)
-                if outcome.quits { return 0 }
-            }
-        }
-    }
+    // MARK: Scripts
 
     private mutating func run(script: [String]) async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
         for text in script {
-            for line in text.split(whereSeparator: \.isNewline) {
-                let outcome = await evaluate(String(line), rendering)
-                Self.write(outcome.output)
-                Self.write(outcome.errors, to: STDERR_FILENO)
-                hasFailed = hasFailed || outcome.failed
-                if outcome.quits { return hasFailed ? 1 : 0 }
+            for command in CommandSplitter.split(text) {
+                guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
         return hasFailed ? 1 : 0
@@ -105,63 +70,36 @@ package struct REPL: Sendable {
     private mutating func runStandardInput() async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
-        var pending: [UInt8] = []
+        var splitter = CommandSplitter()
         var isAtEnd = false
         while !isAtEnd {
             let chunk = await onThread { Self.readChunk() }
             isAtEnd = chunk.isEmpty
-            pending += chunk
-            var lines = pending.split(separator: 0x0a, omittingEmptySubsequences: false)
-            pending = isAtEnd ? [] : Array(lines.removeLast())
-            for line in lines {
-                let outcome = await evaluate(String(decoding: line, as: UTF8.self), rendering)
-                Self.write(outcome.output)
-                Self.write(outcome.errors, to: STDERR_FILENO)
-                hasFailed = hasFailed || outcome.failed
-                if outcome.quits { return hasFailed ? 1 : 0 }
+            var commands = splitter.take(chunk)
+            if isAtEnd, let last = splitter.finish() { commands.append(last) }
+            for command in commands {
+                guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
         return hasFailed ? 1 : 0
     }
 
-    /// Runs one line, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes over a
-    /// new connection, for answers come in the order of the commands.
-    private mutating func interruptible(_ line: String, _ rendering: Rendering) async -> Outcome {
-        let (endings, ending) = AsyncStream.makeStream(of: (port: any CommandPort, outcome: Outcome)?.self)
-        let copy = self
-        Interrupts.clear()
-        let command = Task {
-            var prompt = copy
-            let outcome = await prompt.evaluate(line, rendering)
-            ending.yield((prompt.port, outcome))
-        }
-        let watch = Task {
-            while !Interrupts.seen {
-                do { try await Task.sleep(for: .milliseconds(30)) } catch { return }
-            }
-            ending.yield(nil)
-        }
-        defer { watch.cancel() }
-        for await end in endings {
-            if let end {
-                port = end.port
-                return end.outcome
-            }
-            break
-        }
-        command.cancel()
-        var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
-        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
-            outcome.errors += "\(error)\n"
-        }
-        return outcome
+    /// False when the script is to end here.
+    private mutating func runOfScript(_ command: String, _ rendering: Rendering, _ hasFailed: inout Bool) async -> Bool
+    {
+        let outcome = await evaluate(command, rendering)
+        writeAll(outcome.output, to: STDOUT_FILENO)
+        writeAll(outcome.errors, to: STDERR_FILENO)
+        hasFailed = hasFailed || outcome.failed
+        return !outcome.quits
     }
 
-    private static var thisYear: Int {
-        var now = time(nil)
-        var parts = tm()
-        gmtime_r(&now, &parts)
-        return Int(parts.tm_year) + 1900
+    private static func readChunk() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+            var result = 0
+            repeat { result = read(STDIN_FILENO, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
+            count = max(result, 0)
+        }
     }
 
     // MARK: One line
@@ -173,6 +111,8 @@ package struct REPL: Sendable {
         package var errors = ""
         package var failed = false
         package var quits = false
+        /// Ctrl-C ended the waiting: nothing that was to follow is to be run.
+        package var wasInterrupted = false
 
         package init(output: String = "", errors: String = "", failed: Bool = false, quits: Bool = false) {
             self.output = output
@@ -186,16 +126,16 @@ package struct REPL: Sendable {
     /// nothing.
     package mutating func evaluate(_ line: String, _ rendering: Rendering) async -> Outcome {
         var outcome = Outcome()
+        if line.first(where: { !$0.isWhitespace }) == "#" { return outcome }
         guard let words = InlineWords.split(line) else {
             return Outcome(errors: "a quote is not closed, or something sticks to its end\n", failed: true)
         }
-        guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }), !name.hasPrefix("#")
-        else { return outcome }
-        switch name {
-        case "quit", "exit":
+        guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
+        switch LocalCommand.named(name) {
+        case .quit:
             outcome.quits = true
             return outcome
-        case "help":
+        case .help:
             let topic = words.dropFirst().map { String(decoding: $0, as: UTF8.self) }
             if let help = Help.text(for: topic, in: catalogue, width: rendering.width) {
                 outcome.output = help
@@ -205,7 +145,7 @@ package struct REPL: Sendable {
                 outcome.failed = true
             }
             return outcome
-        default: break
+        case nil: break
         }
         var rendering = rendering
         rendering.brief = catalogue.command(for: words.map { String(decoding: $0, as: UTF8.self) })?.brief ?? []
@@ -250,41 +190,4 @@ package struct REPL: Sendable {
             return try await port.call(words)
         }
     }
-
-    private static func readChunk() -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
-            var result = 0
-            repeat { result = read(STDIN_FILENO, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
-            count = max(result, 0)
-        }
-    }
-
-    private static func write(_ text: String, to file: Int32 = STDOUT_FILENO) {
-        var text = text
-        text.withUTF8 { bytes in
-            var written = 0
-            while written < bytes.count {
-                let count = Glibc.write(file, bytes.baseAddress! + written, bytes.count - written)
-                if count < 0 {
-                    guard errno == EINTR || errno == EAGAIN else { return }
-                } else {
-                    written += count
-                }
-            }
-        }
-    }
-}
-
-/// Ctrl-C while a command is under way. The editor takes the key itself; between lines it is a signal, which would end
-/// the process.
-private enum Interrupts {
-    private static let flag = Atomic<Bool>(false)
-
-    static func watch() {
-        clear()  // made here, for nothing may be made inside of the handler
-        signal(SIGINT) { _ in Interrupts.flag.store(true, ordering: .relaxed) }
-    }
-
-    static func clear() { flag.store(false, ordering: .relaxed) }
-    static var seen: Bool { flag.load(ordering: .relaxed) }
 }
