@@ -79,7 +79,7 @@ let package = Package(
             ]),
         .target(
             name: "LedgerREPL",
-            dependencies: ["LedgerClient", "LedgerCommands", "RESP"]),
+            dependencies: ["LedgerClient", "LedgerCommands", "LedgerCore", "RESP"]),
         .target(
             name: "LedgerImport",
             dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),

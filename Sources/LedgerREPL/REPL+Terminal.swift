@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LedgerCore
 internal import RESP
 
 /// The prompt at a terminal, for people.
@@ -10,41 +11,224 @@ extension REPL {
             layout: .tables(width: nil), usesColour: !isDumb && Self.environment("NO_COLOR") == nil)
         rendering.usesUnicode = Terminal.isUTF8(Self.environment)
         rendering.thisYear = Self.thisYear
+        rendering.whole = LocalCommand.last.rawValue
         let wake = Signals.watch()
-        let language = EditSession.Language.commands(of: catalogue)
-        let history = options.history?.load() ?? []
-        let editor =
+        let editor: LineEditor? =
             isDumb
             ? nil
             : LineEditor(
-                terminal: terminal, language: language, history: history, usesColour: rendering.usesColour, wake: wake,
+                terminal: terminal, language: .commands(of: catalogue, known: known),
+                history: options.history?.load() ?? [], usesColour: rendering.usesColour, wake: wake,
                 mustEnd: { Signals.mustEnd })
         terminal.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
+        var console = Console(terminal: terminal, editor: editor, rendering: rendering, wake: wake)
+        meetUsers()
         while true {
-            let prompt = options.title + "> "
+            let place = await place()
+            let prompt = options.title + place + "> "
+            let styled = [StyledText(options.title, .prompt), StyledText(place, .faint), StyledText("> ", .prompt)]
             let input =
                 if let editor {
-                    await editor.readLine(
-                        prompt: [StyledText(prompt, .prompt)], continuation: Self.continuation(of: prompt))
+                    await editor.readLine(prompt: styled, continuation: Self.continuation(of: prompt))
                 } else {
                     await Self.readPlainLine(prompt, terminal)
                 }
             switch input {
             case .end: return 0
             case .interrupted: continue
-            case .line(let line):
-                if HistoryFile.keeps(line) {
-                    editor?.remember(line)
-                    options.history?.append(line)
+            case .line(let line): if await execute(line, at: &console) { return 0 }
+            }
+        }
+    }
+
+    /// What belongs to one terminal.
+    struct Console: Sendable {
+        let terminal: Terminal
+        let editor: LineEditor?
+        var rendering: Rendering
+        let wake: Int32?
+        /// What `\e` alone opens: the input before it.
+        var lastInput = ""
+    }
+
+    /// Remembers input and runs its commands one after the other. True when the prompt is to end.
+    private mutating func execute(_ input: String, at console: inout Console) async -> Bool {
+        if HistoryFile.keeps(input) {
+            console.editor?.remember(input)
+            options.history?.append(input)
+        }
+        for command in CommandSplitter.split(input) {
+            let size = console.terminal.size
+            console.rendering.layout = options.layout ?? .tables(width: size.columns)
+            console.rendering.rows = size.rows
+            let words = InlineWords.split(command)?.map { String(decoding: $0, as: UTF8.self) } ?? []
+            var outcome: Outcome
+            switch words.first.flatMap(LocalCommand.named) {
+            case .edit:
+                let text =
+                    words.count > 1
+                    ? String(command.drop { $0.isWhitespace }.drop { !$0.isWhitespace }) : console.lastInput
+                if await edit(text, at: &console) { return true }
+                continue
+            case .watch: outcome = await watch(command, words, at: console)
+            case .describe, .plot, .last, .export, .help, .quit, nil:
+                outcome = await interruptible(command, console.rendering)
+            }
+            await show(outcome, size, console)
+            if outcome.quits || Signals.mustEnd { return true }
+            if outcome.wasInterrupted { break }
+        }
+        if HistoryFile.keeps(input), LocalCommand.named(String(input.prefix { !$0.isWhitespace })) != .edit {
+            console.lastInput = input
+        }
+        return false
+    }
+
+    private func show(_ outcome: Outcome, _ size: (columns: Int, rows: Int), _ console: Console) async {
+        if !outcome.output.isEmpty, Pager.isNeeded(for: outcome.output, columns: size.columns, rows: size.rows),
+            let pager = Pager.command(Self.environment)
+        {
+            let code = await onThread { ChildProgram.run(pager, input: outcome.output) }
+            Signals.clearInterrupt()
+            // 126 and 127: the shell found none.
+            if code == nil || code == 126 || code == 127 { console.terminal.write(outcome.output) }
+        } else {
+            console.terminal.write(outcome.output)
+        }
+        console.terminal.write(outcome.errors)
+    }
+
+    private mutating func edit(_ text: String, at console: inout Console) async -> Bool {
+        let command = TextEditor.command(Self.environment)
+        let directory = Self.environment("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        let trimmed = text.drop { $0.isWhitespace }
+        let outcome = await onThread { TextEditor.edit(String(trimmed), with: command, directory: directory) }
+        Signals.clearInterrupt()
+        switch outcome {
+        case .failed(let reason): console.terminal.write(reason + "\n")
+        case .edited(let edited):
+            var input = edited
+            while input.last?.isWhitespace == true { input.removeLast() }
+            guard !input.isEmpty else { return false }
+            console.terminal.write(DisplayText.sanitized(input, multiline: true) + "\n")
+            return await execute(input, at: &console)
+        }
+        return false
+    }
+
+    // MARK: watch
+
+    /// Draws a command's answer over the last one, until a key or Ctrl-C.
+    private mutating func watch(_ command: String, _ words: [String], at console: Console) async -> Outcome {
+        guard words.count > 2, let span = Self.interval(words[1]) else { return usage(.watch) }
+        if let inner = LocalCommand.named(words[2]) {
+            switch inner {
+            case .watch, .edit, .quit, .export:
+                return Outcome(errors: "\(inner.rawValue) cannot be watched\n", failed: true)
+            case .describe, .plot, .last, .help: break
+            }
+        }
+        let text = Self.behindWords(2, of: command)
+        guard let modes = console.terminal.makeRaw(keepingSignals: true) else {
+            return Outcome(errors: "watch needs a terminal\n", failed: true)
+        }
+        defer { console.terminal.restore(modes) }
+        var height = 0
+        while true {
+            let size = console.terminal.size
+            var rendering = console.rendering
+            rendering.layout = .tables(width: size.columns)
+            rendering.rows = size.rows - 2
+            let outcome = await interruptible(text, rendering)
+            let title =
+                "every \(words[1].last?.isNumber == true ? words[1] + "s" : words[1]): \(DisplayText.sanitized(text)), until a key"
+            var lines =
+                ([Style.faint.applied(to: title)]
+                + (outcome.output + outcome.errors).split(separator: "\n", omittingEmptySubsequences: false).map(
+                    String.init)).map {
+                    DisplayText.cutStyled($0, to: size.columns)
                 }
-                rendering.layout = options.layout ?? .tables(width: terminal.size.columns)
-                for command in CommandSplitter.split(line) {
-                    let outcome = await interruptible(command, rendering)
-                    terminal.write(outcome.output + outcome.errors)
-                    if outcome.quits || Signals.mustEnd { return 0 }
-                    if outcome.wasInterrupted { break }
+            if !rendering.usesColour { lines[0] = DisplayText.cut(title, to: size.columns) }
+            if lines.last == "" { lines.removeLast() }
+            if lines.count > size.rows - 1 {
+                lines = Array(lines.prefix(size.rows - 2)) + ["and \(lines.count - size.rows + 2) lines more"]
+            }
+            let up = height > 0 ? "\u{1b}[\(min(height, size.rows - 1))A" : ""
+            console.terminal.write("\r" + up + "\u{1b}[J" + lines.map { $0 + "\r\n" }.joined())
+            height = lines.count
+            if outcome.wasInterrupted || outcome.quits || Signals.mustEnd { return Outcome(quits: outcome.quits) }
+            let (terminal, wake) = (console.terminal, console.wake)
+            let isOver = await onThread {
+                switch terminal.next(wake: wake, milliseconds: span) {
+                case .bytes, .gone: true
+                case .woken: Signals.wasInterrupted || Signals.mustEnd
+                case .timedOut: false
                 }
             }
+            if isOver { return Outcome() }
+        }
+    }
+
+    /// Milliseconds: `2`, `0.5`, `500ms`, `1m`; from a tenth of a second to an hour.
+    static func interval(_ text: String) -> Int32? {
+        guard let last = text.last, let span = TimeSpan(last.isNumber ? text + "s" : text) else { return nil }
+        let milliseconds = span.nanoseconds / 1_000_000
+        return (100...3_600_000).contains(milliseconds) ? Int32(milliseconds) : nil
+    }
+
+    /// A text without its first words, which have no quotes.
+    private static func behindWords(_ count: Int, of text: String) -> String {
+        var rest = text[...]
+        for _ in 0..<count {
+            rest = rest.drop { $0.isWhitespace }
+            rest = rest.drop { !$0.isWhitespace }
+        }
+        return String(rest.drop { $0.isWhitespace })
+    }
+
+    // MARK: Where one is
+
+    /// ` 918302`, ` 918302 ro`: the last event that reads see, and whether the ledger takes writes. Nothing where it
+    /// does not answer at once: the prompt waits for nobody.
+    private mutating func place() async -> String {
+        let (port, asks) = (self.port, mustAskMode)
+        let answers = await Self.within(.milliseconds(300)) {
+            try? await port.send(asks ? [Self.whichLSN, Self.whichMode] : [Self.whichLSN])
+        }
+        guard let answers = answers ?? nil else { return "" }
+        if answers.count > 1 {
+            let mode = answers[1].string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("read_only:") }
+            isReadOnly = mode.map { $0 != "read_only:no" } ?? isReadOnly
+            // Whoever may not see INFO learns it from an answer.
+            mustAskMode = isReadOnly && mode != nil
+        }
+        return (answers[0].integer.map { " \($0)" } ?? "") + (isReadOnly ? " ro" : "")
+    }
+
+    private static let whichLSN = ["WAIT", "0"].map { Array($0.utf8) }
+    private static let whichMode = ["INFO", "ledger"].map { Array($0.utf8) }
+
+    private static func within<T: Sendable>(_ limit: Duration, _ work: @escaping @Sendable () async -> T) async -> T? {
+        let (ends, end) = AsyncStream.makeStream(of: T?.self)
+        let task = Task { end.yield(await work()) }
+        let clock = Task {
+            do { try await Task.sleep(for: limit) } catch { return }
+            end.yield(nil)
+        }
+        defer {
+            clock.cancel()
+            task.cancel()
+        }
+        for await first in ends { return first }
+        return nil
+    }
+
+    /// Some users to begin with, for completion: a page, asked for once, and nobody waits for it.
+    private func meetUsers() {
+        let (port, known) = (self.port, self.known)
+        Task {
+            guard let users = try? await port.call("USER", "LIST", "COUNT", "100"), users.error == nil else { return }
+            known.learn(from: users)
         }
     }
 
@@ -136,10 +320,10 @@ extension REPL {
 
 extension EditSession.Language {
     /// What is typed at the prompt.
-    package static func commands(of catalogue: CommandCatalogue) -> Self {
+    package static func commands(of catalogue: CommandCatalogue, known: KnownIDs = KnownIDs()) -> Self {
         EditSession.Language(
             complete: { before in
-                let words = Completion.candidates(for: before, in: catalogue)
+                let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0) }
                 return (Completion.fragment(of: before).count, words)
             },
             highlight: { Highlighter.styles(of: $0, in: catalogue) },

@@ -39,6 +39,13 @@ package struct REPL: Sendable {
     package var catalogue: CommandCatalogue
     package var options: Options
     var port: any CommandPort
+    /// What `.last` shows.
+    package var last: RESPValue?
+    let known = KnownIDs()
+    /// The ledger was seen to take no writes.
+    var isReadOnly = false
+    /// Whether it still does has to be asked.
+    var mustAskMode = true
 
     package init(port: any CommandPort, catalogue: CommandCatalogue, options: Options) {
         self.port = port
@@ -122,8 +129,8 @@ package struct REPL: Sendable {
         }
     }
 
-    /// Runs one line: a command for the port, or one of the prompt's own. Empty lines and lines that begin with `#` do
-    /// nothing.
+    /// Runs one command: one for the port, one of the prompt's own, or an id alone, which shows what it names. Empty
+    /// lines and lines that begin with `#` do nothing.
     package mutating func evaluate(_ line: String, _ rendering: Rendering) async -> Outcome {
         var outcome = Outcome()
         if line.first(where: { !$0.isWhitespace }) == "#" { return outcome }
@@ -131,30 +138,30 @@ package struct REPL: Sendable {
             return Outcome(errors: "a quote is not closed, or something sticks to its end\n", failed: true)
         }
         guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
-        switch LocalCommand.named(name) {
-        case .quit:
-            outcome.quits = true
-            return outcome
-        case .help:
-            let topic = words.dropFirst().map { String(decoding: $0, as: UTF8.self) }
-            if let help = Help.text(for: topic, in: catalogue, width: rendering.width) {
-                outcome.output = help
-            } else {
-                outcome.errors =
-                    "no help for \(DisplayText.sanitized(topic.joined(separator: " "))); help lists all commands\n"
-                outcome.failed = true
-            }
-            return outcome
-        case nil: break
-        }
+        let texts = words.map { String(decoding: $0, as: UTF8.self) }
+        if let local = LocalCommand.named(name) { return await run(local, texts, rendering) }
+        let isCommand = catalogue.command(for: texts) != nil
+        let sent =
+            words.count == 1 && !isCommand ? commands(for: texts[0]).first.map { $0.map { Array($0.utf8) } } : nil
         var rendering = rendering
-        rendering.brief = catalogue.command(for: words.map { String(decoding: $0, as: UTF8.self) })?.brief ?? []
+        rendering.brief = catalogue.command(for: texts)?.brief ?? []
         do {
-            let answer = try await send(words)
-            if answer.error != nil {
+            var answer = try await send([sent ?? words])[0]
+            if let error = answer.error, sent == nil, !isCommand, error.message.hasPrefix("unknown command") {
+                // Not a command: perhaps what it is the name of.
+                if words.count == 1, let found = try await look(up: texts[0]) { answer = found }
+            }
+            if let error = answer.error {
                 outcome.errors = rendering.text(of: answer)
                 outcome.failed = true
+                if error.code == "READONLY" { mustAskMode = true }
+                if error.message.hasPrefix("unknown command"), !error.message.contains("did you mean"),
+                    let meant = Suggestion.sentence(for: texts, in: catalogue)
+                {
+                    outcome.errors += meant + "\n"
+                }
             } else {
+                learn(answer)
                 outcome.output = rendering.text(of: answer)
             }
         } catch {
@@ -181,13 +188,13 @@ package struct REPL: Sendable {
 
     /// Sends, on a new connection if the old one is known to be gone: only where nothing was sent, never where the
     /// outcome is unknown.
-    private mutating func send(_ words: [[UInt8]]) async throws -> RESPValue {
+    mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         do {
-            return try await port.call(words)
+            return try await port.send(commands)
         } catch ClientError.notConnected(let peer, let reason) {
             guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
             port = try await reconnect()
-            return try await port.call(words)
+            return try await port.send(commands)
         }
     }
 }

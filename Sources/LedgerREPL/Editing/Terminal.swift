@@ -35,11 +35,13 @@ package struct Terminal: Sendable {
 
     /// Every key as it is pressed, none of them shown or made a signal; output as before. Nil where there is no
     /// terminal. The answer is what to give to ``restore(_:)``.
-    func makeRaw() -> termios? {
+    ///
+    /// `keepingSignals`: Ctrl-C and Ctrl-Z stay what they are elsewhere.
+    func makeRaw(keepingSignals: Bool = false) -> termios? {
         var modes = termios()
         guard tcgetattr(input, &modes) == 0 else { return nil }
         let before = modes
-        modes.c_lflag &= ~tcflag_t(ECHO | ICANON | IEXTEN | ISIG)
+        modes.c_lflag &= ~tcflag_t(ECHO | ICANON | IEXTEN | (keepingSignals ? 0 : ISIG))
         modes.c_iflag &= ~tcflag_t(IXON | ICRNL | INLCR | IGNCR | ISTRIP | BRKINT | PARMRK | INPCK)
         modes.c_cflag |= tcflag_t(CS8)
         withUnsafeMutableBytes(of: &modes.c_cc) { characters in

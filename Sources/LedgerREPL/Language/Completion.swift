@@ -14,7 +14,7 @@ package enum Completion {
         let isWithinList = line[wordStart...].contains(",")
         let fragment = String(self.fragment(of: line))
         guard let typed = InlineWords.split(String(line[..<wordStart])) else { return [] }
-        let words = typed.map { String(decoding: $0, as: UTF8.self) }
+        var words = typed.map { String(decoding: $0, as: UTF8.self) }
 
         let isLowercase = (fragment.first ?? words.last?.first)?.isLowercase ?? false
         func cased(_ name: String) -> String { isLowercase ? name.lowercased() : name }
@@ -23,9 +23,26 @@ package enum Completion {
             return candidates.filter { $0.hasPrefixIgnoringCase(fragment) && seen.insert($0.lowercased()).inserted }
         }
 
+        var isFirst = true
+        if let first = words.first, let local = LocalCommand.named(first), local != .help {
+            isFirst = false
+            switch local {
+            case .describe: return words.count == 1 && !isWithinList ? fitting(ids(.user)) : []
+            case .plot:
+                if isWithinList { return [] }
+                return words.count == 1
+                    ? fitting(ids(.user)) : words.count.isMultiple(of: 2) ? fitting(["FROM", "TO"].map(cased)) : []
+            case .export: return words.count == 1 && !isWithinList ? fitting(["csv", "json"]) : []
+            case .watch, .edit:
+                guard words.count > local.wordsBeforeCommand else { return [] }
+                words.removeFirst(local.wordsBeforeCommand + 1)
+            case .last, .quit, .help: return []
+            }
+        }
         guard let first = words.first else {
             if isWithinList { return [] }
             let names = catalogue.commands.map { cased($0.name[0]) }
+            guard isFirst else { return fitting(names) }
             let local = LocalCommand.allCases.map(\.rawValue)
             return fitting(names + local.map { fragment.first?.isUppercase == true ? $0.uppercased() : $0 })
         }
@@ -33,6 +50,7 @@ package enum Completion {
         let given = isHelp ? Array(words.dropFirst()) : words
         let begun = catalogue.commands.filter { $0.name.count > given.count && $0.name.begins(with: given) }
         var names = begun.map { cased($0.name[given.count]) }
+        if isHelp, given.isEmpty { names += LocalCommand.allCases.map(\.rawValue) }
         if !isHelp, let command = catalogue.command(for: given) {
             var grammar = ArgumentGrammar(command)
             for word in given.dropFirst(command.name.count) { _ = grammar.take(word) }

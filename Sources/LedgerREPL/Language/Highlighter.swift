@@ -14,12 +14,18 @@ package enum Highlighter {
     private static func styles(of words: [ScannedWord], endsAt end: Int, _ catalogue: CommandCatalogue) -> [StyledRange]
     {
         let texts = words.map(\.text)
-        if LocalCommand.named(texts[0]) != nil { return [StyledRange(words[0].range, .command)] }
+        if let local = LocalCommand.named(texts[0]) {
+            var styles = [StyledRange(words[0].range, .command)]
+            let rest = Array(words.dropFirst(local.wordsBeforeCommand + 1))
+            if local.takesCommand, !rest.isEmpty { styles += self.styles(of: rest, endsAt: end, catalogue) }
+            return styles
+        }
         if let command = catalogue.command(for: texts), !words[0].isQuoted {
             let count = command.name.count
             let names = words[..<count].map { StyledRange($0.range, .command) }
             return names + arguments(words.dropFirst(count), of: command)
         }
+        if words.count == 1, Identifier.isPlain(texts[0]) { return [] }
         // How many of the words some command begins with; and if the next is unfinished, with how much of it.
         let known = texts.indices.prefix { place in
             catalogue.commands.contains { $0.name.begins(with: Array(texts[...place])) }
