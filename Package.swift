@@ -5,6 +5,7 @@ import PackageDescription
 //
 //     LedgerCore <- LedgerStorage, LedgerRules, LedgerCommands <- LedgerEngine
 //     LedgerEngine <- LedgerReplies <- LedgerServer <- florin
+//     LedgerCommands, LedgerRules, RESP <- LedgerScript <- LedgerServer
 //     RESP <- LedgerClient <- LedgerREPL <- florin
 //     LedgerStorage, RESP <- LedgerReplay <- florin
 //
@@ -46,6 +47,12 @@ let package = Package(
             name: "LedgerRules",
             dependencies: ["LedgerCore", "CLua", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
+            name: "LedgerScript",
+            dependencies: [
+                "LedgerCore", "LedgerCommands", "LedgerRules", "CLua", "RESP",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .target(
             name: "LedgerEngine",
             dependencies: [
                 "LedgerCore", "LedgerCommands", "LedgerStorage", "LedgerRules", "CIntrinsics", "CIDN2", "CUnistring",
@@ -62,7 +69,8 @@ let package = Package(
         .target(
             name: "LedgerServer",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerCommands", "LedgerReplies", "RESP",
+                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerCommands", "LedgerReplies", "LedgerScript",
+                "RESP",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -120,6 +128,9 @@ let package = Package(
                 "LedgerEngine", "LedgerCore", "LedgerStorage", "LedgerRules", "LedgerTestKit",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(
+            name: "LedgerScriptTests",
+            dependencies: ["LedgerScript", "LedgerCommands", "LedgerCore", "CLua", "RESP"]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .testTarget(
             name: "LedgerClientTests",

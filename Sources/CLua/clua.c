@@ -1,5 +1,6 @@
 #include "CLua.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,17 @@ struct clua {
     char name[60];  // as much as Lua shows
     char error[512];
     char field[160];
+    // Of scripts alone (script.h).
+    bool is_script;
+    bool keeps_globals;
+    bool abandoned;
+    bool was_refusal;
+    atomic_bool killed;
+    size_t export_limit;
+    clua_host host;
+    void *context;
+    clua_bytes arguments;
+    clua_bytes answer;
 };
 
 static clua *state_of(lua_State *L) { return *(clua **)lua_getextraspace(L); }
@@ -94,12 +106,27 @@ static int64_t thread_time(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+static int64_t wall_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void out_of_budget(lua_State *L, lua_Debug *where);
+
+// Sticky: whatever runs next stops at once, caught or not.
+static void trip(lua_State *L) {
+    state_of(L)->tripped = true;
+    lua_sethook(L, out_of_budget, LUA_MASKCOUNT, 1);
+}
+
 static void out_of_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
-    s->tripped = true;
-    lua_sethook(L, out_of_budget, LUA_MASKCOUNT, 1);  // sticky: whatever runs next stops at once
+    trip(L);
     lua_getinfo(L, "Sl", where);
-    if (s->left <= 0)
+    if (atomic_load_explicit(&s->killed, memory_order_relaxed))
+        lua_pushfstring(L, "%s:%d: killed by SCRIPT KILL", where->short_src, where->currentline);
+    else if (s->left <= 0)
         lua_pushfstring(L, "%s:%d: still running after %d instructions", where->short_src, where->currentline,
                         s->limits.instructions);
     else
@@ -118,12 +145,22 @@ static void out_of_budget(lua_State *L, lua_Debug *where) {
 #define SLOWNESS 1
 #endif
 
+// Others wait for a script as long as the clock says, whatever it waits for itself.
+static bool is_out_of_time(const clua *s) {
+    return atomic_load_explicit(&s->killed, memory_order_relaxed)
+        || wall_time() - s->began >= s->limits.nanoseconds * SLOWNESS;
+}
+
 // The time is a second wall. An instruction can cost a thousand others (a float turned into text, a remainder, a copy
 // of four thousand arguments), and no count knows which; code that stays in the count with plain work never meets the
 // wall.
 static void look_at_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
     s->left -= s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
+    if (s->is_script) {
+        if (s->left <= 0 || is_out_of_time(s)) out_of_budget(L, where);
+        return;
+    }
     const int64_t now = thread_time();
     if (s->began == 0) s->began = now;
     if (s->left <= 0 || now - s->began >= s->limits.nanoseconds * SLOWNESS) out_of_budget(L, where);
@@ -142,18 +179,19 @@ static void charge(lua_State *L, lua_Integer units) {
         s->work -= (int)units;
         return;
     }
-    s->tripped = true;
+    trip(L);
     luaL_error(L, "still running after work worth %d instructions", s->limits.instructions);
 }
 
 // ---- Functions of the closed list that are not Lua's own ----
 
-// usd"0.0375": decimal text to integer nano-USD, exactly; the grammar is that of Money in the protocol.
-static int usd(lua_State *L) {
-    if (lua_type(L, 1) != LUA_TSTRING)
-        return luaL_error(L, "usd takes text, as in usd\"0.05\"; this is a %s", luaL_typename(L, 1));
-    size_t length;
-    const char *text = lua_tolstring(L, 1, &length);
+// Decimal text to integer nano-USD, exactly; the grammar is that of Money in the protocol.
+static bool parse_amount(const char *text, size_t length, bool may_be_negative, int64_t *nanos) {
+    const bool is_negative = may_be_negative && length > 0 && text[0] == '-';
+    if (is_negative) {
+        text += 1;
+        length -= 1;
+    }
     uint64_t value = 0;
     int whole = 0, fraction = -1;  // -1: before the point
     bool good = length <= 32;
@@ -174,7 +212,18 @@ static int usd(lua_State *L) {
     }
     good = good && whole > 0 && fraction != 0;
     for (int i = fraction < 0 ? 0 : fraction; good && i < 9; i++) good = !__builtin_mul_overflow(value, 10u, &value);
-    if (!good || value > INT64_MAX) {
+    if (!good || value > INT64_MAX) return false;
+    *nanos = is_negative ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
+static int usd(lua_State *L) {
+    if (lua_type(L, 1) != LUA_TSTRING)
+        return luaL_error(L, "usd takes text, as in usd\"0.05\"; this is a %s", luaL_typename(L, 1));
+    size_t length;
+    int64_t value = 0;
+    const char *text = lua_tolstring(L, 1, &length);
+    if (!parse_amount(text, length, false, &value)) {
         char shown[40];
         snprintf(shown, sizeof shown, "%.32s%s", text, length > 32 ? "..." : "");
         return luaL_error(
@@ -572,6 +621,8 @@ clua *clua_new(clua_limits limits, const char *const *words, int word_count) {
 void clua_free(clua *s) {
     if (s == NULL) return;
     lua_close(s->lua);
+    clua_free_bytes(&s->arguments);
+    clua_free_bytes(&s->answer);
     free(s);
 }
 
@@ -601,7 +652,7 @@ static clua_status explain(clua *s, int code, clua_status otherwise) {
     lua_State *L = s->lua;
     char text[sizeof s->error];
     clua_status status = otherwise;
-    s->dead = true;
+    s->dead = !s->keeps_globals;
     if (code == LUA_ERRMEM) {
         status = CLUA_MEMORY;
         switch (s->refusal) {
@@ -827,6 +878,10 @@ static clua_value value_at(lua_State *L, int index) {
     case LUA_TFUNCTION:
         value.kind = CLUA_FUNCTION;
         break;
+    case LUA_TUSERDATA:  // only scripts have any: amounts
+        value.kind = CLUA_MONEY;
+        value.integer = *(const int64_t *)lua_touserdata(L, index);
+        break;
     default:
         value.kind = CLUA_OTHER;
     }
@@ -1012,3 +1067,5 @@ size_t clua_enumerate(clua *s, char *buffer, size_t capacity) {
 }
 
 #include "scenario.h"
+
+#include "script.h"

@@ -61,17 +61,25 @@ enum { MAXIMUM_DEPTH = 16, MAXIMUM_EXPORT = 256 << 20 };
 
 static const char functions_key = 0;
 
-static void put(lua_State *L, clua_bytes *bytes, const void *source, size_t count) {
+bool clua_append(clua_bytes *bytes, const void *source, size_t count) {
     if (count > bytes->capacity - bytes->length) {
-        size_t capacity = bytes->capacity < 4096 ? 4096 : bytes->capacity;
+        size_t capacity = bytes->capacity < 256 ? 256 : bytes->capacity;
         while (capacity < bytes->length + count) capacity *= 2;
-        void *moved = capacity > MAXIMUM_EXPORT ? NULL : realloc(bytes->bytes, capacity);
-        if (moved == NULL) luaL_error(L, "what the scenario returned is too large");
+        void *moved = realloc(bytes->bytes, capacity);
+        if (moved == NULL) return false;
         bytes->bytes = moved;
         bytes->capacity = capacity;
     }
-    memcpy(bytes->bytes + bytes->length, source, count);
+    if (count > 0) memcpy(bytes->bytes + bytes->length, source, count);
     bytes->length += count;
+    return true;
+}
+
+static void put(lua_State *L, clua_bytes *bytes, const void *source, size_t count) {
+    const clua *s = state_of(L);
+    const size_t most = s->is_script ? s->export_limit : MAXIMUM_EXPORT;
+    if (bytes->length + count > most || !clua_append(bytes, source, count))
+        luaL_error(L, "more than %d bytes of values cannot be passed on", (int)most);
 }
 
 static void put_tag(lua_State *L, clua_bytes *bytes, clua_kind kind) {
@@ -94,6 +102,7 @@ static void export_value(lua_State *L, clua_bytes *bytes, int depth) {
     put_tag(L, bytes, plain.kind);
     switch (plain.kind) {
     case CLUA_INTEGER:
+    case CLUA_MONEY:
     case CLUA_BOOLEAN:
         put(L, bytes, &plain.integer, sizeof plain.integer);
         break;
@@ -118,6 +127,11 @@ static void export_value(lua_State *L, clua_bytes *bytes, int depth) {
         break;
     }
     case CLUA_FUNCTION: {
+        if (state_of(L)->is_script) {
+            const int64_t none = 0;
+            put(L, bytes, &none, sizeof none);
+            break;
+        }
         if (lua_rawgetp(L, LUA_REGISTRYINDEX, &functions_key) != LUA_TTABLE) {
             lua_pop(L, 1);
             lua_newtable(L);

@@ -75,9 +75,9 @@ package enum Authorization {
     /// The part that needs the arguments: what they name may ask for more than the command does, and a command that
     /// changes money may have to carry a KEY.
     package static func refusal(_ parsed: ParsedCommand, _ rights: Rights) -> CommandError? {
-        if rights.requiresKeys, parsed.key == nil, Grammar.of(parsed.id).changesMoney {
+        if rights.requiresKeys, !parsed.hasKey, Grammar.of(parsed.id).changesMoney {
             return .invalid(
-                "\(CommandTable.spec(parsed.id).name) must carry a KEY here (KEY k): a client library may send a command "
+                "\(CommandTable.spec(parsed.id).name) must carry a KEY here (\(keyForm(parsed.id))): a client library may send a command "
                     + "again whose answer was lost, and only with the same KEY it is booked once")
         }
         if case .server(.info(let sections)) = parsed.ask, !maySeeAll(rights),
@@ -88,6 +88,10 @@ package enum Authorization {
                     + openSections.joined(separator: ", "))
         }
         return nil
+    }
+
+    private static func keyForm(_ id: CommandID) -> String {
+        CommandTable.spec(id).takesKey ? "KEY k" : "key:k as the first of the keys"
     }
 
     /// Sections of INFO that every passport may see: what clients look for before they trust a server.

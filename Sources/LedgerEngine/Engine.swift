@@ -307,7 +307,7 @@ extension Engine {
         case .outcome(.accepted): return nil
         case .outcome(.rejected(let rejection)): return rejection
         case .outcome, .none, .barrier, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
-            .clock,
+            .clock, .program,
             .refused, .unknownOutcome:
             throw EngineError(.state, "the outcome is unknown")
         }

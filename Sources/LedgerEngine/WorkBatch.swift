@@ -42,6 +42,8 @@ package enum WorkItem: Sendable {
     /// CLOCK SET: what was asked before has its own time; what is due by then happens before what is asked behind.
     /// `downFrom`: since then nobody could be heard or told. Answered by a barrier's result.
     case clockSet(Timestamp, downFrom: Timestamp?)
+    /// A script or a transaction, with the key that it came with. Not inside another one.
+    case program(any Program)
 }
 
 extension WorkItem {
@@ -70,6 +72,8 @@ package enum WorkResult: Sendable {
     case storageSizes(Set<StorageSize>)
     indirect case info(EngineInfo)
     indirect case clock(ClockReport)
+    /// A program ran; it knows what came of it. (What was refused as a whole is an ``outcome(_:)``.)
+    case program
     /// Not looked at: the passport that asked was revoked, or its user banned, before the writer came to it.
     case refused
     /// The journal failed before this was durable: nobody knows whether it is. Never to be told as a failure.
@@ -146,15 +150,7 @@ package final class WorkBatch: @unchecked Sendable {
             guard let pin = pins.last(where: { $0.first <= reference.lsn }) else {
                 preconditionFailure("an event of a unit that was not kept")
             }
-            let time = Timestamp(
-                nanoseconds: pin.base.nanoseconds + Int64(reference.lsn.value - pin.first.value))
-            do throws(StateError) {
-                return try pin.memory.withBytes(of: reference) { (bytes) throws(StateError) in
-                    try Event(decoding: bytes, lsn: reference.lsn, time: time)
-                }
-            } catch {
-                preconditionFailure("an event of our own cannot be read: \(error)")
-            }
+            return Event(reference, in: pin.memory, first: pin.first, base: pin.base)
         }
     }
     package var answers: Answers { Answers(entries: entries, results: results, pins: pins) }
@@ -186,5 +182,19 @@ package final class WorkBatch: @unchecked Sendable {
         pins.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
         generation &+= 1
+    }
+}
+
+extension Event {
+    /// Reads an event of ours from the batch whose first event and time these are.
+    init(_ reference: EventReference, in memory: BatchMemory, first: LSN, base: Timestamp) {
+        let time = Timestamp(nanoseconds: base.nanoseconds + Int64(reference.lsn.value - first.value))
+        do throws(StateError) {
+            self = try memory.withBytes(of: reference) { (bytes) throws(StateError) in
+                try Event(decoding: bytes, lsn: reference.lsn, time: time)
+            }
+        } catch {
+            preconditionFailure("an event of our own cannot be read: \(error)")
+        }
     }
 }

@@ -188,7 +188,7 @@ final class Translator {
         case .meterAdded(let it): add(it)
         case .usageRecorded(let it): record(it, event)
         case .clockAccepted: .words(CommandWords("CLOCK ACCEPT"))
-        case .refused, .answered: .remembered
+        case .refused, .answered, .scriptRan: .remembered
         case .ledgerCreated, .engineStarted, .lotExpired, .lotEffective, .creditReceived, .leaseRenewed,
             .sessionExhausting, .sessionPosted, .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed,
             .shareEarned, .shareReturned, .allowanceGranted, .allowanceRoundAdvanced:

@@ -35,7 +35,16 @@ extension ReplyEncoder {
     package func receipt(
         _ event: Event, replayed: Bool, names: ReceiptNames, secret: [UInt8]? = nil, to writer: inout RESPWriter
     ) {
+        if case .scriptRan(let it) = event.body { return value(of: it, to: &writer) }
         receipt(of: event, replayed: replayed, names: names, secret: secret, to: &writer)
+    }
+
+    /// What a script returned when it ran, in the protocol that is spoken now.
+    private func value(of script: ScriptRan, to writer: inout RESPWriter) {
+        guard let value = RESPValue(decoding: script.value) else {
+            return writer.error("ERR what the script returned cannot be read any more")
+        }
+        writer.value(value)
     }
 
     package func verify(

@@ -59,7 +59,7 @@ extension ReplyEncoder {
             case .ledgerCreated, .engineStarted, .clockAccepted, .leaseRenewed, .sessionExhausting, .sessionPosted,
                 .sessionRepriced, .storagePosted, .storageDeleteDue, .storageResumed, .lotExpired, .lotEffective,
                 .creditReceived, .allowanceGranted, .allowanceRoundAdvanced, .shareEarned, .shareReturned, .refused,
-                .answered:
+                .answered, .scriptRan:
                 // Only CLOCK ACCEPT asks for one of these; the engine's own events have no reader but the journal's.
                 start.open(as: .entry, &writer)
             }

@@ -9,11 +9,11 @@
 /// Measured with Lua 5.4.4 over the worst sources of 16 KiB that we could build: a step takes 1 to 2 ns with what goes
 /// with it, so ``maximum`` stands for 5 ms at most. Without it, ninety nested functions that share 250 upvalues took
 /// 138 ms.
-struct CompileCost {
+package struct CompileCost {
     /// A price list that fills the 16 KiB stays below a third of it.
-    static let maximum = 2_000_000
+    package static let maximum = 2_000_000
 
-    private(set) var steps = 0
+    package private(set) var steps = 0
     private var names = 0
     private var jumps = 0
     /// The chunk itself is the first function.
@@ -21,7 +21,7 @@ struct CompileCost {
     /// Open blocks; true: a function's.
     private var blocks: [Bool] = []
 
-    init(_ source: UnsafeBufferPointer<UInt8>) {
+    package init(_ source: UnsafeBufferPointer<UInt8>) {
         var scanner = LuaScanner(source)
         while let token = scanner.next() {
             if case .word(let bytes) = token { word(bytes) }

@@ -256,7 +256,7 @@ extension clua_value {
         case .CLUA_BOOLEAN: return integer != 0 ? "true" : "false"
         case .CLUA_TABLE: return "a table"
         case .CLUA_FUNCTION: return "a function"
-        case .CLUA_OTHER, .CLUA_WORD: return "an unknown value"
+        case .CLUA_OTHER, .CLUA_WORD, .CLUA_MONEY: return "an unknown value"
         }
     }
 

@@ -57,7 +57,7 @@ final class Client {
     var lastCommand = NIODeadline.now()
 
     var state = ConnectionState()
-    var transaction = RefusedTransaction.none
+    var transaction = Transaction()
 
     /// Answers whose turn has come, on their way to the transport.
     var output = RESPWriter(version: .v2)

@@ -12,7 +12,7 @@ extension Pipeline.Kind {
             case .identity, .list, .history, .operations: .history
             case .write: .write
             // What comes behind must not get to the writer first; behind a barrier it is to see what was waited for.
-            case .procedure, .barrier: .exclusive
+            case .procedure, .program, .barrier: .exclusive
             case .gate: .gate
             }
     }
@@ -33,7 +33,7 @@ extension ParsedCommand {
         case .summary, .ruleCheck: return 64 << 10
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .server, .local:
+            .connection, .server, .local, .evaluate, .script, .transaction:
             return 0
         }
     }

@@ -46,6 +46,11 @@ extension Dispatcher {
             // Whether it is on disk will be known after the restart. Nothing more can be asked until then.
             refuse(client, slot, CommandError.unknownOutcome)
             client.state.finish()
+        case .program:
+            guard case .program(let program) = work.item(index) else {
+                preconditionFailure("a program ended that was not asked")
+            }
+            answer(client, slot, program)
         case .ruleMaterial, .storageSizes: preconditionFailure("only the engine itself asks for these")
         case .none: preconditionFailure("a completed batch lacks a result")
         }
@@ -86,21 +91,8 @@ extension Dispatcher {
 
     /// The receipt that an event makes, now or whenever it is read again.
     func receipt(_ event: Event, replayed: Bool, secret: [UInt8]? = nil, to writer: inout RESPWriter) {
-        var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
-        if ReceiptNames.needsEmail(event) { names.email = email(of: event.user) }
-        if case .passportCreated(let it) = event.body {
-            names.passport = engine.clearText(it.name, of: event.user)
-        } else if case .userChanged(let it) = event.body, it.field == .name, !it.name.isEmpty {
-            names.name = engine.clearText(it.name, of: event.user)
-        } else if case .userChanged(let it) = event.body, it.field == .email {
-            names.name = engine.clearText(it.email, of: event.user)
-        }
+        let names = ReceiptNames(of: event, from: engine)
         encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
-    }
-
-    private func email(of user: UserOrdinal) -> [UInt8]? {
-        let email = engine.reads.email(user)
-        return email.isEmpty ? nil : email
     }
 
     // MARK: Passports
@@ -110,13 +102,13 @@ extension Dispatcher {
         switch result {
         case .rejected(let rejection): reject(rejection, to: &writer)
         case .valid(let it):
-            guard it.passport.permissions.isSuperset(of: permission) else {
-                return encoder.error(.denied("the passport lacks the permission \(permission.text)"), to: &writer)
+            guard let refusal = it.refusal(needing: permission) else {
+                let user = engine.reads.userID(it.passport.user)
+                return engine.reads.email(it.passport.user).withUnsafeBytes {
+                    encoder.verify(it, user: user, email: $0, to: &writer)
+                }
             }
-            let user = engine.reads.userID(it.passport.user)
-            engine.reads.email(it.passport.user).withUnsafeBytes {
-                encoder.verify(it, user: user, email: $0, to: &writer)
-            }
+            encoder.error(refusal, to: &writer)
         }
     }
 
@@ -124,12 +116,12 @@ extension Dispatcher {
 
     private func answer(_ client: Client, _ slot: UInt64, _ item: WorkItem, _ result: QueryResult) {
         if case .query(.hold(let hold)) = item, let step = engine.lookUp(hold, result) {
-            if case .hold = result, let refusal = refusal(client, slot, whose(result)) {
+            if case .hold = result, let refusal = refusal(client, slot, engine.owner(of: result)) {
                 return refuse(client, slot, refusal)
             }
             return perform(step, for: client, slot: slot)
         }
-        if let refusal = refusal(client, slot, whose(result)) { return refuse(client, slot, refusal) }
+        if let refusal = refusal(client, slot, engine.owner(of: result)) { return refuse(client, slot, refusal) }
         if case .closedSession(let lsn) = result {
             return perform(engine.lookUp(closedSession: lsn), for: client, slot: slot)
         }
@@ -137,15 +129,6 @@ extension Dispatcher {
             return perform(step, for: client, slot: slot)
         }
         client.answer(slot) { encoder.result(result, open: { engine.clearText($0, of: $1) }, to: &$0) }
-    }
-
-    private func whose(_ result: QueryResult) -> Authorization.Owner {
-        if case .session(let row) = result { return .user(row.user) }
-        if case .hold(let row) = result {
-            return engine.reads.user(engine.names.user(row.userID)).map { .user($0) } ?? .unknown
-        }
-        if case .rejected = result { return .unknown }
-        return .undetermined
     }
 
     /// What of somebody else's a passport of scope `own` has just asked to see.

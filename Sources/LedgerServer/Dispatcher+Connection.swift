@@ -9,46 +9,6 @@ internal import Synchronization
 
 /// What is about the connection itself, or the server.
 extension Dispatcher {
-    // MARK: Refused transactions
-
-    /// Holds the error to MULTI back until something else comes, or for a moment: see ``RefusedTransaction``.
-    func refuseTransaction(_ client: Client, _ error: CommandError) {
-        let slot = client.pipeline.append(
-            Pipeline.Slot(command: .ping, kind: .read, version: client.version, ownRowsOnly: false, detail: .none))
-        client.transaction.refused(slot: slot, error)
-        let number = client.number
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: .milliseconds(configuration.transactionMilliseconds)) {
-            // What came in time lies in the socket at most: it is read before a round begins.
-            bound.value.inRound { bound.value.nothingCame(behind: slot, of: number) }
-        }
-    }
-
-    private func nothingCame(behind slot: UInt64, of number: UInt64) {
-        guard let client = client(number), let error = client.transaction.nothingCame(slot: slot) else { return }
-        refuse(client, slot, error)
-        goOn(client)
-    }
-
-    /// What comes behind a refused MULTI is not run until the transaction ends. False: to be performed.
-    func passOver(_ words: Words, for client: Client) -> Bool {
-        if let (slot, error) = client.transaction.requestCame() { refuse(client, slot, error) }
-        switch CommandTable.transactionWord(words) {
-        case .exec:
-            client.transaction.end()
-            counters.errors.add(1, ordering: .relaxed)
-            client.answer { $0.error(CommandTable.transactionAborted) }
-        case .discard:
-            client.transaction.end()
-            client.answer { $0.ok() }
-        case .multi, nil:
-            // Who the connection belongs to, and its end, are no part of a transaction.
-            if let id = try? CommandTable.find(words), [.auth, .hello, .reset, .quit].contains(id) { return false }
-            refuse(client, CommandTable.notInTransaction)
-        }
-        return true
-    }
-
     // MARK: The connection
 
     func perform(_ command: ConnectionCommand, for client: Client) {

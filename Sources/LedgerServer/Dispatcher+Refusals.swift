@@ -27,6 +27,17 @@ extension Dispatcher {
         client.answer(slot) { reject(rejection, to: &$0) }
     }
 
+    /// What Redis has a code of its own for: `NOSCRIPT …`.
+    func refuse(_ client: Client, as line: String) {
+        counters.errors.add(1, ordering: .relaxed)
+        client.answer { $0.error(line) }
+    }
+
+    func refuse(_ client: Client, _ slot: UInt64, as line: String) {
+        counters.errors.add(1, ordering: .relaxed)
+        client.answer(slot) { $0.error(line) }
+    }
+
     /// A refusal that a KEY had before.
     func refuse(_ client: Client, _ slot: UInt64, _ rejection: Rejection, since: Timestamp) {
         guard !client.isClosed else { return }

@@ -11,13 +11,13 @@ internal import Synchronization
 extension Dispatcher {
     /// Performs one request: finds the command, asks the passport again, reads the arguments, and begins it.
     func perform(_ words: Words, for client: Client, at now: Timestamp) {
-        if client.transaction.isOpen, passOver(words, for: client) { return }
         do throws(CommandError) {
             let id = try CommandTable.find(words)
             let rights = try rights(of: client, for: id, at: now)
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
+            if client.transaction.isOpen, try queue(parsed, for: client) { return }
             if client.pipeline.mustWait(Pipeline.Kind(CommandTable.lane(parsed.id))) {
                 client.held = parsed
             } else {
@@ -25,7 +25,7 @@ extension Dispatcher {
             }
         } catch {
             if let id = try? CommandTable.find(words) { counters.rejected.withLock { $0[id, default: 0] += 1 } }
-            if CommandTable.transactionWord(words) == .multi { return refuseTransaction(client, error) }
+            client.transaction.abort()
             if case .wrongPassport = error { failedAuthentication(client, "(malformed)") }
             refuse(client, error)
         }
@@ -84,15 +84,8 @@ extension Dispatcher {
         guard let rights else { return }
         if let refusal = Authorization.refusal(parsed, rights) { throw refusal }
         guard rights.scope == .own else { return }
-        if let refusal = Authorization.refusal(parsed.id, rights, owner: owner(of: parsed.target)) { throw refusal }
-    }
-
-    private func owner(of target: ParsedCommand.Target) -> Authorization.Owner {
-        switch target {
-        case .none: .nobody
-        case .user(let id): engine.reads.user(id).map { .user($0) } ?? .unknown
-        case .passport(let id): engine.reads.passport(id).map { .user($0.user) } ?? .unknown
-        case .hold, .charge, .session, .resource: .undetermined
+        if let refusal = Authorization.refusal(parsed.id, rights, owner: engine.owner(of: parsed.target)) {
+            throw refusal
         }
     }
 
@@ -128,6 +121,9 @@ extension Dispatcher {
         case .mutation(let command): enqueue(parsed, for: client, .command(command))
         case .verify(let secret, let permission): try verify(parsed, secret, permission, for: client)
         case .balance(let user): try balance(parsed, of: user, for: client)
+        case .evaluate(let evaluation): try perform(evaluation, parsed, for: client)
+        case .script(let command): try perform(command, for: client)
+        case .transaction(let command): try perform(command, parsed, for: client)
         case .connection(let command): perform(command, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }

@@ -73,33 +73,10 @@ extension Dispatcher {
 
     /// Answers with what a procedure found, if it is the client's to see.
     private func answer(_ client: Client, _ slot: UInt64, _ answer: Answer) {
-        let owner: Authorization.Owner =
-            switch answer.owner {
-            case .user(let user): .user(user)
-            case .unknown: .unknown
-            case .nobody: .undetermined
-            }
-        if let refusal = refusal(client, slot, owner) { return refuse(client, slot, refusal) }
+        if let refusal = refusal(client, slot, answer.authorizationOwner) { return refuse(client, slot, refusal) }
         switch answer {
-        case .replay(let event): client.answer(slot) { receipt(event, replayed: true, to: &$0) }
-        case .openHold(let row, let placed):
-            client.answer(slot) { encoder.openHold(row, placed: placed, to: &$0) }
-        case .closedHold(let hold):
-            let user = engine.reads.userID(hold.placed.user)
-            client.answer(slot) { encoder.closedHold(hold, user: user, to: &$0) }
-        case .closedSession(let event):
-            let names = ReceiptNames(user: engine.reads.userID(event.user))
-            client.answer(slot) { encoder.closedSession(event, names: names, to: &$0) }
-        case .priceBooks(let rows):
-            client.answer(slot) { encoder.result(.priceBooks(rows), open: { engine.clearText($0, of: $1) }, to: &$0) }
-        case .ruleCheck(let check): client.answer(slot) { encoder.ruleCheck(check, to: &$0) }
-        case .history(let rows, let next): client.answer(slot) { encoder.history(rows, next: next, to: &$0) }
-        case .summary(let summary):
-            let user = engine.reads.userID(summary.user)
-            client.answer(slot) { encoder.summary(summary, user: user, to: &$0) }
-        case .explanation(let explanation):
-            let user = engine.reads.userID(explanation.event.user)
-            client.answer(slot) { encoder.explanation(explanation, user: user, to: &$0) }
+        case .replay, .openHold, .closedHold, .closedSession, .priceBooks, .ruleCheck, .history, .summary, .explanation:
+            client.answer(slot) { encoder.answer(answer, names: engine, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)
         case .fault(let text): fault(client, slot, text)

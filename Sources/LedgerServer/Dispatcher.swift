@@ -30,6 +30,8 @@ final class Dispatcher {
     var context: ParseContext
     /// Where clients go on whose turn is over; nil in a process without sockets.
     var rounds: Rounds?
+    /// Shared by all event loops.
+    let scripts: ScriptHost
     /// Log lines that strangers can cause.
     let notices: RareNotices
 
@@ -52,13 +54,14 @@ final class Dispatcher {
     private var whenEmpty: (() -> Void)?
 
     init(
-        engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, version: String, logger: Logger,
-        eventLoop: any EventLoop, requestStop: @escaping @Sendable () -> Void
+        engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, scripts: ScriptHost,
+        version: String, logger: Logger, eventLoop: any EventLoop, requestStop: @escaping @Sendable () -> Void
     ) {
         self.engine = engine
         self.encoder = ReplyEncoder(shard: engine.shard, version: version)
         self.configuration = configuration
         self.counters = counters
+        self.scripts = scripts
         self.logger = logger
         self.eventLoop = eventLoop
         self.requestStop = requestStop
@@ -328,7 +331,9 @@ final class Dispatcher {
 
     /// Whether this loop may block for a sync: nothing is under way but one command, and nobody else asks anything.
     private func mayStay(with batch: TicketedBatch) -> Bool {
-        batch.count == 1 && underWay.count == 1 && aside.isEmpty
+        // A script is killed by way of this loop.
+        if case .program = batch.work.item(0) { return false }
+        return batch.count == 1 && underWay.count == 1 && aside.isEmpty
             && loneClient.isAlone(batch.clients[0].number, at: .now())
     }
 

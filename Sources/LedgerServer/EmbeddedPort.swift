@@ -1,6 +1,7 @@
 internal import LedgerCommands
 internal import LedgerCore
 package import LedgerEngine
+internal import LedgerScript
 package import Logging
 internal import NIOConcurrencyHelpers
 internal import NIOCore
@@ -29,7 +30,8 @@ package final class EmbeddedPort: CommandPort {
             configuration.answerLimit = .max
             configuration.answerLimitOverAll = .max
             let dispatcher = Dispatcher(
-                engine: engine, configuration: configuration, counters: ServerCounters(), version: version,
+                engine: engine, configuration: configuration, counters: ServerCounters(),
+                scripts: ScriptHost(budget: .standard), version: version,
                 logger: logger, eventLoop: loop, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
         }.get()

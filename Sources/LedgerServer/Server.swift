@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LedgerCore
 package import LedgerEngine
+internal import LedgerScript
 package import Logging
 internal import NIOCore
 internal import ServiceLifecycle
@@ -39,11 +40,12 @@ package struct Server: Service {
         let (stopping, requestStop) = AsyncStream<Void>.makeStream()
         self.stopping = stopping
         self.requestStop = requestStop
+        let scripts = ScriptHost(budget: ScriptBudget(milliseconds: bound.configuration.scriptMilliseconds))
         do {
             try await listener.serve { [configuration, counters] loop in
                 Dispatcher(
-                    engine: engine, configuration: configuration, counters: counters, version: version,
-                    logger: logger, eventLoop: loop, requestStop: { requestStop.finish() })
+                    engine: engine, configuration: configuration, counters: counters, scripts: scripts,
+                    version: version, logger: logger, eventLoop: loop, requestStop: { requestStop.finish() })
             }
         } catch {
             throw ServerError("the event loops did not start: \(error)")

@@ -51,8 +51,8 @@ package struct ServerConfiguration: Sendable {
     package var requiresKeys = false
     /// Seconds that a request may stay half sent, counted from the last complete one.
     package var partialRequestSeconds: Int64 = 10
-    /// How long the error to MULTI is held back, to see whether the transaction comes with it.
-    package var transactionMilliseconds: Int64 = 50
+    /// How long a script may keep everybody else waiting.
+    package var scriptMilliseconds = 10
     /// Seconds that a stopping server waits for answers to reach their clients.
     package var drainSeconds: Int64 = 10
 

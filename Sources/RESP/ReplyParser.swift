@@ -203,3 +203,14 @@ package struct ReplyParser {
         }
     }
 }
+
+extension RESPValue {
+    /// One whole answer, as ``RESPWriter`` writes it; nil for anything else.
+    package init?(decoding bytes: [UInt8]) {
+        var parser = ReplyParser()
+        var length = 0
+        let value = bytes.withUnsafeBytes { try? parser.next(in: $0, consumed: &length) }
+        guard let value, length == bytes.count else { return nil }
+        self = value
+    }
+}

@@ -40,6 +40,7 @@ struct Span: ExpressibleByArgument {
 
     /// In the largest unit that tells it whole.
     var defaultValueDescription: String {
+        guard value.nanoseconds % 1_000_000_000 == 0 else { return "\(value.nanoseconds / 1_000_000)ms" }
         let seconds = value.nanoseconds / 1_000_000_000
         let units: [(Int64, String)] = [(3600, "h"), (60, "m")]
         return units.first { seconds % $0.0 == 0 }.map { "\(seconds / $0.0)\($0.1)" } ?? "\(seconds)s"

@@ -77,6 +77,13 @@ struct Serve: AsyncParsableCommand {
             """)
     var requireKeys = false
 
+    @Option(
+        help: """
+            How long a script (EVAL) may run, and keep everybody else waiting: then it is ended, and nothing of it is \
+            kept. From 1ms to 1m.
+            """)
+    var scriptBudget = Span(TimeSpan(nanoseconds: 10_000_000))
+
     @Option(help: "Most connections at once.")
     var maxClients = 10_000
 
@@ -124,6 +131,9 @@ struct Serve: AsyncParsableCommand {
         guard eventLoops ?? 1 <= 256 else { throw ValidationError("--event-loops is above 256") }
         guard keyRetention.value > .zero else { throw ValidationError("--key-retention is not above 0") }
         guard pause.value >= .seconds(2) else { throw ValidationError("--pause is below 2s") }
+        guard (1_000_000...60_000_000_000).contains(scriptBudget.value.nanoseconds) else {
+            throw ValidationError("--script-budget is not between 1ms and 1m")
+        }
     }
 
     func run() async throws {
@@ -215,6 +225,7 @@ struct Serve: AsyncParsableCommand {
         configuration.port = port
         configuration.maxClients = maxClients
         configuration.requiresKeys = requireKeys
+        configuration.scriptMilliseconds = Int(scriptBudget.value.nanoseconds / 1_000_000)
         configuration.answerLimit = Int(answersPerConnection.value)
         configuration.answerLimitOverAll = Int(answersOverAll.value)
         if let eventLoops { configuration.eventLoops = eventLoops }

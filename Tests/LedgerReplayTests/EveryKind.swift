@@ -11,6 +11,7 @@ enum EveryKind {
         try await spacesAndStorage(ledger)
         try await rulesAndMeters(ledger)
         try await allowances(ledger)
+        try await scripts(ledger)
         // Time goes on, and nobody is there for a while.
         let end = Ledger.begins + .days(40)
         try await ledger.must(
@@ -99,5 +100,11 @@ enum EveryKind {
         try await ledger.must(
             "ALLOWANCE SET ada 2 EVERY week ROLLOVER 1 FOR api KEY k7", "ALLOWANCE SET type:pro 0.5 EVERY day",
             "CLOCK SET \(Ledger.begins + .days(20))", "ALLOWANCE REMOVE ada", "ALLOWANCE REMOVE type:pro")
+    }
+
+    private static func scripts(_ ledger: Ledger) async throws {
+        try await ledger.must(
+            "EVAL \"return ledger.charge('ada', '0.25', 'script').amount\" 1 key:s1", "MULTI",
+            "CREDIT CHARGE ada 0.5 api", "EXEC")
     }
 }

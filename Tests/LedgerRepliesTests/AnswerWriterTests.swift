@@ -15,6 +15,8 @@ private struct Tree: AnswerWriter {
     }
     private var tokens: [Token] = []
     var pairs = 0
+    /// Keys of amounts.
+    private(set) var amounts: Set<String> = []
 
     mutating func openMap() -> Int {
         tokens.append(.map(-1))
@@ -28,7 +30,10 @@ private struct Tree: AnswerWriter {
     mutating func integer(_ value: Int64) { tokens.append(.value(.integer(value))) }
     mutating func bulk(_ value: UnsafeRawBufferPointer) { tokens.append(.value(.bulk(Array(value)))) }
     mutating func error(_ text: String) { tokens.append(.value(.error(RESPError(parsing: text)))) }
-    mutating func money(_ value: Money) { bulk("\(value)") }
+    mutating func money(_ value: Money) {
+        if case .value(let key) = tokens.last, let name = key.string { amounts.insert(name) }
+        bulk("\(value)")
+    }
     mutating func instant(_ value: Timestamp) { bulk("\(value)") }
     mutating func id(_ value: BirthID, as kind: BirthKind) { bulk(value.text(as: kind)) }
     mutating func id(_ value: PassportID) { bulk { value.append(to: &$0) } }
@@ -71,6 +76,22 @@ private struct Tree: AnswerWriter {
                 #expect(found == wire && wire.pairs != nil, "\(id)")
             }
         }
+    }
+
+    @Test func `every field that holds an amount is known as one, to scripts`() {
+        var amounts: Set<String> = []
+        for (_, event) in Samples.receipts {
+            var writer = Tree()
+            encoder.receipt(of: event, replayed: false, names: Samples.ada, to: &writer)
+            amounts.formUnion(writer.amounts)
+        }
+        let lots = QueryResult.lots(
+            [LotRow(origin: Samples.lot, remaining: Money(usd: "2"), pinned: .zero, order: 1)], next: 7)
+        var writer = Tree()
+        encoder.result(lots, open: { _, _ in nil }, to: &writer)
+        amounts.formUnion(writer.amounts)
+        #expect(amounts.count > 10)
+        #expect(amounts.subtracting(CommandTable.moneyFields) == [])
     }
 
     @Test func `rows, pages and refusals too`() {

@@ -102,26 +102,6 @@ import Testing
         #expect(state.settled(allAnswered: true) == .none)
     }
 
-    // MARK: Refused transactions
-
-    @Test func `what comes before the error to MULTI has left belongs to the transaction`() {
-        var transaction = RefusedTransaction.none
-        transaction.refused(slot: 7, .noPassport)
-        let told = transaction.requestCame()
-        #expect(told?.slot == 7 && told?.error == .noPassport && transaction == .passingOver)
-        #expect(transaction.requestCame() == nil && transaction.nothingCame(slot: 7) == nil)
-        #expect(transaction == .passingOver)
-        transaction.end()
-        #expect(transaction == .none)
-    }
-
-    @Test func `when nothing came behind MULTI the connection is as it was`() {
-        var transaction = RefusedTransaction.none
-        transaction.refused(slot: 7, .noPassport)
-        #expect(transaction.nothingCame(slot: 6) == nil)
-        #expect(transaction.nothingCame(slot: 7) == .noPassport && transaction == .none)
-    }
-
     // MARK: Patience
 
     private static let opened = NIODeadline.uptimeNanoseconds(1_000_000_000)

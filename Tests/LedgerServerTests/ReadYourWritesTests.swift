@@ -110,6 +110,9 @@ import Testing
         case .wait: return .read("WAIT 0")
         case .clockAccept: return .write("CLOCK ACCEPT")
         case .clock, .clockSet, .latencyLatest, .latencyRecent, .latencyHistogram: return .neither
+        case .eval: return .write("EVAL \"return ledger.charge('u_a', '0.0#', 'api').available\" 0")
+        case .evalSHA, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill: return .neither
+        case .multi, .exec, .discard, .watch, .unwatch: return .neither
         }
     }
 
@@ -157,7 +160,7 @@ import Testing
                 guard case .write(let writeLine, let before) = use(write.id) else {
                     // CLOCK SET is for a ledger of its own.
                     #expect(
-                        !write.lane.isWrite || write.id == .clockSet,
+                        !write.lane.isWrite || write.id == .clockSet || write.lane == .program,
                         "\(write.name) is a write, and no line of it is given")
                     continue
                 }

@@ -5,86 +5,138 @@ import Testing
 
 @testable import LedgerServer
 
-/// MULTI is refused: of the transaction nothing is run, and the connection is as it was.
+/// MULTI, EXEC, DISCARD, WATCH, as Redis has them.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct TransactionTests {
-    @Test func `of a transaction that was refused nothing is run, until it ends`() async throws {
+    private func with(_ body: (Serving, any CommandPort) async throws -> Void) async throws {
         try await Serving.with { _ in
         } _: { serving in
             let client = try await serving.connect()
             _ = try await client.send([
                 words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
             ])
-            for (end, code) in [("EXEC", "EXECABORT"), ("exec", "EXECABORT")] {
-                let answers = try await client.send(
-                    ["MULTI", "CREDIT CHARGE u_a 1 api", "MULTI", "NONSENSE", "CREDIT BALANCE u_a", end].map(words))
-                for answer in answers.prefix(5) {
-                    #expect(answer.error?.code == "ERR" && answer.error?.text.contains("transaction=False") == true)
-                }
-                #expect(answers[5].error?.code == code)
-                #expect(try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
+            try await body(serving, client)
+            await client.close()
+        }
+    }
+
+    private func available(_ client: any CommandPort) async throws -> String? {
+        try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string
+    }
+
+    @Test func `what was queued is carried out in order, each command seeing those before it`() async throws {
+        try await with { _, client in
+            let answers = try await client.send(
+                [
+                    "MULTI", "CREDIT CHARGE u_a 1 api", "CREDIT BALANCE u_a", "CREDIT CHARGE u_a 100 api",
+                    "USER CREATE c@d.example ID u_c", "CREDIT GRANT u_c 5 REASON hello", "USER GET u_c", "PING", "EXEC",
+                ].map(words))
+            #expect(answers[0].string == "OK")
+            #expect(answers[1...7].allSatisfy { $0.string == "QUEUED" })
+            let results = try #require(answers[8].elements)
+            #expect(results.count == 7)
+            #expect(results[0]["available"]?.string == "9.00")
+            #expect(results[1]["available"]?.string == "9.00")
+            // A refusal is an element and undoes nothing.
+            #expect(results[2].error?.code == "INSUFFICIENT")
+            #expect(results[3]["email"]?.string == "c@d.example")
+            // Five of them are the credit of who signs up.
+            #expect(results[4]["available"]?.string == "10.00")
+            #expect(results[5]["email"]?.string == "c@d.example")
+            #expect(results[6].string == "PONG")
+            #expect(try await available(client) == "9.00")
+            #expect(try await client.call("USER", "GET", "u_c")["email"]?.string == "c@d.example")
+        }
+    }
+
+    @Test func `a command that cannot be queued ends it: nothing is carried out`() async throws {
+        try await with { _, client in
+            for bad in ["NONSENSE", "CREDIT CHARGE u_a", "AUTH x", "SNAPSHOT", "PASSPORT CREATE u_a n read", "MULTI"] {
+                let answers = try await client.send(["MULTI", "CREDIT CHARGE u_a 1 api", bad, "EXEC"].map(words))
+                #expect(answers[2].error != nil, "\(bad)")
+                #expect(answers[3].error?.code == "EXECABORT", "\(bad)")
             }
+            #expect(try await available(client) == "10.00")
             let discarded = try await client.send(["multi", "CREDIT CHARGE u_a 1 api", "DISCARD", "PING"].map(words))
-            #expect(discarded[1].error != nil && discarded[2].string == "OK" && discarded[3].string == "PONG")
-            // Whoever the connection belongs to next begins anew.
-            for anew in ["AUTH \(serving.passport)", "HELLO 3 AUTH default \(serving.passport)"] {
-                let answers = try await client.send(["MULTI", "AUTH nonsense", "PING", anew, "PING"].map(words))
-                #expect(answers[1].error?.code == "WRONGPASS" && answers[2].error?.code == "ERR")
-                #expect(answers[3].error == nil && answers[4].string == "PONG")
-            }
+            #expect(discarded[2].string == "OK" && discarded[3].string == "PONG")
             let reset = try await client.send(["MULTI", "RESET", "PING"].map(words))
             #expect(reset[1].string == "RESET" && reset[2].string == "PONG")
-            await client.close()
-            // Without MULTI they are what they were.
+        }
+    }
+
+    @Test func `EXEC and DISCARD without MULTI are refused, an empty transaction is none`() async throws {
+        try await with { _, client in
+            #expect(try await client.call("EXEC").error?.text == "ERR EXEC without MULTI")
+            #expect(try await client.call("DISCARD").error?.text == "ERR DISCARD without MULTI")
+            let answers = try await client.send(["MULTI", "EXEC"].map(words))
+            #expect(answers[1].elements?.isEmpty == true)
+        }
+    }
+
+    @Test func `more commands than a transaction may have are refused while queueing`() async throws {
+        try await with { _, client in
+            let many = Array(repeating: words("CREDIT CHARGE u_a 0.001 api"), count: Transaction.most + 1)
+            let answers = try await client.send([words("MULTI")] + many + [words("EXEC")])
+            #expect(answers[Transaction.most].string == "QUEUED")
+            #expect(answers[Transaction.most + 1].error?.text.contains("transaction=False") == true)
+            #expect(answers.last?.error?.code == "EXECABORT")
+            let fits = Array(repeating: words("CREDIT CHARGE u_a 0.001 api"), count: Transaction.most)
+            let done = try await client.send([words("MULTI")] + fits + [words("EXEC")])
+            #expect(done.last?.elements?.count == Transaction.most)
+            #expect(try await available(client) == "9.00")
+        }
+    }
+
+    @Test func `what reads the journal is fetched, then all of it is carried out once`() async throws {
+        try await with { _, client in
+            let charge = try await client.call("CREDIT", "CHARGE", "u_a", "2", "api")
+            let id = try #require(charge["id"]?.string)
+            let answers = try await client.send(
+                ["MULTI", "CREDIT CHARGE u_a 1 api", "CREDIT REFUND \(id) REASON no", "CREDIT HISTORY u_a", "EXEC"]
+                    .map(words))
+            let results = try #require(answers[4].elements)
+            #expect(results[1]["amount"]?.string == "2.00")
+            #expect(results[2].elements?.count == 2)
+            #expect(try await available(client) == "9.00")
+        }
+    }
+
+    @Test func `a user that was watched and has changed makes EXEC answer null`() async throws {
+        try await with { serving, client in
             let other = try await serving.connect()
-            #expect(try await other.call("EXEC").error?.text.contains("EXEC: transactions are not available") == true)
-            #expect(try await other.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
+            for (between, isNull) in [("CREDIT CHARGE u_a 1 api", true), ("PING", false), ("UNWATCH", false)] {
+                #expect(try await client.call("WATCH", "u_a", "u_nobody").string == "OK")
+                if between == "UNWATCH" {
+                    _ = try await client.call("UNWATCH")
+                    _ = try await other.send([words("CREDIT CHARGE u_a 1 api")])
+                } else {
+                    _ = try await other.send([words(between)])
+                }
+                let answers = try await client.send(["MULTI", "CREDIT CHARGE u_a 0.5 api", "EXEC"].map(words))
+                #expect((answers[2] == .null) == isNull, "\(between)")
+            }
+            // Somebody who was not there is somebody who changed.
+            #expect(try await client.call("WATCH", "u_new").string == "OK")
+            _ = try await other.send([words("USER CREATE n@b.example ID u_new")])
+            let answers = try await client.send(["MULTI", "PING", "EXEC"].map(words))
+            #expect(answers[2] == .null)
+            #expect(try await client.send(["MULTI", "WATCH u_a", "EXEC"].map(words))[1].error != nil)
             await other.close()
         }
     }
 
-    @Test func `who waits for the answer to MULTI goes on as before`() async throws {
-        try await Serving.with { _ in
-        } _: { serving in
-            let client = try await serving.connect()
-            for _ in 0..<3 {
-                let error = try await client.call("MULTI").error
-                #expect(error?.code == "ERR" && error?.text.contains("transaction=False") == true)
-                #expect(try await client.call("PING").string == "PONG")
-                #expect(try await client.call("USER", "LIST").error == nil)
-            }
-            // Two of them, and a half-closed connection, are answered as well.
-            let socket = try RawSocket(port: serving.server.port)
-            socket.send("AUTH \(serving.passport)\r\nMULTI\r\n")
-            socket.shutDownWriting()
-            let lines = await socket.readAll().split(separator: "\r\n")
-            #expect(lines.count == 2 && lines[0] == "+OK" && lines[1].hasPrefix("-ERR MULTI"))
-            await client.close()
-        }
-    }
-
-    @Test func `a transaction in many packets is passed over to its end`() async throws {
-        try await Serving.with {
-            $0.transactionMilliseconds = 2000
-        } _: { serving in
-            let client = try await serving.connect()
-            _ = try await client.send([
-                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
-            ])
-            let socket = try RawSocket(port: serving.server.port)
-            socket.send("AUTH \(serving.passport)\r\nMULTI\r\n")
-            #expect(await socket.read(until: "+OK\r\n") == "+OK\r\n")
-            // MULTI came alone, its error is held back: what comes now was sent without having read it.
-            socket.send("CREDIT CHARGE u_a 1 api\r\n")
-            #expect(await socket.read(until: "DISCARD ends this").hasPrefix("-ERR MULTI"))
-            // From here on it takes as long as it takes.
-            try await Task.sleep(for: .milliseconds(2200))
-            socket.send("CREDIT CHARGE u_a 1 api\r\n")
-            #expect(await socket.read(until: "\r\n").hasPrefix("-ERR not run, because MULTI was refused"))
-            socket.send("EXEC\r\nCREDIT BALANCE u_a\r\n")
-            let rest = await socket.read(until: "available")
-            #expect(rest.hasPrefix("-EXECABORT"))
-            #expect(try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
-            await client.close()
+    @Test func `a passport may do in a transaction what it may do without`() async throws {
+        try await with { serving, client in
+            let made = try await client.call("PASSPORT", "CREATE", "u_a", "n", "read", "SCOPE", "own")
+            let secret = try #require(made["secret"]?.string)
+            let own = try await serving.connect(secret)
+            let answers = try await own.send(
+                ["MULTI", "CREDIT BALANCE u_a", "CREDIT CHARGE u_a 1 api", "EXEC"].map(words))
+            #expect(answers[1].string == "QUEUED")
+            #expect(answers[2].error?.code == "NOPERM" && answers[3].error?.code == "EXECABORT")
+            let read = try await own.send(["MULTI", "CREDIT BALANCE u_a", "EXEC"].map(words))
+            #expect(read[2].elements?.first?["available"]?.string == "10.00")
+            #expect(try await own.call("EVAL", "return 1", "0").error?.code == "NOPERM")
+            await own.close()
         }
     }
 }

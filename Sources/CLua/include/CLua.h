@@ -30,6 +30,7 @@ typedef enum __attribute__((enum_extensibility(closed))) clua_status {
     CLUA_BUDGET = 3,   // out of instructions or time
     CLUA_MEMORY = 4,   // out of memory
     CLUA_DEAD = 5,     // used after one of these, or before a successful load
+    CLUA_ABANDONED = 6,  // a script whose host did not want to go on
 } clua_status;
 
 typedef struct clua_limits {
@@ -72,13 +73,14 @@ typedef enum __attribute__((enum_extensibility(closed))) clua_kind {
     CLUA_TABLE = 5,
     CLUA_FUNCTION = 6,
     CLUA_OTHER = 7,
-    CLUA_WORD = 8,  // arguments only
+    CLUA_WORD = 8,   // arguments only
+    CLUA_MONEY = 9,  // scripts only: nano-USD
 } clua_kind;
 
 typedef struct clua_value {
     clua_kind kind;
     uint32_t length;   // of text
-    int64_t integer;   // an integer, a boolean, or the number of a word
+    int64_t integer;   // an integer, a boolean, an amount in nano-USD, or the number of a word
     double number;     // a float
     const char *text;  // not terminated
 } clua_value;
@@ -142,6 +144,8 @@ typedef struct clua_bytes {
     size_t capacity;
 } clua_bytes;
 void clua_free_bytes(clua_bytes *bytes);
+// False: no memory for them.
+bool clua_append(clua_bytes *bytes, const void *source, size_t count);
 
 typedef struct clua_named {
     const char *name;
@@ -156,6 +160,47 @@ clua_status clua_describe(clua *state, const clua_named *parameters, int count, 
 
 // Calls a function that was in such a result, by its number, with an integer; writes what it returned likewise.
 clua_status clua_call_exported(clua *state, int64_t function, int64_t argument, clua_bytes *result);
+
+// ---- Scripts (script.h) ----
+
+typedef enum __attribute__((enum_extensibility(closed))) clua_host_status {
+    CLUA_HOST_VALUE = 0,    // the answer is what the function returns
+    CLUA_HOST_REFUSED = 1,  // it returns nil and the answer
+    CLUA_HOST_ERROR = 2,    // it raises the answer, a text
+    CLUA_HOST_ABANDON = 3,  // the script ends here, and cannot catch that
+} clua_host_status;
+
+// Called while a script runs. `arguments`: their number in four bytes, then each as clua_describe writes values. The
+// answer is one such value. It must not call back into the state.
+typedef clua_host_status (*clua_host)(void *context, int function, const clua_bytes *arguments, clua_bytes *answer);
+
+// A function that calls the host, and where it stands: `ledger.credit.charge`, or `ledger.charge` with a null behind.
+typedef struct clua_function {
+    const char *path[3];
+    int number;
+} clua_function;
+
+// Gives a new state, before anything is loaded, what scripts have besides rules: pcall, amounts, bounded functions of
+// text, and these functions. Time is the wall's here, from the beginning of a run to its end. `keeps_globals`: what one
+// chunk sets the next one sees, errors leave the state as it is, and chunk after chunk may be loaded.
+clua_status clua_open_script(clua *state, const clua_function *functions, int count, bool keeps_globals, clua_host host);
+
+// Compiles a script. (What clua_code gives of it goes to clua_load_code of another state, opened likewise.)
+clua_status clua_load_script(clua *state, const char *source, size_t length, const char *name);
+
+// Runs it. `lists`: KEYS and ARGV, two values one behind the other; NULL where there are none. `result`: the number of
+// values it returned in four bytes, then each, without nils at the end.
+clua_status clua_run_script(clua *state, void *context, const clua_bytes *lists, clua_bytes *result);
+
+// Whether the last run ended by an error that was a refusal of the host's, raised as it came: the error's text is
+// then its code and its text.
+bool clua_raised_refusal(const clua *state);
+
+// Ends the run that is under way, or the next one. Any thread, while the state is there.
+void clua_kill(clua *state);
+
+// Behind a run: lets go of what it left, and of a kill that came too late.
+void clua_rest(clua *state);
 
 // ---- Looking inside (tests, INFO) ----
 

@@ -14,7 +14,7 @@ extension CommandSpec {
         case .connection, .identity: ["loading", "stale", "fast"] + (access == .open ? ["no_auth"] : [])
         case .view: ["readonly", "fast"]
         case .table, .list, .history: ["readonly"]
-        case .write, .procedure, .gate: access == .adminAll ? ["write", "admin"] : ["write"]
+        case .write, .procedure, .program, .gate: access == .adminAll ? ["write", "admin"] : ["write"]
         case .operations, .barrier: access == .adminAll ? ["admin"] : []
         }
     }
@@ -28,7 +28,7 @@ extension CommandSpec.Lane {
         case .view: "Answered from a published view, without the writer."
         case .table, .list: "Answered by the writer from its tables, in its place among the writes."
         case .history: "Read from the journal: grows with what is read."
-        case .write, .procedure, .gate: "Decided by the writer and answered when it is on disk."
+        case .write, .procedure, .program, .gate: "Decided by the writer and answered when it is on disk."
         case .operations, .barrier: "Answered by the server."
         }
     }

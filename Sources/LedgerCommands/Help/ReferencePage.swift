@@ -123,6 +123,7 @@ package enum ReferencePage {
         case .meter: "Meters"
         case .prices: "Prices and limits"
         case .operations: "Operations"
+        case .script: "Scripts and transactions"
         }
     }
 

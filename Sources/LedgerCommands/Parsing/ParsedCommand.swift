@@ -24,6 +24,12 @@ package struct ParsedCommand: Sendable {
         self.init(id: arguments.id, ask: ask, target: target)
     }
 
+    /// Whether it is carried out once, however often it is sent. (A script's key is made when its name is known.)
+    package var hasKey: Bool {
+        if case .evaluate(let it) = ask { return it.keys.first?.starts(with: Array("key:".utf8)) ?? false }
+        return key != nil
+    }
+
     /// Whom or what a command names: what a passport of scope `own` is held against.
     package enum Target: Hashable, Sendable {
         case none
@@ -63,6 +69,11 @@ package struct ParsedCommand: Sendable {
         /// `by`: the label by whose values spending is told apart.
         case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText?)
         case explain(ChargeID)
+
+        /// A script, to be run where the ledger decides.
+        indirect case evaluate(Evaluation)
+        case script(ScriptCommand)
+        case transaction(TransactionCommand)
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)

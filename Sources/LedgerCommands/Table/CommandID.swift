@@ -29,4 +29,6 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
         clock
     case clockAccept, clockSet, wait, shutdown
+    // several commands as one
+    case eval, evalSHA, scriptLoad, scriptExists, scriptFlush, scriptKill, multi, exec, discard, watch, unwatch
 }

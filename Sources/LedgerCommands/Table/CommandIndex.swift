@@ -124,32 +124,15 @@ extension CommandTable {
     /// Commands that clients may well try and that this version does not have, with what to say.
     static let absent: [(name: String, text: String)] = {
         let later = "is not available in this version"
-        var list = ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"].map { ($0, "\($0): \(transaction)") }
+        var list: [(name: String, text: String)] = []
         for name in [
-            "EVAL", "EVALSHA", "SCRIPT", "FCALL", "MONITOR", "TAIL", "AT", "BACKTEST", "RUNWAY", "REPORT", "PAYMENT",
+            "FCALL", "MONITOR", "TAIL", "AT", "BACKTEST", "RUNWAY", "REPORT", "PAYMENT",
             "RULE SHADOW", "RULE DIFF",
         ] {
             list.append((name, "\(name) \(later)"))
         }
         return list
     }()
-
-    private static let transaction =
-        "transactions are not available in this version; with redis-py use pipeline(transaction=False)"
-
-    /// The words that frame a transaction. There are none in this version, but a client that was refused `MULTI` goes
-    /// on to send the commands and `EXEC`, and expects that nothing of it is done.
-    package enum TransactionWord: String, Sendable { case multi = "MULTI", exec = "EXEC", discard = "DISCARD" }
-
-    package static func transactionWord(_ words: Words) -> TransactionWord? {
-        words.count > 0 ? TransactionWord(rawValue: Echo.folded(words[0])) : nil
-    }
-
-    /// What every command answers between a refused MULTI and its end.
-    package static let notInTransaction = CommandError.invalid(
-        "not run, because MULTI was refused (DISCARD ends this): \(transaction)")
-    /// What ends it: `EXECABORT`, as Redis answers where a command of the transaction was refused.
-    package static let transactionAborted = "EXECABORT nothing was run, because MULTI was refused: \(transaction)"
 
     /// Which command a request names. A name that no command has says what it may have meant.
     package static func find(_ words: Words) throws(CommandError) -> CommandID {

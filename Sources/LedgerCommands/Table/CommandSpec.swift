@@ -32,7 +32,7 @@ package struct CommandSpec: Sendable {
 
     /// The chapters of the reference.
     package enum Group: String, CaseIterable, Sendable {
-        case connection, user, passport, credit, hold, session, storage, space, meter, prices, operations
+        case connection, user, passport, credit, hold, session, storage, space, meter, prices, operations, script
     }
 
     /// Whose connection may ask. Deny is the default: see ``Authorization``.
@@ -91,6 +91,8 @@ package struct CommandSpec: Sendable {
         case write
         /// It decides when the journal was read or a rule examined.
         case procedure
+        /// It decides several commands as one, each by the rights that it needs itself.
+        case program
         /// It decides what is asked before a command gets to it: views have the limit on requests.
         case gate
         /// Waits for what came before.
@@ -99,7 +101,7 @@ package struct CommandSpec: Sendable {
         /// Whether the ledger may be changed.
         package var isWrite: Bool {
             switch self {
-            case .write, .procedure, .gate: true
+            case .write, .procedure, .program, .gate: true
             case .connection, .identity, .view, .table, .list, .history, .operations, .barrier: false
             }
         }

@@ -4,7 +4,7 @@ package enum CommandTable {
         connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands
         + allowanceCommands + holdCommands
         + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + limitCommands
-        + operationCommands
+        + operationCommands + scriptCommands
 
     /// The spec of a command. Cost: an array access; not for the hot path, which reads ``Grammar``.
     package static func spec(_ id: CommandID) -> CommandSpec { byID[Int(id.rawValue)] }

@@ -159,14 +159,18 @@ package struct Request: Sendable {
     package var actor: PassportOrdinal
     package var key: IdempotencyKey?
     package var labels: Labels
+    /// Through what it came.
+    package var origin: EventOrigin
     package var command: Command
 
     package init(
-        actor: PassportOrdinal, key: IdempotencyKey? = nil, labels: Labels = .none, command: Command
+        actor: PassportOrdinal, key: IdempotencyKey? = nil, labels: Labels = .none, origin: EventOrigin = .command,
+        command: Command
     ) {
         self.actor = actor
         self.key = key
         self.labels = labels
+        self.origin = origin
         self.command = command
     }
 }

@@ -45,6 +45,7 @@ package enum Command: Sendable {
     indirect case typeAllowanceSet(TypeAllowanceSet)
     case clockAccept(ClockAccept)
     indirect case engineStart(EngineStart)
+    indirect case scriptRun(ScriptRun)
 }
 
 extension Command {
@@ -91,6 +92,7 @@ extension Command {
         case .typeAllowanceSet(let it): try visitor.visit(it)
         case .clockAccept(let it): try visitor.visit(it)
         case .engineStart(let it): try visitor.visit(it)
+        case .scriptRun(let it): try visitor.visit(it)
         }
     }
 
@@ -216,6 +218,9 @@ extension Command {
         case .engineStart(var it):
             try changer.change(&it)
             self = .engineStart(it)
+        case .scriptRun(var it):
+            try changer.change(&it)
+            self = .scriptRun(it)
         }
     }
 }

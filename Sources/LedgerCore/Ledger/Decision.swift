@@ -26,7 +26,7 @@ package struct Decision: ~Copyable {
     package init() {}
 
     mutating func begin(_ request: borrowing Request, price: PriceInput, at now: Timestamp) {
-        (self.now, recorded, origin) = (now, now, .command)
+        (self.now, recorded, origin) = (now, now, request.origin)
         (actor, key, labels, self.price) = (request.actor, request.key, request.labels, price)
         (group, answer, groupStart) = (.none, nil, batch.byteCount)
     }

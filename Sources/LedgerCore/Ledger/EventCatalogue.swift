@@ -58,6 +58,7 @@ package enum EventCode: UInt8, CaseIterable, Sendable {
     case allowanceRoundAdvanced = 93
     case meterAdded = 95
     case usageRecorded = 96
+    case scriptRan = 98
 }
 
 /// An event's own part, of whatever type.
@@ -118,6 +119,7 @@ package enum EventBody: Sendable {
     case allowanceRoundAdvanced(AllowanceRoundAdvanced)
     case meterAdded(MeterAdded)
     indirect case usageRecorded(UsageRecorded)
+    indirect case scriptRan(ScriptRan)
 }
 
 extension EventBody {
@@ -179,6 +181,7 @@ extension EventBody {
         case .allowanceRoundAdvanced(let event): try visitor.visit(event)
         case .meterAdded(let event): try visitor.visit(event)
         case .usageRecorded(let event): try visitor.visit(event)
+        case .scriptRan(let event): try visitor.visit(event)
         }
     }
 }
@@ -242,6 +245,7 @@ extension EventCode {
         case .allowanceRoundAdvanced: try visitor.visit(AllowanceRoundAdvanced.self)
         case .meterAdded: try visitor.visit(MeterAdded.self)
         case .usageRecorded: try visitor.visit(UsageRecorded.self)
+        case .scriptRan: try visitor.visit(ScriptRan.self)
         }
     }
 }

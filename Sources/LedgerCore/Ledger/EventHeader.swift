@@ -69,6 +69,10 @@ package enum EventOrigin: UInt8, CaseIterable, Sendable {
     case command = 0
     /// An instant that had come.
     case timer = 1
+    /// A command of a script.
+    case script = 2
+    /// A command of a transaction.
+    case transaction = 3
 }
 
 /// Which of the header's optional fields follow. Raw bits are journaled. A program that does not know a bit of the

@@ -2,7 +2,7 @@ package import LedgerCore
 package import LedgerRules
 
 /// A read of the journal, answered by a reader thread: takes as long as the disk takes.
-package enum HistoryRequest: Sendable {
+package enum HistoryRequest: Hashable, Sendable {
     /// An event by its number (a closed session's receipt, `QueryResult.closedSession`).
     case event(LSN)
     /// `Outcome.replayed`: the receipt of the first time. A remembered refusal comes back as `.remembered`.

@@ -35,6 +35,9 @@ extension Engine {
         .read(event: lsn) { .answer(.closedSession($0)) }
     }
 
+    /// What a command was answered under its key before.
+    package func lookUp(replayed lsn: LSN) -> Step { .read(.replayed(lsn)) { self.replay($0, nil) } }
+
     /// What a command about a hold was answered under its key before.
     package func lookUp(replayed lsn: LSN, hold: HoldID) -> Step {
         .read(.replayed(lsn)) { self.replay($0, hold) }

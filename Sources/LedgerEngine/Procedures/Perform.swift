@@ -33,7 +33,7 @@ extension Engine {
         case .summary(let user, let from, let to, let key):
             .read(.summary(user: user, from: from, to: to, by: key)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
-        case .connection, .server, .local: nil
+        case .connection, .server, .local, .evaluate, .script, .transaction: nil
         }
     }
 

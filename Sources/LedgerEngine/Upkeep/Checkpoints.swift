@@ -39,11 +39,16 @@ final class Checkpoints: @unchecked Sendable {
         var lastStatus = "ok"
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
+        /// Monotonic; until then a tail that was just replayed may be as long again.
+        let settled = MonotonicTime.now + Checkpoints.settlesIn
     }
 
     /// A tail smaller than this is never worth a snapshot.
     private static let smallestTail: Int64 = 64 << 20
     private static let retryAfter: UInt64 = 10_000_000_000
+    /// Behind a start clients come back all at once, with what they could not ask meanwhile; a snapshot would take a
+    /// third of their rate on two cores. What a start has replayed another start can replay again.
+    private static let settlesIn: UInt64 = 20_000_000_000
 
     init(
         journal: Journal, isOff: Bool, desk: CaptureDesk, audits: Audits, replayTarget: TimeSpan,
@@ -125,9 +130,10 @@ final class Checkpoints: @unchecked Sendable {
         let secondsPerEvent = pace.withLock { $0.event }
         state.withLock { state in
             guard !state.isRunning, !state.isStopping, MonotonicTime.now >= state.notBefore else { return }
+            let allowance: Int64 = MonotonicTime.now < state.settled ? 2 : 1
             let isDue =
-                Double(tail) * secondsPerEvent * 1e9 > Double(replayTarget.nanoseconds)
-                || bytes - state.bytesThen > max(size, Self.smallestTail)
+                Double(tail) * secondsPerEvent * 1e9 > Double(replayTarget.nanoseconds) * Double(allowance)
+                || bytes - state.bytesThen > max(size, Self.smallestTail) * allowance
             guard tail > 0, isDue || state.isOwed || !state.wishes.isEmpty else { return }
             state.isRunning = true
             state.thread?.join()  // it ended when `isRunning` went back

@@ -44,6 +44,7 @@ extension WorkItem {
         case .info: "INFO"
         case .clock: "CLOCK"
         case .clockSet: "CLOCK SET"
+        case .program(let program): program.name
         }
     }
 
@@ -53,7 +54,7 @@ extension WorkItem {
         case .command(let command), .issue(let command, _): command.subject
         case .quote(let user, _, _), .usageQuote(let user, _, _): .user(user)
         case .barrier, .admit, .verify, .query, .storageSizes, .ruleLoad, .ruleActivate, .ruleMaterial, .info, .clock,
-            .clockSet:
+            .clockSet, .program:
             .nobody
         }
     }

@@ -19,11 +19,11 @@ extension Writer {
         guard state.refusal(of: actor, at: unit.time) == nil else { return .refused }
         switch entry.item {
         case .command(let command), .issue(let command, _):
-            let request = Request(actor: actor, key: key, labels: entry.labels, command: command)
+            let request = Request(actor: actor, key: key, labels: entry.labels, origin: origin, command: command)
             return .outcome(decide(request, unit, refusal))
         case .admit(let start, let proof):
             let request = Request(
-                actor: actor, key: key, labels: entry.labels, command: .sessionStart(start))
+                actor: actor, key: key, labels: entry.labels, origin: origin, command: .sessionStart(start))
             return .outcome(admit(request, proof, unit, refusal))
         case .verify(let proof):
             return .verified(verify(proof, at: unit.time))
@@ -50,6 +50,7 @@ extension Writer {
             report.overdue = state.overdue(at: report.accepted)
             report.isDriven = parts.driven != nil
             return .clock(report)
+        case .program(let program): return run(program, entry, unit, refusal)
         case .clockSet(let time, _):
             if let reason = whyNotSet(time) { return .outcome(.rejected(.invalid(reason))) }
             return .barrier(state.lastLSN)
@@ -159,7 +160,7 @@ extension WorkResult {
         switch self {
         case .outcome(.rejected), .query(.rejected), .verified(.rejected), .refused: true
         case .none, .barrier, .outcome, .verified, .query, .quote, .usageQuote, .ruleMaterial, .storageSizes, .info,
-            .clock,
+            .clock, .program,
             .unknownOutcome:
             false
         }

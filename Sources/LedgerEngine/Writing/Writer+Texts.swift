@@ -42,6 +42,12 @@ extension Writer {
         }
     }
 
+    /// Nil when the key is gone.
+    func open(_ text: PersonalText, _ user: UserOrdinal) -> [UInt8]? {
+        guard !text.isEmpty else { return [] }
+        do throws(StorageError) { return try parts.keys.open(text.sealedBytes, user) } catch { return nil }
+    }
+
     func whyUnsealed(_ error: StorageError) -> Rejection {
         // Each command that comes meets it: one line a second says so.
         let now = MonotonicTime.now

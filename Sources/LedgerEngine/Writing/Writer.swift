@@ -34,6 +34,7 @@ actor Writer {
     var freshEmails: [UInt32: [UInt8]] = [:]
     /// The clear e-mail that the command under way gives a user who is there.
     var changedEmail: (user: UserOrdinal, email: [UInt8])?
+    var origin = EventOrigin.command
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
     private var epoch: UInt32 = 0

@@ -87,6 +87,10 @@ import Testing
             .spacePurchase(
                 SpacePurchase(user: ledger.hash("cem"), space: "box", workspace: "w", instance: "i")))
         ledger.command(.spaceRevoke(SpaceRevoke(space: "box", user: ledger.hash("cem"))))
+        ledger.command(
+            .scriptRun(
+                ScriptRun(script: Array(repeating: 7, count: 20), first: ledger.machine.lastLSN, value: [0x5f, 13, 10]))
+        )
         ledger.command(.meterAdd(MeterAdd(name: "egress", unit: "GB", description: [1], scale: 3)))
         ledger.activate(.meter("egress"), 31)
         for (id, hours) in [("a", 0), ("b", 9), ("c", 900)] as [(ShortText, Int64)] {

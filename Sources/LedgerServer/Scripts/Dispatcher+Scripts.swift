@@ -1,0 +1,133 @@
+internal import LedgerCommands
+internal import LedgerCore
+internal import LedgerEngine
+internal import LedgerReplies
+internal import LedgerScript
+internal import RESP
+
+/// Scripts and transactions.
+extension Dispatcher {
+    // MARK: Transactions
+
+    /// Whether a command was queued (or refused) instead of carried out. Asked while a transaction is open.
+    func queue(_ parsed: ParsedCommand, for client: Client) throws(CommandError) -> Bool {
+        switch parsed.ask {
+        case .transaction(.watch): throw .invalid("WATCH inside MULTI is not allowed")
+        case .transaction(.multi): throw .invalid("MULTI calls can not be nested")
+        case .transaction, .connection(.quit), .connection(.reset): return false
+        case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query,
+            .quote, .usageQuote, .verify, .balance, .history, .summary, .explain, .evaluate, .script, .connection,
+            .server, .local:
+            break
+        }
+        let spec = CommandTable.spec(parsed.id)
+        if case .no(let why) = spec.script {
+            throw .invalid("\(spec.name) cannot be queued in a transaction: \(why)")
+        }
+        guard client.transaction.queue(parsed) else {
+            throw .invalid(
+                "a transaction has at most \(Transaction.most) commands; with redis-py use pipeline(transaction=False)")
+        }
+        client.answer { $0.simple("QUEUED") }
+        return true
+    }
+
+    func perform(_ command: TransactionCommand, _ parsed: ParsedCommand, for client: Client) throws(CommandError) {
+        switch command {
+        case .multi:
+            client.transaction.begin()
+            client.answer { $0.ok() }
+        case .discard:
+            guard client.transaction.isOpen else { throw .invalid("DISCARD without MULTI") }
+            client.transaction.end()
+            client.answer { $0.ok() }
+        case .unwatch:
+            client.transaction.watched = []
+            client.answer { $0.ok() }
+        case .watch(let users):
+            guard client.transaction.watched.count + users.count <= 256 else {
+                throw .invalid("a connection watches at most 256 users")
+            }
+            run(WatchProgram(users, runner(for: client)), parsed, for: client)
+        case .exec:
+            guard client.transaction.isOpen else { throw .invalid("EXEC without MULTI") }
+            let transaction = client.transaction
+            client.transaction.end()
+            guard !transaction.isAborted else {
+                return refuse(client, as: "EXECABORT Transaction discarded because of previous errors.")
+            }
+            let program = TransactionProgram(
+                transaction.queued, watched: transaction.watched, client.version, runner(for: client))
+            run(program, parsed, for: client)
+        }
+    }
+
+    // MARK: Scripts
+
+    func perform(_ evaluation: Evaluation, _ parsed: ParsedCommand, for client: Client) throws(CommandError) {
+        let script: Script
+        switch evaluation.script {
+        case .source(let source): script = try compiled(source)
+        case .sha(let sha):
+            guard let known = scripts.script(sha: sha) else {
+                return refuse(client, as: "NOSCRIPT No matching script. Please use EVAL.")
+            }
+            script = known
+        }
+        context.actor = actor(of: client)
+        let key = try evaluation.key(script.identity, context)
+        run(ScriptProgram(script, evaluation, key: key, scripts, runner(for: client)), parsed, for: client)
+    }
+
+    func perform(_ command: ScriptCommand, for client: Client) throws(CommandError) {
+        switch command {
+        case .load(let source):
+            let sha = try compiled(source).sha
+            client.answer { $0.bulk(sha) }
+        case .exists(let names):
+            let known = names.map { scripts.knows($0) }
+            client.answer { writer in
+                writer.array(known.count)
+                for isKnown in known { writer.integer(isKnown ? 1 : 0) }
+            }
+        case .flush:
+            scripts.flush()
+            client.answer { $0.ok() }
+        case .kill:
+            if scripts.kill() { return client.answer { $0.ok() } }
+            refuse(client, as: "NOTBUSY No scripts in execution right now.")
+        }
+    }
+
+    private func compiled(_ source: [UInt8]) throws(CommandError) -> Script {
+        do throws(ScriptError) { return try scripts.script(source: source) } catch { throw .invalid(error.text) }
+    }
+
+    // MARK: Running
+
+    private func runner(for client: Client) -> CommandRunner {
+        context.actor = actor(of: client)
+        return CommandRunner(engine: engine, encoder: encoder, rights: client.rights, context: context)
+    }
+
+    private func run(_ program: ServerProgram, _ parsed: ParsedCommand, for client: Client) {
+        enqueue(.program(program), key: program.key, for: client, slot: begin(parsed, for: client))
+    }
+
+    /// What came of a program that ran.
+    func answer(_ client: Client, _ slot: UInt64, _ program: any Program) {
+        guard let program = program as? ServerProgram else { preconditionFailure("a program of somebody else") }
+        switch program.stage {
+        case .done(let write):
+            if let watch = program as? WatchProgram { client.transaction.watched += watch.watched }
+            client.answer(slot, write)
+        case .failed(let text): refuse(client, slot, as: text)
+        case .needs(let request):
+            read(request, for: client, slot: slot) { dispatcher, client, slot, result in
+                program.runner.fetched.append((request, result))
+                dispatcher.enqueue(.program(program), key: program.key, for: client, slot: slot)
+            }
+        case .ready: preconditionFailure("a program came back that did not run")
+        }
+    }
+}

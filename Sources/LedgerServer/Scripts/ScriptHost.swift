@@ -1,0 +1,89 @@
+internal import LedgerScript
+internal import Synchronization
+
+/// The scripts that a server knows, and the states that run them. One for all event loops.
+final class ScriptHost: Sendable {
+    let budget: ScriptBudget
+    private let known = Mutex(Known())
+    private let states = Mutex<[String: ScriptVM]>([:])
+    private let running = Mutex<ScriptVM?>(nil)
+
+    /// Scripts that are kept; the one that was not asked for longest makes room.
+    private static let mostKnown = 500
+    private static let mostStates = 32
+    /// A state that keeps more than this behind a run is not kept itself.
+    private static let mostMemory = 1 << 20
+
+    private struct Known {
+        var scripts: [String: (script: Script, use: UInt64)] = [:]
+        var uses: UInt64 = 0
+
+        mutating func use(_ sha: String) -> Script? {
+            guard let entry = scripts[sha] else { return nil }
+            uses += 1
+            scripts[sha] = (entry.script, uses)
+            return entry.script
+        }
+    }
+
+    init(budget: ScriptBudget) { self.budget = budget }
+
+    /// Nil: NOSCRIPT.
+    func script(sha: String) -> Script? { known.withLock { $0.use(sha) } }
+
+    /// The script of a source, compiled if it was not known.
+    func script(source: [UInt8]) throws(ScriptError) -> Script {
+        if let script = script(sha: Script.name(of: source).sha) { return script }
+        let script = try Script(source)
+        known.withLock { known in
+            if known.scripts.count >= Self.mostKnown,
+                let oldest = known.scripts.min(by: { $0.value.use < $1.value.use })
+            {
+                known.scripts[oldest.key] = nil
+            }
+            known.uses += 1
+            known.scripts[script.sha] = (script, known.uses)
+        }
+        return script
+    }
+
+    func knows(_ sha: String) -> Bool { known.withLock { $0.scripts[sha] != nil } }
+
+    var count: Int { known.withLock { $0.scripts.count } }
+
+    func flush() {
+        known.withLock { $0.scripts = [:] }
+        states.withLock { $0 = [:] }
+    }
+
+    /// Ends the run that is under way. False: there is none.
+    func kill() -> Bool {
+        running.withLock { vm in
+            vm?.kill()
+            return vm != nil
+        }
+    }
+
+    /// Runs a script on the calling thread.
+    func run(
+        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]], _ host: @escaping ScriptVM.Host
+    ) -> ScriptVM.Outcome {
+        let vm: ScriptVM
+        do throws(ScriptError) {
+            let kept = states.withLock { $0.removeValue(forKey: script.sha) }
+            if let kept { vm = kept } else { vm = try ScriptVM(script, .server, budget) }
+        } catch {
+            return .failed(error)
+        }
+        running.withLock { $0 = vm }
+        let outcome = vm.run(lists: (keys, arguments), host)
+        running.withLock { $0 = nil }
+        if case .values = outcome, vm.memory < Self.mostMemory {
+            states.withLock { states in
+                if states.count >= Self.mostStates { states = [:] }
+                states[script.sha] = vm
+            }
+        }
+        return outcome
+    }
+}
