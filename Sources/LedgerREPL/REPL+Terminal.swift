@@ -17,7 +17,7 @@ extension REPL {
             isDumb
             ? nil
             : LineEditor(
-                terminal: terminal, language: .commands(of: catalogue, known: known),
+                terminal: terminal, language: .prompt(of: self),
                 history: options.history?.load() ?? [], usesColour: rendering.usesColour, wake: wake,
                 mustEnd: { Signals.mustEnd })
         terminal.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
@@ -57,11 +57,14 @@ extension REPL {
             console.editor?.remember(input)
             options.history?.append(input)
         }
-        for command in CommandSplitter.split(input) {
+        var splitter = self.splitter
+        for command in splitter.split(input) {
             let size = console.terminal.size
             console.rendering.layout = options.layout ?? .tables(width: size.columns)
             console.rendering.rows = size.rows
-            let words = InlineWords.split(command)?.map { String(decoding: $0, as: UTF8.self) } ?? []
+            let isLua = kind(of: command) == .lua
+            // Loosely: what `watch` is to run may be Lua, with quotes of its own.
+            let words = isLua ? [] : ScannedText(command).commands.first?.map(\.text) ?? []
             var outcome: Outcome
             switch words.first.flatMap(LocalCommand.named) {
             case .edit:
@@ -75,6 +78,11 @@ extension REPL {
                 outcome = await interruptible(command, console.rendering)
             }
             await show(outcome, size, console)
+            if let asked = outcome.watch, !outcome.wasInterrupted {
+                let words = asked.split(separator: " ").map(String.init)
+                outcome = await watch(asked, words, at: console)
+                await show(outcome, size, console)
+            }
             if outcome.quits || Signals.mustEnd { return true }
             if outcome.wasInterrupted { break }
         }
@@ -272,32 +280,45 @@ extension REPL {
     mutating func interruptible(_ command: String, _ rendering: Rendering) async -> Outcome {
         let copy = self
         Signals.clearInterrupt()
-        let ended = await Self.unlessInterrupted {
+        // A chunk of Lua is ended and says how far it came.
+        let patience: Duration = kind(of: command) == .lua ? .seconds(2) : .zero
+        let ended = await Self.unlessInterrupted(patience) {
             var prompt = copy
             let outcome = await prompt.evaluate(command, rendering)
             return (prompt, outcome)
         }
         if let ended {
             self = ended.0
-            return ended.1
+            guard ended.1.isUnknown else { return ended.1 }
+            var outcome = ended.1
+            await reconnect(&outcome)
+            return outcome
         }
         var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
         outcome.wasInterrupted = true
-        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
-            outcome.errors += "\(error)\n"
-        }
+        await reconnect(&outcome)
         return outcome
     }
 
-    /// What the work gives, or nil as soon as there is Ctrl-C or the process is to end; the work is cancelled then and
-    /// not waited for.
-    static func unlessInterrupted<T: Sendable>(_ work: @escaping @Sendable () async -> T) async -> T? {
+    private mutating func reconnect(_ outcome: inout Outcome) async {
+        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
+            outcome.errors += "\(error)\n"
+        }
+    }
+
+    /// What the work gives, or nil when there was Ctrl-C or the process is to end: the work is cancelled then, and
+    /// waited for no longer than `patience`.
+    static func unlessInterrupted<T: Sendable>(
+        _ patience: Duration, _ work: @escaping @Sendable () async -> T
+    ) async -> T? {
         let (endings, ending) = AsyncStream.makeStream(of: T?.self)
         let task = Task { ending.yield(await work()) }
         let watch = Task {
-            while !Signals.wasInterrupted, !Signals.mustEnd {
-                do { try await Task.sleep(for: .milliseconds(30)) } catch { return }
-            }
+            do {
+                while !Signals.wasInterrupted, !Signals.mustEnd { try await Task.sleep(for: .milliseconds(30)) }
+                task.cancel()
+                try await Task.sleep(for: patience)
+            } catch { return }
             ending.yield(nil)
         }
         defer {
@@ -319,12 +340,37 @@ extension REPL {
 }
 
 extension EditSession.Language {
+    /// What is typed at a prompt: commands and Lua.
+    package static func prompt(of repl: REPL) -> Self {
+        let (catalogue, known, lua) = (repl.catalogue, repl.known, repl.lua)
+        let commands = Self.commands(of: catalogue, known: known)
+        @Sendable func isLua(_ text: String) -> Bool { repl.kind(of: text) == .lua }
+        return EditSession.Language(
+            complete: { before in
+                guard isLua(before) else {
+                    let found = commands.complete(before)
+                    // A first word may also be the beginning of Lua.
+                    guard found.words.isEmpty, InputKind.isName(before) else { return found }
+                    return LuaText.candidates(before, catalogue, ids: { known.ids(of: $0) }, members: lua.names)
+                }
+                return LuaText.candidates(before, catalogue, ids: { known.ids(of: $0) }, members: lua.names)
+            },
+            highlight: { isLua($0) ? LuaText.styles(of: $0) : commands.highlight($0) },
+            hint: { isLua($0) ? "" : commands.hint($0) },
+            isComplete: { text in
+                var splitter = repl.splitter
+                // All but the last piece end by themselves.
+                guard let last = splitter.split(text).last else { return true }
+                return isLua(last) ? !LuaSource.isIncomplete(last) : commands.isComplete(last)
+            })
+    }
+
     /// What is typed at the prompt.
     package static func commands(of catalogue: CommandCatalogue, known: KnownIDs = KnownIDs()) -> Self {
         EditSession.Language(
             complete: { before in
                 let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0) }
-                return (Completion.fragment(of: before).count, words)
+                return EditSession.Candidates(length: Completion.fragment(of: before).count, words: words)
             },
             highlight: { Highlighter.styles(of: $0, in: catalogue) },
             hint: { Hint.text(for: $0, in: catalogue) },

@@ -41,7 +41,8 @@ package struct REPL: Sendable {
     var port: any CommandPort
     /// What `.last` shows.
     package var last: RESPValue?
-    let known = KnownIDs()
+    package let known = KnownIDs()
+    let lua = LuaSession()
     /// The ledger was seen to take no writes.
     var isReadOnly = false
     /// Whether it still does has to be asked.
@@ -67,7 +68,8 @@ package struct REPL: Sendable {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
         for text in script {
-            for command in CommandSplitter.split(text) {
+            var splitter = self.splitter
+            for command in splitter.split(text) {
                 guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
@@ -77,17 +79,22 @@ package struct REPL: Sendable {
     private mutating func runStandardInput() async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
-        var splitter = CommandSplitter()
+        var splitter = self.splitter
+        var pending: [UInt8] = []
         var isAtEnd = false
         while !isAtEnd {
             let chunk = await onThread { Self.readChunk() }
             isAtEnd = chunk.isEmpty
-            var commands = splitter.take(chunk)
-            if isAtEnd, let last = splitter.finish() { commands.append(last) }
-            for command in commands {
-                guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
+            pending += chunk
+            var lines = pending.split(separator: 0x0a, omittingEmptySubsequences: false)
+            pending = Array(lines.removeLast())
+            if isAtEnd, !pending.isEmpty { lines.append(pending[...]) }
+            for line in lines {
+                guard let input = splitter.take(String(decoding: line, as: UTF8.self)) else { continue }
+                guard await runOfScript(input, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
+        if let last = splitter.finish() { _ = await runOfScript(last, rendering, &hasFailed) }
         return hasFailed ? 1 : 0
     }
 
@@ -120,6 +127,10 @@ package struct REPL: Sendable {
         package var quits = false
         /// Ctrl-C ended the waiting: nothing that was to follow is to be run.
         package var wasInterrupted = false
+        /// A command was sent, and its answer is still to come.
+        var isUnknown = false
+        /// A `watch` that Lua asked for.
+        var watch: String?
 
         package init(output: String = "", errors: String = "", failed: Bool = false, quits: Bool = false) {
             self.output = output
@@ -134,6 +145,7 @@ package struct REPL: Sendable {
     package mutating func evaluate(_ line: String, _ rendering: Rendering) async -> Outcome {
         var outcome = Outcome()
         if line.first(where: { !$0.isWhitespace }) == "#" { return outcome }
+        if kind(of: line) == .lua { return await evaluateLua(line, rendering) }
         guard let words = InlineWords.split(line) else {
             return Outcome(errors: "a quote is not closed, or something sticks to its end\n", failed: true)
         }

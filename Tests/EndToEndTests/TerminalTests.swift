@@ -146,6 +146,24 @@ extension EndToEnd {
             #expect(terminal.waitForEnd() == 0)
         }
 
+        @Test func `Lua: chunks of several lines, globals, and Ctrl-C for one without end`() throws {
+            let terminal = try prompt(columns: 100)
+            terminal.type("USER CREATE bob@example.com ID bob TYPE pro\rCREDIT PURCHASE bob 25 stripe\r")
+            #expect(terminal.wait(for: "total     │ 25.00") && isAsking(terminal))
+            terminal.type("for i = 1, 2 do\rledger.charge('bob', usd'0.5' * i, 'api')\rend\r")
+            #expect(isAsking(terminal))
+            terminal.type("ledger.credit.balance('bob').available\r")
+            #expect(terminal.wait { $0.lines.contains("23.50") } && isAsking(terminal))
+            terminal.type("n = 0 while true do n = n + 1 end\r")
+            usleep(300_000)
+            terminal.type("\u{3}")
+            #expect(terminal.wait(for: "interrupted") && isAsking(terminal))
+            terminal.type("n > 1000\r")
+            #expect(terminal.wait { $0.lines.contains("true") } && isAsking(terminal))
+            terminal.type("\u{4}")
+            #expect(terminal.waitForEnd() == 0)
+        }
+
         @Test func `a terminal that knows no escapes gets none`() throws {
             let terminal = try prompt(environment: ["TERM": "dumb"])
             terminal.type("ECHO 'a\nb'\n")

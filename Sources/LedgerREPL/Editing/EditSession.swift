@@ -2,8 +2,7 @@
 package struct EditSession: Sendable {
     /// What the editor does not know of the language that is typed.
     package struct Language: Sendable {
-        /// What may stand where the cursor is: how many characters before the cursor it replaces, and the words.
-        package var complete: @Sendable (_ beforeCursor: String) -> (length: Int, words: [String])
+        package var complete: @Sendable (_ beforeCursor: String) -> Candidates
         package var highlight: @Sendable (_ text: String) -> [StyledRange]
         /// What could follow a text whose end the cursor is at.
         package var hint: @Sendable (_ text: String) -> String
@@ -11,7 +10,7 @@ package struct EditSession: Sendable {
         package var isComplete: @Sendable (_ text: String) -> Bool
 
         package init(
-            complete: @escaping @Sendable (String) -> (length: Int, words: [String]) = { _ in (0, []) },
+            complete: @escaping @Sendable (String) -> Candidates = { _ in Candidates(length: 0, words: []) },
             highlight: @escaping @Sendable (String) -> [StyledRange] = { _ in [] },
             hint: @escaping @Sendable (String) -> String = { _ in "" },
             isComplete: @escaping @Sendable (String) -> Bool = { _ in true }
@@ -20,6 +19,21 @@ package struct EditSession: Sendable {
             self.highlight = highlight
             self.hint = hint
             self.isComplete = isComplete
+        }
+    }
+
+    /// What may stand where the cursor is.
+    package struct Candidates: Sendable {
+        /// How many characters before the cursor a word replaces.
+        package var length: Int
+        package var words: [String]
+        /// What follows a word that is the only one.
+        package var suffix: String
+
+        package init(length: Int, words: [String], suffix: String = " ") {
+            self.length = length
+            self.words = words
+            self.suffix = suffix
         }
     }
 
@@ -214,11 +228,14 @@ package struct EditSession: Sendable {
     // MARK: Completion
 
     private mutating func complete() -> Effect {
-        let (length, words) = language.complete(buffer.beforeCursor)
+        let found = language.complete(buffer.beforeCursor)
+        let (length, words) = (found.length, found.words)
         guard let first = words.first else { return .bell }
         if words.count == 1 {
-            let isFollowed = buffer.cursor < buffer.characters.count && buffer.characters[buffer.cursor].isWhitespace
-            return edit { $0.replaceBeforeCursor(length, with: isFollowed ? first : first + " ") }
+            let isFollowed =
+                found.suffix == " " && buffer.cursor < buffer.characters.count
+                && buffer.characters[buffer.cursor].isWhitespace
+            return edit { $0.replaceBeforeCursor(length, with: isFollowed ? first : first + found.suffix) }
         }
         var common = Array(first)
         for word in words.dropFirst() {

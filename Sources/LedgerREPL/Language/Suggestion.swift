@@ -16,6 +16,14 @@ package enum Suggestion {
         return "did you mean " + (others.isEmpty ? "" : others.joined(separator: ", ") + " or ") + last + "?"
     }
 
+    /// The name that differs in the fewest letters, if in few enough; not the word itself.
+    package static func nearest(to word: String, among names: [String]) -> String? {
+        guard (2...64).contains(word.count) else { return nil }
+        let scored = Set(names).filter { $0 != word }.map { (name: $0, distance: distance(Array(word), Array($0))) }
+        let best = scored.min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+        return best.flatMap { $0.distance <= (word.count <= 4 ? 1 : 2) ? $0.name : nil }
+    }
+
     /// Insertions, deletions, substitutions, and neighbours in the wrong order, one each.
     static func distance(_ a: [Character], _ b: [Character]) -> Int {
         var before: [Int] = []

@@ -7,7 +7,8 @@ private let words = ["CREDIT", "CREATE", "PING", "PÜREE"]
 private let language = EditSession.Language(
     complete: { before in
         let fragment = Completion.fragment(of: before)
-        return (fragment.count, words.filter { $0.lowercased().hasPrefix(fragment.lowercased()) })
+        return EditSession.Candidates(
+            length: fragment.count, words: words.filter { $0.lowercased().hasPrefix(fragment.lowercased()) })
     },
     hint: { $0 == "PING" ? " [text]" : "" }, isComplete: { !CommandSplitter.isOpen($0) })
 
