@@ -21,10 +21,17 @@ package struct HistoryFile: Sendable {
         guard let first = line.first, !first.isWhitespace, !line.contains("\0"), !line.contains("\u{b}") else {
             return false
         }
-        if line.lowercased().contains("fl_") { return false }
+        if line.lowercased().contains("fl_") || namesAuth(line.lowercased()) { return false }
         // Where the quotes don't balance nobody knows the words, so the bare letters count.
         guard let words = InlineWords.split(line) else { return !line.lowercased().contains("auth") }
         return !words.contains { String(decoding: $0, as: UTF8.self).lowercased() == "auth" }
+    }
+
+    /// `ledger.auth "…"`: Lua's way to say it.
+    private static func namesAuth(_ line: String) -> Bool {
+        line.ranges(of: ".auth").contains { range in
+            line[range.upperBound...].first.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
+        }
     }
 
     private static let kept = 1000

@@ -77,7 +77,7 @@ extension REPL {
             guard case .tables = rendering.layout else { return Outcome(output: rendering.text(of: series)) }
             guard !history.points.isEmpty else { return Outcome(output: "nothing moved\n") }
             let plot = Plot(history.points, usesUnicode: rendering.usesUnicode)
-            let title = "available of \(DisplayText.sanitized(arguments[0]))"
+            let title = "available of \(DisplayText.sanitized(arguments[0])), times in UTC"
             let cut = history.isCut ? ", the last \(Self.mostPoints) movements" : ""
             let rows = min(max((rendering.rows ?? 24) * 2 / 3, 8), 20)
             return Outcome(output: title + cut + "\n" + plot.text(columns: rendering.width ?? 80, rows: rows))

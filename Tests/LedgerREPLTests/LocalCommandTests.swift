@@ -157,7 +157,7 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
     @Test func `of a user's credit, from the journal and the balance of now`() async {
         var repl = prompt()
         let text = await repl.evaluate("plot ada", tables).output
-        #expect(text.hasPrefix("available of ada\n"))
+        #expect(text.hasPrefix("available of ada, times in UTC\n"))
         #expect(text.contains("2026-11-02 00:00:00") && text.contains("2026-11-29 12:00:00"))
         #expect(
             await repl.evaluate(".last", Rendering(layout: .tabs)).output == """
