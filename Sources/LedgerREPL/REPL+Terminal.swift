@@ -13,17 +13,18 @@ extension REPL {
         rendering.thisYear = Self.thisYear
         rendering.whole = LocalCommand.last.rawValue
         let wake = Signals.watch()
+        let language = EditSession.Language.prompt(of: self)
         let editor: LineEditor? =
             isDumb
             ? nil
             : LineEditor(
-                terminal: terminal, language: .prompt(of: self),
+                terminal: terminal, language: language,
                 history: options.history?.load() ?? [], usesColour: rendering.usesColour, wake: wake,
                 mustEnd: { Signals.mustEnd })
         terminal.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
         var console = Console(terminal: terminal, editor: editor, rendering: rendering, wake: wake)
-        meetUsers()
         while true {
+            meetUsers()
             let place = await place()
             let prompt = options.title + place + "> "
             let styled = [StyledText(options.title, .prompt), StyledText(place, .faint), StyledText("> ", .prompt)]
@@ -31,7 +32,7 @@ extension REPL {
                 if let editor {
                     await editor.readLine(prompt: styled, continuation: Self.continuation(of: prompt))
                 } else {
-                    await Self.readPlainLine(prompt, terminal)
+                    await Self.readPlainLine(prompt, terminal, isComplete: language.isComplete)
                 }
             switch input {
             case .end: return 0
@@ -93,7 +94,8 @@ extension REPL {
     }
 
     private func show(_ outcome: Outcome, _ size: (columns: Int, rows: Int), _ console: Console) async {
-        if !outcome.output.isEmpty, Pager.isNeeded(for: outcome.output, columns: size.columns, rows: size.rows),
+        if console.editor != nil, !outcome.output.isEmpty,
+            Pager.isNeeded(for: outcome.output, columns: size.columns, rows: size.rows),
             let pager = Pager.command(Self.environment)
         {
             let code = await onThread { ChildProgram.run(pager, input: outcome.output) }
@@ -129,6 +131,9 @@ extension REPL {
     /// Draws a command's answer over the last one, until a key or Ctrl-C.
     private mutating func watch(_ command: String, _ words: [String], at console: Console) async -> Outcome {
         guard words.count > 2, let span = Self.interval(words[1]) else { return usage(.watch) }
+        guard console.editor != nil else {
+            return Outcome(errors: "watch needs a terminal that can draw in place (TERM is dumb)\n", failed: true)
+        }
         if let inner = LocalCommand.named(words[2]) {
             switch inner {
             case .watch, .edit, .quit, .export:
@@ -198,7 +203,7 @@ extension REPL {
 
     /// ` 918302`, ` 918302 ro`: the last event that reads see, and whether the ledger takes writes. Nothing where it
     /// does not answer at once: the prompt waits for nobody.
-    private mutating func place() async -> String {
+    package mutating func place() async -> String {
         let (port, asks) = (self.port, mustAskMode)
         let answers = await Self.within(.milliseconds(300)) {
             try? await port.send(asks ? [Self.whichLSN, Self.whichMode] : [Self.whichLSN])
@@ -231,13 +236,16 @@ extension REPL {
         return nil
     }
 
-    /// Some users to begin with, for completion: a page, asked for once, and nobody waits for it.
+    /// Completion knows the ids that were shown, a page of users to begin with, and asks for the users whose ids begin
+    /// with what is typed where it knows none of these. Nobody waits for the page.
     private func meetUsers() {
         let (port, known) = (self.port, self.known)
-        Task {
-            guard let users = try? await port.call("USER", "LIST", "COUNT", "100"), users.error == nil else { return }
+        let isFirst = known.search { text in
+            let words = text.isEmpty ? ["USER", "LIST", "COUNT", "100"] : ["USER", "FIND", text, "COUNT", "50"]
+            guard let users = try? await port.call(words), users.error == nil else { return }
             known.learn(from: users)
         }
+        if isFirst { Task { await known.search(for: "") } }
     }
 
     /// As wide as the prompt, so that lines stand below each other.
@@ -246,7 +254,9 @@ extension REPL {
     }
 
     /// A line from a terminal that knows no escape sequences: no editing but its own.
-    private static func readPlainLine(_ prompt: String, _ terminal: Terminal) async -> LineEditor.Input {
+    private static func readPlainLine(
+        _ prompt: String, _ terminal: Terminal, isComplete: @escaping @Sendable (String) -> Bool
+    ) async -> LineEditor.Input {
         terminal.write(prompt)
         return await onThread {
             var bytes: [UInt8] = []
@@ -267,7 +277,7 @@ extension REPL {
                 }
                 if byte == 0x0a {
                     let text = String(decoding: bytes, as: UTF8.self)
-                    guard CommandSplitter.isOpen(text) else { return .line(text) }
+                    if isComplete(text) { return .line(text) }
                     terminal.write("> ")
                 }
                 bytes.append(byte)
@@ -369,7 +379,8 @@ extension EditSession.Language {
     package static func commands(of catalogue: CommandCatalogue, known: KnownIDs = KnownIDs()) -> Self {
         EditSession.Language(
             complete: { before in
-                let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0) }
+                let fragment = String(Completion.fragment(of: before))
+                let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0, beginning: fragment) }
                 return EditSession.Candidates(length: Completion.fragment(of: before).count, words: words)
             },
             highlight: { Highlighter.styles(of: $0, in: catalogue) },

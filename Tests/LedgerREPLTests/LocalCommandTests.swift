@@ -1,4 +1,6 @@
+import Dispatch
 import Glibc
+import LedgerClient
 import LedgerREPL
 import RESP
 import Synchronization
@@ -232,6 +234,35 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
     }
 }
 
+@Suite struct `Where one is` {
+    private func place(_ answer: @escaping @Sendable ([String]) throws -> RESPValue) async -> [String] {
+        var repl = REPL(port: FakePort(answer: answer), catalogue: .ledger, options: .init(title: "test"))
+        return [await repl.place(), await repl.place()]
+    }
+
+    @Test func `the last event, and whether the ledger takes writes`() async {
+        let asked = Atomic<Int>(0)
+        #expect(
+            await place { words in
+                if words[0] == "INFO" { asked.add(1, ordering: .relaxed) }
+                return words[0] == "WAIT" ? .integer(17) : .text("# Ledger\r\nread_only:no\r\n")
+            } == [" 17", " 17"])
+        #expect(asked.load(ordering: .relaxed) == 1)
+        #expect(
+            await place { $0[0] == "WAIT" ? .integer(17) : .text("# Ledger\r\nread_only:the clock\r\n") } == [
+                " 17 ro", " 17 ro",
+            ])
+    }
+
+    @Test func `nothing where it may not be known, or does not come at once`() async {
+        #expect(
+            await place { $0[0] == "WAIT" ? .integer(4) : .error(RESPError(code: "NOPERM", message: "no")) } == [
+                " 4", " 4",
+            ])
+        #expect(await place { _ in throw ClientError.notConnected(peer: "x:1", reason: "gone") } == ["", ""])
+    }
+}
+
 @Suite struct `Ids that were shown` {
     @Test func `are offered where such an id must stand, the last one first`() {
         let known = KnownIDs()
@@ -256,6 +287,25 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         #expect(candidates("describe a") == ["ada"])
         #expect(candidates("watch 2 CREDIT BALANCE b") == ["bob"])
         #expect(candidates("watch 2 credit bal") == ["balance"])
+    }
+
+    @Test func `a user that is not known is asked for by the beginning of the id, and nobody waits for ever`() async {
+        let known = KnownIDs()
+        let language = EditSession.Language.commands(of: .ledger, known: known)
+        /// On a thread that is none of the concurrency pool's, as the editor's is.
+        func complete(_ line: String) async -> [String] {
+            await withCheckedContinuation { answer in
+                DispatchQueue.global().async { answer.resume(returning: language.complete(line).words) }
+            }
+        }
+        #expect(known.search { text in if text == "be" { known.add("bea", as: .user) } })
+        // On a busy machine the answer may come after the patience ends; it is there for the next Tab then.
+        var words: [String] = []
+        for _ in 0..<100 where words.isEmpty { words = await complete("CREDIT BALANCE be") }
+        #expect(words == ["bea"])
+        #expect(await complete("HOLD VOID be") == [])
+        #expect(!known.search { _ in try? await Task.sleep(for: .seconds(600)) })
+        #expect(await complete("CREDIT BALANCE zz") == [])
     }
 
     @Test func `are bounded, and none of them holds what a terminal would obey`() {

@@ -92,19 +92,22 @@ package final class PseudoTerminal {
         guard poll(&descriptor, 1, milliseconds) > 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 65536)
         let count = Glibc.read(master, &buffer, buffer.count)
-        if count > 0 { screen.write(Array(buffer[..<count])) } else { usleep(1000) }
+        if count > 0 { screen.write(Array(buffer[..<count])) }
     }
 
-    /// Reads until the screen is as wanted; false after ten seconds.
-    package func wait(until isDone: (TerminalModel) -> Bool) -> Bool {
-        for _ in 0..<400 {
+    /// Reads until the screen is as wanted; false after a time that no program takes, on however busy a machine. Keeps
+    /// no thread: what is waited for may need it.
+    package func wait(until isDone: (TerminalModel) -> Bool) async -> Bool {
+        for _ in 0..<6000 {
             if isDone(screen) { return true }
-            read(milliseconds: 25)
+            read(milliseconds: 0)
+            if isDone(screen) { return true }
+            try? await Task.sleep(for: .milliseconds(5))
         }
-        return isDone(screen)
+        return false
     }
 
-    package func wait(for text: String) -> Bool { wait { $0.everything.contains(text) } }
+    package func wait(for text: String) async -> Bool { await wait { $0.everything.contains(text) } }
 
     /// The modes as the program left them.
     private var modes: termios {
@@ -121,28 +124,18 @@ package final class PseudoTerminal {
         master = -1
     }
 
-    /// Waits for the program to end, ten seconds at most. Its exit code, or its signal below 0; nil while it runs.
-    package func waitForEnd() -> Int32? {
+    /// Waits for the program to end. Its exit code, or its signal below 0; nil while it runs.
+    package func waitForEnd() async -> Int32? {
         guard let process else { return nil }
         var status: Int32 = 0
-        for _ in 0..<400 {
+        for _ in 0..<6000 {
             if waitpid(process, &status, WNOHANG) == process {
                 self.process = nil
                 return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
             }
-            if master >= 0 { read(milliseconds: 25) } else { usleep(25_000) }
+            read(milliseconds: 0)
+            try? await Task.sleep(for: .milliseconds(5))
         }
         return nil
-    }
-
-    /// Whether the program is stopped by a signal.
-    package func waitForStop() -> Bool {
-        guard let process else { return false }
-        var status: Int32 = 0
-        for _ in 0..<400 {
-            if waitpid(process, &status, WNOHANG | WUNTRACED) == process { return status & 0xff == 0x7f }
-            read(milliseconds: 25)
-        }
-        return false
     }
 }

@@ -6,11 +6,14 @@ struct UserOverview {
     /// The questions, in the order of the answers that ``init(answers:)`` takes.
     static func commands(for user: String) -> [[String]] {
         [
-            ["USER", "GET", user], ["CREDIT", "BALANCE", user], ["CREDIT", "LOTS", user, "COUNT", "100"],
+            ["USER", "GET", user], ["CREDIT", "BALANCE", user], ["CREDIT", "LOTS", user, "COUNT", "1000"],
             ["HOLD", "LIST", user, "COUNT", "20"], ["SESSION", "LIST", "USER", user, "COUNT", "20"],
             ["STORAGE", "LIST", user, "COUNT", "20"], ["CREDIT", "HISTORY", user, "COUNT", "50"],
         ]
     }
+
+    /// Of each kind of thing.
+    private static let mostRows = 20
 
     private static let names = ["user", "balance", "lots", "holds", "sessions", "storage", "history"]
 
@@ -60,7 +63,7 @@ struct UserOverview {
         section("lots, in the order in which they burn", answers[2], none: "no credit", rendering) { lots in
             let ordered = lots.sorted { ($0["order"]?.integer ?? .max) < ($1["order"]?.integer ?? .max) }
             let most = ordered.compactMap { amount($0["remaining"]) }.max() ?? .zero
-            return ordered.prefix(20).map { lot in
+            return ordered.map { lot in
                 let remaining = amount(lot["remaining"]) ?? .zero
                 let pinned = amount(lot["pinned"]) ?? .zero
                 var notes = [
@@ -157,7 +160,10 @@ struct UserOverview {
         let page = answer.elements.flatMap { Rendering.page(of: $0) }
         let rows = cells(page?.rows.map { .map($0) } ?? answer.elements ?? [])
         guard !rows.isEmpty else { return none.map { heading + "  " + $0 + "\n" } ?? "" }
-        return heading + AlignedRows(rows: rows).text(rendering)
+        let text = heading + AlignedRows(rows: Array(rows.prefix(Self.mostRows))).text(rendering)
+        // The journal is no list of what there is: its last rows are all that is meant.
+        let isMore = rows.count > Self.mostRows || page?.more != nil && !title.hasPrefix("last")
+        return isMore ? text + "  and more\n" : text
     }
 
     private func bar(_ amount: Money, pinned: Money, of most: Money, _ rendering: Rendering) -> String {

@@ -1,3 +1,4 @@
+internal import Dispatch
 package import RESP
 internal import Synchronization
 
@@ -20,6 +21,36 @@ package final class KnownIDs: Sendable {
     private static let kept = 1000
 
     package init() {}
+
+    /// How users are found by the beginning of their ids; an empty text asks for some to begin with.
+    private let finder = Mutex<(@Sendable (String) async -> Void)?>(nil)
+    /// How long completion waits for it.
+    private static let patience = DispatchTimeInterval.milliseconds(300)
+
+    /// From now on users are looked for in this way. True the first time.
+    package func search(by finder: @escaping @Sendable (String) async -> Void) -> Bool {
+        self.finder.withLock { old in
+            defer { old = finder }
+            return old == nil
+        }
+    }
+
+    package func search(for text: String) async { await finder.withLock { $0 }?(text) }
+
+    /// The same, and where no user is known whose id begins so, the ledger is asked: keeps its thread for a moment.
+    package func ids(of kind: Kind, beginning text: String) -> [String] {
+        let known = ids(of: kind)
+        guard kind == .user, !text.isEmpty, !known.contains(where: { $0.hasPrefixIgnoringCase(text) }),
+            let finder = finder.withLock({ $0 })
+        else { return known }
+        let answered = DispatchSemaphore(value: 0)
+        Task {
+            await finder(text)
+            answered.signal()
+        }
+        _ = answered.wait(timeout: .now() + Self.patience)
+        return ids(of: kind)
+    }
 
     /// What completion offers, the last one met first.
     package func ids(of kind: Kind) -> [String] { state.withLock { ($0.ids[kind] ?? []).reversed() } }

@@ -36,10 +36,10 @@ private final class Bench {
     }
 
     /// Keys are keys from when the editor has the terminal; those typed ahead are the terminal's own until then.
-    func begin(typedAhead: Bool = false) -> Task<LineEditor.Input, Never> {
+    func begin(typedAhead: Bool = false) async -> Task<LineEditor.Input, Never> {
         let editor = editor
         let line = Task { await editor.readLine(prompt: [StyledText("test> ", .prompt)]) }
-        if !typedAhead { #expect(terminal.wait { $0.isPasteMarked }) }
+        if !typedAhead { #expect(await terminal.wait { $0.isPasteMarked }) }
         return line
     }
 
@@ -53,8 +53,8 @@ private final class Bench {
             return input
         }
         while !flags.hasEnded.load(ordering: .relaxed) {
-            terminal.read(milliseconds: 5)
-            await Task.yield()
+            terminal.read(milliseconds: 0)
+            try? await Task.sleep(for: .milliseconds(5))
         }
         return await end.value
     }
@@ -75,76 +75,78 @@ private final class Bench {
     @Test func `a line is shown as it is typed, and the terminal is as before afterwards`() async throws {
         let bench = try Bench()
         #expect(!bench.terminal.isRaw)
-        let line = bench.begin()
-        #expect(bench.terminal.wait { $0.lines == ["test>"] && $0.isPasteMarked })
+        let line = await bench.begin()
+        #expect(await bench.terminal.wait { $0.lines == ["test>"] && $0.isPasteMarked })
         #expect(bench.terminal.isRaw)
         bench.terminal.type("PING é木\u{1b}[D\u{1b}[D\u{7f}\r")
         #expect(await line.value == .line("PINGé木"))
-        #expect(bench.terminal.wait { $0.lines == ["test> PINGé木"] && $0.row == 1 && !$0.isPasteMarked })
+        #expect(await bench.terminal.wait { $0.lines == ["test> PINGé木"] && $0.row == 1 && !$0.isPasteMarked })
         #expect(!bench.terminal.isRaw)
         #expect(bench.terminal.screen.unknown == [])
     }
 
     @Test func `colour, hint and candidates`() async throws {
         let bench = try Bench()
-        let line = bench.begin()
-        #expect(bench.terminal.wait(for: "test>"))
+        let line = await bench.begin()
+        #expect(await bench.terminal.wait(for: "test>"))
         bench.terminal.type("credit charge")
-        #expect(bench.terminal.wait(for: "test> credit charge user amount source"))
+        #expect(await bench.terminal.wait(for: "test> credit charge user amount source"))
         #expect(bench.terminal.screen.cells[0][6].style == "1")
         bench.terminal.type("\u{15}xyz\u{15}C\t")
         #expect(
-            bench.terminal.wait { $0.lines.first == "test> CREDIT user amount" || $0.lines.first == "test> CREDIT" })
+            await bench.terminal.wait {
+                $0.lines.first == "test> CREDIT user amount" || $0.lines.first == "test> CREDIT"
+            })
         bench.terminal.type("\t")
-        #expect(bench.terminal.wait { $0.lines.last == "CHARGE  GRANT   REFUND" })
+        #expect(await bench.terminal.wait { $0.lines.last == "CHARGE  GRANT   REFUND" })
         bench.terminal.type("\u{3}")
         #expect(await line.value == .interrupted)
-        #expect(bench.terminal.wait { $0.lines.last?.hasSuffix("^C") ?? false })
+        #expect(await bench.terminal.wait { $0.lines.last?.hasSuffix("^C") ?? false })
         #expect(!bench.terminal.isRaw)
     }
 
     @Test func `what is typed ahead waits for the next line`() async throws {
         let bench = try Bench()
-        let first = bench.begin()
-        #expect(bench.terminal.wait(for: "test>"))
+        let first = await bench.begin()
+        #expect(await bench.terminal.wait(for: "test>"))
         bench.terminal.type("ONE\rTWO\rTHR")
         #expect(await first.value == .line("ONE"))
         #expect(await bench.begin(typedAhead: true).value == .line("TWO"))
-        let third = bench.begin(typedAhead: true)
+        let third = await bench.begin(typedAhead: true)
         bench.terminal.type("EE\r")
         #expect(await third.value == .line("THREE"))
     }
 
     @Test func `Ctrl-R searches what was entered in other runs`() async throws {
         let bench = try Bench(history: ["CREDIT GRANT u_1 5", "PING"])
-        let line = bench.begin()
+        let line = await bench.begin()
         bench.terminal.type("\u{12}gran")
-        #expect(bench.terminal.wait(for: "search: gran  CREDIT GRANT u_1 5"))
+        #expect(await bench.terminal.wait(for: "search: gran  CREDIT GRANT u_1 5"))
         bench.terminal.type("\r")
         #expect(await line.value == .line("CREDIT GRANT u_1 5"))
-        #expect(bench.terminal.wait { $0.lines == ["test> CREDIT GRANT u_1 5"] })
+        #expect(await bench.terminal.wait { $0.lines == ["test> CREDIT GRANT u_1 5"] })
     }
 
     @Test func `lines of a quote, and a paste of several commands`() async throws {
         let bench = try Bench()
-        let line = bench.begin()
+        let line = await bench.begin()
         bench.terminal.type("SAY \"a\r")
-        #expect(bench.terminal.wait { $0.lines == ["test> SAY \"a", ">"] })
+        #expect(await bench.terminal.wait { $0.lines == ["test> SAY \"a", ">"] })
         bench.terminal.type("b\"\r")
         #expect(await line.value == .line("SAY \"a\nb\""))
-        let pasted = bench.begin()
+        let pasted = await bench.begin()
         bench.terminal.type("\u{1b}[200~PING\nPING\u{1b}[201~")
-        #expect(bench.terminal.wait { $0.lines.suffix(2) == ["test> PING", "> PING"] })
+        #expect(await bench.terminal.wait { $0.lines.suffix(2) == ["test> PING", "> PING"] })
         bench.terminal.type("\r")
         #expect(await pasted.value == .line("PING\nPING"))
     }
 
     @Test func `Ctrl-L leaves the line alone on the screen, Ctrl-D on an empty one ends`() async throws {
         let bench = try Bench()
-        let line = bench.begin()
-        #expect(bench.terminal.wait(for: "test>"))
+        let line = await bench.begin()
+        #expect(await bench.terminal.wait(for: "test>"))
         bench.terminal.type("PING\u{c}")
-        #expect(bench.terminal.wait { $0.lines == ["test> PING"] && $0.row == 0 })
+        #expect(await bench.terminal.wait { $0.lines == ["test> PING"] && $0.row == 0 })
         bench.terminal.type("\u{15}\u{4}")
         #expect(await line.value == .end)
         #expect(!bench.terminal.isRaw)
@@ -152,22 +154,22 @@ private final class Bench {
 
     @Test func `a resized window is drawn anew`() async throws {
         let bench = try Bench(columns: 40)
-        let line = bench.begin()
+        let line = await bench.begin()
         bench.terminal.type("ECHO abcdefghijklmnopqrst")
-        #expect(bench.terminal.wait(for: "qrst"))
+        #expect(await bench.terminal.wait(for: "qrst"))
         bench.terminal.resize(columns: 16, rows: 10)
         bench.wakeUp()
-        #expect(bench.terminal.wait { $0.text.contains("test> ECHO abcde\nfghijklmnopqrst") })
+        #expect(await bench.terminal.wait { $0.text.contains("test> ECHO abcde\nfghijklmnopqrst") })
         bench.terminal.type("\r")
         #expect(await line.value == .line("ECHO abcdefghijklmnopqrst"))
     }
 
     @Test func `Ctrl-Z gives the terminal back, and takes it again with the line as it was`() async throws {
         let bench = try Bench()
-        let line = bench.begin()
-        #expect(bench.terminal.wait(for: "test>"))
+        let line = await bench.begin()
+        #expect(await bench.terminal.wait(for: "test>"))
         bench.terminal.type("PI\u{1a}")
-        #expect(bench.terminal.wait { $0.lines == ["test> PI", "test> PI"] })
+        #expect(await bench.terminal.wait { $0.lines == ["test> PI", "test> PI"] })
         #expect(bench.flags.suspensions.load(ordering: .relaxed) == 1)
         #expect(bench.terminal.isRaw)
         bench.terminal.type("NG\r")
@@ -176,13 +178,13 @@ private final class Bench {
 
     @Test func `the end of the terminal, or of the process, ends the line`() async throws {
         let gone = try Bench()
-        let line = gone.begin()
-        #expect(gone.terminal.wait(for: "test>"))
+        let line = await gone.begin()
+        #expect(await gone.terminal.wait(for: "test>"))
         gone.terminal.close()
         #expect(await line.value == .end)
         let ending = try Bench()
-        let other = ending.begin()
-        #expect(ending.terminal.wait(for: "test>"))
+        let other = await ending.begin()
+        #expect(await ending.terminal.wait(for: "test>"))
         ending.flags.isEnding.store(true, ordering: .relaxed)
         ending.wakeUp()
         #expect(await other.value == .end)
@@ -194,8 +196,8 @@ private final class Bench {
         var random = SeededGenerator(seed: 12)
         for _ in 0..<20 {
             let bench = try Bench(columns: 20, rows: 4)
-            let line = bench.begin()
-            #expect(bench.terminal.wait(for: "test>"))
+            let line = await bench.begin()
+            #expect(await bench.terminal.wait(for: "test>"))
             // Neither Enter nor Ctrl-C, -D, -Z, in however many bytes they come.
             let bytes = (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) }
             bench.terminal.type(
