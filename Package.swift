@@ -5,18 +5,18 @@ import PackageDescription
 //
 //     LedgerCore <- LedgerStorage, LedgerRules, LedgerCommands <- LedgerEngine
 //     LedgerEngine <- LedgerReplies <- LedgerServer <- florin
-//     LedgerCommands, LedgerRules, RESP <- LedgerScript <- LedgerServer
+//     LedgerCommands, LedgerRules, RESP <- LedgerScript <- LedgerServer, LedgerREPL
 //     RESP <- LedgerClient <- LedgerREPL <- florin
 //     LedgerStorage, RESP <- LedgerReplay <- florin
 //
 // What is asked (LedgerCommands) knows no engine and no wire; the engine carries it out; what is answered
-// (LedgerReplies) knows all of them. LedgerREPL reads the table of commands, and links no engine. LedgerImport stands
-// on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server; LedgerReplay reads a
-// journal and sends commands, and links no engine. LedgerCore and RESP import none of the others.
+// (LedgerReplies) knows all of them. LedgerREPL reads the table of commands and runs scripts, and links no engine.
+// LedgerImport stands on LedgerCore, LedgerRules and RESP; LedgerLoad on RESP only, since it drives any server;
+// LedgerReplay reads a journal and sends commands, and links no engine. LedgerCore and RESP import none of the others.
 //
-// C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import, libedit for the prompt;
-// libidn2 and libunistring because one e-mail address is written in many ways (case, Unicode forms, xn--), and those
-// who keep the tables of Unicode and IDNA keep them better.
+// C libraries, all Debian's: Lua for prices, zstd for what is sealed, zlib for logs to import; libidn2 and libunistring
+// because one e-mail address is written in many ways (case, Unicode forms, xn--), and those who keep the tables of
+// Unicode and IDNA keep them better.
 
 let package = Package(
     name: "florin",
@@ -34,7 +34,6 @@ let package = Package(
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
         .target(name: "CIntrinsics"),
@@ -88,7 +87,7 @@ let package = Package(
             ]),
         .target(
             name: "LedgerREPL",
-            dependencies: ["LedgerClient", "LedgerCommands", "RESP", "CEdit"]),
+            dependencies: ["LedgerClient", "LedgerCommands", "LedgerCore", "LedgerScript", "RESP"]),
         .target(
             name: "LedgerImport",
             dependencies: ["LedgerCore", "LedgerRules", "RESP", "CZlib"]),
@@ -159,7 +158,9 @@ let package = Package(
         .testTarget(
             name: "LedgerImportTests",
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
-        .testTarget(name: "LedgerREPLTests", dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "RESP"]),
+        .testTarget(
+            name: "LedgerREPLTests",
+            dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerScript", "LedgerTestKit", "RESP"]),
         .testTarget(
             name: "LedgerLoadTests",
             dependencies: [

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import RESP
 
-/// Lines typed before, one per line, readable by their owner alone. A convenience: whatever goes wrong with it is not
-/// worth an error, and a secret is worth more than a convenience.
+/// Lines typed before, one per line, readable by their owner alone; a line end within one is a vertical tab there. A
+/// convenience: whatever goes wrong with it is not worth an error, and a secret is worth more than a convenience.
 package struct HistoryFile: Sendable {
     package let path: String
 
@@ -18,21 +18,33 @@ package struct HistoryFile: Sendable {
     /// Whether a line may be remembered. Not: passports and whatever is given to AUTH, lines that begin with a blank
     /// (as in shells), empty lines.
     package static func keeps(_ line: String) -> Bool {
-        guard let first = line.first, !first.isWhitespace, !line.contains("\n"), !line.contains("\0") else {
+        guard let first = line.first, !first.isWhitespace, !line.contains("\0"), !line.contains("\u{b}") else {
             return false
         }
-        if line.lowercased().contains("fl_") { return false }
+        if line.lowercased().contains("fl_") || namesAuth(line.lowercased()) { return false }
         // Where the quotes don't balance nobody knows the words, so the bare letters count.
         guard let words = InlineWords.split(line) else { return !line.lowercased().contains("auth") }
         return !words.contains { String(decoding: $0, as: UTF8.self).lowercased() == "auth" }
     }
 
+    /// `ledger.auth "…"`: Lua's way to say it.
+    private static func namesAuth(_ line: String) -> Bool {
+        line.ranges(of: ".auth").contains { range in
+            line[range.upperBound...].first.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
+        }
+    }
+
     private static let kept = 1000
+    private static let mark = "\u{b}"
+
+    private static func stored(_ line: String) -> String { line.replacing("\n", with: mark) + "\n" }
 
     /// The last thousand lines, oldest first. A file grown to twice that is shortened.
     package func load() -> [String] {
         guard let bytes = contents() else { return [] }
-        let lines = bytes.split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }.filter(Self.keeps)
+        let lines = bytes.split(separator: 0x0a).map {
+            String(decoding: $0, as: UTF8.self).replacing(Self.mark, with: "\n")
+        }.filter(Self.keeps)
         let last = Array(lines.suffix(Self.kept))
         if lines.count > 2 * Self.kept { replace(with: last) }
         return last
@@ -42,7 +54,7 @@ package struct HistoryFile: Sendable {
     package func append(_ line: String) {
         guard Self.keeps(line) else { return }
         makeDirectories()
-        write(line + "\n", to: path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
+        write(Self.stored(line), to: path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
     }
 
     private func contents() -> [UInt8]? {
@@ -62,7 +74,7 @@ package struct HistoryFile: Sendable {
     private func replace(with lines: [String]) {
         let new = path + ".new"
         unlink(new)
-        guard write(lines.map { $0 + "\n" }.joined(), to: new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC) else { return }
+        guard write(lines.map(Self.stored).joined(), to: new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC) else { return }
         rename(new, path)
     }
 

@@ -1,7 +1,6 @@
 internal import Glibc
 internal import LedgerClient
 package import RESP
-internal import Synchronization
 
 /// The prompt: reads lines, sends commands, draws answers. At a terminal for people, otherwise for scripts.
 package struct REPL: Sendable {
@@ -39,7 +38,15 @@ package struct REPL: Sendable {
 
     package var catalogue: CommandCatalogue
     package var options: Options
-    private var port: any CommandPort
+    var port: any CommandPort
+    /// What `.last` shows.
+    package var last: RESPValue?
+    package let known = KnownIDs()
+    let lua = LuaSession()
+    /// The ledger was seen to take no writes.
+    var isReadOnly = false
+    /// Whether it still does has to be asked.
+    var mustAskMode = true
 
     package init(port: any CommandPort, catalogue: CommandCatalogue, options: Options) {
         self.port = port
@@ -55,48 +62,15 @@ package struct REPL: Sendable {
         return await runStandardInput()
     }
 
-    // MARK: Ways to run
-
-    private mutating func runAtTerminal() async -> Int32 {
-        let catalogue = self.catalogue
-        guard let editor = LineEditor(complete: { Completion.candidates(for: $0, in: catalogue) }) else {
-            return await runStandardInput()
-        }
-        for line in options.history?.load() ?? [] { editor.remember(line) }
-        var rendering = Rendering(layout: .tables(width: nil), usesColour: getenv("NO_COLOR") == nil)
-        rendering.usesUnicode = String(cString: nl_langinfo(Int32(CODESET))) == "UTF-8"
-        rendering.thisYear = Self.thisYear
-        Interrupts.watch()
-        Self.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
-        while true {
-            switch await editor.readLine(prompt: options.title + "> ") {
-            case .end:
-                Self.write("\n")
-                return 0
-            case .interrupted: Self.write("^C\n")
-            case .line(let line):
-                if HistoryFile.keeps(line) {
-                    editor.remember(line)
-                    options.history?.append(line)
-                }
-                rendering.layout = options.layout ?? .tables(width: editor.columns)
-                let outcome = await interruptible(line, rendering)
-                Self.write(outcome.output + outcome.errors)
-                if outcome.quits { return 0 }
-            }
-        }
-    }
+    // MARK: Scripts
 
     private mutating func run(script: [String]) async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
         for text in script {
-            for line in text.split(whereSeparator: \.isNewline) {
-                let outcome = await evaluate(String(line), rendering)
-                Self.write(outcome.output)
-                Self.write(outcome.errors, to: STDERR_FILENO)
-                hasFailed = hasFailed || outcome.failed
-                if outcome.quits { return hasFailed ? 1 : 0 }
+            var splitter = self.splitter
+            for command in splitter.split(text) {
+                guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
         return hasFailed ? 1 : 0
@@ -105,6 +79,7 @@ package struct REPL: Sendable {
     private mutating func runStandardInput() async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
         var hasFailed = false
+        var splitter = self.splitter
         var pending: [UInt8] = []
         var isAtEnd = false
         while !isAtEnd {
@@ -112,56 +87,33 @@ package struct REPL: Sendable {
             isAtEnd = chunk.isEmpty
             pending += chunk
             var lines = pending.split(separator: 0x0a, omittingEmptySubsequences: false)
-            pending = isAtEnd ? [] : Array(lines.removeLast())
+            pending = Array(lines.removeLast())
+            if isAtEnd, !pending.isEmpty { lines.append(pending[...]) }
             for line in lines {
-                let outcome = await evaluate(String(decoding: line, as: UTF8.self), rendering)
-                Self.write(outcome.output)
-                Self.write(outcome.errors, to: STDERR_FILENO)
-                hasFailed = hasFailed || outcome.failed
-                if outcome.quits { return hasFailed ? 1 : 0 }
+                guard let input = splitter.take(String(decoding: line, as: UTF8.self)) else { continue }
+                guard await runOfScript(input, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
+        if let last = splitter.finish() { _ = await runOfScript(last, rendering, &hasFailed) }
         return hasFailed ? 1 : 0
     }
 
-    /// Runs one line, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes over a
-    /// new connection, for answers come in the order of the commands.
-    private mutating func interruptible(_ line: String, _ rendering: Rendering) async -> Outcome {
-        let (endings, ending) = AsyncStream.makeStream(of: (port: any CommandPort, outcome: Outcome)?.self)
-        let copy = self
-        Interrupts.clear()
-        let command = Task {
-            var prompt = copy
-            let outcome = await prompt.evaluate(line, rendering)
-            ending.yield((prompt.port, outcome))
-        }
-        let watch = Task {
-            while !Interrupts.seen {
-                do { try await Task.sleep(for: .milliseconds(30)) } catch { return }
-            }
-            ending.yield(nil)
-        }
-        defer { watch.cancel() }
-        for await end in endings {
-            if let end {
-                port = end.port
-                return end.outcome
-            }
-            break
-        }
-        command.cancel()
-        var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
-        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
-            outcome.errors += "\(error)\n"
-        }
-        return outcome
+    /// False when the script is to end here.
+    private mutating func runOfScript(_ command: String, _ rendering: Rendering, _ hasFailed: inout Bool) async -> Bool
+    {
+        let outcome = await evaluate(command, rendering)
+        writeAll(outcome.output, to: STDOUT_FILENO)
+        writeAll(outcome.errors, to: STDERR_FILENO)
+        hasFailed = hasFailed || outcome.failed
+        return !outcome.quits
     }
 
-    private static var thisYear: Int {
-        var now = time(nil)
-        var parts = tm()
-        gmtime_r(&now, &parts)
-        return Int(parts.tm_year) + 1900
+    private static func readChunk() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+            var result = 0
+            repeat { result = read(STDIN_FILENO, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
+            count = max(result, 0)
+        }
     }
 
     // MARK: One line
@@ -173,6 +125,12 @@ package struct REPL: Sendable {
         package var errors = ""
         package var failed = false
         package var quits = false
+        /// Ctrl-C ended the waiting: nothing that was to follow is to be run.
+        package var wasInterrupted = false
+        /// A command was sent, and its answer is still to come.
+        var isUnknown = false
+        /// A `watch` that Lua asked for.
+        var watch: String?
 
         package init(output: String = "", errors: String = "", failed: Bool = false, quits: Bool = false) {
             self.output = output
@@ -182,39 +140,40 @@ package struct REPL: Sendable {
         }
     }
 
-    /// Runs one line: a command for the port, or one of the prompt's own. Empty lines and lines that begin with `#` do
-    /// nothing.
+    /// Runs one command: one for the port, one of the prompt's own, or an id alone, which shows what it names. Empty
+    /// lines and lines that begin with `#` do nothing.
     package mutating func evaluate(_ line: String, _ rendering: Rendering) async -> Outcome {
         var outcome = Outcome()
+        if line.first(where: { !$0.isWhitespace }) == "#" { return outcome }
+        if kind(of: line) == .lua { return await evaluateLua(line, rendering) }
         guard let words = InlineWords.split(line) else {
             return Outcome(errors: "a quote is not closed, or something sticks to its end\n", failed: true)
         }
-        guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }), !name.hasPrefix("#")
-        else { return outcome }
-        switch name {
-        case "quit", "exit":
-            outcome.quits = true
-            return outcome
-        case "help":
-            let topic = words.dropFirst().map { String(decoding: $0, as: UTF8.self) }
-            if let help = Help.text(for: topic, in: catalogue, width: rendering.width) {
-                outcome.output = help
-            } else {
-                outcome.errors =
-                    "no help for \(DisplayText.sanitized(topic.joined(separator: " "))); help lists all commands\n"
-                outcome.failed = true
-            }
-            return outcome
-        default: break
-        }
+        guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
+        let texts = words.map { String(decoding: $0, as: UTF8.self) }
+        if let local = LocalCommand.named(name) { return await run(local, texts, rendering) }
+        let isCommand = catalogue.command(for: texts) != nil
+        let sent =
+            words.count == 1 && !isCommand ? commands(for: texts[0]).first.map { $0.map { Array($0.utf8) } } : nil
         var rendering = rendering
-        rendering.brief = catalogue.command(for: words.map { String(decoding: $0, as: UTF8.self) })?.brief ?? []
+        rendering.brief = catalogue.command(for: texts)?.brief ?? []
         do {
-            let answer = try await send(words)
-            if answer.error != nil {
+            var answer = try await send([sent ?? words])[0]
+            if let error = answer.error, sent == nil, !isCommand, error.message.hasPrefix("unknown command") {
+                // Not a command: perhaps what it is the name of.
+                if words.count == 1, let found = try await look(up: texts[0]) { answer = found }
+            }
+            if let error = answer.error {
                 outcome.errors = rendering.text(of: answer)
                 outcome.failed = true
+                if error.code == "READONLY" { mustAskMode = true }
+                if error.message.hasPrefix("unknown command"), !error.message.contains("did you mean"),
+                    let meant = Suggestion.sentence(for: texts, in: catalogue)
+                {
+                    outcome.errors += meant + "\n"
+                }
             } else {
+                learn(answer)
                 outcome.output = rendering.text(of: answer)
             }
         } catch {
@@ -241,50 +200,13 @@ package struct REPL: Sendable {
 
     /// Sends, on a new connection if the old one is known to be gone: only where nothing was sent, never where the
     /// outcome is unknown.
-    private mutating func send(_ words: [[UInt8]]) async throws -> RESPValue {
+    mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         do {
-            return try await port.call(words)
+            return try await port.send(commands)
         } catch ClientError.notConnected(let peer, let reason) {
             guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
             port = try await reconnect()
-            return try await port.call(words)
+            return try await port.send(commands)
         }
     }
-
-    private static func readChunk() -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
-            var result = 0
-            repeat { result = read(STDIN_FILENO, buffer.baseAddress, buffer.count) } while result < 0 && errno == EINTR
-            count = max(result, 0)
-        }
-    }
-
-    private static func write(_ text: String, to file: Int32 = STDOUT_FILENO) {
-        var text = text
-        text.withUTF8 { bytes in
-            var written = 0
-            while written < bytes.count {
-                let count = Glibc.write(file, bytes.baseAddress! + written, bytes.count - written)
-                if count < 0 {
-                    guard errno == EINTR || errno == EAGAIN else { return }
-                } else {
-                    written += count
-                }
-            }
-        }
-    }
-}
-
-/// Ctrl-C while a command is under way. The editor takes the key itself; between lines it is a signal, which would end
-/// the process.
-private enum Interrupts {
-    private static let flag = Atomic<Bool>(false)
-
-    static func watch() {
-        clear()  // made here, for nothing may be made inside of the handler
-        signal(SIGINT) { _ in Interrupts.flag.store(true, ordering: .relaxed) }
-    }
-
-    static func clear() { flag.store(false, ordering: .relaxed) }
-    static var seen: Bool { flag.load(ordering: .relaxed) }
 }

@@ -1,4 +1,5 @@
 internal import LedgerCore
+internal import LedgerREPL
 
 /// Events as text: the header's fields by name, the body's by looking at its values.
 final class EventListing {

@@ -1,4 +1,5 @@
 internal import LedgerLoad
+internal import LedgerREPL
 
 /// The report as one JSON object: durations in nanoseconds, money as decimal text.
 enum LoadJSON {

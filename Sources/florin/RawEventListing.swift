@@ -1,4 +1,5 @@
 internal import LedgerCore
+internal import LedgerREPL
 internal import LedgerStorage
 
 /// Events whose fields are not decoded any more: those of format 0, which begin with the code of their kind as every

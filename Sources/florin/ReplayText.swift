@@ -1,5 +1,6 @@
 internal import LedgerCore
 internal import LedgerLoad
+internal import LedgerREPL
 internal import LedgerReplay
 
 /// What came of a replay, for people and for programs.

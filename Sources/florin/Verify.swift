@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import LedgerCore
+internal import LedgerREPL
 internal import LedgerStorage
 
 struct Verify: ParsableCommand {

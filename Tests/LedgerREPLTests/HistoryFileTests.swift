@@ -13,11 +13,13 @@ private func temporaryDirectory() -> String {
         "'auth' x",
         "PASSPORT VERIFY fl_0123456789_abc", "x FL_ABC", "AUTH \"unbalanced", "  leading blank", "", "\tx",
         "session admit 'fl_x' s small", "\"\\x41UTH\" secret", "\"AUTH secret",
+        "ledger.auth 'secret'", "ledger.auth{password = [[secret]]}", "l = ledger l.auth 's'", "x = 1\nledger.auth 's'",
     ])
     func `secrets and blanks are not kept`(line: String) { #expect(!HistoryFile.keeps(line)) }
 
     @Test(arguments: [
         "PING", "CREDIT CHARGE u_1 1.00 api", "USER GET flora", "say \"open", "USER CREATE author@example.com",
+        "USER CREATE jo.author@example.com", "for i = 1, 2 do\n  print(i)\nend",
     ])
     func `other lines are`(line: String) { #expect(HistoryFile.keeps(line)) }
 
@@ -35,6 +37,8 @@ private func temporaryDirectory() -> String {
         #expect(file.load() == [])
         for line in ["PING", "AUTH x", "PRICE INFO", "USER GET ü"] { file.append(line) }
         #expect(file.load() == ["PING", "PRICE INFO", "USER GET ü"])
+        file.append("RULE LOAD x \"return\n1\"")
+        #expect(file.load().last == "RULE LOAD x \"return\n1\"")
         var status = stat()
         #expect(stat(file.path, &status) == 0)
         #expect(status.st_mode & 0o777 == 0o600)

@@ -22,7 +22,7 @@ private func prompt(_ port: any CommandPort = echo) -> REPL {
 @Suite struct `The prompt` {
     @Test func `a line is cut into words and sent`() async {
         var repl = prompt()
-        #expect(await repl.evaluate(#"echo "a b" 'c "d"' e"#, tables).output == "echo\na b\nc \"d\"\ne\n")
+        #expect(await repl.evaluate(#"ping "a b" 'c "d"' e"#, tables).output == "ping\na b\nc \"d\"\ne\n")
     }
 
     @Test(arguments: ["", "   ", "# a comment 'with an apostrophe'"])

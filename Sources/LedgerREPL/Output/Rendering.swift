@@ -14,6 +14,8 @@ package struct Rendering: Sendable {
         /// For programs: `field<TAB>value` lines for a map, a header and tab-separated rows for an array of maps, and
         /// a line `CURSOR<TAB>c` behind a page that is not the last.
         case tabs
+        /// For programs: one value of JSON a line, see ``Rendering/json(of:)``.
+        case json
     }
 
     package var layout: Layout
@@ -24,6 +26,10 @@ package struct Rendering: Sendable {
     package var brief: [String] = []
     /// Times of this year are shown without it where room is short.
     package var thisYear: Int?
+    /// The command that shows an answer whole: said below what had to be cut.
+    package var whole: String?
+    /// The terminal's height, for what is drawn to fit it.
+    package var rows: Int?
 
     package init(layout: Layout, usesColour: Bool = false, usesUnicode: Bool = true) {
         self.layout = layout
@@ -39,6 +45,7 @@ package struct Rendering: Sendable {
         switch layout {
         case .tables(let width): tables(value.plain, width: width)
         case .tabs: tabs(value.plain)
+        case .json: Self.json(of: value) + "\n"
         }
     }
 
@@ -53,8 +60,8 @@ package struct Rendering: Sendable {
         case .map(let pairs): return pairs.isEmpty ? Self.nothing : record(pairs, width: width)
         case .array(let items), .set(let items), .push(let items):
             guard !items.isEmpty else { return Self.nothing }
-            if let rows = rows(of: items) { return list(rows, width: width) }
-            if let page = page(of: items) {
+            if let rows = Self.rows(of: items) { return list(rows, width: width) }
+            if let page = Self.page(of: items) {
                 let table = page.rows.isEmpty ? Self.nothing : list(page.rows, width: width)
                 return table + (page.more.map { "(more: CURSOR \($0))\n" } ?? "")
             }
@@ -75,9 +82,10 @@ package struct Rendering: Sendable {
 
     /// A table, and how many rows it has.
     private func list(_ rows: [[RESPPair]], width: Int?) -> String {
-        let (table, hidden) = grid(rows, width: width)
+        let (table, hidden, isCut) = grid(rows, width: width)
         let count = "(" + (rows.count == 1 ? "1 row" : "\(rows.count) rows")
-        let note = hidden.isEmpty ? "" : "; not shown: " + hidden.joined(separator: ", ")
+        var note = hidden.isEmpty ? "" : "; not shown: " + hidden.joined(separator: ", ")
+        if let whole, isCut || !hidden.isEmpty { note += "; \(whole) shows all" }
         return table + DisplayText.wrapped(count + note + ")", to: width, indent: 1) + "\n"
     }
 
@@ -118,7 +126,7 @@ package struct Rendering: Sendable {
         case .map(let pairs) where !pairs.isEmpty:
             return indented(record(pairs, width: width.map { $0 - 2 }))
         case .array(let items), .set(let items):
-            guard let rows = rows(of: items) else { return nil }
+            guard let rows = Self.rows(of: items) else { return nil }
             return indented(grid(rows, width: width.map { $0 - 2 }).text)
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }
@@ -128,7 +136,7 @@ package struct Rendering: Sendable {
     }
 
     /// The rows of an array that holds nothing but maps.
-    private func rows(of items: [RESPValue]) -> [[RESPPair]]? {
+    static func rows(of items: [RESPValue]) -> [[RESPPair]]? {
         guard !items.isEmpty else { return nil }
         var rows: [[RESPPair]] = []
         for item in items {
@@ -139,7 +147,7 @@ package struct Rendering: Sendable {
     }
 
     /// `[cursor, [map, …]]`, as lists answer; cursor 0 says that there is no more.
-    private func page(of items: [RESPValue]) -> (rows: [[RESPPair]], more: String?)? {
+    static func page(of items: [RESPValue]) -> (rows: [[RESPPair]], more: String?)? {
         guard items.count == 2, let cursor = items[0].string, case .array(let listed) = items[1].plain,
             let rows = listed.isEmpty ? [] : rows(of: listed)
         else { return nil }
@@ -171,11 +179,12 @@ package struct Rendering: Sendable {
         return (names, cells)
     }
 
-    /// The table, and the names of the fields that it leaves out.
-    private func grid(_ rows: [[RESPPair]], width: Int?) -> (text: String, hidden: [String]) {
+    /// The table, the names of the fields that it leaves out, and whether anything it shows is less than the whole.
+    private func grid(_ rows: [[RESPPair]], width: Int?) -> (text: String, hidden: [String], isCut: Bool) {
         var grid = Grid(columns(of: rows))
-        guard !grid.names.isEmpty else { return (Self.nothing, []) }
-        guard let width else { return (text(of: grid), []) }
+        guard !grid.names.isEmpty else { return (Self.nothing, [], false) }
+        guard let width else { return (text(of: grid), [], false) }
+        let full = grid.width
         if grid.width > width { grid.keep { _, column in column.contains { $0.kind != .null && $0.kind != .nothing } } }
         if grid.width > width { grid.shortenTimes(thisYear: thisYear) }
         if grid.leastWidth > width, !brief.isEmpty {
@@ -188,9 +197,9 @@ package struct Rendering: Sendable {
             }
             grid.keep { name, _ in wanted.contains(name) }
         }
-        guard grid.leastWidth <= width else { return (stacked(rows, width: width), []) }
+        guard grid.leastWidth <= width else { return (stacked(rows, width: width), [], false) }
         grid.narrow(to: width)
-        return (text(of: grid), grid.hidden)
+        return (text(of: grid), grid.hidden, full > width)
     }
 
     /// A table about to be drawn: what it shows, and how wide its columns are.
@@ -351,8 +360,8 @@ package struct Rendering: Sendable {
             }
             .joined()
         case .array(let items), .set(let items), .push(let items):
-            if let rows = rows(of: items) { return lines(rows) }
-            if let page = page(of: items) { return lines(page.rows) + (page.more.map { "CURSOR\t\($0)\n" } ?? "") }
+            if let rows = Self.rows(of: items) { return lines(rows) }
+            if let page = Self.page(of: items) { return lines(page.rows) + (page.more.map { "CURSOR\t\($0)\n" } ?? "") }
             return items.map { inline($0.plain, isNested: false) + "\n" }.joined()
         case .bulk(let bytes), .verbatim(_, let bytes):
             return ended(DisplayText.sanitized(bytes, multiline: true))

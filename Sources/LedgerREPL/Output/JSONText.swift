@@ -1,16 +1,20 @@
 /// A JSON object, written field by field.
-struct JSONText {
+package struct JSONText {
     private var fields: [String] = []
 
-    var text: String { "{" + fields.joined(separator: ",") + "}" }
+    package init() {}
 
-    mutating func add(_ name: String, text: String) { fields.append("\(Self.quoted(name)):\(Self.quoted(text))") }
-    mutating func add(_ name: String, number: Int) { fields.append("\(Self.quoted(name)):\(number)") }
-    mutating func add(_ name: String, flag: Bool) { fields.append("\(Self.quoted(name)):\(flag)") }
+    package var text: String { "{" + fields.joined(separator: ",") + "}" }
+
+    package mutating func add(_ name: String, text: String) {
+        fields.append("\(Self.quoted(name)):\(Self.quoted(text))")
+    }
+    package mutating func add(_ name: String, number: Int) { fields.append("\(Self.quoted(name)):\(number)") }
+    package mutating func add(_ name: String, flag: Bool) { fields.append("\(Self.quoted(name)):\(flag)") }
     /// A value that is JSON already.
-    mutating func add(_ name: String, raw: String) { fields.append("\(Self.quoted(name)):\(raw)") }
+    package mutating func add(_ name: String, raw: String) { fields.append("\(Self.quoted(name)):\(raw)") }
 
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -1,7 +1,8 @@
-/// `help`, `help credit`, `help charge`.
+/// `help`, `help credit`, `help charge`, `help grace`.
 package enum Help {
-    /// Words may name a command, the beginning of one, or any word of its name. Nil when nothing has such a name.
-    /// Lines are broken at blanks to fit into `width` columns.
+    /// Words may name a command, the beginning of one, or any word of its name; where no name has them, the commands
+    /// are listed whose help has all of them. Nil when nothing has. Lines are broken at blanks to fit into `width`
+    /// columns.
     package static func text(for words: [String], in catalogue: CommandCatalogue, width: Int? = nil) -> String? {
         if words.isEmpty { return overview(catalogue, width) }
         let exact = catalogue.commands.filter { $0.name.count == words.count && $0.name.begins(with: words) }
@@ -20,8 +21,24 @@ package enum Help {
                 $0.title.lowercased().contains(words.joined(separator: " ").lowercased())
             }
         }
+        let local = words.count == 1 ? LocalCommand.named(words[0]) : nil
+        if let local, found.isEmpty || local.rawValue == words[0].lowercased() {
+            return local.synopsis + "\n  " + DisplayText.wrapped(local.summary, to: width, indent: 2) + "\n"
+        }
+        if found.isEmpty {
+            let wanted = words.map { $0.lowercased() }
+            found = catalogue.commands.filter { command in
+                let text = allText(of: command).lowercased()
+                return wanted.allSatisfy { text.contains($0) }
+            }
+        }
         guard !found.isEmpty else { return nil }
         return found.count == 1 ? details(found[0], width) : list(found, width)
+    }
+
+    private static func allText(of command: CommandCatalogue.Command) -> String {
+        let fields = command.arguments.map { "\($0.name) \($0.note)" } + command.options.map { "\($0.name) \($0.note)" }
+        return ([command.title, command.summary] + command.notes + fields).joined(separator: "\n")
     }
 
     /// One line for each first word, its second words behind it.
@@ -43,9 +60,13 @@ package enum Help {
         if !single.isEmpty {
             text += DisplayText.wrapped(single.joined(separator: " · "), to: limit, indent: 0) + "\n"
         }
+        text += "\nThe prompt's own:\n"
+        let own = LocalCommand.allCases.map(\.synopsis).map(DisplayText.width(of:)).max() ?? 0
+        for local in LocalCommand.allCases { text += row(local.synopsis, own, local.summary, limit) }
         let sentences = [
-            "A line is one command: NOUN VERB arguments OPTION value …  Quote words with blanks: \"a b\" or 'a b'.",
-            "help credit lists, help charge explains, Tab completes, quit or Ctrl-D leaves.",
+            "A line is one command: NOUN VERB arguments OPTION value …  Quote words with blanks: \"a b\" or 'a b'; an open quote goes on in the next line.",
+            "help credit lists, help charge explains, help grace finds what speaks of it. An id alone (a user's, h_…, c_…, a session's) shows what it names.",
+            "Tab completes, Ctrl-R searches what was typed before, Ctrl-C throws the line away, quit or Ctrl-D leaves.",
         ]
         return text + "\n" + sentences.map { DisplayText.wrapped($0, to: limit, indent: 0) + "\n" }.joined()
     }
@@ -54,7 +75,7 @@ package enum Help {
     private static func row(_ name: String, _ width: Int, _ text: String, _ limit: Int?, margin: String = "") -> String
     {
         let indent = margin.count + width + 2
-        return margin + name + String(repeating: " ", count: max(width - name.count, 0) + 2)
+        return margin + name + String(repeating: " ", count: max(width - DisplayText.width(of: name), 0) + 2)
             + DisplayText.wrapped(text, to: limit, indent: indent) + "\n"
     }
 

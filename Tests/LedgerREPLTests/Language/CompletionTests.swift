@@ -7,9 +7,12 @@ private func candidates(_ line: String) -> [String] { Completion.candidates(for:
     @Test func `first words, each once, with the prompt's own`() {
         #expect(
             candidates("")
-                == ["USER", "PASSPORT", "CREDIT", "PRICE", "EXPLAIN", "PING", "help", "quit"])
-        #expect(candidates("P") == ["PASSPORT", "PRICE", "PING"])
-        #expect(candidates("p") == ["passport", "price", "ping"])
+                == [
+                    "USER", "PASSPORT", "CREDIT", "PRICE", "EXPLAIN", "PING", "describe", "plot", "watch", ".last",
+                    ".export", "\\e", "help", "quit",
+                ])
+        #expect(candidates("P") == ["PASSPORT", "PRICE", "PING", "PLOT"])
+        #expect(candidates("p") == ["passport", "price", "ping", "plot"])
         #expect(candidates("he") == ["help"])
         #expect(candidates("HE") == ["HELP"])
         #expect(candidates("x") == [])

@@ -10,11 +10,15 @@ package struct CommandCatalogue: Sendable {
         package var isOptional: Bool
         /// What it must be, and what it means; may be empty.
         package var note: String
+        /// What kinds of id may stand here.
+        package var ids: [KnownIDs.Kind]
 
         package init(
-            _ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false, note: String = ""
+            _ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false, note: String = "",
+            ids: [KnownIDs.Kind] = []
         ) {
             self.name = name
+            self.ids = ids
             self.choices = choices
             self.isList = isList
             self.isOptional = isOptional
@@ -35,6 +39,12 @@ package struct CommandCatalogue: Sendable {
             self.value = value
             self.isRequired = isRequired
             self.note = note
+        }
+
+        /// `[TTL d]`, or `REASON r` where it must be given.
+        package var synopsis: String {
+            let shown = value.map { "\(name) \($0.name)" } ?? name
+            return isRequired ? shown : "[\(shown)]"
         }
     }
 
@@ -76,10 +86,7 @@ package struct CommandCatalogue: Sendable {
             for argument in arguments {
                 words.append(argument.isOptional ? "[\(argument.name)]" : argument.name)
             }
-            for option in options {
-                let shown = option.value.map { "\(option.name) \($0.name)" } ?? option.name
-                words.append(option.isRequired ? shown : "[\(shown)]")
-            }
+            words += options.map(\.synopsis)
             return words.joined(separator: " ")
         }
     }
@@ -87,4 +94,21 @@ package struct CommandCatalogue: Sendable {
     package var commands: [Command]
 
     package init(_ commands: [Command]) { self.commands = commands }
+}
+
+extension CommandCatalogue {
+    /// The command that the words begin with; the longest name wins.
+    package func command(for words: [String]) -> Command? {
+        commands.filter { words.begins(with: $0.name) }.max { $0.name.count < $1.name.count }
+    }
+}
+
+extension [String] {
+    func begins(with words: [String]) -> Bool {
+        count >= words.count && zip(self, words).allSatisfy { $0.lowercased() == $1.lowercased() }
+    }
+}
+
+extension String {
+    func hasPrefixIgnoringCase(_ prefix: String) -> Bool { lowercased().hasPrefix(prefix.lowercased()) }
 }

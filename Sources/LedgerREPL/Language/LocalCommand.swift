@@ -1,0 +1,64 @@
+/// The prompt's own commands: what completion, help, colour and hints know about them. What they do is said in
+/// `REPL+Local.swift`.
+package enum LocalCommand: String, CaseIterable, Sendable {
+    case describe, plot, watch
+    case last = ".last"
+    case export = ".export"
+    case edit = #"\e"#
+    case help
+    case quit
+
+    /// Also `exit`, `.help`, `.quit`, `.edit`: what people type who come from other prompts.
+    package static func named(_ word: String) -> LocalCommand? {
+        let word = word.lowercased()
+        switch word {
+        case "exit", ".exit", ".quit", #"\q"#: return .quit
+        case ".help", #"\?"#, #"\h"#: return .help
+        case ".edit": return .edit
+        default: return LocalCommand(rawValue: word)
+        }
+    }
+
+    package var arguments: String {
+        switch self {
+        case .describe: "user"
+        case .plot: "user [FROM t] [TO t]"
+        case .watch: "seconds command …"
+        case .last, .quit: ""
+        case .export: "csv|json file"
+        case .edit: "[command …]"
+        case .help: "[words …]"
+        }
+    }
+
+    package var synopsis: String { arguments.isEmpty ? rawValue : rawValue + " " + arguments }
+
+    package var summary: String {
+        switch self {
+        case .describe:
+            "One user at a glance: balances, lots as they burn, holds, sessions and how long they can go on."
+        case .plot: "A user's credit over time, drawn in the terminal."
+        case .watch: "Runs a command every so many seconds and shows its answer in place, until a key is pressed."
+        case .last: "Shows the last answer again, whole."
+        case .export: "Writes the last answer to a file."
+        case .edit: "Opens $VISUAL or $EDITOR on a command, or on the last input, and runs what comes back."
+        case .help: "Lists the commands; with words, explains what has these words in its name or its help."
+        case .quit: "Leaves, as Ctrl-D does."
+        }
+    }
+
+    /// Whether a command of the ledger's follows, and behind how many words.
+    var takesCommand: Bool {
+        switch self {
+        case .watch, .edit: true
+        case .describe, .plot, .last, .export, .help, .quit: false
+        }
+    }
+
+    var wordsBeforeCommand: Int {
+        switch self {
+        case .watch: 1
+        case .describe, .plot, .last, .export, .edit, .help, .quit: 0
+        }
+    }
+}

@@ -1,0 +1,82 @@
+internal import LedgerScript
+
+/// What can be said of Lua without running it.
+package enum LuaSource {
+    /// Whether it compiles, as statements or as an expression.
+    package static func isWhole(_ text: String) -> Bool { isExpression(text) || compile(text) == nil }
+
+    /// Whether more lines could make it whole.
+    package static func isIncomplete(_ text: String) -> Bool {
+        guard let asExpression = compile(expression + text), let asStatements = compile(text) else { return false }
+        return ScriptVM.isIncomplete(asExpression) || ScriptVM.isIncomplete(asStatements)
+    }
+
+    static func isExpression(_ text: String) -> Bool { compile(expression + text) == nil }
+
+    private static let expression = "return "
+
+    private static func compile(_ text: String) -> ScriptError? {
+        do throws(ScriptError) {
+            _ = try Script(Array(text.utf8))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// `line 2, column 7: …` for an error that a run of the source gave.
+    ///
+    /// Lua says the line, and what it met. Where that was while it compiled, the column is where the source up to there
+    /// stops making sense. What makes no sense from its first word on was meant as an expression.
+    static func located(_ error: ScriptError, in source: String) -> String {
+        guard error.kind == .source else { return located(error.text, in: source, before: "") }
+        let asStatements = located(error.text, in: source, before: "")
+        guard asStatements.hasPrefix("column 1:") || asStatements.hasPrefix("line 1, column 1:"),
+            let asExpression = compile(expression + source)
+        else { return asStatements }
+        return located(asExpression.text, in: source, before: expression)
+    }
+
+    private static func located(_ message: String, in source: String, before: String) -> String {
+        guard let (line, text) = split(message) else { return message }
+        let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+        let isOneLine = lines.count == 1
+        guard (1...lines.count).contains(line), let near = near(text),
+            let column = column(of: near, in: lines, line, before: before)
+        else { return isOneLine ? text : "line \(line): \(text)" }
+        return (isOneLine ? "" : "line \(line), ") + "column \(column): \(text)"
+    }
+
+    /// `script:2: unexpected symbol near '='` → 2 and the rest.
+    private static func split(_ message: String) -> (line: Int, text: String)? {
+        let parts = message.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let line = Int(parts[1]) else { return nil }
+        return (line, String(parts[2].drop { $0 == " " }))
+    }
+
+    private static func near(_ text: String) -> String? {
+        guard let range = text.firstRange(of: " near '"), text.hasSuffix("'") else { return nil }
+        return String(text[range.upperBound...].dropLast())
+    }
+
+    private static func column(of token: String, in lines: [Substring], _ line: Int, before: String) -> Int? {
+        let above = before + lines[..<(line - 1)].map { $0 + "\n" }.joined()
+        let text = lines[line - 1]
+        for range in text.ranges(of: token) {
+            guard let error = compile(above + text[..<range.upperBound]), !ScriptVM.isIncomplete(error) else {
+                continue
+            }
+            return text.distance(from: text.startIndex, to: range.lowerBound) + 1
+        }
+        return nil
+    }
+
+    /// The names of a field or variable that an error complains of: `global 'leger'`, `field 'chrge'`.
+    static func missingName(_ message: String) -> (name: String, isGlobal: Bool)? {
+        for (mark, isGlobal) in [("(global '", true), ("(field '", false)] {
+            guard let range = message.firstRange(of: mark) else { continue }
+            return (String(message[range.upperBound...].prefix { $0 != "'" }), isGlobal)
+        }
+        return nil
+    }
+}

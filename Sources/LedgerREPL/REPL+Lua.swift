@@ -1,0 +1,150 @@
+internal import LedgerClient
+internal import LedgerScript
+internal import RESP
+internal import Synchronization
+
+/// Lua at the prompt.
+extension REPL {
+    /// What a line is, as far as this prompt knows.
+    func kind(of input: String) -> InputKind {
+        let (lua, known) = (self.lua, self.known)
+        return InputKind.of(input, in: catalogue) { name in
+            !KnownIDs.Kind.allCases.contains { known.contains(name, as: $0) } && lua.isVariable(name)
+        }
+    }
+
+    /// A text cut into what is run at once.
+    var splitter: InputSplitter {
+        let copy = self
+        return InputSplitter(kind: { copy.kind(of: $0) }, isIncomplete: LuaSource.isIncomplete)
+    }
+
+    mutating func evaluateLua(_ source: String, _ rendering: Rendering) async -> Outcome {
+        let line = ScriptLine(port, options.reconnect)
+        let known = self.known
+        let run = await lua.run(source) { words in
+            let answer = try await line.call(words)
+            known.learn(from: answer)
+            return answer
+        }
+        port = line.port
+        var outcome = Outcome()
+        for item in run.items {
+            switch item {
+            case .text(let text): outcome.output += text
+            case .series(let points): outcome.output += drawn(points, rendering)
+            case .command(let words):
+                guard let local = LocalCommand.named(words[0]) else { continue }
+                if local == .watch {
+                    outcome.watch = words.joined(separator: " ")
+                    continue
+                }
+                let inner = await self.run(local, words, rendering)
+                outcome.output += inner.output
+                outcome.errors += inner.errors
+                outcome.failed = outcome.failed || inner.failed
+            }
+        }
+        switch run.end {
+        case .values(let values): show(values, run.last, rendering, &outcome)
+        case .failed(let error): fail(error, source, rendering, &outcome)
+        case .lost(let error):
+            outcome.errors += "\(error)\n"
+            outcome.failed = true
+        case .interrupted(let isUnknown):
+            outcome.errors += "interrupted"
+            outcome.errors += isUnknown ? "; whether its last command was carried out is not known\n" : "\n"
+            outcome.failed = true
+            outcome.wasInterrupted = true
+            outcome.isUnknown = isUnknown
+        }
+        return outcome
+    }
+
+    private mutating func show(
+        _ values: [ScriptValue], _ call: (words: [[UInt8]], answer: RESPValue)?, _ rendering: Rendering,
+        _ outcome: inout Outcome
+    ) {
+        // What a command of the ledger gives that was refused.
+        if values.count == 2, values[0] == .nothing, case .table(let table) = values[1],
+            case .text(let code)? = table["code"], case .text(let text)? = table["text"]
+        {
+            let error = RESPError(
+                code: String(decoding: code, as: UTF8.self), message: String(decoding: text, as: UTF8.self))
+            outcome.errors += rendering.text(of: .error(error))
+            outcome.failed = true
+            return
+        }
+        guard !values.isEmpty else { return }
+        // Lua knows no order of fields: an answer that came through it unchanged is shown as it came.
+        if let call, values.count == 1, ScriptValue(call.answer).withoutNothing == values[0] {
+            let words = call.words.map { String(decoding: $0, as: UTF8.self) }
+            var rendering = rendering
+            rendering.brief = catalogue.command(for: words)?.brief ?? []
+            learn(call.answer)
+            outcome.output += rendering.text(of: call.answer)
+            return
+        }
+        let shown = values.map { RESPValue($0) }
+        learn(shown.count == 1 ? shown[0] : .array(shown))
+        for value in shown { outcome.output += rendering.text(of: value) }
+    }
+
+    private func fail(_ error: ScriptError, _ source: String, _ rendering: Rendering, _ outcome: inout Outcome) {
+        outcome.failed = true
+        if error.kind == .refusal {
+            outcome.errors += rendering.text(of: .error(RESPError(parsing: error.text)))
+            return
+        }
+        let text = LuaSource.located(error, in: source)
+        outcome.errors += rendering.text(of: .error(RESPError(code: "LUA", message: text)))
+        guard let missing = LuaSource.missingName(error.text) else { return }
+        let fields = LuaSession.paths.flatMap { $0.split(separator: ".").dropFirst().map(String.init) }
+        let names = missing.isGlobal ? LuaText.names + lua.names(in: []) : fields
+        if let near = Suggestion.nearest(to: missing.name, among: names) { outcome.errors += "did you mean \(near)?\n" }
+    }
+
+    private mutating func drawn(_ points: [Plot.Point], _ rendering: Rendering) -> String {
+        guard case .tables = rendering.layout else {
+            return rendering.text(of: .array(points.map { .integer($0.value) }))
+        }
+        let rows = min(max((rendering.rows ?? 24) * 2 / 3, 8), 20)
+        return Plot(points.sorted { $0.time < $1.time }, usesUnicode: rendering.usesUnicode)
+            .text(columns: rendering.width ?? 80, rows: rows)
+    }
+}
+
+/// Where the commands of a chunk go: a new connection is opened as for those of a line.
+private final class ScriptLine: Sendable {
+    private let current: Mutex<any CommandPort>
+    private let reconnect: (@Sendable () async throws -> any CommandPort)?
+
+    init(_ port: any CommandPort, _ reconnect: (@Sendable () async throws -> any CommandPort)?) {
+        current = Mutex(port)
+        self.reconnect = reconnect
+    }
+
+    var port: any CommandPort { current.withLock { $0 } }
+
+    func call(_ words: [[UInt8]]) async throws -> RESPValue {
+        do {
+            return try await port.call(words)
+        } catch ClientError.notConnected(let peer, let reason) {
+            guard let reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
+            let again = try await reconnect()
+            current.withLock { $0 = again }
+            return try await again.call(words)
+        }
+    }
+}
+
+extension ScriptValue {
+    /// As a table of Lua is: a field that is nil is none.
+    fileprivate var withoutNothing: ScriptValue {
+        guard case .table(var table) = self else { return self }
+        table.list = table.list.map(\.withoutNothing)
+        table.fields = table.fields.filter { $0.value != .nothing }.map { ($0.name, $0.value.withoutNothing) }
+            .sorted { $0.0 < $1.0 }
+        return .table(table)
+    }
+}

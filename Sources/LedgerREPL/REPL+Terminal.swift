@@ -1,0 +1,390 @@
+internal import Glibc
+internal import LedgerCore
+internal import RESP
+
+/// The prompt at a terminal, for people.
+extension REPL {
+    mutating func runAtTerminal() async -> Int32 {
+        let terminal = Terminal()
+        let isDumb = Terminal.isDumb(Self.environment)
+        var rendering = Rendering(
+            layout: .tables(width: nil), usesColour: !isDumb && Self.environment("NO_COLOR") == nil)
+        rendering.usesUnicode = Terminal.isUTF8(Self.environment)
+        rendering.thisYear = Self.thisYear
+        rendering.whole = LocalCommand.last.rawValue
+        let wake = Signals.watch()
+        let language = EditSession.Language.prompt(of: self)
+        let editor: LineEditor? =
+            isDumb
+            ? nil
+            : LineEditor(
+                terminal: terminal, language: language,
+                history: options.history?.load() ?? [], usesColour: rendering.usesColour, wake: wake,
+                mustEnd: { Signals.mustEnd })
+        terminal.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
+        var console = Console(terminal: terminal, editor: editor, rendering: rendering, wake: wake)
+        while true {
+            meetUsers()
+            let place = await place()
+            let prompt = options.title + place + "> "
+            let styled = [StyledText(options.title, .prompt), StyledText(place, .faint), StyledText("> ", .prompt)]
+            let input =
+                if let editor {
+                    await editor.readLine(prompt: styled, continuation: Self.continuation(of: prompt))
+                } else {
+                    await Self.readPlainLine(prompt, terminal, isComplete: language.isComplete)
+                }
+            switch input {
+            case .end: return 0
+            case .interrupted: continue
+            case .line(let line): if await execute(line, at: &console) { return 0 }
+            }
+        }
+    }
+
+    /// What belongs to one terminal.
+    struct Console: Sendable {
+        let terminal: Terminal
+        let editor: LineEditor?
+        var rendering: Rendering
+        let wake: Int32?
+        /// What `\e` alone opens: the input before it.
+        var lastInput = ""
+    }
+
+    /// Remembers input and runs its commands one after the other. True when the prompt is to end.
+    private mutating func execute(_ input: String, at console: inout Console) async -> Bool {
+        if HistoryFile.keeps(input) {
+            console.editor?.remember(input)
+            options.history?.append(input)
+        }
+        var splitter = self.splitter
+        for command in splitter.split(input) {
+            let size = console.terminal.size
+            console.rendering.layout = options.layout ?? .tables(width: size.columns)
+            console.rendering.rows = size.rows
+            let isLua = kind(of: command) == .lua
+            // Loosely: what `watch` is to run may be Lua, with quotes of its own.
+            let words = isLua ? [] : ScannedText(command).commands.first?.map(\.text) ?? []
+            var outcome: Outcome
+            switch words.first.flatMap(LocalCommand.named) {
+            case .edit:
+                let text =
+                    words.count > 1
+                    ? String(command.drop { $0.isWhitespace }.drop { !$0.isWhitespace }) : console.lastInput
+                if await edit(text, at: &console) { return true }
+                continue
+            case .watch: outcome = await watch(command, words, at: console)
+            case .describe, .plot, .last, .export, .help, .quit, nil:
+                outcome = await interruptible(command, console.rendering)
+            }
+            await show(outcome, size, console)
+            if let asked = outcome.watch, !outcome.wasInterrupted {
+                let words = asked.split(separator: " ").map(String.init)
+                outcome = await watch(asked, words, at: console)
+                await show(outcome, size, console)
+            }
+            if outcome.quits || Signals.mustEnd { return true }
+            if outcome.wasInterrupted { break }
+        }
+        if HistoryFile.keeps(input), LocalCommand.named(String(input.prefix { !$0.isWhitespace })) != .edit {
+            console.lastInput = input
+        }
+        return false
+    }
+
+    private func show(_ outcome: Outcome, _ size: (columns: Int, rows: Int), _ console: Console) async {
+        if console.editor != nil, !outcome.output.isEmpty,
+            Pager.isNeeded(for: outcome.output, columns: size.columns, rows: size.rows),
+            let pager = Pager.command(Self.environment)
+        {
+            let code = await onThread { ChildProgram.run(pager, input: outcome.output) }
+            Signals.clearInterrupt()
+            // 126 and 127: the shell found none.
+            if code == nil || code == 126 || code == 127 { console.terminal.write(outcome.output) }
+        } else {
+            console.terminal.write(outcome.output)
+        }
+        console.terminal.write(outcome.errors)
+    }
+
+    private mutating func edit(_ text: String, at console: inout Console) async -> Bool {
+        let command = TextEditor.command(Self.environment)
+        let directory = Self.environment("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        let trimmed = text.drop { $0.isWhitespace }
+        let outcome = await onThread { TextEditor.edit(String(trimmed), with: command, directory: directory) }
+        Signals.clearInterrupt()
+        switch outcome {
+        case .failed(let reason): console.terminal.write(reason + "\n")
+        case .edited(let edited):
+            var input = edited
+            while input.last?.isWhitespace == true { input.removeLast() }
+            guard !input.isEmpty else { return false }
+            console.terminal.write(DisplayText.sanitized(input, multiline: true) + "\n")
+            return await execute(input, at: &console)
+        }
+        return false
+    }
+
+    // MARK: watch
+
+    /// Draws a command's answer over the last one, until a key or Ctrl-C.
+    private mutating func watch(_ command: String, _ words: [String], at console: Console) async -> Outcome {
+        guard words.count > 2, let span = Self.interval(words[1]) else { return usage(.watch) }
+        guard console.editor != nil else {
+            return Outcome(errors: "watch needs a terminal that can draw in place (TERM is dumb)\n", failed: true)
+        }
+        if let inner = LocalCommand.named(words[2]) {
+            switch inner {
+            case .watch, .edit, .quit, .export:
+                return Outcome(errors: "\(inner.rawValue) cannot be watched\n", failed: true)
+            case .describe, .plot, .last, .help: break
+            }
+        }
+        let text = Self.behindWords(2, of: command)
+        guard let modes = console.terminal.makeRaw(keepingSignals: true) else {
+            return Outcome(errors: "watch needs a terminal\n", failed: true)
+        }
+        defer { console.terminal.restore(modes) }
+        var height = 0
+        while true {
+            let size = console.terminal.size
+            var rendering = console.rendering
+            rendering.layout = .tables(width: size.columns)
+            rendering.rows = size.rows - 2
+            let outcome = await interruptible(text, rendering)
+            let title =
+                "every \(words[1].last?.isNumber == true ? words[1] + "s" : words[1]): \(DisplayText.sanitized(text)), until a key"
+            var lines =
+                ([Style.faint.applied(to: title)]
+                + (outcome.output + outcome.errors).split(separator: "\n", omittingEmptySubsequences: false).map(
+                    String.init)).map {
+                    DisplayText.cutStyled($0, to: size.columns)
+                }
+            if !rendering.usesColour { lines[0] = DisplayText.cut(title, to: size.columns) }
+            if lines.last == "" { lines.removeLast() }
+            if lines.count > size.rows - 1 {
+                lines = Array(lines.prefix(size.rows - 2)) + ["and \(lines.count - size.rows + 2) lines more"]
+            }
+            let up = height > 0 ? "\u{1b}[\(min(height, size.rows - 1))A" : ""
+            console.terminal.write("\r" + up + "\u{1b}[J" + lines.map { $0 + "\r\n" }.joined())
+            height = lines.count
+            if outcome.wasInterrupted || outcome.quits || Signals.mustEnd { return Outcome(quits: outcome.quits) }
+            let (terminal, wake) = (console.terminal, console.wake)
+            let isOver = await onThread {
+                switch terminal.next(wake: wake, milliseconds: span) {
+                case .bytes, .gone: true
+                case .woken: Signals.wasInterrupted || Signals.mustEnd
+                case .timedOut: false
+                }
+            }
+            if isOver { return Outcome() }
+        }
+    }
+
+    /// Milliseconds: `2`, `0.5`, `500ms`, `1m`; from a tenth of a second to an hour.
+    static func interval(_ text: String) -> Int32? {
+        guard let last = text.last, let span = TimeSpan(last.isNumber ? text + "s" : text) else { return nil }
+        let milliseconds = span.nanoseconds / 1_000_000
+        return (100...3_600_000).contains(milliseconds) ? Int32(milliseconds) : nil
+    }
+
+    /// A text without its first words, which have no quotes.
+    private static func behindWords(_ count: Int, of text: String) -> String {
+        var rest = text[...]
+        for _ in 0..<count {
+            rest = rest.drop { $0.isWhitespace }
+            rest = rest.drop { !$0.isWhitespace }
+        }
+        return String(rest.drop { $0.isWhitespace })
+    }
+
+    // MARK: Where one is
+
+    /// ` 918302`, ` 918302 ro`: the last event that reads see, and whether the ledger takes writes. Nothing where it
+    /// does not answer at once: the prompt waits for nobody.
+    package mutating func place() async -> String {
+        let (port, asks) = (self.port, mustAskMode)
+        let answers = await Self.within(.milliseconds(300)) {
+            try? await port.send(asks ? [Self.whichLSN, Self.whichMode] : [Self.whichLSN])
+        }
+        guard let answers = answers ?? nil else { return "" }
+        if answers.count > 1 {
+            let mode = answers[1].string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("read_only:") }
+            isReadOnly = mode.map { $0 != "read_only:no" } ?? isReadOnly
+            // Whoever may not see INFO learns it from an answer.
+            mustAskMode = isReadOnly && mode != nil
+        }
+        return (answers[0].integer.map { " \($0)" } ?? "") + (isReadOnly ? " ro" : "")
+    }
+
+    private static let whichLSN = ["WAIT", "0"].map { Array($0.utf8) }
+    private static let whichMode = ["INFO", "ledger"].map { Array($0.utf8) }
+
+    private static func within<T: Sendable>(_ limit: Duration, _ work: @escaping @Sendable () async -> T) async -> T? {
+        let (ends, end) = AsyncStream.makeStream(of: T?.self)
+        let task = Task { end.yield(await work()) }
+        let clock = Task {
+            do { try await Task.sleep(for: limit) } catch { return }
+            end.yield(nil)
+        }
+        defer {
+            clock.cancel()
+            task.cancel()
+        }
+        for await first in ends { return first }
+        return nil
+    }
+
+    /// Completion knows the ids that were shown, a page of users to begin with, and asks for the users whose ids begin
+    /// with what is typed where it knows none of these. Nobody waits for the page.
+    private func meetUsers() {
+        let (port, known) = (self.port, self.known)
+        let isFirst = known.search { text in
+            let words = text.isEmpty ? ["USER", "LIST", "COUNT", "100"] : ["USER", "FIND", text, "COUNT", "50"]
+            guard let users = try? await port.call(words), users.error == nil else { return }
+            known.learn(from: users)
+        }
+        if isFirst { Task { await known.search(for: "") } }
+    }
+
+    /// As wide as the prompt, so that lines stand below each other.
+    private static func continuation(of prompt: String) -> String {
+        String(repeating: " ", count: max(min(DisplayText.width(of: prompt), 24) - 2, 0)) + "> "
+    }
+
+    /// A line from a terminal that knows no escape sequences: no editing but its own.
+    private static func readPlainLine(
+        _ prompt: String, _ terminal: Terminal, isComplete: @escaping @Sendable (String) -> Bool
+    ) async -> LineEditor.Input {
+        terminal.write(prompt)
+        return await onThread {
+            var bytes: [UInt8] = []
+            while true {
+                var byte: UInt8 = 0
+                let count = read(terminal.input, &byte, 1)
+                if count < 0, errno == EINTR, !Signals.mustEnd {
+                    if Signals.wasInterrupted {
+                        Signals.clearInterrupt()
+                        terminal.write("\n")
+                        return .interrupted
+                    }
+                    continue
+                }
+                if count <= 0 {
+                    terminal.write("\n")
+                    return bytes.isEmpty ? .end : .line(String(decoding: bytes, as: UTF8.self))
+                }
+                if byte == 0x0a {
+                    let text = String(decoding: bytes, as: UTF8.self)
+                    if isComplete(text) { return .line(text) }
+                    terminal.write("> ")
+                }
+                bytes.append(byte)
+            }
+        }
+    }
+
+    /// Runs one command, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes
+    /// over a new connection, for answers come in the order of the commands.
+    mutating func interruptible(_ command: String, _ rendering: Rendering) async -> Outcome {
+        let copy = self
+        Signals.clearInterrupt()
+        // A chunk of Lua is ended and says how far it came.
+        let patience: Duration = kind(of: command) == .lua ? .seconds(2) : .zero
+        let ended = await Self.unlessInterrupted(patience) {
+            var prompt = copy
+            let outcome = await prompt.evaluate(command, rendering)
+            return (prompt, outcome)
+        }
+        if let ended {
+            self = ended.0
+            guard ended.1.isUnknown else { return ended.1 }
+            var outcome = ended.1
+            await reconnect(&outcome)
+            return outcome
+        }
+        var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
+        outcome.wasInterrupted = true
+        await reconnect(&outcome)
+        return outcome
+    }
+
+    private mutating func reconnect(_ outcome: inout Outcome) async {
+        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
+            outcome.errors += "\(error)\n"
+        }
+    }
+
+    /// What the work gives, or nil when there was Ctrl-C or the process is to end: the work is cancelled then, and
+    /// waited for no longer than `patience`.
+    static func unlessInterrupted<T: Sendable>(
+        _ patience: Duration, _ work: @escaping @Sendable () async -> T
+    ) async -> T? {
+        let (endings, ending) = AsyncStream.makeStream(of: T?.self)
+        let task = Task { ending.yield(await work()) }
+        let watch = Task {
+            do {
+                while !Signals.wasInterrupted, !Signals.mustEnd { try await Task.sleep(for: .milliseconds(30)) }
+                task.cancel()
+                try await Task.sleep(for: patience)
+            } catch { return }
+            ending.yield(nil)
+        }
+        defer {
+            watch.cancel()
+            task.cancel()
+        }
+        for await end in endings { return end }
+        return nil
+    }
+
+    static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    private static var thisYear: Int {
+        var now = time(nil)
+        var parts = tm()
+        gmtime_r(&now, &parts)
+        return Int(parts.tm_year) + 1900
+    }
+}
+
+extension EditSession.Language {
+    /// What is typed at a prompt: commands and Lua.
+    package static func prompt(of repl: REPL) -> Self {
+        let (catalogue, known, lua) = (repl.catalogue, repl.known, repl.lua)
+        let commands = Self.commands(of: catalogue, known: known)
+        @Sendable func isLua(_ text: String) -> Bool { repl.kind(of: text) == .lua }
+        return EditSession.Language(
+            complete: { before in
+                guard isLua(before) else {
+                    let found = commands.complete(before)
+                    // A first word may also be the beginning of Lua.
+                    guard found.words.isEmpty, InputKind.isName(before) else { return found }
+                    return LuaText.candidates(before, catalogue, ids: { known.ids(of: $0) }, members: lua.names)
+                }
+                return LuaText.candidates(before, catalogue, ids: { known.ids(of: $0) }, members: lua.names)
+            },
+            highlight: { isLua($0) ? LuaText.styles(of: $0) : commands.highlight($0) },
+            hint: { isLua($0) ? "" : commands.hint($0) },
+            isComplete: { text in
+                var splitter = repl.splitter
+                // All but the last piece end by themselves.
+                guard let last = splitter.split(text).last else { return true }
+                return isLua(last) ? !LuaSource.isIncomplete(last) : commands.isComplete(last)
+            })
+    }
+
+    /// What is typed at the prompt.
+    package static func commands(of catalogue: CommandCatalogue, known: KnownIDs = KnownIDs()) -> Self {
+        EditSession.Language(
+            complete: { before in
+                let fragment = String(Completion.fragment(of: before))
+                let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0, beginning: fragment) }
+                return EditSession.Candidates(length: Completion.fragment(of: before).count, words: words)
+            },
+            highlight: { Highlighter.styles(of: $0, in: catalogue) },
+            hint: { Hint.text(for: $0, in: catalogue) },
+            isComplete: { !CommandSplitter.isOpen($0) })
+    }
+}
