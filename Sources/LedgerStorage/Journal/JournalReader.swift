@@ -198,6 +198,31 @@ final class EventFrame: Sendable {
         }
     }
 
+    /// Events of the frame in order, those from `first` on that lie before `next`, until `body` returns false. Costs no
+    /// search for each of them.
+    func visit<Failure: Error>(
+        from first: LSN, to next: LSN, _ body: (JournaledEvent) throws(Failure) -> Bool
+    ) throws(Failure) {
+        let end = Int(next.value - firstLSN.value)
+        let ended = bytes.withUnsafeBytes { raw in
+            Result { () throws(Failure) in
+                var index = Int(first.value - firstLSN.value)
+                var run = runs.lastIndex { $0.index <= index }!
+                while index < end {
+                    while run + 1 < runs.count, runs[run + 1].index <= index { run += 1 }
+                    let start = Int(starts[index])
+                    let event = JournaledEvent(
+                        lsn: LSN(firstLSN.value + UInt64(index)),
+                        time: Timestamp(nanoseconds: runs[run].time.nanoseconds + Int64(index - runs[run].index)),
+                        bytes: raw.slice(start, Int(raw.number(at: start - 4, as: UInt32.self))))
+                    guard try body(event) else { return }
+                    index += 1
+                }
+            }
+        }
+        try ended.get()
+    }
+
     /// What it costs to keep.
     var weight: Int { bytes.count + starts.count * 4 }
 }
@@ -315,13 +340,6 @@ package struct EventSlice: Sendable {
 
     /// Hands them to `body` in order, until it returns false. Their bytes are valid during its call.
     package func visit<Failure: Error>(_ body: (JournaledEvent) throws(Failure) -> Bool) throws(Failure) {
-        var lsn = first
-        while lsn < next {
-            let goesOn = frame.withEvent(at: lsn) { event in
-                Result { () throws(Failure) -> Bool in try body(event) }
-            }
-            guard try goesOn.get() else { return }
-            lsn = lsn.next
-        }
+        try frame.visit(from: first, to: next, body)
     }
 }
