@@ -30,6 +30,8 @@ struct clua {
     bool loaded;
     bool dead;
     bool tripped;  // out of instructions
+    int slice;     // instructions between two looks at the budget
+    clua_steps *steps;  // where calls are recorded line by line, or NULL
     enum refusal refusal;
     int squeezes;
     int left;       // instructions
@@ -156,7 +158,9 @@ static bool is_out_of_time(const clua *s) {
 // wall.
 static void look_at_budget(lua_State *L, lua_Debug *where) {
     clua *s = state_of(L);
-    s->left -= s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
+    s->left -= s->slice;
+    // Looking at the time costs more than a hundred instructions do.
+    if (s->left > 0 && s->slice < SLICE && s->left % SLICE != 0) return;
     if (s->is_script) {
         if (s->left <= 0 || is_out_of_time(s)) out_of_budget(L, where);
         return;
@@ -168,8 +172,7 @@ static void look_at_budget(lua_State *L, lua_Debug *where) {
 
 // Counts from here.
 static void watch(clua *s) {
-    const int slice = s->limits.instructions < SLICE ? s->limits.instructions : SLICE;
-    lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, slice);
+    lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, s->slice);
 }
 
 // For C functions whose cost grows with their arguments.
@@ -182,6 +185,8 @@ static void charge(lua_State *L, lua_Integer units) {
     trip(L);
     luaL_error(L, "still running after work worth %d instructions", s->limits.instructions);
 }
+
+#include "steps.h"
 
 // ---- Functions of the closed list that are not Lua's own ----
 
@@ -599,6 +604,7 @@ clua *clua_new(clua_limits limits, const char *const *words, int word_count) {
     clua *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     s->limits = limits;
+    s->slice = limits.instructions < SLICE ? limits.instructions : SLICE;
     s->lua = lua_newstate(allocate, s);
     if (s->lua == NULL) {
         free(s);
@@ -768,6 +774,7 @@ static int make_text(lua_State *L) {
 
 static clua_status run(clua *s, int arguments) {
     watch(s);
+    if (s->steps != NULL) lua_sethook(s->lua, look_at_line, LUA_MASKLINE | LUA_MASKCOUNT, s->slice);
     const int code = lua_pcall(s->lua, arguments, RESULTS, 0);
     return code == LUA_OK ? CLUA_OK : explain(s, code, CLUA_RUNTIME);
 }
@@ -965,7 +972,12 @@ const char *clua_fields(clua *s, int first, int count, clua_value *values) {
 
 // ---- Looking inside ----
 
-clua_usage clua_measure(const clua *s) { return (clua_usage){s->used, s->asked, s->allocations}; }
+clua_usage clua_measure(const clua *s) {
+    const int ran = s->limits.instructions - s->left, worked = s->limits.instructions - s->work;
+    return (clua_usage){s->used, s->asked, s->allocations, ran > worked ? ran : worked};
+}
+
+void clua_count_all(clua *s) { s->slice = 1; }
 
 struct listing {
     char *buffer;

@@ -25,10 +25,12 @@ package final class Engine: Sendable {
     package let reads: ReadPath
     package let slowLog: SlowLog
     package let latencies: LatencyLog
+    /// How it was opened.
+    let configuration: EngineConfiguration
     private let clock: any LedgerClock
     private let pepper: Pepper
     private let keys: KeyStore
-    private let journal: Journal
+    let journal: Journal
     private let gate: Gate
     private let mailbox: Mailbox
     private let aside: Mailbox
@@ -37,6 +39,7 @@ package final class Engine: Sendable {
     private let committer: Committer
     private let history: History
     private let examiner: RuleExaminer
+    private let backtester: Backtester
     private let upkeep: Upkeep
     private let checkpoints: Checkpoints
     private let historyCheck: BackgroundHistoryCheck
@@ -54,6 +57,7 @@ package final class Engine: Sendable {
     init(
         _ parts: EngineParts, state: consuming sending StateMachine, rules: consuming RuleBook, pausedSince: Timestamp?
     ) {
+        configuration = parts.configuration
         names = state.names
         shard = state.shard
         reads = parts.writer.reads
@@ -70,6 +74,7 @@ package final class Engine: Sendable {
         committer = parts.writer.committer
         history = parts.history
         examiner = parts.examiner
+        backtester = parts.backtester
         upkeep = parts.upkeep
         checkpoints = parts.checkpoints
         historyCheck = parts.historyCheck
@@ -83,6 +88,7 @@ package final class Engine: Sendable {
         committer.start()
         history.start(threads: historyThreads)
         examiner.start()
+        backtester.start()
         executor.start("writer") { [writer] in writer.assumeIsolated { $0.drain() } }
         clock.onJump { [weak executor] in executor?.poke() }
         upkeep.start()
@@ -111,6 +117,7 @@ package final class Engine: Sendable {
         emails.stop()
         historyCheck.stop()
         examiner.stop()
+        backtester.stop()
         history.stop()
         // Not the time now: a pause that ends with this stop still counts.
         if !committer.hasFailed { try? journal.close(time: lastSign.time) }
@@ -154,10 +161,17 @@ package final class Engine: Sendable {
     }
 
     /// Examines a rule on the thread for that, then calls `completion` there (it must not block): what RULE LOAD, CHECK
-    /// and ACTIVATE begin with. False: the queue is full.
-    package func examine(_ request: RuleRequest, completion: @escaping @Sendable (RuleVerdict) -> Void) -> Bool {
-        examiner.submit(request, completion)
+    /// and ACTIVATE begin with, and what back-tests find (on a thread of theirs, until the asker goes). False: the
+    /// queue is full.
+    package func examine(
+        _ request: RuleRequest, for asker: Asker = Asker(), completion: @escaping @Sendable (RuleVerdict) -> Void
+    ) -> Bool {
+        if case .backtest(let draft) = request { return backtester.submit(draft, for: asker, completion) }
+        return examiner.submit(request, completion)
     }
+
+    /// The text of a version that is durable, by its identity.
+    func ruleSource(_ identity: RuleIdentity) -> String? { history.ruleSource(identity) }
 
     /// Why mutations are refused now; nil when they are not.
     package var readOnly: String? { gate.refusal }
@@ -316,10 +330,12 @@ extension Engine {
 
 /// What `Opening` puts together.
 struct EngineParts {
+    let configuration: EngineConfiguration
     let writer: Writer.Parts
     let pepper: Pepper
     let history: History
     let examiner: RuleExaminer
+    let backtester: Backtester
     let upkeep: Upkeep
     let checkpoints: Checkpoints
     let historyCheck: BackgroundHistoryCheck

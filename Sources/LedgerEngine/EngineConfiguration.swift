@@ -65,6 +65,8 @@ package struct EngineConfiguration: Sendable {
     package var waiterCapacity = 10_000
     /// Rules that wait to be examined; further ones get BUSY.
     package var ruleCapacity = 64
+    /// Back-tests that wait for the one that runs; further ones get BUSY.
+    package var backtestCapacity = 4
     /// How long an idempotency key is kept, and how many of them at most.
     package var keyRetention = TimeSpan.hours(24)
     package var keyCapacity: UInt64 = keyMemory / CommandHistory.bytesPerKey
@@ -73,6 +75,9 @@ package struct EngineConfiguration: Sendable {
     /// Whether a start waits until the history that a snapshot stands for has been held against its checksums, and
     /// refuses a damaged one; else that is done behind it, and INFO tells.
     package var checksHistoryFirst = true
+    /// Of another world, which begins where another ledger is: its coming to life is no start, and its history is the
+    /// other one's to look after.
+    var isFork = false
     package var checkpoints = Checkpoints.inProcess
     /// A checkpoint starts when replaying the tail would take longer than this.
     package var replayTarget = TimeSpan.seconds(2)

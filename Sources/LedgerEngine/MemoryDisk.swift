@@ -30,6 +30,10 @@ package final class MemoryDisk: Disk {
         contents.withLock { $0.files[path] != nil || $0.directories.contains(path) }
     }
 
+    package func isRegularFile(_ path: String) throws(StorageError) -> Bool {
+        contents.withLock { $0.files[path] != nil }
+    }
+
     package func rename(_ path: String, to target: String) throws(StorageError) {
         let isDone = contents.withLock { contents in
             guard let file = contents.files.removeValue(forKey: path) else { return false }

@@ -82,7 +82,7 @@ struct Opening {
         let paceFile = RecoveryPaceFile(disk, directory: configuration.path)
         let parts = assemble(
             state, rules.loaded, journal, keys, pepper, reads, paceFile, tailEvents: report.replayedEvents,
-            unread: report.unread)
+            unread: configuration.isFork ? nil : report.unread)
         parts.upkeep.goRound()
         if !isNew {
             parts.checkpoints.learn(
@@ -96,7 +96,7 @@ struct Opening {
         let notices = tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
         let engine = Engine(
             parts, state: state, rules: rules.takeBook(),
-            pausedSince: isNew ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
+            pausedSince: isNew || configuration.isFork ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
         engine.start(historyThreads: configuration.historyThreads)
         return Engine.Opened(engine: engine, adminSecret: secret, notices: notices)
     }
@@ -110,7 +110,8 @@ struct Opening {
             try Recovery.open(
                 lock, as: StateMachine.self,
                 options: Recovery.Options(
-                    segmentBytes: configuration.segmentBytes, checksHistory: configuration.checksHistoryFirst))
+                    segmentBytes: configuration.segmentBytes,
+                    checksHistory: configuration.checksHistoryFirst && !configuration.isFork))
         }
     }
 
@@ -347,8 +348,13 @@ struct Opening {
             },
             needRoom: { [weak upkeep] in upkeep?.poke() })
         return EngineParts(
+            configuration: configuration,
             writer: parts, pepper: pepper, history: history,
-            examiner: RuleExaminer(capacity: configuration.ruleCapacity, ask: askWriter), upkeep: upkeep,
+            examiner: RuleExaminer(
+                capacity: configuration.ruleCapacity, shadows: Shadows(followers: followers, history: history),
+                clock: clock, ask: askWriter),
+            backtester: Backtester(capacity: configuration.backtestCapacity, history: history, ask: askWriter),
+            upkeep: upkeep,
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }

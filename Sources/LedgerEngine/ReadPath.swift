@@ -17,6 +17,20 @@ package final class ReadPath: Sendable {
         self.keys = keys
     }
 
+    /// A user's account as of the last durable batch about it; nil behind the last user.
+    func view(_ user: UserOrdinal) -> AccountView? { views.account(user) }
+
+    /// How many users there are. Looks at some dozens of them.
+    package var userCount: Int {
+        var (some, none) = (0, 1)  // so many are there, so many are not
+        while view(UserOrdinal(UInt32(none - 1))) != nil { (some, none) = (none, none * 2) }
+        while none - some > 1 {
+            let middle = (some + none) / 2
+            if view(UserOrdinal(UInt32(middle - 1))) != nil { some = middle } else { none = middle }
+        }
+        return some
+    }
+
     // MARK: Passports
 
     /// What a secret proves, or nil when shape or checksum are wrong. One HMAC-SHA-256 under the pepper.

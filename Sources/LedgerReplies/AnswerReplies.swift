@@ -17,6 +17,9 @@ extension ReplyEncoder {
         case .priceBooks(let rows):
             result(.priceBooks(rows), open: { names.clearText($0, of: $1) }, to: &writer)
         case .ruleCheck(let check): ruleCheck(check, to: &writer)
+        case .backtest(let report): backtest(report, to: &writer)
+        case .shadow(let report, let begins): shadow(report, says: begins, to: &writer)
+        case .ruleSteps(let steps): ruleSteps(steps, to: &writer)
         case .history(let rows, let next): history(rows, next: next, to: &writer)
         case .summary(let summary): self.summary(summary, user: names.userID(summary.user), to: &writer)
         case .explanation(let explanation):

@@ -237,6 +237,9 @@ extension ReplyEncoder {
             writer.pair("passes", flag: it.passes)
             writer.key("findings")
             list(it.findings, &writer) { $1.bulk($0.text) }
+            writer.key("notes")
+            list(it.notes, &writer) { $1.bulk($0) }
+            writer.pair("worst_instructions", integer: Int64(it.worstInstructions))
             writer.key("prices")
             prices(it.book, &writer)
         }

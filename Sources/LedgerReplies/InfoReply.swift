@@ -22,7 +22,8 @@ package enum InfoReply {
     /// All sections, in Redis' order, then the ledger's own.
     package static func sections(_ engine: EngineInfo, _ server: ServerFigures) -> [Section] {
         [
-            self.server(engine, server), clients(server), memory(engine), persistence(engine), stats(engine, server),
+            self.server(engine, server), clients(server), memory(engine, server), persistence(engine),
+            stats(engine, server),
             replication(engine), commands(engine, server), keyspace(engine), ledger(engine), books(engine),
         ] + (engine.followers.isEmpty ? [] : [followers(engine)])
     }
@@ -66,12 +67,14 @@ package enum InfoReply {
             ])
     }
 
-    private static func memory(_ engine: EngineInfo) -> Section {
+    private static func memory(_ engine: EngineInfo, _ server: ServerFigures) -> Section {
         Section(
             "Memory",
             [
                 ("maxmemory", "0"), ("maxmemory_policy", "noeviction"), ("used_memory", "\(engine.residentBytes)"),
                 ("used_memory_human", mebibytes(engine.residentBytes)), ("used_memory_rss", "\(engine.residentBytes)"),
+                ("number_of_cached_scripts", "\(server.scripts)"), ("forks", "\(server.forks)"),
+                ("forks_memory_bytes", "\(server.forkBytes)"),
             ])
     }
 

@@ -86,19 +86,6 @@ extension RuleName {
     }
 }
 
-extension PriceQuery {
-    /// What is priced.
-    var subject: String {
-        switch self {
-        case .sessionRuntime(_, let tier, _): tier.text
-        case .storage(_, let kind, _): kind.text
-        case .spacePurchase(_, let space, _, _): space.string
-        case .purchaseBonus(_, let amount): amount.description
-        case .usage(_, _, let quantity, _): quantity.description
-        }
-    }
-}
-
 extension PriceAnswer {
     /// `0.05`, or `0.05, from hour 2 0.04`.
     var text: String {

@@ -76,6 +76,11 @@ package struct ServerFigures: Sendable {
     package var bytesOut: UInt64 = 0
     /// Bytes of memory that answers take which wait for their clients.
     package var answersWaiting = 0
+    /// Scripts that EVALSHA knows.
+    package var scripts = 0
+    /// Forks, and bytes of memory set aside for them.
+    package var forks = 0
+    package var forkBytes = 0
     /// Requests that were answered BUSY for want of room for answers.
     package var busy: UInt64 = 0
     /// Requests by command that were refused before the ledger saw them.

@@ -11,7 +11,7 @@ package struct CompiledRule: Sendable {
     let sandbox: RuleSandbox
     /// Bytecode of the linked interpreter, which goes nowhere but into states of this process.
     let code: [UInt8]
-    /// A session's tariff is the same whatever its user used this month.
+    /// A session's tariff, or a meter's amount, is the same whatever its user used this month.
     let ignoresUsage: Bool
 
     package init(_ name: RuleName, source: String, sandbox: RuleSandbox = .rule) throws(RuleError) {
@@ -29,7 +29,7 @@ package struct CompiledRule: Sendable {
             count = clua_code(state, buffer.baseAddress, buffer.count)
         }
         identity = RuleBook.identity(of: source)
-        ignoresUsage = name == .sessionRuntime && source.withUTF8 { UnreadArgument.isUnread(2, in: $0) }
+        ignoresUsage = name.knowsUsage && source.withUTF8 { UnreadArgument.isUnread(2, in: $0) }
     }
 
     /// Refuses what would take long to compile.
@@ -46,6 +46,16 @@ package struct CompiledRule: Sendable {
                 \(name.text): the source is too hard to compile: too many names in functions within functions, or too \
                 many conditions (\(steps) steps of \(CompileCost.maximum))
                 """)
+        }
+    }
+}
+
+extension RuleName {
+    /// Its third argument is what the user has used in the month.
+    fileprivate var knowsUsage: Bool {
+        switch self {
+        case .sessionRuntime, .meter: true
+        case .storage, .spacePurchase, .purchaseBonus: false
         }
     }
 }

@@ -11,11 +11,16 @@ struct LuaScanner {
 
     private let source: UnsafeBufferPointer<UInt8>
     private var at = 0
+    /// Where the last token begins.
+    private(set) var tokenStart = 0
+    /// Behind the last token.
+    var tokenEnd: Int { min(at, source.count) }
 
     init(_ source: UnsafeBufferPointer<UInt8>) { self.source = source }
 
     mutating func next() -> Token? {
         while let byte = peek() {
+            tokenStart = at
             switch byte {
             case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-"): comment()
             case UInt8(ascii: "'"), UInt8(ascii: "\""):

@@ -15,6 +15,11 @@ package struct RuleCheck: Sendable {
     /// What is wrong; empty: the rule may be activated. At most ``maximumFindings``, the last one saying that there
     /// are more.
     package let findings: [Finding]
+    /// What somebody may want to know before it is activated, and is no mistake: discounts, jumps, floats, its cost. At
+    /// most ``maximumNotes``.
+    package let notes: [String]
+    /// The most instructions that one question cost; 0: it answered none.
+    package let worstInstructions: Int
     /// The answers for user type × tier, × kind of storage, × space of the catalogue, × some purchases, or × some
     /// quantities; for storage also those for `sizes`.
     package let book: PriceBook
@@ -23,14 +28,15 @@ package struct RuleCheck: Sendable {
 
     package var passes: Bool { findings.isEmpty }
     package static let maximumFindings = 20
+    package static let maximumNotes = 20
     /// How many sizes of storage a check asks about.
     package static let maximumSizes = 1000
     /// Rows and steps of a price book: it is one event, and stays far below the largest.
     package static let maximumBook = 8192
 
     /// Runs the whole check; never throws. Costs some dozens of calls (and two for every size), each within the
-    /// sandbox's budget: nothing for a thread that others wait for. A rule that runs out of its budget is asked nothing
-    /// more.
+    /// sandbox's budget, and for a rule that passes a survey of its prices of a quarter of a second at most: nothing
+    /// for a thread that others wait for. A rule that runs out of its budget is asked nothing more.
     package init(
         _ name: RuleName, source: String, catalogue: [DefaultCatalogue.Space] = DefaultCatalogue.spaces,
         sizes: [StorageSize] = [], scale: UInt8 = 0, sandbox: RuleSandbox = .rule
@@ -42,8 +48,11 @@ package struct RuleCheck: Sendable {
             compiled = rule
             let questions = Self.questions(name, catalogue: catalogue, sizes: sizes, scale: scale)
             (findings, book) = Self.examine(rule, questions, scale)
+            let survey = findings.isEmpty ? PriceSurvey(rule, questions, scale: scale) : nil
+            notes = Self.notes(survey, source, sandbox)
+            worstInstructions = survey?.worst?.instructions ?? 0
         } catch {
-            compiled = nil
+            (compiled, notes, worstInstructions) = (nil, [], 0)
             findings = [Finding(query: nil, text: error.text)]
             book = PriceBook()
         }
@@ -90,6 +99,22 @@ package struct RuleCheck: Sendable {
             findings = findings.prefix(maximumFindings - 1) + [Finding(query: nil, text: "and \(more) more")]
         }
         return (findings, book)
+    }
+
+    private static func notes(_ survey: PriceSurvey?, _ source: String, _ sandbox: RuleSandbox) -> [String] {
+        var source = source
+        var notes = survey?.notes ?? []
+        notes += source.withUTF8 { FloatFinder.places(in: $0) }.map { "line \($0.line): \($0.what)" }
+        if notes.count >= maximumNotes {
+            let more = notes.count - maximumNotes + 2
+            notes = notes.prefix(maximumNotes - 2) + ["and \(more) more notes"]
+        }
+        guard let worst = survey?.worst else { return notes }
+        let thousandths = worst.instructions * 1000 / max(sandbox.instructions, 1)
+        let share = "\(thousandths / 10).\(thousandths % 10) %"
+        return notes + [
+            "worst: \(worst.instructions) of \(sandbox.instructions) instructions (\(share)), for \(worst.query.call)"
+        ]
     }
 
     /// What a rule answers to some questions; where it fails there is no row.

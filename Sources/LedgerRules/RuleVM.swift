@@ -15,10 +15,14 @@ package final class RuleVM {
     /// What is known of tariffs that depend on type and tier only, one for each pair; empty when others may.
     private var known: [PriceAnswer?]
 
-    package init(_ rule: CompiledRule) throws(RuleError) {
+    /// `countsAll`: ``instructions`` are exact, and calls slower.
+    package init(_ rule: CompiledRule, countsAll: Bool = false) throws(RuleError) {
         name = rule.name
-        known = rule.ignoresUsage ? Array(repeating: nil, count: UserType.allCases.count * Tier.allCases.count) : []
+        known =
+            rule.ignoresUsage && rule.name == .sessionRuntime
+            ? Array(repeating: nil, count: UserType.allCases.count * Tier.allCases.count) : []
         state = try Self.makeState(rule.sandbox)
+        if countsAll { clua_count_all(state) }
         let status = rule.code.withUnsafeBufferPointer {
             clua_load_code(state, $0.baseAddress, $0.count, rule.name.text)
         }
@@ -86,6 +90,24 @@ package final class RuleVM {
         case .sessionRuntime, .storage: return .tariff(try tariff(query))
         case .spacePurchase, .purchaseBonus, .meter: return .amount(try amount(query))
         }
+    }
+
+    // MARK: - Line by line
+
+    /// As ``evaluate(_:)``, and what ran on the way, line by line, at most so many of them.
+    func trace(_ query: PriceQuery, most: Int) -> (Result<PriceAnswer, RuleError>, [RuleTrace.Step], isCut: Bool) {
+        precondition(query.rule == name, "a rule was asked for another kind of price")
+        let steps = UnsafeMutablePointer<clua_steps>.allocate(capacity: 1)
+        steps.initialize(to: clua_steps())
+        steps.pointee.most = Int32(most)
+        defer {
+            clua_free_steps(steps)
+            steps.deallocate()
+        }
+        clua_record_steps(state, steps)
+        defer { clua_record_steps(state, nil) }
+        let outcome = Result { () throws(RuleError) in try call(query) }
+        return (outcome, steps.pointee.decoded, steps.pointee.is_cut)
     }
 
     // MARK: - Reading the answer
@@ -220,6 +242,9 @@ package final class RuleVM {
         let usage = clua_measure(state)
         return (usage.memory, usage.asked, usage.allocations)
     }
+
+    /// What the last call cost of its budget, in instructions; to the hundred below, unless all are counted.
+    package var instructions: Int { Int(clua_measure(state).instructions) }
 
     /// Everything that code in the sandbox can reach: `function _ENV.math.floor`, a line each, in no order.
     package func reachable() -> [String] {

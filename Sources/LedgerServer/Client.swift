@@ -58,6 +58,8 @@ final class Client {
 
     var state = ConnectionState()
     var transaction = Transaction()
+    /// Other worlds that it has open, by their names.
+    var forks: [ShortText: OpenFork] = [:]
 
     /// Answers whose turn has come, on their way to the transport.
     var output = RESPWriter(version: .v2)
@@ -126,6 +128,8 @@ final class Client {
     func wasClosed() {
         state.close()
         asker.leave()
+        for fork in forks.values { fork.drop() }
+        forks = [:]
         held = nil
         output.bytes = []
         waiting = AnswerQueue()

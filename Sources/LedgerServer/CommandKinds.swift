@@ -29,11 +29,13 @@ extension ParsedCommand {
             if case .hold = query { return 16 << 10 }
             return lane == .list ? 64 << 10 : 0
         case .history(let range): return range.page.count * 256
-        case .quote, .usageQuote, .explain: return 16 << 10
+        case .quote, .usageQuote, .explain, .ruleShadow, .ruleDiff: return 16 << 10
         case .summary, .ruleCheck: return 64 << 10
+        case .ruleStep: return 256 << 10
+        case .ruleBacktest(let draft): return 64 << 10 + draft.count * 256
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .server, .local, .evaluate, .script, .transaction:
+            .connection, .server, .local, .evaluate, .script, .transaction, .fork:
             return 0
         }
     }

@@ -175,6 +175,8 @@ extension Dispatcher {
         it.bytesIn = counters.bytesIn.load(ordering: .relaxed)
         it.bytesOut = counters.bytesOut.load(ordering: .relaxed)
         it.answersWaiting = counters.answersWaiting.load(ordering: .relaxed)
+        it.scripts = scripts.count
+        (it.forks, it.forkBytes) = forks.used
         it.busy = counters.commandsBusy.load(ordering: .relaxed)
         it.rejected = counters.rejected.withLock { counts in
             counts.map { (CommandTable.spec($0.key).name, $0.value) }

@@ -124,12 +124,14 @@ extension Dispatcher {
         case .evaluate(let evaluation): try perform(evaluation, parsed, for: client)
         case .script(let command): try perform(command, for: client)
         case .transaction(let command): try perform(command, parsed, for: client)
+        case .fork(let command): try perform(command, parsed, for: client)
         case .connection(let command): perform(command, for: client)
         case .server(let command): perform(command, parsed, for: client)
         case .local(let command): client.answer { encoder.local(command, to: &$0) }
-        case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query, .quote,
-            .usageQuote,
-            .history, .summary, .explain:
+        case .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .ruleBacktest,
+            .ruleStep, .ruleShadow, .ruleDiff,
+            .query,
+            .quote, .usageQuote, .history, .summary, .explain:
             try ask(parsed, for: client)
         }
     }

@@ -60,7 +60,7 @@ extension Dispatcher {
         then: @escaping (RuleVerdict) -> Step
     ) {
         let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
-        let accepted = engine.examine(request) { [eventLoop] verdict in
+        let accepted = engine.examine(request, for: client.asker) { [eventLoop] verdict in
             eventLoop.execute {
                 let (dispatcher, client, then) = bound.value
                 guard !client.isClosed else { return }
@@ -75,7 +75,8 @@ extension Dispatcher {
     private func answer(_ client: Client, _ slot: UInt64, _ answer: Answer) {
         if let refusal = refusal(client, slot, answer.authorizationOwner) { return refuse(client, slot, refusal) }
         switch answer {
-        case .replay, .openHold, .closedHold, .closedSession, .priceBooks, .ruleCheck, .history, .summary, .explanation:
+        case .replay, .openHold, .closedHold, .closedSession, .priceBooks, .ruleCheck, .backtest, .shadow, .ruleSteps,
+            .history, .summary, .explanation:
             client.answer(slot) { encoder.answer(answer, names: engine, to: &$0) }
         case .rejected(let rejection): refuse(client, slot, rejection)
         case .remembered(let rejection, let since): refuse(client, slot, rejection, since: since)

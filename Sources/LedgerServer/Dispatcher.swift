@@ -32,6 +32,7 @@ final class Dispatcher {
     var rounds: Rounds?
     /// Shared by all event loops.
     let scripts: ScriptHost
+    let forks: ForkRoom
     /// Log lines that strangers can cause.
     let notices: RareNotices
 
@@ -55,13 +56,15 @@ final class Dispatcher {
 
     init(
         engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, scripts: ScriptHost,
-        version: String, logger: Logger, eventLoop: any EventLoop, requestStop: @escaping @Sendable () -> Void
+        forks: ForkRoom, version: String, logger: Logger, eventLoop: any EventLoop,
+        requestStop: @escaping @Sendable () -> Void
     ) {
         self.engine = engine
         self.encoder = ReplyEncoder(shard: engine.shard, version: version)
         self.configuration = configuration
         self.counters = counters
         self.scripts = scripts
+        self.forks = forks
         self.logger = logger
         self.eventLoop = eventLoop
         self.requestStop = requestStop

@@ -31,7 +31,8 @@ package final class EmbeddedPort: CommandPort {
             configuration.answerLimitOverAll = .max
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(),
-                scripts: ScriptHost(budget: .standard), version: version,
+                scripts: ScriptHost(budget: .standard),
+                forks: ForkRoom(memory: ServerConfiguration().forkMemory), version: version,
                 logger: logger, eventLoop: loop, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
         }.get()

@@ -41,10 +41,11 @@ package struct Server: Service {
         self.stopping = stopping
         self.requestStop = requestStop
         let scripts = ScriptHost(budget: ScriptBudget(milliseconds: bound.configuration.scriptMilliseconds))
+        let forks = ForkRoom(memory: bound.configuration.forkMemory)
         do {
             try await listener.serve { [configuration, counters] loop in
                 Dispatcher(
-                    engine: engine, configuration: configuration, counters: counters, scripts: scripts,
+                    engine: engine, configuration: configuration, counters: counters, scripts: scripts, forks: forks,
                     version: version, logger: logger, eventLoop: loop, requestStop: { requestStop.finish() })
             }
         } catch {

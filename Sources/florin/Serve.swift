@@ -84,6 +84,9 @@ struct Serve: AsyncParsableCommand {
             """)
     var scriptBudget = Span(TimeSpan(nanoseconds: 10_000_000))
 
+    @Option(help: "Memory for all forks together (FORK NEW); each takes about as much as the ledger.")
+    var forkMemory = ByteCount(4 << 30)
+
     @Option(help: "Most connections at once.")
     var maxClients = 10_000
 
@@ -225,6 +228,7 @@ struct Serve: AsyncParsableCommand {
         configuration.port = port
         configuration.maxClients = maxClients
         configuration.requiresKeys = requireKeys
+        configuration.forkMemory = Int(forkMemory.value)
         configuration.scriptMilliseconds = Int(scriptBudget.value.nanoseconds / 1_000_000)
         configuration.answerLimit = Int(answersPerConnection.value)
         configuration.answerLimitOverAll = Int(answersOverAll.value)

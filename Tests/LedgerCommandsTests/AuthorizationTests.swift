@@ -90,6 +90,10 @@ struct AuthorizationTests {
         . ... ... ... ... ..A  RULE CHECK
         . ... ... ... ... ..A  RULE ACTIVATE
         . ... ... ... ... ..A  RULE ROLLBACK
+        . ... ... ... ... ..A  RULE BACKTEST
+        . ... ... ... ... ..A  RULE SHADOW
+        . ... ... ... ... ..A  RULE DIFF
+        . ... ... ... ... ..A  RULE STEP
         . ... ... ... ... ..A  LIMIT LIST
         . ... ... ... ... ..A  LIMIT SET
         . RRR WWW BBB MMM AAA  INFO
@@ -117,6 +121,12 @@ struct AuthorizationTests {
         . RRR WWW BBB MMM AAA  DISCARD
         . ..R ... ... ... ...  WATCH
         . RRR WWW BBB MMM AAA  UNWATCH
+        . ... ... ... ... ..A  FORK NEW
+        . ... ... ... ... ..A  FORK RUN
+        . ... ... ... ... ..A  FORK ADVANCE
+        . ... ... ... ... ..A  FORK DIFF
+        . ... ... ... ... ..A  FORK LIST
+        . ... ... ... ... ..A  FORK DROP
         """
 
     private static let mine = UserOrdinal(5)

@@ -66,7 +66,7 @@ struct CommandTableTests {
         ("CONFIG SET save x", "ERR unknown command 'CONFIG SET'; did you mean CONFIG GET?"),
         ("\(secret) x", "ERR unknown command (63 bytes, not shown); HELP lists all"),
         ("PAYMENT REFUND x", "ERR PAYMENT is not available in this version"),
-        ("RULE SHADOW x", "ERR RULE SHADOW is not available in this version"),
+        ("BACKTEST x", "ERR unknown command 'BACKTEST'; HELP lists all"),
         ("REPORT x", "ERR REPORT is not available in this version"),
     ])
     func `a name that no command has says what it may have meant`(line: String, expected: String) {

@@ -291,14 +291,28 @@ struct ParsingTests {
 
     @Test func `a rule is loaded, checked, activated, shown and rolled back`() throws {
         guard case .ruleLoad(.purchaseBonus, let source) = try parse("RULE LOAD Purchase_Bonus \"return 1\"").ask,
-            case .ruleCheck(.storage, nil, .some) = try parse("RULE CHECK storage \"return 1\"").ask,
-            case .ruleCheck(.storage, 2, nil) = try parse("RULE CHECK storage 2").ask,
+            case .ruleCheck(.storage, .source) = try parse("RULE CHECK storage \"return 1\"").ask,
+            case .ruleCheck(.storage, .version(2)) = try parse("RULE CHECK storage 2").ask,
+            case .ruleBacktest(let test) = try parse(
+                "RULE BACKTEST session_runtime 2 FROM 2026-01-01 TO 2026-02-01 BY User COUNT 3"
+            ).ask,
+            case .ruleShadow(.meter("calls"), 2, nil) = try parse("RULE SHADOW meter:calls 2").ask,
+            case .ruleShadow(.purchaseBonus, 3, .days(7)) = try parse("RULE SHADOW purchase_bonus 3 FOR 7d").ask,
+            case .ruleShadow(.spacePurchase, nil, nil) = try parse("RULE SHADOW space_purchase Off").ask,
+            case .ruleDiff(.sessionRuntime) = try parse("RULE DIFF session_runtime").ask,
+            case .ruleStep(_, nil) = try parse("RULE STEP c_4q").ask,
+            case .ruleStep(_, .version(2)) = try parse("RULE STEP c_4q 2").ask,
             case .ruleActivate(.storage, 2, nil) = try parse("RULE ACTIVATE storage 2").ask,
             case .ruleActivate(.storage, 3, let at) = try parse("RULE ACTIVATE storage 3 AT 2027-01-01").ask,
             case .query(.ruleSource(.storage, nil)) = try parse("RULE SHOW storage").ask,
             case .query(.ruleSource(.storage, 7)) = try parse("RULE SHOW storage 7").ask,
             case .ruleRollback = try mutation("RULE ROLLBACK storage")
         else { throw CommandError.invalid("not rules") }
+        #expect(
+            test
+                == BacktestDraft(
+                    rule: .sessionRuntime, text: .version(2), from: Timestamp("2026-01-01")!,
+                    to: Timestamp("2026-02-01")!, grouping: .user, count: 3))
         #expect(source == Array("return 1".utf8) && at == Timestamp("2027-01-01"))
     }
 

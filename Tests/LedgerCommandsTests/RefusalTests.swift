@@ -58,6 +58,7 @@ struct RefusalTests {
         case .hours: ["", "-1", "-0.5", "1e3", "1h", "1000000.1", "NaN", "+1"]
         case .count: ["", "0", "-1", "10001", "1.5", "ten", "18446744073709551616"]
         case .cursor, .lsn: ["", "-1", "x", "1.5", "18446744073709551616"]
+        case .versionOrOff: ["", "0", "-1", "4294967296", "1.5", "x", "offf"]
         case .rate, .version: ["", "0", "-1", "4294967296", "1.5", "x"]
         case .time:
             [
@@ -87,7 +88,7 @@ struct RefusalTests {
         case .source: ["", String(repeating: "x", count: 65_537)]
         case .limitValue: ["", "x", "-1", "1.5"]
         case .userType, .userState, .tier, .storageKind, .grantKind, .period, .scope, .keyPolicy, .status, .reserve,
-            .yesNo, .limitName:
+            .yesNo, .limitName, .priceGrouping:
             ["", "nothing", "1", "small ", "deleted", long]
         case .ruleName: ["", "nothing", "1", "storage ", long, "meter:", "meter:a b", "meter:" + long, "meter"]
         case .bytes, .words, .flag: []
@@ -126,7 +127,9 @@ struct RefusalTests {
         case .status: "active"
         case .reserve: "full"
         case .yesNo: "yes"
-        case .ruleName: "storage"
+        case .ruleName: "session_runtime"
+        case .priceGrouping: "user"
+        case .versionOrOff: "2"
         case .limitName: "sessions"
         case .limitValue: "1"
         case .source: "return 1"
@@ -314,6 +317,35 @@ struct RefusalTests {
         ("CREDIT CHARGE u 1 api KEY Fl_x", "ERR KEY contains fl_, as passports do: a passport must not be recorded"),
         ("CREDIT CHARGE u 1 fl_x", "ERR source contains fl_, as passports do: a passport must not be recorded"),
         ("USER CREATE fl_x@b.cc", "ERR email contains fl_, as passports do: a passport must not be recorded"),
+        (
+            "RULE BACKTEST session_runtime 2 FROM 2026-01-01",
+            "ERR RULE BACKTEST needs the option TO: use \(CommandTable.spec(.ruleBacktest).usage)"
+        ),
+        (
+            "RULE BACKTEST session_runtime 2 FROM 2026-02-01 TO 2026-01-01",
+            "ERR FROM is after TO"
+        ),
+        (
+            "RULE BACKTEST session_runtime 0 FROM 2026-01-01 TO 2026-02-01",
+            "ERR source '0' is neither Lua nor a version number, 1 or more"
+        ),
+        (
+            "RULE BACKTEST storage 1 FROM 2026-01-01 TO 2026-02-01",
+            "ERR RULE BACKTEST does not price storage again: it is priced by size and month together"
+        ),
+        (
+            "RULE BACKTEST meter:calls 1 FROM 2026-01-01 TO 2026-02-01 BY tier",
+            "ERR BY tier is for sessions and spaces: meter:calls knows no tier"
+        ),
+        (
+            "RULE BACKTEST session_runtime 1 FROM 2026-01-01 TO 2026-02-01 BY day",
+            "ERR BY 'day' is not one of type, tier or user"
+        ),
+        (
+            "RULE SHADOW storage 1",
+            "ERR RULE SHADOW is for what is priced once or by the hour: no storage"
+        ),
+        ("RULE SHADOW session_runtime OFF FOR 1d", "ERR FOR is for a version; OFF ends at once"),
         ("RULE CHECK storage 0", "ERR source '0' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage 4294967296", "ERR source '4294967296' is neither Lua nor a version number, 1 or more"),
         ("RULE CHECK storage \"\"", "ERR source '' is not Lua of 1 to 16384 bytes in UTF-8"),

@@ -214,6 +214,45 @@ struct EngineReplyTests {
         #expect(bad["passes"] == .integer(0) && bad["findings"]?.elements?.isEmpty == false)
     }
 
+    @Test func `a back-test`() {
+        var tally = RepricingTally()
+        tally.add(Money(usd: "1.5"), Money(usd: "2"))
+        tally.add(Money(usd: "0.5"), Money(usd: "0.25"))
+        tally.add(.zero, .zero)
+        let report = BacktestReport(
+            rule: .sessionRuntime, identity: .none, from: Samples.time, to: .never, through: LSN(81), total: tally,
+            failures: RepricingFailures(), groups: [BacktestReport.Group(name: "pro", tally: tally)],
+            took: TimeSpan(nanoseconds: 1_500_000_000))
+        let it = value { encoder.backtest(report, to: &$0) }
+        #expect(keys(it) == fields(.ruleBacktest))
+        #expect(it["parts"] == .integer(3) && it["unaffected"] == .integer(1))
+        #expect(it["higher"] == .integer(1) && it["lower"] == .integer(1))
+        #expect(it["revenue_old"]?.string == "2.00" && it["revenue_new"]?.string == "2.25")
+        #expect(it["difference"]?.string == "0.25" && it["seconds"]?.string == "1.5")
+        #expect(it["to"] == .null && it["first_failure"] == .null)
+        let group = it["groups"]?.elements?[0]
+        #expect(group?["group"]?.string == "pro" && group?["difference"]?.string == "0.25")
+    }
+
+    @Test func `a shadow, while it runs and when it has ended`() {
+        var tally = RepricingTally()
+        tally.add(Money(usd: "1.5"), Money(usd: "2"))
+        var report = ShadowReport(
+            rule: .sessionRuntime, version: 2, identity: .none, since: Samples.time, until: .never, isOver: false,
+            through: LSN(81), total: tally, failures: RepricingFailures(), median: 333, high: -50, worstUser: "ada",
+            worstDifference: tally.difference)
+        let diff = value { encoder.shadow(report, says: false, to: &$0) }
+        #expect(keys(diff) == fields(.ruleDiff))
+        #expect(diff["median_change"]?.string == "33.3" && diff["p95_change"]?.string == "-5")
+        #expect(diff["worst_user"]?.string == "ada" && diff["worst_difference"]?.string == "0.50")
+        let begun = value { encoder.shadow(report, says: true, to: &$0) }
+        #expect(keys(begun) == fields(.ruleShadow))
+        #expect(begun["running"] == .integer(1) && begun["note"]?.string == "a restart of the server ends it")
+        report.isOver = true
+        let ended = value { encoder.shadow(report, says: true, to: &$0) }
+        #expect(ended["running"] == .integer(0) && ended["note"]?.string == "it has ended")
+    }
+
     private static func figures() -> (EngineInfo, ServerFigures) {
         var info = EngineInfo()
         info.counts = [("users", 3)]

@@ -100,6 +100,11 @@ import Testing
         case .ruleRollback:
             return .write(
                 "RULE ROLLBACK session_runtime", after: [Self.prices, "RULE ACTIVATE session_runtime $version"])
+        // What a shadow has seen is another matter each time.
+        case .ruleShadow, .ruleDiff: return .neither
+        case .ruleStep: return .read("RULE STEP $priced")
+        case .ruleBacktest:
+            return .read("RULE BACKTEST session_runtime $version FROM 2020-01-01 TO 2030-01-01")
         case .limitList: return .read("LIMIT LIST")
         case .limitSet: return .write("LIMIT SET enterprise requests_per_hour 10000#")
         case .info: return .read("INFO books")
@@ -113,6 +118,7 @@ import Testing
         case .eval: return .write("EVAL \"return ledger.charge('u_a', '0.0#', 'api').available\" 0")
         case .evalSHA, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill: return .neither
         case .multi, .exec, .discard, .watch, .unwatch: return .neither
+        case .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop: return .neither
         }
     }
 
@@ -153,7 +159,9 @@ import Testing
                 "PASSPORT CREATE u_a first read,write,admin SCOPE all", "METER ADD calls UNIT calls",
                 "RULE LOAD meter:calls \"return function(t, quantity, before) return quantity * 1000 + before end\"",
                 "RULE ACTIVATE meter:calls 1",
+                "SESSION RECORD s0 u_a small FROM 2026-11-23T08:00:00Z TO 2026-11-23T09:00:00Z",
             ] { try await prepare(line) }
+            names["priced"] = names["charge"]
 
             var (writes, reads, changed) = (0, 0, 0)
             for write in CommandTable.specs {

@@ -131,6 +131,24 @@ clua_status clua_call_with_fields(clua *state, const int64_t *values, int count)
 // Answers the first other key of the result, described, which ends the reading; NULL when there is none.
 const char *clua_fields(clua *state, int first, int count, clua_value *values);
 
+// ---- Line by line ----
+
+// What clua_record_steps records, in native byte order, for each step: four bytes of a line's number, one of how many
+// locals follow, and for each a name and its value as text, both with a byte of length. Values are those before the
+// line runs. Starts with `most` and zeros, ends with clua_free_steps.
+typedef struct clua_steps {
+    int most;
+    int count;
+    bool is_cut;  // there were more
+    unsigned char *bytes;
+    size_t length;
+    size_t capacity;
+} clua_steps;
+
+// The next calls write their steps there; NULL: no more. Costs a call some microseconds a step; budgets are the same.
+void clua_record_steps(clua *state, clua_steps *steps);
+void clua_free_steps(clua_steps *steps);
+
 // ---- Scenarios of load tests (scenario.h) ----
 
 // Gives a new state, before its clua_load, what scenarios may use besides: text formatting, patterns, sorting, roots.
@@ -208,8 +226,12 @@ typedef struct clua_usage {
     size_t memory;         // bytes alive now
     size_t asked;          // bytes asked for by the last call
     uint64_t allocations;  // blocks asked for in the state's life
+    int instructions;      // of the last call: instructions, or C functions' work worth more of them
 } clua_usage;
 clua_usage clua_measure(const clua *state);
+
+// From now on instructions are counted one by one, and no more in slices; calls take several times as long.
+void clua_count_all(clua *state);
 
 // Writes one line for everything that code in the state can reach: its kind and its path. Returns the length, or 0 when
 // `capacity` does not suffice.

@@ -60,18 +60,14 @@ extension CommandTable {
         .ruleCheck, "RULE CHECK", .prices, .adminAll, .operations,
         [.need("rule", .ruleName), .need("source", .source, "or the number of a loaded version")],
         "Try a source without keeping it: does it load, and answer every question it can be asked with a price?",
-        reply: .map(["rule", "sha256", "passes", "findings", "prices"]),
+        notes: [
+            "`findings` refuse an activation: a question without a price, a float, another answer when asked again. `notes` do not; they say what is worth knowing before: a volume discount and the very second or unit from which it holds, a larger quantity that costs less, the largest step in price, places that make floating-point numbers, and the question that cost most of the instruction budget.",
+            "Discounts and steps are found by sampling: from nothing to some thousand hours or a million units, halving between samples that differ. A step between two samples with the same price is not seen. No `findings` and no `notes` but the last is what a flat price list gets.",
+        ],
+        reply: .map(["rule", "sha256", "passes", "findings", "notes", "worst_instructions", "prices"]),
         examples: ["RULE CHECK purchase_bonus \"return function() return 0 end\""]
     ) { a, _ throws(CommandError) in
-        let name = try a.ruleName(0)
-        // No Lua chunk is a bare number, so a number is a version.
-        guard let number = Decimal.parse(a.bytes(1)) else {
-            return ParsedCommand(a, .ruleCheck(name, version: nil, source: try a.source(1)))
-        }
-        guard let version = UInt32(exactly: number), version > 0 else {
-            throw .invalid("source '\(number)' is neither Lua nor a version number, 1 or more")
-        }
-        return ParsedCommand(a, .ruleCheck(name, version: version, source: nil))
+        ParsedCommand(a, .ruleCheck(try a.ruleName(0), try a.ruleText(1)))
     }
 
     private static let ruleActivate = CommandSpec(

@@ -55,8 +55,14 @@ package struct ParsedCommand: Sendable {
         case refund(RefundDraft)
         case ruleLoad(RuleName, source: [UInt8])
         /// `RULE CHECK` of a source, or of a version that is loaded.
-        case ruleCheck(RuleName, version: UInt32?, source: [UInt8]?)
+        case ruleCheck(RuleName, RuleText)
         case ruleActivate(RuleName, version: UInt32, at: Timestamp?)
+        indirect case ruleBacktest(BacktestDraft)
+        /// `version` nil: it ends. `span` nil: until it is ended.
+        case ruleShadow(RuleName, version: UInt32?, span: TimeSpan?)
+        case ruleDiff(RuleName)
+        /// nil: the text that priced the charge.
+        case ruleStep(ChargeID, RuleText?)
 
         /// A read that the writer answers from its tables.
         case query(Query)
@@ -74,6 +80,7 @@ package struct ParsedCommand: Sendable {
         indirect case evaluate(Evaluation)
         case script(ScriptCommand)
         case transaction(TransactionCommand)
+        indirect case fork(ForkCommand)
 
         /// What changes the connection itself.
         indirect case connection(ConnectionCommand)

@@ -24,6 +24,7 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     // prices and limits
     case priceInfo, explain
     case ruleLoad, ruleList, ruleShow, ruleCheck, ruleActivate, ruleRollback
+    case ruleBacktest, ruleShadow, ruleDiff, ruleStep
     case limitList, limitSet
     // operations
     case info, slowlogGet, slowlogLen, slowlogReset, latencyLatest, latencyRecent, latencyHistogram, dbsize, snapshot,
@@ -31,4 +32,6 @@ package enum CommandID: UInt8, CaseIterable, Sendable {
     case clockAccept, clockSet, wait, shutdown
     // several commands as one
     case eval, evalSHA, scriptLoad, scriptExists, scriptFlush, scriptKill, multi, exec, discard, watch, unwatch
+    // other worlds
+    case forkNew, forkRun, forkAdvance, forkDiff, forkList, forkDrop
 }

@@ -126,8 +126,7 @@ extension CommandTable {
         let later = "is not available in this version"
         var list: [(name: String, text: String)] = []
         for name in [
-            "FCALL", "MONITOR", "TAIL", "AT", "BACKTEST", "RUNWAY", "REPORT", "PAYMENT",
-            "RULE SHADOW", "RULE DIFF",
+            "FCALL", "MONITOR", "TAIL", "AT", "RUNWAY", "REPORT", "PAYMENT",
         ] {
             list.append((name, "\(name) \(later)"))
         }

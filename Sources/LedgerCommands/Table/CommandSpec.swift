@@ -32,7 +32,7 @@ package struct CommandSpec: Sendable {
 
     /// The chapters of the reference.
     package enum Group: String, CaseIterable, Sendable {
-        case connection, user, passport, credit, hold, session, storage, space, meter, prices, operations, script
+        case connection, user, passport, credit, hold, session, storage, space, meter, prices, operations, script, fork
     }
 
     /// Whose connection may ask. Deny is the default: see ``Authorization``.

@@ -3,8 +3,8 @@ package enum CommandTable {
     package static let specs: [CommandSpec] =
         connectionCommands + introspectionCommands + userCommands + passportCommands + creditCommands
         + allowanceCommands + holdCommands
-        + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + limitCommands
-        + operationCommands + scriptCommands
+        + sessionCommands + storageCommands + spaceCommands + meterCommands + ruleCommands + priceTrialCommands
+        + limitCommands + operationCommands + scriptCommands + forkCommands
 
     /// The spec of a command. Cost: an array access; not for the hot path, which reads ``Grammar``.
     package static func spec(_ id: CommandID) -> CommandSpec { byID[Int(id.rawValue)] }

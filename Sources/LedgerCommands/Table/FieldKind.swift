@@ -19,7 +19,7 @@ package enum FieldKind: UInt8, CaseIterable, Sendable {
         scope, keyPolicy,
         status, reserve,
         yesNo
-    case ruleName, limitName, limitValue
+    case ruleName, limitName, limitValue, priceGrouping, versionOrOff
     // bytes
     case source, bytes
     // the rest of the line
@@ -165,6 +165,8 @@ extension FieldKind {
                 "one of \(RuleName.builtIn.map(\.text).joined(separator: ", ")), or \(RuleName.meterPrefix) and a meter's name",
                 means: .ruleName, choices: RuleName.builtIn.map(\.text))
         case .limitName: .choice(LimitName.allCases.map(\.text))
+        case .versionOrOff: Row("a version number, 1 or more, or off", means: .word, choices: ["off"])
+        case .priceGrouping: .choice(PriceGrouping.allCases.map(\.text))
         case .limitValue: Row("a value of the limit's kind, or none", means: .limit)
         case .source: Row("Lua of 1 to 16384 bytes in UTF-8")
         case .bytes: Row("any bytes")

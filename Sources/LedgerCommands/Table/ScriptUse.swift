@@ -21,7 +21,8 @@ extension CommandSpec {
         switch id {
         case .ping, .echo, .select, .time: return .yes
         case .passportCreate, .passportRotate: return .no("it makes a secret, which is shown once and kept nowhere")
-        case .ruleLoad, .ruleCheck, .ruleActivate, .ruleRollback: return .no("a rule is examined before it is decided")
+        case .ruleLoad, .ruleCheck, .ruleActivate, .ruleRollback, .ruleBacktest, .ruleShadow, .ruleDiff, .ruleStep:
+            return .no("a rule is examined beside the ledger")
         case .clockAccept, .clockSet: return .no("it moves the ledger's time, which stands still meanwhile")
         // The rest is told by who answers.
         case .auth, .hello, .quit, .reset, .clientSetName, .clientGetName, .clientSetInfo, .clientID, .clientInfo,
@@ -36,7 +37,7 @@ extension CommandSpec {
             .usageQuote, .priceInfo, .explain, .ruleList, .ruleShow, .limitList, .limitSet, .info, .slowlogGet,
             .slowlogLen, .slowlogReset, .latencyLatest, .latencyRecent, .latencyHistogram, .dbsize, .snapshot, .clock,
             .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch,
-            .eval, .evalSHA, .exec, .watch:
+            .eval, .evalSHA, .exec, .watch, .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop:
             break
         }
         switch lane {

@@ -82,6 +82,10 @@ package protocol EventType: Recordable, Sendable {
     /// Changes the state. Trusts the event, which was decided just now or has passed `objection`.
     func apply(to ledger: inout StateMachine, _ header: EventHeader)
     func facts(_ header: EventHeader) -> Facts
+    /// Whether a rule may have priced something in it: ``priced`` is asked of no other.
+    static var isPriced: Bool { get }
+    /// What a rule priced in it, to be asked again.
+    var priced: PricedPart? { get }
     var body: EventBody { get }
 }
 
@@ -89,6 +93,8 @@ extension EventType {
     package static var version: UInt8 { 0 }
     package static var isAboutUser: Bool { true }
     package func facts(_ header: EventHeader) -> Facts { Facts() }
+    package static var isPriced: Bool { false }
+    package var priced: PricedPart? { nil }
 }
 
 /// Something to be done with an event of whatever type.

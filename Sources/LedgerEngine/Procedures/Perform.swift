@@ -16,7 +16,13 @@ extension Engine {
         case .refund(let draft): refund(draft)
         case .ruleLoad(let name, let source): loadRule(name, source: source)
         case .ruleActivate(let name, let version, let at): activateRule(name, version: version, at: at)
-        case .ruleCheck(let name, let version, let source): checkRule(name, version: version, source: source)
+        case .ruleCheck(let name, let text): checkRule(name, text)
+        case .ruleBacktest(let draft): backtest(draft)
+        case .ruleShadow(let name, let version?, let span):
+            shadow(.shadow(name, version: version, for: span), begins: true)
+        case .ruleShadow(let name, nil, _): shadow(.shadowEnd(name), begins: true)
+        case .ruleDiff(let name): shadow(.shadowReport(name))
+        case .ruleStep(let charge, let text): stepRule(charge, text)
         case .query(.spaces(let page, let user)):
             .aside(.query(.spaces(page, for: reader.map { .ordinal($0) } ?? user)))
         case .query(.priceBooks): .aside(.query(.priceBooks(for: reader.map { .ordinal($0) })))
@@ -33,7 +39,7 @@ extension Engine {
         case .summary(let user, let from, let to, let key):
             .read(.summary(user: user, from: from, to: to, by: key)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
-        case .connection, .server, .local, .evaluate, .script, .transaction: nil
+        case .connection, .server, .local, .evaluate, .script, .transaction, .fork: nil
         }
     }
 

@@ -1,3 +1,4 @@
+internal import LedgerCommands
 package import LedgerCore
 internal import LedgerRules
 
@@ -24,13 +25,40 @@ extension Engine {
         }
     }
 
-    /// RULE CHECK of a source, or of a version that is loaded (nil: the active one): one step, and nothing is kept.
-    func checkRule(_ name: RuleName, version: UInt32?, source: [UInt8]?) -> Step {
-        .examine(source.map { .check(name, source: $0) } ?? .version(name, version)) { verdict in
+    /// RULE CHECK of a source, or of a version that is loaded: one step, and nothing is kept.
+    func checkRule(_ name: RuleName, _ text: RuleText) -> Step {
+        let request: RuleRequest =
+            switch text {
+            case .source(let source): .check(name, source: source)
+            case .version(let version): .version(name, version)
+            }
+        return .examine(request) { verdict in
             switch verdict {
             case .checked(let check): .answer(.ruleCheck(check))
             case .refused(let rejection): .answer(.rejected(rejection))
-            case .loads, .priced: preconditionFailure("a check was asked as such")
+            case .loads, .priced, .backtested, .traced, .shadow: preconditionFailure("a check was asked as such")
+            }
+        }
+    }
+
+    /// RULE BACKTEST: one step, and nothing is kept.
+    func backtest(_ draft: BacktestDraft) -> Step {
+        .examine(.backtest(draft)) { verdict in
+            switch verdict {
+            case .backtested(let report): .answer(.backtest(report))
+            case .refused(let rejection): .answer(.rejected(rejection))
+            case .loads, .checked, .priced, .traced, .shadow: preconditionFailure("a back-test was asked as such")
+            }
+        }
+    }
+
+    /// RULE SHADOW and RULE DIFF: one step, and nothing is journaled. `begins`: the answer says what ends it.
+    func shadow(_ request: RuleRequest, begins: Bool = false) -> Step {
+        .examine(request) { verdict in
+            switch verdict {
+            case .shadow(let report): .answer(.shadow(report, begins: begins))
+            case .refused(let rejection): .answer(.rejected(rejection))
+            case .loads, .checked, .priced, .backtested, .traced: preconditionFailure("a shadow was asked for")
             }
         }
     }
@@ -48,7 +76,7 @@ extension Engine {
                 rows[place].unpriced = []
                 return self.lookUp(prices: rows) ?? .answer(.priceBooks(rows))
             case .refused(let rejection): return .answer(.rejected(rejection))
-            case .loads, .checked: preconditionFailure("prices were asked as such")
+            case .loads, .checked, .backtested, .traced, .shadow: preconditionFailure("prices were asked as such")
             }
         }
     }

@@ -28,6 +28,10 @@ package enum Answer: Sendable {
     /// SESSION GET of one that ended or was recorded.
     case closedSession(Event)
     case ruleCheck(RuleCheck)
+    case backtest(BacktestReport)
+    indirect case ruleSteps(RuleSteps)
+    /// `begins`: to RULE SHADOW, which says more.
+    indirect case shadow(ShadowReport, begins: Bool)
     case priceBooks([PriceBookRow])
     case history([HistoryRow], next: UInt64)
     case summary(Summary)
@@ -56,7 +60,7 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .priceBooks, .history, .summary, .fault: .nobody
+        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .fault: .nobody
         }
     }
 }

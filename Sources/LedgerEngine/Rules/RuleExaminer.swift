@@ -1,3 +1,4 @@
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage
@@ -12,12 +13,18 @@ final class RuleExaminer: Sendable {
     private let thread = Lock<NamedThread?>(nil)
     /// Asks the writer and waits for the answer; nil when it does not come.
     private let ask: @Sendable (WorkItem) -> WorkResult?
+    private let shadows: Shadows
+    private let clock: any LedgerClock
 
     /// So many users' storage is looked at in one go of the writer's.
     private static let usersPerPortion = 16_384
 
-    init(capacity: Int, ask: @escaping @Sendable (WorkItem) -> WorkResult?) {
+    init(
+        capacity: Int, shadows: Shadows, clock: any LedgerClock, ask: @escaping @Sendable (WorkItem) -> WorkResult?
+    ) {
         queue = RequestQueue(capacity: capacity)
+        self.shadows = shadows
+        self.clock = clock
         self.ask = ask
     }
 
@@ -63,6 +70,11 @@ final class RuleExaminer: Sendable {
             guard let material = material(name, version) else { return Self.noAnswer }
             guard let source = material.source else { return .refused(.notFound(.rule)) }
             return .priced(RuleCheck.prices(name, source: String(decoding: source, as: UTF8.self), questions))
+        case .step(let query, let text): return step(query, text)
+        case .shadow(let name, let version, let span): return shadow(name, version, span)
+        case .shadowEnd(let name): return shadow(name) { shadows.end(name, at: $0) }
+        case .shadowReport(let name): return shadow(name) { shadows.report(name, at: $0) }
+        case .backtest: preconditionFailure("a back-test has a thread of its own")
         }
     }
 
@@ -72,6 +84,38 @@ final class RuleExaminer: Sendable {
         return .checked(
             RuleCheck(
                 name, source: text, catalogue: material.catalogue, sizes: sizes, scale: material.scale))
+    }
+
+    private func shadow(_ name: RuleName, _ version: UInt32, _ span: TimeSpan?) -> RuleVerdict {
+        guard let material = material(name, version) else { return Self.noAnswer }
+        guard let source = material.source else { return .refused(.notFound(.rule)) }
+        let compiled: CompiledRule
+        do throws(RuleError) {
+            compiled = try CompiledRule(name, source: String(decoding: source, as: UTF8.self))
+        } catch {
+            return .refused(.rule(error.text))
+        }
+        do throws(Rejection) {
+            return .shadow(try shadows.begin(compiled, version: version, at: clock.now(), for: span))
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    private func shadow(_ name: RuleName, _ report: (Timestamp) -> ShadowReport?) -> RuleVerdict {
+        report(clock.now()).map { .shadow($0) } ?? .refused(.invalid("no version shadows \(name.text)"))
+    }
+
+    private func step(_ query: PriceQuery, _ text: RuleText) -> RuleVerdict {
+        switch text.lua({ material(query.rule, $0) }) {
+        case .failure(let rejection): return .refused(rejection)
+        case .success(let source):
+            do throws(RuleError) {
+                return .traced(try RuleTrace(query, source: source))
+            } catch {
+                return .refused(.rule(error.text))
+            }
+        }
     }
 
     private func material(_ name: RuleName, _ version: UInt32?) -> RuleMaterial? {
@@ -90,6 +134,6 @@ final class RuleExaminer: Sendable {
         return StorageSize.thinned(sizes, to: RuleCheck.maximumSizes)
     }
 
-    private static let notText = RuleVerdict.refused(.rule("the source is not UTF-8"))
-    private static let noAnswer = RuleVerdict.refused(.busy("too much is waiting for the ledger; try again"))
+    private static let notText = RuleVerdict.refused(RuleText.notText)
+    private static let noAnswer = RuleVerdict.refused(RuleText.noAnswer)
 }

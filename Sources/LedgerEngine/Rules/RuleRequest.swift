@@ -1,3 +1,4 @@
+package import LedgerCommands
 package import LedgerCore
 package import LedgerRules
 
@@ -11,6 +12,15 @@ package enum RuleRequest: Sendable {
     case version(RuleName, UInt32?)
     /// What a version answers; what it fails to answer is left out.
     case price(RuleName, version: UInt32, [PriceQuery])
+    /// RULE STEP: the rule's own question, to a text.
+    case step(PriceQuery, RuleText)
+    /// RULE SHADOW.
+    case shadow(RuleName, version: UInt32, for: TimeSpan?)
+    case shadowEnd(RuleName)
+    /// RULE DIFF.
+    case shadowReport(RuleName)
+    /// RULE BACKTEST: on a thread of its own, and given up when who asked has gone.
+    case backtest(BacktestDraft)
 }
 
 /// The answer to a ``RuleRequest``. Indirect: it travels in work items, which are many and should stay small.
@@ -21,6 +31,12 @@ package indirect enum RuleVerdict: Sendable {
     case checked(RuleCheck)
     /// To `.price`.
     case priced(PriceBook)
+    /// To `.step`.
+    case traced(RuleTrace)
+    /// To the questions about shadows.
+    case shadow(ShadowReport)
+    /// To `.backtest`.
+    case backtested(BacktestReport)
     /// There is no such version, or its source does not even load; or nobody could be asked.
     case refused(Rejection)
 }
@@ -35,4 +51,22 @@ package struct RuleMaterial: Sendable {
     package var users: Int
     /// Of a meter's quantities.
     package var scale: UInt8 = 0
+}
+
+extension RuleText {
+    /// The Lua itself. `material`: what the writer knows of a version; nil: he could not be asked.
+    func lua(_ material: (UInt32) -> RuleMaterial?) -> Result<String, Rejection> {
+        let bytes: [UInt8]
+        switch self {
+        case .source(let source): bytes = source
+        case .version(let version):
+            guard let material = material(version) else { return .failure(Self.noAnswer) }
+            guard let source = material.source else { return .failure(.notFound(.rule)) }
+            bytes = source
+        }
+        return String(validating: bytes, as: UTF8.self).map { .success($0) } ?? .failure(Self.notText)
+    }
+
+    static let notText = Rejection.rule("the source is not UTF-8")
+    static let noAnswer = Rejection.busy("too much is waiting for the ledger; try again")
 }

@@ -57,7 +57,8 @@ extension Writer {
         switch verdict {
         case .loads: return decide(request, unit, nil)
         case .refused(let rejection): return .rejected(rejection)
-        case .checked, .priced: preconditionFailure("what is loaded was examined as such")
+        case .checked, .priced, .backtested, .traced, .shadow:
+            preconditionFailure("what is loaded was examined as such")
         }
     }
 
@@ -83,7 +84,7 @@ extension Writer {
             if let compiled = check.compiled { rules.keep(compiled) }
             return decide(request, unit, nil)
         case .refused(let rejection): return .rejected(rejection)
-        case .loads, .priced: preconditionFailure("what is activated was checked")
+        case .loads, .priced, .backtested, .traced, .shadow: preconditionFailure("what is activated was checked")
         }
     }
 

@@ -11,15 +11,9 @@ extension Dispatcher {
 
     /// Whether a command was queued (or refused) instead of carried out. Asked while a transaction is open.
     func queue(_ parsed: ParsedCommand, for client: Client) throws(CommandError) -> Bool {
-        switch parsed.ask {
-        case .transaction(.watch): throw .invalid("WATCH inside MULTI is not allowed")
-        case .transaction(.multi): throw .invalid("MULTI calls can not be nested")
-        case .transaction, .connection(.quit), .connection(.reset): return false
-        case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleCheck, .ruleActivate, .query,
-            .quote, .usageQuote, .verify, .balance, .history, .summary, .explain, .evaluate, .script, .connection,
-            .server, .local:
-            break
-        }
+        if [.exec, .discard, .unwatch, .quit, .reset].contains(parsed.id) { return false }
+        if parsed.id == .watch { throw .invalid("WATCH inside MULTI is not allowed") }
+        if parsed.id == .multi { throw .invalid("MULTI calls can not be nested") }
         let spec = CommandTable.spec(parsed.id)
         if case .no(let why) = spec.script {
             throw .invalid("\(spec.name) cannot be queued in a transaction: \(why)")

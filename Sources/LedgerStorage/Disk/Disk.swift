@@ -75,7 +75,7 @@ extension DiskFile {
     }
 
     /// The whole file, or exactly `count` bytes of it; nil where the file is shorter.
-    func readBytes(at offset: Int = 0, count: Int, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
+    package func readBytes(at offset: Int = 0, count: Int, pastCache: Bool = false) throws(StorageError) -> [UInt8]? {
         // An array made for nothing would write into the one empty array that all threads share.
         guard count > 0 else { return [] }
         var failure: StorageError?
@@ -93,7 +93,7 @@ extension DiskFile {
         return got == count ? bytes : nil
     }
 
-    func write(_ bytes: [UInt8], at offset: Int) throws(StorageError) {
+    package func write(_ bytes: [UInt8], at offset: Int) throws(StorageError) {
         let result = bytes.withUnsafeBytes { raw in
             Result { () throws(StorageError) in try write(raw, at: offset) }
         }

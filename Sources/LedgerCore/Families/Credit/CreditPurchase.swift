@@ -119,6 +119,9 @@ package struct CreditPurchased: EventType {
         if amount > repaid { facts.born = [lot(header, shard: 0)] }
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { bonusPricing.map { PricedPart(bonus, $0) } }
 }
 
 extension StateMachine {

@@ -123,6 +123,12 @@ package struct UsageRecorded: EventType {
         facts.text = .words("\(quantity) \(unit)")
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? {
+        guard used != nil, case .amount(let amount) = pricing.priced.answer else { return nil }
+        return PricedPart(amount, pricing)
+    }
 }
 
 extension StateMachine {

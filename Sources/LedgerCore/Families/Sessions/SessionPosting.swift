@@ -167,6 +167,9 @@ package struct SessionPosted: EventType {
         facts.text = .words("\(tier.text) session, so far")
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(usage, of: session, started: .never, isLast: false) }
 }
 
 /// The price of a monitored session from an instant on. No money moves: what it used is posted when it is heard.

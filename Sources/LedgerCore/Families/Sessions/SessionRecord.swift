@@ -108,4 +108,7 @@ package struct SessionRecorded: EventType {
         facts.text = .words("\(tier.text) session, recorded")
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(whole: usage) }
 }

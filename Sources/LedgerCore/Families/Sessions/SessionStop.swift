@@ -146,4 +146,9 @@ package struct SessionClosed: EventType {
             tier: tier, from: usage.from, through: usage.through, amount: usage.amount, ends: true)
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? {
+        isCharge ? PricedPart(usage, of: session, started: started, isLast: true) : nil
+    }
 }

@@ -118,6 +118,9 @@ package struct SpacePurchased: EventType {
         facts.text = .words("\(space), \(instance) in \(workspace)")
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(amount, pricing) }
 }
 
 extension SpaceEntry {

@@ -1,0 +1,141 @@
+import LedgerClient
+import LedgerCore
+import LedgerEngine
+import LedgerTestKit
+import RESP
+import Testing
+
+@testable import LedgerServer
+
+/// Prices tried out over the wire.
+@Suite(.timeLimit(.minutes(5))) struct PriceTrialTests {
+    private static let clock = Timestamp("2026-11-23T09:30:00Z")!
+
+    private func with(_ body: (Serving, RemoteLedger, ManualClock) async throws -> Void) async throws {
+        let clock = ManualClock(Self.clock)
+        try await Serving.with { _ in
+        } engine: {
+            $0.clock = clock
+        } _: { serving in
+            let client = try await serving.connect()
+            for line in ["USER CREATE a@b.example ID u_a TYPE pro", "CREDIT PURCHASE u_a 1000 card"] {
+                try await client.call(words(line)).mustBeAnswer()
+            }
+            try await body(serving, client, clock)
+            await client.close()
+        }
+    }
+
+    private func record(_ client: RemoteLedger, _ name: String, _ tier: String = "small") async throws -> String {
+        let answer = try await client.call(
+            words("SESSION RECORD \(name) u_a \(tier) FROM 2026-11-23T07:00:00Z TO 2026-11-23T09:00:00Z"))
+        return try #require(answer["charge"]?.string)
+    }
+
+    @Test func `a back-test of the active version changes nothing, and of another says what it would`() async throws {
+        try await with { _, client, _ in
+            for number in 0..<20 { _ = try await record(client, "r\(number)", number % 2 == 0 ? "small" : "gpu") }
+            let span = "FROM 2026-11-01 TO 2026-12-01"
+            let same = try await client.call(words("RULE BACKTEST session_runtime 1 \(span)"))
+            #expect(same["parts"] == .integer(20) && same["unaffected"] == .integer(20))
+            #expect(same["revenue_old"]?.string == "3.00" && same["difference"]?.string == "0.00")
+            let source = "return function(t, tier) return tier == 'gpu' and usd'0.2' or usd'0.02' end"
+            let other = try await client.call(
+                words("RULE BACKTEST session_runtime") + [Array(source.utf8)] + words("\(span) BY tier"))
+            #expect(other["revenue_new"]?.string == "4.40" && other["lower"] == .integer(10))
+            let groups = try #require(other["groups"]?.elements)
+            #expect(groups.map { $0["group"]?.string } == ["small", "gpu"])
+            #expect(groups.map { $0["difference"]?.string } == ["-0.10", "1.50"])
+            let none = try await client.call(words("RULE BACKTEST session_runtime 1 FROM 2020-01-01 TO 2020-02-01"))
+            #expect(
+                none.error?.text
+                    == "ERR nothing that session_runtime priced began between 2020-01-01T00:00:00Z and 2020-02-01T00:00:00Z"
+            )
+        }
+    }
+
+    @Test func `a step says what ran, beside what was billed`() async throws {
+        try await with { _, client, _ in
+            let charge = try await record(client, "r1", "medium")
+            let it = try await client.call("RULE", "STEP", charge)
+            #expect(it["billed"]?.string == "0.075" && it["amount"]?.string == "0.075" && it["cut"] == .integer(0))
+            #expect(it["answer"]?.string == "0.0375" && it["answer"]?.string == it["billed_answer"]?.string)
+            let last = try #require(it["steps"]?.elements?.last)
+            #expect(last["source"]?.string == "  return per_hour[user_type][tier], per_hour.free[tier]")
+            #expect(last["locals"]?["tier"]?.string == #""medium""#)
+            let draft = try await client.call(
+                "RULE", "STEP", charge, "return function(t, tier, s)\n  local rate = usd'0.05'\n  return rate\nend")
+            #expect(draft["amount"]?.string == "0.10" && draft["billed"]?.string == "0.075")
+            #expect(draft["steps"]?.elements?.map { $0["line"] } == [4, 2, 3].map { .integer($0) })
+            let broken = try await client.call("RULE", "STEP", charge, "return function() local x\nreturn x.y end")
+            #expect(broken["amount"] == .null && broken["answer"] == .null)
+            #expect(broken["error"]?.string?.contains("attempt to index") == true)
+            #expect(broken["steps"]?.elements?.count == 3)
+        }
+    }
+
+    @Test func `a part of a session is stepped through from the session's beginning`() async throws {
+        try await with { _, client, clock in
+            try await client.call(words("SESSION START s u_a small TTL 9d")).mustBeAnswer()
+            clock.advance(by: .days(3))
+            let end = try await client.call(words("SESSION STOP s"))
+            let charges = try #require(end["charges"]?.elements)
+            #expect(charges.count > 2)
+            for charge in charges {
+                let it = try await client.call("RULE", "STEP", try #require(charge.string))
+                #expect(it["amount"] == it["billed"])
+            }
+            // Dearer from its 48th hour on: the last part lies behind that.
+            let source = "return function() return { {0, usd'0.025'}, {48, usd'0.25'} } end"
+            let first = try await client.call("RULE", "STEP", try #require(charges[0].string), source)
+            #expect(first["amount"] == first["billed"])
+            let last = try await client.call("RULE", "STEP", try #require(charges.last?.string), source)
+            #expect(
+                last["billed"]?.string.flatMap { Money($0) }.map { Money(nanos: $0.nanos * 10).description }
+                    == last["amount"]?.string)
+        }
+    }
+
+    @Test func `a shadow prices beside the active version, and is told from it`() async throws {
+        try await with { _, client, _ in
+            #expect(
+                try await client.call("RULE", "DIFF", "session_runtime").error?.text
+                    == "ERR no version shadows session_runtime")
+            let source = "return function(t, tier) if tier == 'gpu' then error('no') end return usd'0.03' end"
+            try await client.call("RULE", "LOAD", "session_runtime", source).mustBeAnswer()
+            let begun = try await client.call(words("RULE SHADOW session_runtime 2 FOR 1d"))
+            #expect(begun["note"]?.string == "a restart of the server ends it" && begun["running"] == .integer(1))
+            for number in 0..<20 { _ = try await record(client, "r\(number)", number % 2 == 0 ? "small" : "gpu") }
+            var diff = try await client.call("RULE", "DIFF", "session_runtime")
+            for _ in 0..<1000 where diff["failed"] != .integer(10) || diff["parts"] != .integer(10) {
+                try await Task.sleep(for: .milliseconds(10))
+                diff = try await client.call("RULE", "DIFF", "session_runtime")
+            }
+            #expect(diff["higher"] == .integer(10) && diff["difference"]?.string == "0.10")
+            #expect(diff["median_change"]?.string == "20" && diff["worst_user"]?.string == "u_a")
+            #expect(diff["first_failure"]?.string?.contains("no") == true && diff["failed_revenue"]?.string == "2.50")
+            #expect(try await client.call(words("RULE SHADOW session_runtime 1")).error?.code == "ERR")
+            let ended = try await client.call(words("RULE SHADOW session_runtime off"))
+            #expect(ended["note"]?.string == "it has ended" && ended["parts"] == .integer(10))
+            #expect(try await client.call("RULE", "DIFF", "session_runtime").error != nil)
+        }
+    }
+
+    @Test func `what no rule priced has no steps`() async throws {
+        try await with { _, client, _ in
+            let charge = try await client.call(words("CREDIT CHARGE u_a 1 api"))
+            let id = try #require(charge["id"]?.string)
+            #expect(try await client.call("RULE", "STEP", id).error?.text == "ERR no rule priced this")
+            #expect(try await client.call("RULE", "STEP", "c_zzz").error?.code == "NOTFOUND")
+            #expect(try await client.call("RULE", "STEP", id, "7").error?.text == "ERR no rule priced this")
+            let priced = try await record(client, "r1")
+            #expect(try await client.call("RULE", "STEP", priced, "7").error?.text == "NOTFOUND no such rule version")
+            #expect(try await client.call("RULE", "STEP", priced, "return 1").error?.code == "RULE")
+            let space = try await client.call(words("SPACE PURCHASE u_a web-dev w i"))
+            let half = try await client.call(
+                "RULE", "STEP", try #require(space["charge"]?.string), "return function(t, s, p) return p // 2 end")
+            #expect(half["amount"]?.string == "1.00" && half["billed"]?.string == "2.00")
+            #expect(half["inputs"]?["space"]?.string == "web-dev")
+        }
+    }
+}
