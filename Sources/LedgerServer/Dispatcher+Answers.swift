@@ -96,7 +96,6 @@ extension Dispatcher {
         encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
     }
 
-
     /// What DRYRUN found.
     func dryRun(_ it: DryRun, to writer: inout RESPWriter) {
         encoder.dryRun(it, to: &writer) { event, replayed, writer in

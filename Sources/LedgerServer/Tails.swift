@@ -82,8 +82,10 @@ final class Tails: @unchecked Sendable {
     /// The wait for an event that is under way.
     private var waiting: (lsn: LSN, ticket: WaitTicket?)?
 
+    /// Events that are looked at in one go for one place, about: others wait meanwhile.
+    private static let turn: UInt64 = 16_384
     /// Between two looks at the end of the journal, in nanoseconds.
-    private static let pause: UInt64 = 2_000_000
+    private static let pause: UInt64 = 5_000_000
 
     init(engine: Engine, encoder: ReplyEncoder, logger: Logger) {
         self.engine = engine
@@ -142,7 +144,7 @@ final class Tails: @unchecked Sendable {
         var lastRound: UInt64 = 0
         while let ready = lock.withLock({ isStopping ? nil : tails.filter(\.isReady) }) {
             var hasMoved = false
-            for tail in ready where serve(tail) { hasMoved = true }
+            for (place, tails) in places(of: ready) where serve(tails, from: place) { hasMoved = true }
             if hasMoved {
                 lastRound = MonotonicTime.now
             } else {
@@ -184,51 +186,73 @@ final class Tails: @unchecked Sendable {
         }
     }
 
-    /// Reads on for one of them until a piece is full, or there is no more. Whether it has gone on.
-    private func serve(_ tail: Tail) -> Bool {
-        let start = lock.withLock { (position: tail.position, left: tail.left) }
-        var (position, left) = start
-        var writer = RESPWriter(version: tail.version)
-        var count = 0
+    /// Where tails are that want the same next.
+    private struct Place: Hashable {
+        var position: LSN
+        var left: Int
+        var form: Tail.Form
+        var version: RESPVersion
+        var user: UserOrdinal?
+    }
+
+    private func places(of ready: [Tail]) -> [Place: [Tail]] {
+        lock.withLock {
+            Dictionary(grouping: ready) {
+                Place(
+                    position: $0.position, left: $0.left, form: $0.form, version: $0.version, user: $0.user)
+            }
+        }
+    }
+
+    /// Reads on for those who are at one place until a piece is full, or there is no more: read and encoded once for
+    /// all of them. Whether they have gone on.
+    private func serve(_ group: [Tail], from place: Place) -> Bool {
+        var (position, left, count) = (place.position, place.left, 0)
+        var writer = RESPWriter(version: place.version)
         do {
-            while left > 0, writer.bytes.count < tail.form.most, let events = try engine.tail(from: position) {
-                try write(events, of: tail, &position, &left, &count, to: &writer)
+            while left > 0, writer.bytes.count < place.form.most, position.value - place.position.value < Self.turn,
+                let events = try engine.tail(from: position)
+            {
+                try write(events, at: place, &position, &left, &count, to: &writer)
             }
         } catch {
             logger.error("the journal cannot be read for a TAIL", metadata: ["fault": "\(error)"])
-            lock.withLock { tail.isReady = false }
-            tail.deliver(Tail.Delivery(next: position, fault: "\(error)"))
+            hand(group, Tail.Delivery(next: position, fault: "\(error)"), left)
             return true
         }
-        guard position > start.position else { return false }
-        let isWanted = lock.withLock { () -> Bool in
-            tail.position = position
-            tail.left = left
-            guard count > 0, tails.contains(where: { $0 === tail }) else { return false }
-            tail.isReady = false
-            return true
-        }
-        if isWanted {
-            tail.deliver(Tail.Delivery(bytes: writer.bytes, count: count, next: position, isLast: left == 0))
-        }
+        guard position > place.position else { return false }
+        hand(group, Tail.Delivery(bytes: writer.bytes, count: count, next: position, isLast: left == 0), left)
         return true
     }
 
+    /// Notes where they are now, and delivers what there is to those who still follow.
+    private func hand(_ group: [Tail], _ delivery: Tail.Delivery, _ left: Int) {
+        let isNews = delivery.count > 0 || delivery.fault != nil
+        let wanted = lock.withLock { () -> [Tail] in
+            for tail in group { (tail.position, tail.left) = (delivery.next, left) }
+            guard isNews else { return [] }
+            let wanted = group.filter { tail in tails.contains { $0 === tail } }
+            for tail in wanted { tail.isReady = false }
+            return wanted
+        }
+        for tail in wanted { tail.deliver(delivery) }
+    }
+
     private func write(
-        _ events: EventSlice, of tail: Tail, _ position: inout LSN, _ left: inout Int, _ count: inout Int,
+        _ events: EventSlice, at place: Place, _ position: inout LSN, _ left: inout Int, _ count: inout Int,
         to writer: inout RESPWriter
     ) throws(StateError) {
         try events.visit { (journaled) throws(StateError) in
             position = journaled.lsn.next
-            if let user = tail.user, EventHeader.user(of: journaled.bytes) != user { return true }
+            if let user = place.user, EventHeader.user(of: journaled.bytes) != user { return true }
             let event = try Event(decoding: journaled.bytes, lsn: journaled.lsn, time: journaled.time)
-            if tail.form == .pushes {
+            if place.form == .pushes {
                 writer.push(2)
                 writer.bulk("tail")
             }
             encoder.event(event, user: event.user == .none ? ShortText() : engine.reads.userID(event.user), to: &writer)
             (count, left) = (count + 1, left - 1)
-            return left > 0 && writer.bytes.count < tail.form.most
+            return left > 0 && writer.bytes.count < place.form.most
         }
     }
 }

@@ -166,6 +166,30 @@ import Testing
         }
     }
 
+    @Test func `many who follow each get all of it, wherever they begin`() async throws {
+        try await Serving.with { serving in
+            let client = try await serving.connect()
+            try await prepare(client)
+            let first = try #require(try await ask(client, "WAIT 0").integer)
+            var sockets: [(socket: RawSocket, from: Int)] = []
+            for from in [1, 1, Int(first), Int(first) + 1, Int(first) + 50] {
+                let socket = try await signIn(serving, 3)
+                socket.send("TAIL FROM \(from)\r\n")
+                sockets.append((socket, from))
+            }
+            let ada = try await signIn(serving, 3)
+            ada.send("TAIL FROM 1 USER u_ada COUNT 60\r\n")
+            for _ in 0..<100 { try await ask(client, "CREDIT CHARGE u_ada 0.01 api").mustBeAnswer() }
+            let last = try #require(try await ask(client, "WAIT 0").integer)
+            for (socket, from) in sockets {
+                let all = await readMuch(socket, until: ":\(last)\r\n$4\r\ntime")
+                #expect(Self.pushes(all) == Array(from...Int(last)))
+            }
+            let some = Self.pushes(await readMuch(ada, until: "tail-end"))
+            #expect(some.count == 60 && some == some.sorted() && Set(some).count == 60)
+        }
+    }
+
     @Test func `a reader that reads nothing for a while is not dropped, takes a bounded room, and misses nothing`()
         async throws
     {

@@ -24,7 +24,7 @@ extension CommandTable {
         ],
         "Every event of the ledger from a number on, once and in order.",
         notes: [
-            "In RESP3 (`HELLO 3`) and without `BLOCK`, the answer is OK, and each event comes as a push message `tail` and a map; other commands are answered in between. `TAIL STOP` ends it, and COUNT does: the last message is then `tail-end` and the number to go on with. An event is pushed when it is on disk.",
+            "In RESP3 (`HELLO 3`) and without `BLOCK`, the answer is OK, and each event comes as a push message `tail` and a map; other commands are answered in between. `TAIL STOP`, `RESET` and `HELLO 2` end it, and COUNT does: the last message is then `tail-end` and the number to go on with. An event is pushed when it is on disk.",
             "In RESP2, or with `BLOCK`, it is one answer: the number to go on with, and the next events (COUNT at most, and about a megabyte). It waits until there is one; after BLOCK, the list is empty. Nothing behind it on the connection is read meanwhile.",
             "`$` or `now` begins with what is recorded from now on; a number that no event has yet waits for it. Events are numbered from 1 and never deleted, so a reader that keeps the number of its last event goes on behind it after whatever happened to it or the server. A reader is never too slow: it is given more when it has taken what it was given, from the journal.",
             "An event is a map: \(eventFields.map { "`\($0)`" }.joined(separator: " ")), as in `DRYRUN`. Personal texts are in none.",

@@ -38,7 +38,8 @@ extension CommandSpec {
             .spaceGrant, .spaceRevoke, .spaceList, .spacePurchase, .spaceOwned, .meterAdd, .meterList, .usageRecord,
             .usageQuote, .priceInfo, .explain, .ruleList, .ruleShow, .limitList, .limitSet, .info, .slowlogGet,
             .slowlogLen, .slowlogReset, .latencyLatest, .latencyRecent, .latencyHistogram, .dbsize, .snapshot, .clock,
-            .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch, .runway, .monitor, .tailFrom, .tailStop,
+            .wait, .shutdown, .scriptLoad, .scriptExists, .scriptFlush, .scriptKill, .multi, .discard, .unwatch,
+            .runway, .monitor, .tailFrom, .tailStop,
             .eval, .evalSHA, .exec, .watch, .forkNew, .forkRun, .forkAdvance, .forkDiff, .forkList, .forkDrop:
             break
         }
@@ -46,7 +47,8 @@ extension CommandSpec {
         case .write, .gate, .view, .table, .list: return .yes
         case .history, .procedure: return .aside
         case .program: return .no("one is under way")
-        case .connection, .identity, .operations, .barrier, .following: return .no("it is about the connection or the server")
+        case .connection, .identity, .operations, .barrier, .following:
+            return .no("it is about the connection or the server")
         }
     }
 }

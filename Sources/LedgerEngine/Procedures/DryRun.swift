@@ -71,7 +71,8 @@ extension Engine {
         case .rejected(let rejection): .dryRun(DryRun(.refused(rejection), tried))
         case .remembered(let rejection, let since): .dryRun(DryRun(.remembered(rejection, since: since), tried))
         case .replay(let event): .dryRun(DryRun(.receipt(event, replayed: true), tried))
-        case .openHold, .closedHold, .closedSession, .ruleCheck, .backtest, .shadow, .ruleSteps, .priceBooks, .history, .summary, .explanation, .dryRun,
+        case .openHold, .closedHold, .closedSession, .ruleCheck, .backtest, .shadow, .ruleSteps, .priceBooks, .history,
+            .summary, .explanation, .dryRun,
             .pastBalance, .pastUser, .worth, .difference, .fault:
             answer
         }

@@ -66,7 +66,8 @@ extension Answer {
         case .closedHold(let hold): .user(hold.placed.user)
         case .explanation(let it): .user(it.event.user)
         case .rejected, .remembered: .unknown
-        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .dryRun, .pastBalance, .pastUser,
+        case .ruleCheck, .backtest, .ruleSteps, .shadow, .priceBooks, .history, .summary, .dryRun, .pastBalance,
+            .pastUser,
             .worth, .difference, .fault:
             .nobody
         }

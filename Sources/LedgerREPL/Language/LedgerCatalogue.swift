@@ -48,7 +48,7 @@ extension FieldKind {
             .scale, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate, .version, .lsn, .time, .lifetime,
             .heartbeat, .overlap, .timeout, .secret, .limitSubject, .userType, .userState, .tier, .storageKind,
             .grantKind, .period, .permissions, .permission, .scope, .keyPolicy, .status, .reserve, .yesNo, .ruleName,
-            .limitName, .limitValue, .source, .bytes, .words, .flag:
+            .limitName, .limitValue, .priceGrouping, .versionOrOff, .source, .bytes, .words, .flag:
             []
         }
     }
