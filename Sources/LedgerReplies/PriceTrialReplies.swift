@@ -1,7 +1,7 @@
-package import LedgerCore
+internal import LedgerCore
 package import LedgerEngine
 internal import LedgerRules
-package import RESP
+internal import RESP
 
 /// What prices would have done.
 extension ReplyEncoder {

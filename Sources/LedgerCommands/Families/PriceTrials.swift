@@ -17,7 +17,7 @@ extension CommandTable {
         notes: [
             "Usage is what the journal has with what its rule was asked: parts of sessions as they were posted, recorded sessions, purchases of spaces, records of meters, bonuses on purchases. What began in [FROM, TO) counts, as in USER SUMMARY. Storage is not priced again, and what no rule priced is not usage.",
             "The arithmetic is that of the books, and exact: with the version that priced it, `revenue_new` is `revenue_old` to the nano-dollar. A session's parts are rounded as one sum; what was posted of it before FROM stays as it is. Only amounts change: nobody is refused or stopped here for want of credit.",
-            "`BY user` lists those first who would pay the most more; of spaces, `BY tier` tells the space. A part that the rule fails to price is counted in `failed` and `failed_revenue` and in no other sum; `first_failure` names the first one's charge and says why.",
+            "`BY user` lists those first who would pay the most more; of spaces, `BY tier` tells the space. A part that the rule fails to price is counted in `failed` and `failed_revenue` and in no other sum; `first_failure` names the first one's charge and says why. A rule that ran out of its budget a hundred times is not run any more: whatever was not asked before counts as failed.",
             "It reads the journal beside everything else, on a thread of low priority; one runs at a time, a few wait, and one whose client goes is given up. A rule that looks at what was used in the month is run for each session; one that does not is run once for each type and tier, which is many times as fast.",
         ],
         reply: .map([

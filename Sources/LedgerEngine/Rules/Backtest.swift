@@ -1,4 +1,4 @@
-package import LedgerCommands
+internal import LedgerCommands
 package import LedgerCore
 internal import LedgerRules
 internal import LedgerStorage

@@ -1,5 +1,5 @@
 package import LedgerCore
-package import LedgerRules
+internal import LedgerRules
 internal import LedgerStorage
 
 /// Prices recorded parts again with one version of a rule. Used by one thread at a time.
