@@ -45,7 +45,8 @@ extension FieldKind {
         case .space: [.space]
         case .instance, .reference, .label, .word, .wordList, .category, .key, .labels, .labelFilter, .grouping,
             .email, .person, .personName, .text, .amount, .signedAmount, .cents, .price, .cap, .percent, .quantity,
-            .scale, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate, .version, .lsn, .time, .lifetime,
+            .scale, .gigabytes, .gigabytesWhole, .hours, .count, .cursor, .rate, .version, .lsn, .tailStart, .time,
+            .moment, .lifetime,
             .heartbeat, .overlap, .timeout, .secret, .limitSubject, .userType, .userState, .tier, .storageKind,
             .grantKind, .period, .permissions, .permission, .scope, .keyPolicy, .status, .reserve, .yesNo, .ruleName,
             .limitName, .limitValue, .priceGrouping, .versionOrOff, .source, .bytes, .words, .flag:
