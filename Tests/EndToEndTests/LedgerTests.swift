@@ -214,7 +214,7 @@ extension EndToEnd {
                 ("SESSION QUOTE u_ada small -1", "ERR"), ("CREDIT HISTORY u_ada FROM 2026-02-01 TO 2026-01-01", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 2999-01-01T00:00:00Z TO 2999-01-01T01:00:00Z", "ERR"),
                 ("SESSION RECORD r1 u_ada small FROM 100 TO 50", "ERR"), ("HOLD CAPTURE h_zzz 1", "NOTFOUND"),
-                ("MULTI", "ERR"), ("EXEC", "ERR"),
+                ("EVAL x 0", "ERR"), ("EXEC", "ERR"),
                 ("CREDIT", "ERR"), ("CREDIT CHARG u_ada 1 api", "ERR"), ("FLUSHALL", "ERR"),
                 ("PASSPORT CREATE u_ada x root", "ERR"), ("SELECT 1", "ERR"),
             ] {

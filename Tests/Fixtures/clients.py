@@ -37,37 +37,52 @@ def synchronous(protocol):
     assert numbers == sorted(numbers) and len(set(numbers)) == 1000
     assert field(receipts[-1], "available") == "24.00"
     assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
-    # A default pipeline is a transaction, and its commands travel with MULTI: refused means that none of them is run.
-    for _ in range(2):
-        try:
-            charges = client.pipeline()
-            charges.execute_command("CREDIT", "CHARGE", user, "1", "api")
-            charges.execute_command("CREDIT", "CHARGE", user, "2", "api")
-            charges.execute()
-            raise SystemExit("a transaction was accepted")
-        except redis.RedisError as error:
-            assert "transaction=False" in str(error), error
-        assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
-    # One that travels in many packets, so that its error could be on the way before its end is.
+    # A default pipeline is a transaction: its commands are carried out as one, a refusal is an answer in its place.
+    charges = client.pipeline()
+    charges.execute_command("CREDIT", "CHARGE", user, "1", "api")
+    charges.execute_command("CREDIT", "CHARGE", user, "1000", "api")
+    charges.execute_command("CREDIT", "GRANT", user, "1", "REASON", "back")
+    answers = charges.execute(raise_on_error=False)
+    assert field(answers[0], "available") == "23.00" and field(answers[2], "available") == "24.00", answers
+    assert isinstance(answers[1], redis.ResponseError) and "INSUFFICIENT" in str(answers[1]), answers
+    # One that is too large is refused, and nothing of it is done.
     try:
         charges = client.pipeline()
         for _ in range(20_000):
             charges.execute_command("CREDIT", "CHARGE", user, "0.001", "api")
         charges.execute()
-        raise SystemExit("a transaction was accepted")
+        raise SystemExit("a transaction of 20,000 commands was accepted")
     except redis.RedisError as error:
         assert "transaction=False" in str(error), error
     assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
-    # Who waits for the answer to MULTI goes on as before, on the same connection.
-    one = redis.Redis(port=port, password=passport, protocol=protocol, single_connection_client=True)
-    for _ in range(3):
-        try:
-            one.execute_command("MULTI")
-            raise SystemExit("MULTI was accepted")
-        except redis.ResponseError as error:
-            assert "transaction=False" in str(error), error
-        assert one.ping()
-    one.close()
+    # Somebody else's change of a watched user, and none.
+    for other in (True, False):
+        with client.pipeline() as watching:
+            watching.watch(user)
+            if other:
+                client.execute_command("CREDIT", "CHARGE", user, "1", "api")
+            watching.multi()
+            watching.execute_command("CREDIT", "GRANT", user, "1", "REASON", "back")
+            try:
+                watching.execute()
+                assert not other
+            except redis.WatchError:
+                assert other
+    assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
+    # Scripts: by their source, by their name, and with a key once.
+    script = client.register_script("return ledger.charge(KEYS[#KEYS], ARGV[1], 'api').available")
+    for keys in ([user], [f"key:{user}", user], [f"key:{user}", user]):
+        last = script(keys=keys, args=["0.5"])
+    assert last == "23.00", last
+    assert client.eval("return { ARGV[1], 7 }", 0, "x") == ["x", 7]
+    assert client.script_exists(script.sha) == [True]
+    try:
+        client.eval("ledger.charge(ARGV[1], '1', 'api') error('no')", 0, user)
+        raise SystemExit("a script that failed gave an answer")
+    except redis.ResponseError as error:
+        assert "no" in str(error), error
+    client.execute_command("CREDIT", "GRANT", user, "1", "REASON", "back")
+    assert field(client.execute_command("CREDIT", "BALANCE", user), "available") == "24.00"
     # Everything is written before anything is read.
     pipeline = client.pipeline(transaction=False)
     for _ in range(20_000):
@@ -92,12 +107,9 @@ async def asynchronous(protocol):
     assert int(field(again, "replayed")) == 1
     balance = await client.execute_command("CREDIT", "BALANCE", user)
     assert field(balance, "available") == "24.50"
-    try:
-        await client.pipeline().execute_command("CREDIT", "CHARGE", user, "1", "api").execute()
-        raise SystemExit("a transaction was accepted")
-    except redis.RedisError as error:
-        assert "transaction=False" in str(error), error
-    assert field(await client.execute_command("CREDIT", "BALANCE", user), "available") == "24.50"
+    charged = await client.pipeline().execute_command("CREDIT", "CHARGE", user, "1", "api").execute()
+    assert field(charged[0], "available") == "23.50"
+    assert await client.eval("return ledger.credit.balance(KEYS[1]).available", 1, user) == "23.50"
     await client.aclose()
 
 

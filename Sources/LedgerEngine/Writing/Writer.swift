@@ -41,8 +41,7 @@ actor Writer {
     private var epoch: UInt32 = 0
     /// Of the state's activations, those that the rule book knows.
     var followedActivations: UInt64 = 0
-    /// Monotonic: when a line about texts that cannot be sealed may be logged again.
-    var nextSealingLine: UInt64 = 0
+    var nextSealingLine: UInt64 = 0  // Monotonic: before, no line about texts that cannot be sealed is logged.
 
     /// What the writer works with and does not own.
     struct Parts: Sendable {

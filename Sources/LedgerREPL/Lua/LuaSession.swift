@@ -156,7 +156,23 @@ package final class LuaSession: Sendable {
             end
             call("series", concat(points, "\\n"))
         end
-        local own = { call = true }
+        local forks = 0
+        function fork(name)
+            if name == nil then
+                forks = forks + 1
+                name = "f" .. forks
+            end
+            local world = call("FORK", "NEW", name)
+            function world:run(...) return call("FORK", "RUN", name, ...) end
+            function world:advance(by) return call("FORK", "ADVANCE", name, by) end
+            function world:rule(rule, source)
+                local version = call("FORK", "RUN", name, "RULE", "LOAD", rule, source).version
+                return call("FORK", "RUN", name, "RULE", "ACTIVATE", rule, version)
+            end
+            function world:diff(count) return call("FORK", "DIFF", name, "COUNT", count or 100) end
+            function world:drop() return call("FORK", "DROP", name) end
+            return world
+        end
         function __keep(...) _ = (...) return ... end
         function __names(t)
             local names = {}

@@ -94,7 +94,8 @@ enum LuaText {
 
     /// What a script always has.
     static let names = [
-        "describe", "error", "ipairs", "ledger", "math", "money", "pairs", "pcall", "plot", "print", "select", "string",
+        "describe", "error", "fork", "ipairs", "ledger", "math", "money", "pairs", "pcall", "plot", "print", "select",
+        "string",
         "table", "tonumber", "tostring", "type", "usd", "watch",
     ]
 

@@ -33,6 +33,32 @@ extension REPL {
     }
 }
 
+@Suite struct `Other worlds at the prompt` {
+    @Test func `a fork is a value that carries out commands in it`() async {
+        let asked = Mutex<[String]>([])
+        let port = FakePort { words in
+            asked.withLock { $0.append(words.joined(separator: " ")) }
+            if words.contains("LOAD") { return map(["version": "2"]) }
+            return words[1] == "NEW" ? map(["name": words[2], "users": "3"]) : map(["name": words[2]])
+        }
+        var repl = prompt(port)
+        #expect(await repl.shown("f = fork()") == "")
+        #expect(await repl.shown("f.users").contains("3"))
+        _ = await repl.shown("f:advance('20d')")
+        _ = await repl.shown("f:rule('session_runtime', 'return 1')")
+        _ = await repl.shown("f:run('CREDIT', 'BALANCE', 'ada')")
+        _ = await repl.shown("f:diff(5)")
+        _ = await repl.shown("f:drop()")
+        _ = await repl.shown("g = fork('other')")
+        #expect(
+            asked.withLock { $0 } == [
+                "FORK NEW f1", "FORK ADVANCE f1 20d", "FORK RUN f1 RULE LOAD session_runtime return 1",
+                "FORK RUN f1 RULE ACTIVATE session_runtime 2", "FORK RUN f1 CREDIT BALANCE ada", "FORK DIFF f1 COUNT 5",
+                "FORK DROP f1", "FORK NEW other",
+            ])
+    }
+}
+
 @Suite struct `What a line is` {
     @Test(arguments: [
         ("CREDIT CHARGE ada 1 api", InputKind.command), ("credit balance ada", .command), ("PING", .command),
