@@ -19,6 +19,23 @@ package struct ReceiptNames: Hashable, Sendable {
         self.name = name
     }
 
+    /// Whether an event's receipt shows more than the user's id.
+    package static func needsTexts(_ event: borrowing Event) -> Bool {
+        switch event.body {
+        case .userCreated, .sessionStarted, .passportCreated, .userChanged: true
+        case .ledgerCreated, .engineStarted, .clockAccepted, .ruleLoaded, .ruleScheduled, .ruleActivated, .limitsSet,
+            .userLimitSet, .passportRevoked, .userDeleted, .passportChanged, .creditPurchased, .creditGranted,
+            .creditCharged, .creditAdjusted, .creditRefunded, .lotExpired, .lotEffective, .creditSent, .creditReceived,
+            .holdPlaced, .holdCaptured, .holdReleased, .sessionHeard, .leaseRenewed, .sessionExhausting,
+            .sessionPosted, .sessionClosed, .sessionRecorded, .sessionRepriced, .sessionRetiered, .storageCreated,
+            .storageResized, .storagePosted, .storageDeleted, .storageDeleteDue, .storageResumed, .spaceAdded,
+            .spacePurchased, .spaceGranted, .spaceRevoked, .shareEarned, .shareReturned, .refused, .answered,
+            .allowanceChanged, .typeAllowanceSet, .allowanceGranted, .allowanceRoundAdvanced, .meterAdded,
+            .usageRecorded, .scriptRan:
+            false
+        }
+    }
+
     /// Whether an event's receipt shows an e-mail address; decrypt none otherwise.
     package static func needsEmail(_ event: Event) -> Bool {
         if case .userCreated = event.body { return true }

@@ -92,7 +92,9 @@ extension Dispatcher {
 
     /// The receipt that an event makes, now or whenever it is read again.
     func receipt(_ event: Event, replayed: Bool, secret: [UInt8]? = nil, to writer: inout RESPWriter) {
-        let names = ReceiptNames(of: event, from: engine)
+        // Most receipts show a user's id and nothing else: looked up without a way around.
+        var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
+        if ReceiptNames.needsTexts(event) { names = ReceiptNames(of: event, from: engine) }
         encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
     }
 

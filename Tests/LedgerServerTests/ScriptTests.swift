@@ -67,7 +67,7 @@ import Testing
             "for i = 1, 20000 do ledger.charge('u_a', '0.000001', 'api') end",
         ])
     func `of a script that fails nothing is left`(source: String) async throws {
-        try await with(milliseconds: 300) { _, client in
+        try await with(milliseconds: 100) { _, client in
             let before = try await lsn(client)
             let answer = try await client.call("EVAL", source, "0")
             #expect(answer.error != nil, "\(answer)")
