@@ -53,6 +53,8 @@ final class Dispatcher {
     var waitingAside = Turns<(item: WorkItem, actor: PassportOrdinal, client: Client, slot: UInt64)>()
     var isAsideForLater = false
     private var spare: [TicketedBatch] = []
+    /// Nothing is kept for later any more: a batch holds its dispatcher, and with it an engine.
+    private var isRetired = false
     private var isTickScheduled = false
     /// Clients with new output, outside of their own turns.
     private var unsettled: [Client] = []
@@ -334,6 +336,12 @@ final class Dispatcher {
             })
     }
 
+    /// Lets go of what it keeps for later. It is not asked any more.
+    func retire() {
+        isRetired = true
+        (spare, current) = ([], nil)
+    }
+
     private func submit() {
         guard let batch = current, batch.count > 0, underWay.count < configuration.batchesInFlight else { return }
         current = nil
@@ -398,6 +406,6 @@ final class Dispatcher {
 
     func release(_ batch: TicketedBatch) {
         batch.recycle()
-        if spare.count < configuration.batchesInFlight { spare.append(batch) }
+        if !isRetired, spare.count < configuration.batchesInFlight { spare.append(batch) }
     }
 }

@@ -43,6 +43,7 @@ package final class EmbeddedPort: CommandPort {
 
     /// Ends the port's thread; what was sent is answered first. The engine is not stopped.
     package func close() async {
+        try? await eventLoop.submit { [connection] in connection.value.end() }.get()
         try? await group.shutdownGracefully()
         feeds.tails.stop()
     }
@@ -119,6 +120,12 @@ private final class EmbeddedConnection: Transport {
         calls.append(Call(missing: commands.count, asBytes: asBytes, done: done))
         self.commands.append(contentsOf: commands)
         resume()
+    }
+
+    /// Nobody asks any more.
+    func end() {
+        dispatcher.retire()
+        dispatcher.remove(client)
     }
 
     func resume() {
