@@ -45,7 +45,7 @@ final class Dispatcher {
     var followings: UInt64 = 0
 
     private var clients: [UInt64: Client] = [:]
-    private var strangers = Strangers()
+    var strangers = Strangers()
     private var current: TicketedBatch?
     private var underWay: [TicketedBatch] = []
     /// Loads of one item each that are under way beside those, and what waits for its turn to be one: long reads.
@@ -117,36 +117,6 @@ final class Dispatcher {
     }
 
     func client(_ number: UInt64) -> Client? { clients[number] }
-
-    /// Whether one more connection may come. Where there is no room, the client that has gone longest without
-    /// showing a passport makes some; a client that has shown one never does.
-    func makeRoom() -> Bool {
-        let isFull = counters.clients.load(ordering: .relaxed) >= configuration.maxClients
-        guard isFull || strangers.count >= configuration.strangersPerLoop else { return true }
-        return dropOldestStranger() || !isFull
-    }
-
-    private func dropOldestStranger() -> Bool {
-        guard let number = strangers.takeOldest(), let client = clients[number] else { return false }
-        client.transport?.drop("made room for others", tell: "ERR too many connections without a passport, closing")
-        return true
-    }
-
-    /// Says who speaks from now on.
-    func identify(_ client: Client, as passport: PassportOrdinal) {
-        if client.isStranger { strangers.remove(client) }
-        client.standing = .passport(passport)
-        client.failures = 0
-    }
-
-    /// As before AUTH.
-    func forget(_ client: Client) {
-        guard case .passport = client.standing else { return }
-        if strangers.count >= configuration.strangersPerLoop { _ = dropOldestStranger() }
-        client.standing = .stranger
-        client.strangerSince = .now()
-        strangers.add(client)
-    }
 
     /// A client that has sent its last may have gone for good: a WAIT is not waited for much longer.
     func inputEnded(of client: Client) {
