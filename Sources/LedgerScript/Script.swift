@@ -11,7 +11,6 @@ package struct Script: Sendable {
     package let identity: [UInt8]
     /// The same in lower-case hex.
     package let sha: String
-    package let source: [UInt8]
     let code: [UInt8]
 
     /// The longest source, in bytes.
@@ -19,7 +18,6 @@ package struct Script: Sendable {
 
     /// Throws where the source does not compile, is too long, or would take too long to compile.
     package init(_ source: [UInt8]) throws(ScriptError) {
-        self.source = source
         (identity, sha) = Self.name(of: source)
         guard source.count <= Self.maximumSource else {
             throw ScriptError(.source, "a script is at most \(Self.maximumSource) bytes long")

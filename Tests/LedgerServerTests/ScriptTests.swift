@@ -13,17 +13,8 @@ import Testing
         try await Serving.with {
             $0.scriptMilliseconds = milliseconds
         } _: { serving in
-            let client = try await serving.connect()
-            _ = try await client.send([
-                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
-            ])
-            try await body(serving, client)
-            await client.close()
+            try await serving.withTen(body)
         }
-    }
-
-    private func available(_ client: any CommandPort) async throws -> String? {
-        try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string
     }
 
     private func lsn(_ client: any CommandPort) async throws -> Int64? {

@@ -49,6 +49,23 @@ struct Serving {
     }
 }
 
+extension Serving {
+    /// Runs with a client, and a user `u_a` who has bought ten dollars.
+    func withTen(_ body: (Serving, any CommandPort) async throws -> Void) async throws {
+        let client = try await connect()
+        _ = try await client.send([
+            words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
+        ])
+        try await body(self, client)
+        await client.close()
+    }
+}
+
+/// What that user can spend.
+func available(_ client: any CommandPort) async throws -> String? {
+    try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string
+}
+
 func words(_ line: String) -> [[UInt8]] { InlineWords.split(line)! }
 
 extension RESPValue {

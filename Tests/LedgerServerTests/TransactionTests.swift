@@ -10,17 +10,8 @@ import Testing
     private func with(_ body: (Serving, any CommandPort) async throws -> Void) async throws {
         try await Serving.with { _ in
         } _: { serving in
-            let client = try await serving.connect()
-            _ = try await client.send([
-                words("USER CREATE a@b.example ID u_a TYPE pro"), words("CREDIT PURCHASE u_a 10 stripe"),
-            ])
-            try await body(serving, client)
-            await client.close()
+            try await serving.withTen(body)
         }
-    }
-
-    private func available(_ client: any CommandPort) async throws -> String? {
-        try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string
     }
 
     @Test func `what was queued is carried out in order, each command seeing those before it`() async throws {

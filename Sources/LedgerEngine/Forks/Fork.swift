@@ -8,7 +8,6 @@ package final class Fork: Sendable {
     package let engine: Engine
     /// The last event that both worlds have.
     package let lsn: LSN
-    package let began: Timestamp
     package let users: Int
     private let clock: ManualClock
     /// By user: what could be spent, and what was owed, in nano-USD, when it began.
@@ -16,7 +15,6 @@ package final class Fork: Sendable {
 
     init(_ engine: Engine, _ clock: ManualClock, at lsn: LSN) {
         (self.engine, self.clock, self.lsn) = (engine, clock, lsn)
-        began = clock.now()
         var before: [(Int64, Int64)] = []
         while let view = engine.reads.view(UserOrdinal(UInt32(before.count))) {
             before.append((view.available.nanos, view.debt.nanos))

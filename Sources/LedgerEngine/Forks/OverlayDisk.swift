@@ -10,8 +10,6 @@ package import LedgerStorage
 final class OverlayDisk: Disk {
     private let memory: MemoryDisk
     private let below: Lock<[String: any DiskFile]>
-    /// Bytes that were copied.
-    let copied: Int
 
     /// Takes what lies in a directory and below it; `isFrozen`: the file never changes any more. Its owner keeps files
     /// from being removed meanwhile.
@@ -20,7 +18,6 @@ final class OverlayDisk: Disk {
     ) throws(StorageError) {
         memory = MemoryDisk()
         var found: [String: any DiskFile] = [:]
-        var copied = 0
         var left = [directory]
         while let place = left.popLast() {
             try memory.makeDirectory(place)
@@ -39,22 +36,18 @@ final class OverlayDisk: Disk {
                 if isFrozen(name) {
                     found[path] = file
                 } else {
-                    copied += try Self.copy(file, to: memory.open(path, .create))
+                    try Self.copy(file, to: memory.open(path, .create))
                 }
             }
         }
         for path in files where try !memory.exists(path) {
-            copied += try Self.copy(disk.open(path, .read), to: memory.open(path, .create))
+            try Self.copy(disk.open(path, .read), to: memory.open(path, .create))
         }
-        self.copied = copied
         below = Lock(found)
     }
 
-    private static func copy(_ file: any DiskFile, to target: any DiskFile) throws(StorageError) -> Int {
-        let count = try file.size()
-        guard let bytes = try file.readBytes(count: count) else { return 0 }
-        try target.write(bytes, at: 0)
-        return count
+    private static func copy(_ file: any DiskFile, to target: any DiskFile) throws(StorageError) {
+        if let bytes = try file.readBytes(count: file.size()) { try target.write(bytes, at: 0) }
     }
 
     private func file(below path: String) -> (any DiskFile)? { below.withLock { $0[path] } }
@@ -67,7 +60,7 @@ final class OverlayDisk: Disk {
         case .readWrite:
             // Nobody writes to what is frozen; who asks for it so gets a copy.
             let copy = try memory.open(path, .create)
-            _ = try Self.copy(file, to: copy)
+            try Self.copy(file, to: copy)
             below.withLock { $0[path] = nil }
             return copy
         }
