@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 
+import followers
 import ledgers
 import upkeep
 from lines import Line, line
@@ -104,11 +105,13 @@ ROWS = {
     ),
     "ping": functools.partial(compare, title="PING, 64 × 16", work="ping", connections=64, pipeline=16, reach=1),
     "verify-busy": upkeep.verify_busy,
+    "followers": followers.followed,
     "snapshot": upkeep.snapshots,
     "restart": ledgers.restart,
     "resident": ledgers.resident,
     "disk": ledgers.disk,
     "import": ledgers.imported,
+    "backtest": followers.backtest,
     "users": ledgers.users,
     "type-change": upkeep.type_change,
     "allowances": upkeep.allowances,

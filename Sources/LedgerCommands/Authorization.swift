@@ -82,7 +82,7 @@ package enum Authorization {
         }
         if rights.requiresKeys, !parsed.hasKey, Grammar.of(parsed.id).changesMoney {
             return .invalid(
-                "\(CommandTable.spec(parsed.id).name) must carry a KEY here (\(keyForm(parsed.id))): a client library may send a command "
+                "\(CommandTable.spec(parsed.id).name) must carry a KEY here (KEY k): a client library may send a command "
                     + "again whose answer was lost, and only with the same KEY it is booked once")
         }
         if case .server(.info(let sections)) = parsed.ask, !maySeeAll(rights),
@@ -93,10 +93,6 @@ package enum Authorization {
                     + openSections.joined(separator: ", "))
         }
         return nil
-    }
-
-    private static func keyForm(_ id: CommandID) -> String {
-        CommandTable.spec(id).takesKey ? "KEY k" : "key:k as the first of the keys"
     }
 
     /// Sections of INFO that every passport may see: what clients look for before they trust a server.

@@ -14,7 +14,7 @@ extension ReplyEncoder {
             writer.pair("time", event.time)
             writer.pair("type", event.body.code.name)
             writer.pair("user", user)
-            writer.pair("origin", event.origin == .timer ? "timer" : "command")
+            writer.pair("origin", event.origin.text)
             writer.pair("group", integer: Int64(event.group.value))
             writer.pair("as_of", event.asOf)
             writer.pair("from", event.effectiveFrom)
@@ -84,5 +84,16 @@ extension FieldWriter {
     fileprivate mutating func pair(_ name: StaticString, _ value: LSN) {
         key(name)
         if value.isNone { null() } else { integer(Int64(value.value)) }
+    }
+}
+
+extension EventOrigin {
+    fileprivate var text: StaticString {
+        switch self {
+        case .command: "command"
+        case .timer: "timer"
+        case .script: "script"
+        case .transaction: "transaction"
+        }
     }
 }

@@ -68,7 +68,22 @@ extension Dispatcher {
         watched.count += 1
     }
 
-    /// At the end of a turn.
+    /// At the end of a turn. Many turns have one command: to write each line to its reader by itself would cost the
+    /// server more than the command does, so lines wait for others of the next two milliseconds.
+    func publishWatchedSoon() {
+        guard watched.count > 0, watched.bytes.count < Self.fullLines else { return publishWatched() }
+        guard !isPublishing else { return }
+        isPublishing = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .milliseconds(2)) {
+            bound.value.isPublishing = false
+            bound.value.publishWatched()
+        }
+    }
+
+    /// As many bytes of lines are handed on at once.
+    private static let fullLines = 32 << 10
+
     func publishWatched() {
         guard watched.count > 0 else { return }
         feeds.watching.publish(watched)

@@ -40,8 +40,9 @@ final class Dispatcher {
     let feeds: Feeds
     private let watching: Watching
     var watchers: [Client] = []
-    /// Of this turn.
+    /// Not handed on yet, and whether that is about to happen.
     var watched = WatchedLines()
+    var isPublishing = false
     var followings: UInt64 = 0
 
     private var clients: [UInt64: Client] = [:]
@@ -199,7 +200,7 @@ final class Dispatcher {
     func turn(of client: Client, _ body: () -> Int) {
         client.rights = nil
         let performed = body()
-        publishWatched()
+        publishWatchedSoon()
         if performed > 0 {
             counters.commands.add(UInt64(performed), ordering: .relaxed)
             client.lastCommand = .now()

@@ -273,8 +273,7 @@ struct AuthorizationTests {
         #expect(
             names == [
                 "CREDIT PURCHASE", "CREDIT GRANT", "CREDIT CHARGE", "CREDIT ADJUST", "CREDIT REFUND",
-                "CREDIT TRANSFER", "HOLD PLACE", "HOLD CAPTURE", "SPACE PURCHASE", "EVAL",
-                "EVALSHA",
+                "CREDIT TRANSFER", "HOLD PLACE", "HOLD CAPTURE", "SPACE PURCHASE",
             ])
     }
 }

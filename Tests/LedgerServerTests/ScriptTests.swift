@@ -94,6 +94,40 @@ import Testing
         }
     }
 
+    @Test func `its events say that they are of a script, and those of EXEC of a transaction`() async throws {
+        try await with { _, client in
+            let first = try #require(try await lsn(client)) + 1
+            _ = try await client.call("EVAL", "ledger.charge('u_a', usd'1', 'api')", "0")
+            for words in [["MULTI"], ["CREDIT", "CHARGE", "u_a", "1", "api"], ["EXEC"]] {
+                #expect(try await client.call(words).error == nil)
+            }
+            _ = try await client.call("CREDIT", "CHARGE", "u_a", "1", "api")
+            let events = try await client.call("TAIL", "FROM", "\(first)", "USER", "u_a", "BLOCK", "1")
+            let origins = events.elements?[1].elements?.map { $0["origin"]?.string }
+            #expect(origins == ["script", "transaction", "command"])
+        }
+    }
+
+    @Test func `where keys are required, one of the script does for all of it, or each call has its own`() async throws
+    {
+        try await with { serving, admin in
+            let made = try await admin.call(
+                "PASSPORT", "CREATE", "admin", "s", "read,write,admin", "SCOPE", "all", "KEYS", "required")
+            let client = try await serving.connect(try #require(made["secret"]?.string))
+            let source = "local done, why = ledger.charge('u_a', '1', 'api') return done and done.available or why.text"
+            let refused = try await client.call("EVAL", source, "0")
+            #expect(refused.string?.contains("CREDIT CHARGE must carry a KEY here") == true, "\(refused)")
+            for _ in 0..<2 {
+                #expect(try await client.call("EVAL", source, "1", "key:one").string == "9.00")
+                let inner = "return ledger.charge{ user = 'u_a', amount = '1', source = 'api', key = 'k' }.available"
+                #expect(try await client.call("EVAL", inner, "0").string == "8.00")
+            }
+            #expect(
+                try await client.call("EVAL", "return ledger.credit.balance('u_a').available", "0").string == "8.00")
+            await client.close()
+        }
+    }
+
     @Test func `a script that only reads leaves no event`() async throws {
         try await with { _, client in
             let before = try await lsn(client)

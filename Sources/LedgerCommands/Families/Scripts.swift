@@ -10,7 +10,7 @@ extension CommandTable {
         "A script is Lua 5.4 in the sandbox of the rules. Every command that a script may use is a function: `ledger.credit.charge{ user = \"u1\", amount = usd\"1.50\", source = \"api\" }`, or in order, `ledger.charge(\"u1\", usd\"1.50\", \"api\")`. It returns its answer as a table, or `nil, { code =, text = }` when it is refused; `redis.call(…)` and `redis.pcall(…)` take words and are there for scripts written for Redis.",
         "Each call is decided at once, so a script sees its own writes. All of it is kept as one piece of the journal, or nothing of it: an error that is not caught, SCRIPT KILL and a budget that is used up (`--script-budget`, 10 ms of the clock) leave no trace. Nothing else is decided meanwhile.",
         "Amounts are exact: `usd\"0.0375\" * 3`, `//` divides towards the smaller nano-USD, and an amount never becomes a float. Fields that hold amounts come as such.",
-        "`key:…` as the first of the keys makes it idempotent, as KEY does for a command: asked again with the same script, keys and arguments, it is not run and gives the value of the first time. What is returned may then have 16 KiB, as it may when the script has changed anything.",
+        "`key:…` as the first of the keys makes it idempotent, as KEY does for a command: asked again with the same script, keys and arguments, it is not run and gives the value of the first time. What is returned may then have 16 KiB, as it may when the script has changed anything. Where keys are required (PASSPORT CREATE … KEYS required), what changes money in a script needs that key or one of its own.",
         "What is returned follows Redis, but nothing gets lost: a float stays one, a table with names is a map (a flat list in RESP2), a boolean is one in RESP3.",
     ]
 
@@ -20,7 +20,7 @@ extension CommandTable {
             .need("script", .bytes, "Lua source of at most 64 KiB"),
             .need("numkeys", .bytes, "how many of the following words are keys", shown: "numkeys"),
             .may("words", .words, "KEYS, then ARGV", shown: "[key …] [arg …]"),
-        ], changesMoney: true,
+        ],
         "Run a script: several commands as one, kept whole or not at all.", notes: scriptNotes,
         reply: .other("what the script returns"),
         examples: [
@@ -36,7 +36,7 @@ extension CommandTable {
         [
             .need("sha1", .bytes, "of a source that SCRIPT LOAD or EVAL has seen since the server started"),
             .need("numkeys", .bytes, shown: "numkeys"), .may("words", .words, shown: "[key …] [arg …]"),
-        ], changesMoney: true,
+        ],
         "Run a script that the server knows.",
         notes: ["NOSCRIPT: it does not (any more). Client libraries send EVAL then."],
         reply: .other("what the script returns"),

@@ -11,7 +11,7 @@ struct CommandRunner {
     let engine: Engine
     let encoder: ReplyEncoder
     /// Nil: of the one who holds the ledger in this process.
-    let rights: Authorization.Rights?
+    var rights: Authorization.Rights?
     var context: ParseContext
     /// What the journal said, by what was asked.
     var fetched: [(request: HistoryRequest, result: HistoryResult)] = []

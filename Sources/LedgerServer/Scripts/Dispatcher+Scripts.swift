@@ -70,7 +70,10 @@ extension Dispatcher {
         }
         context.actor = actor(of: client)
         let key = try evaluation.key(script.identity, context)
-        run(ScriptProgram(script, evaluation, key: key, scripts, runner(for: client)), parsed, for: client)
+        var runner = runner(for: client)
+        // Sent again, the whole of it is not run.
+        if key != nil { runner.rights?.requiresKeys = false }
+        run(ScriptProgram(script, evaluation, key: key, scripts, runner), parsed, for: client)
     }
 
     func perform(_ command: ScriptCommand, for client: Client) throws(CommandError) {
