@@ -105,12 +105,12 @@ final class Upkeep: @unchecked Sendable {
     }
 
     private func makeRoom() {
-        let before = journal.batchesOfRoom
         var trouble: String?
         if journal.needsMaintenance {
             let began = MonotonicTime.now
             do throws(StorageError) {
-                try journal.maintain()
+                // At once, and whatever was used up meanwhile: the writer may be asleep for want of it.
+                try journal.maintain(onRoom: pokeWriter)
                 latencies.record(.seal, since: began)
             } catch {
                 trouble = error.description
@@ -119,10 +119,9 @@ final class Upkeep: @unchecked Sendable {
         }
         if warned.room != nil, trouble == nil { logger.info("the journal's upkeep works again") }
         warned.room = trouble
-        let room = journal.batchesOfRoom
-        let isShort = journal.roomFault != nil && room < Self.scarce
+        let isShort = journal.roomFault != nil && journal.batchesOfRoom < Self.scarce
         let refusal =
             isShort ? "no room for the journal's next segment: \(journal.roomFault?.description ?? trouble ?? "")" : nil
-        if gate.setRoom(refusal) || room > before { pokeWriter() }
+        if gate.setRoom(refusal) { pokeWriter() }
     }
 }

@@ -78,22 +78,28 @@ package final class Journal: Sendable {
 
     /// Everything that is due: room first, then sealing, then reuse. Cheap when nothing is. Does as much as it can and
     /// throws the first error; calling it again later is safe, and is how a full disk that has space again is noticed.
-    package func maintain() throws(StorageError) {
+    /// `onRoom` is called whenever there is more room for batches, before what else is due.
+    package func maintain(onRoom: () -> Void = {}) throws(StorageError) {
         var failure: StorageError?
-        do throws(StorageError) { try prepareSpare() } catch { failure = error }
-        do throws(StorageError) { while try sealNext() { try? prepareSpare() } } catch { failure = failure ?? error }
+        do throws(StorageError) { if try prepareSpare() { onRoom() } } catch { failure = error }
+        do throws(StorageError) {
+            while try sealNext() { if let isNew = try? prepareSpare(), isNew { onRoom() } }
+        } catch {
+            failure = failure ?? error
+        }
         do throws(StorageError) { try recycle() } catch { failure = failure ?? error }
         if let failure { throw failure }
     }
 
-    /// Makes sure that a prepared segment stands behind the current one.
-    package func prepareSpare() throws(StorageError) {
+    /// Makes sure that a prepared segment stands behind the current one. Whether none did.
+    @discardableResult
+    package func prepareSpare() throws(StorageError) -> Bool {
         try upkeep.withLock { (upkeep: inout Upkeep) throws(StorageError) in
             let next = catalog.contents.withLock { contents -> UInt64? in
                 let last = contents.segments.last!.record
                 return last.state == .prepared ? nil : last.number + 1
             }
-            guard let next else { return }
+            guard let next else { return false }
             do throws(StorageError) {
                 let file = try prepareFile(next, &upkeep)
                 let record = Manifest.Segment(number: next, state: .prepared, fileBytes: try file.size())
@@ -104,6 +110,7 @@ package final class Journal: Sendable {
                     contents.segments.append(SegmentCatalog.Segment(record: record, file: file))
                     contents.roomFault = nil
                 }
+                return true
             } catch {
                 catalog.contents.withLock { $0.roomFault = error }
                 throw error
