@@ -127,6 +127,7 @@ extension CommandTable {
         reply: .other("OK"), examples: ["CLOCK SET 2026-11-01T00:00:00Z"]
     ) { a, _ throws(CommandError) in
         let (time, down) = (try a.time(0), try a.time("DOWN"))
+        guard time <= .lastOfClocks else { throw .invalid("a ledger's time ends at \(Timestamp.lastOfClocks)") }
         guard down ?? time <= time else { throw .invalid("DOWN is later than the time that is set") }
         return ParsedCommand(a, .server(.clockSet(time, downFrom: down)))
     }

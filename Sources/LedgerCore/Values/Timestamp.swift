@@ -9,6 +9,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     package static let distantPast = Timestamp(nanoseconds: .min)
     /// "Never": the default expiry.
     package static let never = Timestamp(nanoseconds: .max)
+    /// 2200-01-01T00:00:00Z: no clock that is moved by hand goes beyond it, so that what is due later still has room
+    /// before 64 bits end, in 2262.
+    package static let lastOfClocks = Timestamp(seconds: 7_258_118_400)
 
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.nanoseconds < b.nanoseconds }
 

@@ -28,6 +28,9 @@ package final class Fork: Sendable {
     /// Moves time on, and waits until everything that is due by then has happened. Not for an event loop.
     package func advance(to time: Timestamp) throws(EngineError) {
         guard time >= clock.now() else { throw EngineError(.clock, "the fork is at \(clock.now()) already") }
+        guard time <= .lastOfClocks else {
+            throw EngineError(.clock, "a ledger's time ends at \(Timestamp.lastOfClocks)")
+        }
         clock.set(time)
         let done = Latch()
         let batch = WorkBatch(capacity: 1) { _ in done.open() }
