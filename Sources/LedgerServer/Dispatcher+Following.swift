@@ -213,9 +213,14 @@ extension Dispatcher {
 
     /// BLOCK is over, or the client will send nothing more: what it has waited for did not come.
     private func timeIsUp(of number: UInt64, _ slot: UInt64) {
-        guard let client = client(number), let following = client.following, following.slot == slot,
-            let next = feeds.tails.end(following.tail)
-        else { return }
+        guard let client = client(number), let following = client.following, following.slot == slot else { return }
+        // However short the wait: what is there is its answer.
+        guard feeds.tails.hasLooked(for: following.tail) else {
+            let bound = NIOLoopBound(self, eventLoop: eventLoop)
+            eventLoop.scheduleTask(in: .milliseconds(1)) { bound.value.timeIsUp(of: number, slot) }
+            return
+        }
+        guard let next = feeds.tails.end(following.tail) else { return }
         endFollowing(client)
         answer(client, slot, Tail.Delivery(next: next))
         touch(client)

@@ -34,6 +34,8 @@ final class Tail: @unchecked Sendable {
     /// How many more events it wants.
     fileprivate var left: Int
     fileprivate var isReady = true
+    /// The journal was read for it, at least a turn's worth.
+    fileprivate var hasLooked = false
 
     init(
         _ form: Form, from position: LSN, count: Int?, user: UserOrdinal?, version: RESPVersion,
@@ -110,6 +112,9 @@ final class Tails: @unchecked Sendable {
         }
     }
 
+    /// Whether it has been given what was there when it came, or the first of it.
+    func hasLooked(for tail: Tail) -> Bool { lock.withLock { tail.hasLooked } }
+
     /// Ends it. Returns where it would have gone on; nil where a delivery is on its way.
     @discardableResult
     func end(_ tail: Tail) -> LSN? {
@@ -145,6 +150,7 @@ final class Tails: @unchecked Sendable {
         while let ready = lock.withLock({ isStopping ? nil : tails.filter(\.isReady) }) {
             var hasMoved = false
             for (place, tails) in places(of: ready) where serve(tails, from: place) { hasMoved = true }
+            lock.withLock { for tail in ready { tail.hasLooked = true } }
             if hasMoved {
                 lastRound = MonotonicTime.now
             } else {
