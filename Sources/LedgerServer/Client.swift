@@ -145,12 +145,16 @@ final class Client {
     /// Nothing is under way, and nothing waits that the transport has not got.
     var isAnswered: Bool { pipeline.isEmpty && waiting.isEmpty && held == nil }
 
+    func dropForks() {
+        for fork in forks.values { fork.drop() }
+        forks = [:]
+    }
+
     /// Nothing of it is needed any more, though work under way may still hold it.
     func wasClosed() {
         state.close()
         asker.leave()
-        for fork in forks.values { fork.drop() }
-        forks = [:]
+        dropForks()
         held = nil
         output.bytes = []
         waiting = AnswerQueue()

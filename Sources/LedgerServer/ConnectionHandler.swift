@@ -170,7 +170,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
             case .request(let consumed):
                 if parser.count > 0 {
                     if admission == .busy {
-                        dispatcher.answerBusy(client)
+                        parser.withWords(in: rest) { dispatcher.answerBusy($0, for: client) }
                     } else {
                         parser.withWords(in: rest) { dispatcher.perform($0, for: client, at: now) }
                     }
@@ -178,6 +178,7 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
                 }
                 offset += consumed
             case .refused(let consumed, let error):
+                client.transaction.abort()
                 client.answer { $0.error(error) }
                 budget -= 1
                 offset += consumed

@@ -36,6 +36,7 @@ extension Dispatcher {
             client.version = .v2
             client.name = ShortText()
             client.transaction.end()
+            client.dropForks()
             client.answer { $0.simple("RESET") }
         case .setName(let name):
             client.name = name

@@ -26,8 +26,9 @@ extension Dispatcher {
                 try start(parsed, for: client)
             }
         } catch {
-            if let id = try? CommandTable.find(words) { counters.rejected.withLock { $0[id, default: 0] += 1 } }
-            client.transaction.abort()
+            let id = try? CommandTable.find(words)
+            if let id { counters.rejected.withLock { $0[id, default: 0] += 1 } }
+            abortTransaction(of: client, for: id)
             if case .wrongPassport = error { failedAuthentication(client, "(malformed)") }
             refuse(client, error)
         }

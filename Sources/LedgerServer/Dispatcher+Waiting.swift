@@ -16,8 +16,12 @@ extension Dispatcher {
     private static let fetchAttempts = 500
     private static let fetchPause = TimeAmount.milliseconds(10)
 
-    /// Answers a command that was read and is not executed.
-    func answerBusy(_ client: Client) {
+    /// Answers a command that was read and is not executed. Behind a MULTI that was not, the commands of its
+    /// transaction still come.
+    func answerBusy(_ words: Words, for client: Client) {
+        let id = try? CommandTable.find(words)
+        if id == .multi { client.transaction.begin() }
+        abortTransaction(of: client, for: id)
         counters.errors.add(1, ordering: .relaxed)
         counters.commandsBusy.add(1, ordering: .relaxed)
         client.answerBusy { encoder.rejection(Self.unread, to: &$0) }

@@ -193,11 +193,11 @@ struct EngineReplyTests {
         #expect(Samples.passport.facts.charge == nil)
     }
 
-    @Test func `a closed hold`() {
+    @Test func `a closed hold`() throws {
         let placed = Samples.receipts.first { $0.0 == .holdPlace }!.1
-        let closed = ClosedHold(
-            placed: placed, captured: sum("1.2"), released: sum("1.3"), expired: .zero, status: "captured",
-            closed: Samples.time)
+        var closed = try #require(ClosedHold(placed: placed))
+        (closed.captured, closed.released) = (sum("1.2"), sum("1.3"))
+        (closed.status, closed.closed) = ("captured", Samples.time)
         let it = value { encoder.closedHold(closed, user: "ada", to: &$0) }
         #expect(keys(it) == fields(.holdGet))
         #expect(it["status"]?.string == "captured" && it["amount"]?.string == "2.50" && it["hold"]?.string == "h_Jyi")

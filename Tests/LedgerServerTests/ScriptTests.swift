@@ -53,7 +53,6 @@ import Testing
             "ledger.user.set('u_a', {email='new@b.example'}) error('no')",
             "ledger.user.delete('u_a', {forfeit=true}) error('no')",
             "ledger.limit.set('pro', 'sessions', '1') error('no')",
-            "ledger.charge('u_a', '1', 'api') return string.rep('x', 20000)",
             "ledger.charge('u_a', '1', 'api') return 'fl_0123456789_x'",
             "for i = 1, 20000 do ledger.charge('u_a', '0.000001', 'api') end",
         ])
@@ -82,6 +81,10 @@ import Testing
             #expect(again == first)
             let sha = try #require(try await client.call("SCRIPT", "LOAD", source).string)
             #expect(try await client.call("EVALSHA", sha, "1", "key:order-1", "u_a", "3") == first)
+            #expect(try await available(client) == "7.00")
+            // What is kept is not long.
+            let long = "ledger.charge('u_a', '1', 'api') return string.rep('x', 20000)"
+            #expect(try await client.call("EVAL", long, "1", "key:long").error != nil)
             #expect(try await available(client) == "7.00")
             let other = try await client.call("EVAL", source, "1", "key:order-1", "u_a", "4")
             #expect(other.error?.code == "KEYREUSED")
@@ -148,6 +151,42 @@ import Testing
                 """
             let values = try await client.call("EVAL", source, "0", id)
             #expect(values.elements?.map(\.string) == ["2.00", "2", "2.00"], "\(values)")
+            #expect(try await available(client) == "9.00")
+        }
+    }
+
+    @Test func `what it read of the journal is as new as what it decides on`() async throws {
+        try await with { serving, admin in
+            let source = """
+                local h = ledger.history("u_a", { count = 1000 })
+                for _, row in ipairs(h[2]) do if row.source == ARGV[1] then return "already" end end
+                assert(ledger.charge("u_a", usd"0.01", ARGV[1]))
+                return "charged"
+                """
+            let clients = try await [serving.connect(), serving.connect(), serving.connect(), serving.connect()]
+            for round in 0..<10 {
+                let said = try await withThrowingTaskGroup(of: String?.self) { group in
+                    for client in clients {
+                        group.addTask { try await client.call("EVAL", source, "0", "once\(round)").string }
+                    }
+                    return try await group.reduce(into: [String?]()) { $0.append($1) }
+                }
+                #expect(said.filter { $0 == "charged" }.count == 1 && said.filter { $0 == "already" }.count == 3)
+            }
+            #expect(try await available(admin) == "9.90")
+            for client in clients { await client.close() }
+        }
+    }
+
+    @Test func `texts about people are returned, and not kept under a key`() async throws {
+        try await with { _, client in
+            _ = try await client.call("USER", "SET", "u_a", "NAME", "Ada Lovelace")
+            let source =
+                "local u = ledger.user.get('u_a') return { u.name, u.email, ledger.charge('u_a', '1', 'x').id }"
+            #expect(try await client.call("EVAL", source, "0").elements?[0].string == "Ada Lovelace")
+            #expect(try await client.call("EVAL", source, "1", "key:p").error?.text.contains("about a person") == true)
+            let ids = "local u = ledger.user.get('u_a') return { u.user, #u.name }"
+            #expect(try await client.call("EVAL", ids, "1", "key:q").elements?[0].string == "u_a")
             #expect(try await available(client) == "9.00")
         }
     }

@@ -1,6 +1,7 @@
 import LedgerClient
 import LedgerTestKit
 import RESP
+import Synchronization
 import Testing
 
 @testable import LedgerServer
@@ -51,6 +52,100 @@ import Testing
             #expect(discarded[2].string == "OK" && discarded[3].string == "PONG")
             let reset = try await client.send(["MULTI", "RESET", "PING"].map(words))
             #expect(reset[1].string == "RESET" && reset[2].string == "PONG")
+        }
+    }
+
+    @Test func `a command that is too long to be read, or that finds no room, ends it as well`() async throws {
+        try await Serving.with {
+            $0.answerLimit = 256 << 10
+        } _: { serving in
+            let admin = try await serving.connect()
+            _ = try await admin.send(["USER CREATE a@b.example ID u_a", "CREDIT GRANT u_a 5 REASON r"].map(words))
+            let long = String(repeating: "x", count: 40_000)
+            let answers = try await admin.send([
+                words("MULTI"), words("CREDIT CHARGE u_a 1 api"), ["ECHO", long].map { Array($0.utf8) }, words("EXEC"),
+            ])
+            #expect(answers[2].error != nil && answers[3].error?.code == "EXECABORT", "\(answers)")
+            // MULTI itself is answered BUSY, and the rest of its transaction comes when there is room again.
+            let socket = try RawSocket(port: serving.server.port, receiveBuffer: 1 << 16)
+            socket.send("HELLO 2 AUTH default \(serving.passport)\r\nPING\r\n")
+            _ = await socket.read(until: "+PONG\r\n")
+            let echo = "ECHO \(String(repeating: "e", count: 30_000))\r\n"
+            await Task.detached {
+                for _ in 0..<1000 { socket.send(echo) }
+                socket.send("MULTI\r\n")
+            }.value
+            let counters = serving.server.counters
+            #expect(try await eventually { counters.commandsBusy.load(ordering: .relaxed) > 0 })
+            try await Task.sleep(nanoseconds: 200_000_000)
+            let busy = Int(counters.commandsBusy.load(ordering: .relaxed))
+            var refused = 0
+            while refused < busy { refused += await socket.read(until: "-BUSY").ranges(of: "-BUSY").count }
+            socket.send("CREDIT CHARGE u_a 1 api\r\nEXEC\r\nECHO over\r\n")
+            let rest = await socket.read(until: "over\r\n")
+            #expect(rest.contains("+QUEUED") && rest.contains("-EXECABORT"), "\(rest.suffix(200))")
+            #expect(try await admin.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
+            await admin.close()
+        }
+    }
+
+    @Test func `a passport that is revoked meanwhile ends it, and another can be shown`() async throws {
+        try await with { serving, admin in
+            let made = try await admin.call("PASSPORT", "CREATE", "u_a", "n", "read,write")
+            let client = try await serving.connect(try #require(made["secret"]?.string))
+            _ = try await client.send(["MULTI", "CREDIT CHARGE u_a 1 api"].map(words))
+            _ = try await admin.call("PASSPORT", "REVOKE", try #require(made["passport"]?.string))
+            #expect(try await client.call("EXEC").error?.code == "NOAUTH")
+            #expect(try await client.call("AUTH", "default", serving.passport).string == "OK")
+            #expect(try await client.call("PING").string == "PONG")
+            #expect(try await available(client) == "10.00")
+            await client.close()
+        }
+    }
+
+    @Test func `one that takes the ledger too long is taken back`() async throws {
+        try await Serving.with {
+            $0.scriptMilliseconds = 1
+        } _: { serving in
+            let client = try await serving.connect()
+            let users = (0..<1000).map { words("USER CREATE u\($0)@b.example ID u\($0)") }
+            _ = try await client.send(users)
+            let lists = Array(repeating: words("USER LIST COUNT 1000"), count: 900)
+            let answers = try await client.send(
+                [words("MULTI"), words("CREDIT GRANT u1 1 REASON r")] + lists + [words("EXEC")])
+            #expect(answers.last?.error?.text.contains("took more than 10 ms") == true, "\(answers.last!)")
+            #expect(try await client.call("CREDIT", "BALANCE", "u1")["available"]?.string == "5.00")
+            await client.close()
+        }
+    }
+
+    @Test func `a hold that was placed and closed in it, or closed only, is known`() async throws {
+        try await with { _, client in
+            let placed = try await client.call("HOLD", "PLACE", "u_a", "2")
+            let hold = try #require(placed["id"]?.string)
+            let answers = try await client.send(
+                ["MULTI", "HOLD CAPTURE \(hold) 1.5 FINAL", "HOLD GET \(hold)", "EXEC"].map(words))
+            let got = try #require(answers[3].elements?[1])
+            #expect(got["status"]?.string == "captured" && got["captured"]?.string == "1.50", "\(got)")
+            let both = """
+                local hold = ledger.hold.place('u_a', '1').id
+                ledger.hold.void(hold)
+                return ledger.hold.get(hold).status
+                """
+            #expect(try await client.call("EVAL", both, "0").string == "voided")
+        }
+    }
+
+    @Test func `an id that is recorded twice in it with other arguments is refused, as it is outside of it`()
+        async throws
+    {
+        try await with { _, client in
+            let record = "SESSION RECORD r1 u_a small FROM 2026-01-01 TO 2026-01-01T0"
+            let answers = try await client.send(
+                ["MULTI", record + "1:00:00Z", record + "1:00:00Z", record + "2:00:00Z", "EXEC"].map(words))
+            let results = try #require(answers[4].elements)
+            #expect(results[0].error == nil && results[1].error == nil, "\(results)")
+            #expect(results[2].error?.code == "EXISTS", "\(results[2])")
         }
     }
 

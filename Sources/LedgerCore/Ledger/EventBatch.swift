@@ -62,6 +62,12 @@ package struct EventBatch: ~Copyable {
         return EventReference(lsn: header.lsn, offset: UInt32(start + 4), length: length)
     }
 
+    /// The event whose bytes begin at `start`, where the one before it ends; the batch's first ones do at 0.
+    package func reference(to lsn: LSN, from start: Int) -> EventReference {
+        let length = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self))
+        return EventReference(lsn: lsn, offset: UInt32(start + 4), length: length)
+    }
+
     /// Marks the event that was appended last as its group's last.
     mutating func endGroup() {
         guard lastFlags >= 0 else { return }

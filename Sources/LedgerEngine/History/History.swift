@@ -96,7 +96,7 @@ final class History: Sendable {
             switch request {
             case .event(let lsn): return .event(try event(at: lsn))
             case .replayed(let lsn): return try replayed(lsn)
-            case .recorded(let lsn, let arguments): return try recorded(lsn, arguments)
+            case .recorded(let lsn, let arguments): return try event(at: lsn).recorded(arguments)
             case .history(let user, let from, let to, let label, let page):
                 return try history(user, from, to, label, page, for: asker)
             case .summary(let user, let from, let to, let key): return try summary(user, from, to, by: key, for: asker)
@@ -154,19 +154,13 @@ final class History: Sendable {
 
     private func replayed(_ lsn: LSN) throws(StorageError) -> HistoryResult {
         let event = try event(at: lsn)
-        if case .refused(let refused) = event.body {
-            return .remembered(refused.rejection.rejection, since: event.time)
+        switch event.firstAnswer {
+        case .receipt: return .event(event)
+        case .refusal(let rejection): return .remembered(rejection, since: event.time)
+        case .earlier(let lsn, let arguments):
+            let first = try self.event(at: lsn)
+            return arguments.map { first.recorded($0) } ?? .event(first)
         }
-        guard case .answered(let answered) = event.body else { return .event(event) }
-        guard let arguments = answered.recorded else { return .event(try self.event(at: answered.event)) }
-        return try recorded(answered.event, arguments)
-    }
-
-    private func recorded(_ lsn: LSN, _ arguments: Hash128) throws(StorageError) -> HistoryResult {
-        let event = try event(at: lsn)
-        let recorded = event.facts.recorded
-        guard recorded?.arguments == arguments else { return .rejected(.exists(recorded?.subject ?? .session)) }
-        return .event(event)
     }
 
     // MARK: Charges
@@ -243,18 +237,11 @@ final class History: Sendable {
             return .rejected(.notFound(.hold))
         }
         let placed = try event(at: hold.lsn)
-        guard case .holdPlaced = placed.body, let last = reads.views.lastEvent(placed.user) else {
+        guard var result = ClosedHold(placed: placed), let last = reads.views.lastEvent(placed.user) else {
             return .rejected(.notFound(.hold))
         }
-        var result = ClosedHold(
-            placed: placed, captured: .zero, released: .zero, expired: .zero, status: "open", closed: .never)
         let isWhole = try walk(from: last, for: asker) { event in
-            if let change = event.facts.hold, change.hold == hold {
-                result.captured += change.captured
-                result.released += change.released
-                result.expired += change.expired
-                if let end = change.ends { (result.status, result.closed) = (end, event.asOf) }
-            }
+            result.add(event, of: hold)
             return event.lsn > hold.lsn
         }
         return isWhole ? .hold(result) : Self.givenUp

@@ -27,6 +27,16 @@ package enum HistoryRequest: Hashable, Sendable {
     case hold(HoldID)
     /// Short reads in one go, such as the receipts that one client has not taken yet.
     indirect case several([HistoryRequest])
+
+    /// Whose next event may change the answer; nil: nothing can, for it rests on events that are there.
+    package var user: Hash128? {
+        switch self {
+        case .history(let user, _, _, _, _), .summary(let user, _, _, _), .past(let user, _, _),
+            .difference(let user, _, _):
+            user
+        case .event, .replayed, .recorded, .explain, .refund, .refundSession, .hold, .several: nil
+        }
+    }
 }
 
 package enum HistoryResult: Sendable {
@@ -164,12 +174,51 @@ package struct ChargeExplanation: Sendable {
 }
 
 package struct ClosedHold: Sendable {
-    package var placed: Event
-    package var captured: MoneySum
-    package var released: MoneySum
+    package let placed: Event
+    package var captured = MoneySum.zero
+    package var released = MoneySum.zero
     /// Of `released`, what had expired.
-    package var expired: MoneySum
+    package var expired = MoneySum.zero
     /// `captured`, `voided`, `expired`, or `open`.
-    package var status: String
-    package var closed: Timestamp
+    package var status = "open"
+    package var closed = Timestamp.never
+
+    /// Nil where the event placed none.
+    package init?(placed: Event) {
+        guard case .holdPlaced = placed.body else { return nil }
+        self.placed = placed
+    }
+
+    /// Adds what an event says about this hold, if anything.
+    package mutating func add(_ event: Event, of hold: HoldID) {
+        guard let change = event.facts.hold, change.hold == hold else { return }
+        captured += change.captured
+        released += change.released
+        expired += change.expired
+        if let end = change.ends { (status, closed) = (end, event.asOf) }
+    }
+}
+
+extension Event {
+    /// What was answered first under the key that this event was journaled with.
+    package enum FirstAnswer {
+        /// The receipt of this event.
+        case receipt
+        case refusal(Rejection)
+        /// That of an earlier event; of a recorded session or usage, if its arguments were these.
+        case earlier(LSN, arguments: Hash128?)
+    }
+
+    package var firstAnswer: FirstAnswer {
+        if case .refused(let refused) = body { return .refusal(refused.rejection.rejection) }
+        guard case .answered(let answered) = body else { return .receipt }
+        return .earlier(answered.event, arguments: answered.recorded)
+    }
+
+    /// What this event of a recorded session or usage says to one who records with these arguments.
+    package func recorded(_ arguments: Hash128) -> HistoryResult {
+        let recorded = facts.recorded
+        guard recorded?.arguments == arguments else { return .rejected(.exists(recorded?.subject ?? .session)) }
+        return .event(self)
+    }
 }

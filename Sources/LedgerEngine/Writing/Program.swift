@@ -35,6 +35,10 @@ package final class ProgramLedger {
     private let actor: PassportOrdinal
     private let refusal: String?
     private let start: Int
+    /// E-mails, names and other texts about people that the program was told, in the clear.
+    package private(set) var personalTexts: [[UInt8]] = []
+    /// The events of the run, as far as anybody asked.
+    private var events: [EventReference] = []
 
     init(_ writer: Writer, _ unit: CommitUnit, first: LSN, by actor: PassportOrdinal, _ refusal: String?) {
         (self.writer, self.unit, self.first, self.actor, self.refusal) = (writer, unit, first, actor, refusal)
@@ -61,6 +65,20 @@ package final class ProgramLedger {
             base: unit.decision.batch.baseTime)
     }
 
+    /// The last event that was decided in this run; one before ``first``: none was.
+    package var last: LSN { writer.assumeIsolated { $0.state.lastLSN } }
+
+    /// An event by its number; nil: it is not of this run.
+    package func event(at lsn: LSN) -> Event? {
+        guard lsn >= first, lsn <= last else { return nil }
+        let index = Int(lsn.value - first.value)
+        while events.count <= index {
+            let end = events.last.map { Int($0.offset + $0.length) } ?? start
+            events.append(unit.decision.batch.reference(to: LSN(first.value + UInt64(events.count)), from: end))
+        }
+        return event(events[index])
+    }
+
     /// The last event about a user; none for somebody unknown.
     package func lastEvent(of user: Hash128) -> LSN {
         writer.assumeIsolated { writer in
@@ -77,15 +95,21 @@ extension ProgramLedger: ReplyNames {
     }
 
     package func email(_ user: UserOrdinal) -> [UInt8] {
-        writer.assumeIsolated { writer in
-            writer.freshEmails[user.value]
-                ?? writer.clear(writer.state.userRow(user, at: writer.state.lastTime).email, user)
-        }
+        told(
+            writer.assumeIsolated { writer in
+                writer.freshEmails[user.value]
+                    ?? writer.clear(writer.state.userRow(user, at: writer.state.lastTime).email, user)
+            })
     }
 
     package func clearText(_ text: PersonalText, of user: UserOrdinal) -> [UInt8]? {
-        if case .clear(let bytes) = text { return bytes }
-        return writer.assumeIsolated { $0.open(text, user) }
+        if case .clear(let bytes) = text { return told(bytes) }
+        return writer.assumeIsolated { $0.open(text, user) }.map(told)
+    }
+
+    private func told(_ text: [UInt8]) -> [UInt8] {
+        if !text.isEmpty { personalTexts.append(text) }
+        return text
     }
 }
 

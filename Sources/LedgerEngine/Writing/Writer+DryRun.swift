@@ -47,24 +47,21 @@ extension Writer {
     /// Reads the events that were decided behind the first `count`, whose bytes end at `start`.
     private func look(at unit: CommitUnit, from count: Int, _ start: Int, _ tried: inout Tried) {
         let end = min(unit.decision.batch.count, count + Self.mostEventsShown)
-        var offset = start
-        for index in count..<end {
-            let bytes = unit.decision.batch.bytes
-            let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-            tried.add(given(unit, index, (offset + 4)..<(offset + 4 + length)))
-            offset += 4 + length
+        var (lsn, offset) = (LSN(unit.decision.batch.firstLSN.value + UInt64(count)), start)
+        for _ in count..<end {
+            let event = unit.decision.batch.reference(to: lsn, from: offset)
+            tried.add(given(unit, event))
+            (lsn, offset) = (lsn.next, Int(event.offset + event.length))
         }
         tried.others = unit.decision.batch.count - end
-        if case .accepted(let answer) = tried.outcome {
-            let (start, index) = (Int(answer.offset), Int(answer.lsn.value - unit.decision.batch.firstLSN.value))
-            tried.answer = given(unit, index, start..<(start + Int(answer.length)))
-        }
+        if case .accepted(let answer) = tried.outcome { tried.answer = given(unit, answer) }
     }
 
-    private func given(_ unit: CommitUnit, _ index: Int, _ place: Range<Int>) -> Tried.Given {
-        let lsn = LSN(unit.decision.batch.firstLSN.value + UInt64(index))
-        let time = Timestamp(nanoseconds: unit.decision.batch.baseTime.nanoseconds + Int64(index))
-        let bytes = UnsafeRawBufferPointer(rebasing: unit.decision.batch.bytes[place])
+    private func given(_ unit: CommitUnit, _ reference: EventReference) -> Tried.Given {
+        let (lsn, start) = (reference.lsn, Int(reference.offset))
+        let index = Int64(lsn.value - unit.decision.batch.firstLSN.value)
+        let time = Timestamp(nanoseconds: unit.decision.batch.baseTime.nanoseconds + index)
+        let bytes = UnsafeRawBufferPointer(rebasing: unit.decision.batch.bytes[start..<start + Int(reference.length)])
         do throws(StateError) {
             let event = try Event(decoding: bytes, lsn: lsn, time: time)
             let user = event.user == .none ? ShortText() : state.userRow(event.user, at: unit.time).id

@@ -14,7 +14,8 @@ struct CommandRunner {
     var rights: Authorization.Rights?
     var context: ParseContext
     /// What the journal said, by what was asked.
-    var fetched: [(request: HistoryRequest, result: HistoryResult)] = []
+    private var fetched: [Fetched] = []
+    private(set) var fetches = 0
     /// What TIME says, whatever the run: that of the first.
     var time: Timestamp?
 
@@ -23,12 +24,33 @@ struct CommandRunner {
         let request: HistoryRequest
     }
 
+    private struct Fetched {
+        let request: HistoryRequest
+        let result: HistoryResult
+        /// What was durable before it was read.
+        let through: LSN
+    }
+
     /// Where one command of a run has got to.
     private struct Call {
         let parsed: ParsedCommand
         let ledger: ProgramLedger
-        /// Events of this run, which the journal has not got.
-        let decided: [LSN: EventReference]
+    }
+
+    init(engine: Engine, encoder: ReplyEncoder, rights: Authorization.Rights?, context: ParseContext) {
+        (self.engine, self.encoder, self.rights, self.context) = (engine, encoder, rights, context)
+    }
+
+    /// Keeps what the journal said, which held everything through an event, for the next run.
+    mutating func keep(_ result: HistoryResult, of request: HistoryRequest, through lsn: LSN) {
+        fetches += 1
+        fetched.append(Fetched(request: request, result: result, through: lsn))
+    }
+
+    /// At the beginning of a run: what others have changed since it was read is asked for again. Without this a program
+    /// that charges only who has no charge yet would do it once for each of those that read at the same time.
+    mutating func forgetStale(_ ledger: ProgramLedger) {
+        fetched.removeAll { kept in kept.request.user.map { ledger.lastEvent(of: $0) > kept.through } ?? false }
     }
 
     /// The command that words mean, if a program may use it and its passport may ask it.
@@ -53,8 +75,7 @@ struct CommandRunner {
 
     /// Carries a command out and writes its answer, also where that is a refusal.
     mutating func perform(
-        _ parsed: ParsedCommand, in ledger: ProgramLedger, decided: inout [LSN: EventReference],
-        to writer: inout RESPWriter
+        _ parsed: ParsedCommand, in ledger: ProgramLedger, to writer: inout RESPWriter
     ) throws(Missing) {
         if case .local(let command) = parsed.ask { return encoder.local(command, to: &writer) }
         if case .server(.time) = parsed.ask {
@@ -68,59 +89,83 @@ struct CommandRunner {
             return encoder.error(error, to: &writer)
         }
         guard let step else { preconditionFailure("a program was given what no program may use") }
-        let call = Call(parsed: parsed, ledger: ledger, decided: decided)
-        if let event = try take(step, call, &writer) { decided[event.lsn] = event }
+        try take(step, Call(parsed: parsed, ledger: ledger), &writer)
     }
 
-    /// Takes steps until there is an answer. Returns the event that it rests on, where that is new.
-    private func take(
-        _ first: Step, _ call: Call, _ writer: inout RESPWriter
-    ) throws(Missing) -> EventReference? {
+    /// Takes steps until there is an answer.
+    private func take(_ first: Step, _ call: Call, _ writer: inout RESPWriter) throws(Missing) {
         var step = first
         while true {
             switch step {
             case .ask(let item), .aside(let item):
                 let result = call.ledger.ask(item, call.parsed.key, call.parsed.labels)
                 if case .outcome(.accepted(let event)) = result {
-                    receipt(call.ledger.event(event), replayed: false, call, &writer)
-                    return event
+                    return receipt(call.ledger.event(event), replayed: false, call, &writer)
                 }
-                guard let next = next(result, item, call, &writer) else { return nil }
+                guard let next = next(result, item, call, &writer) else { return }
                 step = next
             case .query(let query, let then):
                 let result = call.ledger.ask(.query(query), nil, .none)
-                guard case .query(let found) = result else {
-                    refuse(result, &writer)
-                    return nil
-                }
+                guard case .query(let found) = result else { return refuse(result, &writer) }
                 step = then(found)
             case .read(let request, let then): step = then(try read(request, call))
             case .examine:
-                encoder.error(
+                return encoder.error(
                     .invalid("a rule would have to be examined, which a program cannot wait for"), to: &writer)
-                return nil
             case .answer(let answer):
                 if let refusal = refusal(answer.authorizationOwner, call) {
                     encoder.error(refusal, to: &writer)
                 } else {
                     encoder.answer(answer, names: call.ledger, to: &writer)
                 }
-                return nil
+                return
             }
         }
     }
 
     private func read(_ request: HistoryRequest, _ call: Call) throws(Missing) -> HistoryResult {
         switch request {
-        case .event(let lsn), .replayed(let lsn), .recorded(let lsn, _):
-            if let event = call.decided[lsn] { return .event(call.ledger.event(event)) }
-            if lsn >= call.ledger.first {
-                return .rejected(.invalid("this was refused earlier in the same program, under the same KEY"))
+        case .event(let lsn): if let event = call.ledger.event(at: lsn) { return .event(event) }
+        case .recorded(let lsn, let arguments):
+            if let event = call.ledger.event(at: lsn) { return event.recorded(arguments) }
+        case .replayed(let lsn):
+            guard let event = call.ledger.event(at: lsn) else { break }
+            switch event.firstAnswer {
+            case .receipt: return .event(event)
+            case .refusal(let rejection): return .remembered(rejection, since: event.time)
+            case .earlier(let lsn, let arguments):
+                return try read(arguments.map { .recorded(lsn, arguments: $0) } ?? .event(lsn), call)
             }
-        case .history, .summary, .explain, .refund, .refundSession, .hold, .past, .difference, .several: break
+        case .hold(let hold): return try closed(hold, call)
+        case .history, .summary, .explain, .refund, .refundSession, .past, .difference, .several: break
         }
+        return try journaled(request)
+    }
+
+    private func journaled(_ request: HistoryRequest) throws(Missing) -> HistoryResult {
         if let found = fetched.first(where: { $0.request == request }) { return found.result }
         throw Missing(request: request)
+    }
+
+    /// A hold that is closed: what the journal has of it, and what this run has done to it.
+    private func closed(_ hold: HoldID, _ call: Call) throws(Missing) -> HistoryResult {
+        var closed: ClosedHold
+        if hold.lsn >= call.ledger.first {
+            guard let placed = call.ledger.event(at: hold.lsn).flatMap({ ClosedHold(placed: $0) }) else {
+                return .rejected(.notFound(.hold))
+            }
+            closed = placed
+        } else {
+            let result = try journaled(.hold(hold))
+            guard case .hold(let found) = result else { return result }
+            closed = found
+        }
+        var lsn = call.ledger.first
+        while let event = call.ledger.event(at: lsn) {
+            closed.add(event, of: hold)
+            lsn = lsn.next
+        }
+        return .hold(closed)
     }
 
     /// What follows from what was decided or read; nil: it was answered.

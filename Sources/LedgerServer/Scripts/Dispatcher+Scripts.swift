@@ -26,6 +26,12 @@ extension Dispatcher {
         return true
     }
 
+    /// A command did not come as far as the transaction that is open: EXEC will carry out nothing. A refused EXEC or
+    /// DISCARD ends it, as in Redis: a connection whose passport is gone can show another one.
+    func abortTransaction(of client: Client, for id: CommandID?) {
+        if id == .exec || id == .discard { client.transaction.end() } else { client.transaction.abort() }
+    }
+
     func perform(_ command: TransactionCommand, _ parsed: ParsedCommand, for client: Client) throws(CommandError) {
         switch command {
         case .multi:
@@ -51,7 +57,8 @@ extension Dispatcher {
                 return refuse(client, as: "EXECABORT Transaction discarded because of previous errors.")
             }
             let program = TransactionProgram(
-                transaction.queued, watched: transaction.watched, client.version, runner(for: client))
+                transaction.queued, watched: transaction.watched, budget: scripts.budget.milliseconds, client.version,
+                runner(for: client))
             run(program, parsed, for: client)
         }
     }
@@ -120,8 +127,9 @@ extension Dispatcher {
             client.answer(slot, write)
         case .failed(let text): refuse(client, slot, as: text)
         case .needs(let request):
+            let through = engine.durableLSN
             read(request, for: client, slot: slot) { dispatcher, client, slot, result in
-                program.runner.fetched.append((request, result))
+                program.runner.keep(result, of: request, through: through)
                 dispatcher.enqueue(.program(program), key: program.key, for: client, slot: slot)
             }
         case .ready: preconditionFailure("a program came back that did not run")

@@ -2,6 +2,7 @@ internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
 internal import LedgerScript
+internal import LedgerStorage
 internal import RESP
 
 /// A program as the dispatcher hands it over and gets it back.
@@ -41,6 +42,7 @@ class ServerProgram: Program, @unchecked Sendable {
 
     func run(_ ledger: ProgramLedger) -> ProgramEnd {
         random.begin()
+        runner.forgetStale(ledger)
         return work(ledger)
     }
 
@@ -49,8 +51,11 @@ class ServerProgram: Program, @unchecked Sendable {
 
     func needs(_ request: HistoryRequest) -> ProgramEnd {
         stage =
-            runner.fetched.count < Self.mostFetched
-            ? .needs(request) : .failed("ERR a program may need \(Self.mostFetched) records of the journal")
+            runner.fetches < Self.mostFetched
+            ? .needs(request)
+            : .failed(
+                "ERR a program may need \(Self.mostFetched) records of the journal, and those of a user who changes "
+                    + "meanwhile anew: read them outside of it (with redis-py: pipeline(transaction=False))")
         return .takeBack
     }
 }
@@ -86,11 +91,10 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
     }
 
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
-        var decided: [LSN: EventReference] = [:]
         var missing: HistoryRequest?
         let outcome = host.run(compiled, keys: evaluation.keys, arguments: evaluation.arguments) { words in
             do throws(CommandRunner.Missing) {
-                return .value(try self.call(words, ledger, &decided))
+                return .value(try self.call(words, ledger))
             } catch {
                 missing = error.request
                 return .abandon
@@ -114,13 +118,32 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
                 stage = .failed("ERR the script returned a text with fl_ in it, as passports have: nothing was done")
                 return .takeBack
             }
+            // Without a key nobody will ever ask for it again.
+            guard key != nil else {
+                stage = .done { $0.value(value) }
+                return .keep(value: [])
+            }
+            guard !hasPersonalText(writer.bytes, ledger) else {
+                stage = .failed(
+                    "ERR the script returned an e-mail, a name or another text about a person, and what a script with "
+                        + "a key returns is kept in the journal: return ids instead; nothing was done")
+                return .takeBack
+            }
             stage = .done { $0.value(value) }
             return .keep(value: writer.bytes)
         }
     }
 
+    /// Whether one of the texts that the ledger seals under a user's own key is in an answer. A short one must be a
+    /// whole string of it, for many a number has an initial in it.
+    private func hasPersonalText(_ answer: [UInt8], _ ledger: ProgramLedger) -> Bool {
+        ledger.personalTexts.contains { text in
+            answer.firstRange(of: text.count < 4 ? Array("\r\n".utf8) + text + Array("\r\n".utf8) : text) != nil
+        }
+    }
+
     private func call(
-        _ words: [[UInt8]], _ ledger: ProgramLedger, _ decided: inout [LSN: EventReference]
+        _ words: [[UInt8]], _ ledger: ProgramLedger
     ) throws(CommandRunner.Missing) -> RESPValue {
         let parsed: ParsedCommand
         do throws(CommandError) {
@@ -129,7 +152,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
             return .error(RESPError(code: error.code, message: error.text))
         }
         var writer = RESPWriter(version: .v3)
-        try runner.perform(parsed, in: ledger, decided: &decided, to: &writer)
+        try runner.perform(parsed, in: ledger, to: &writer)
         guard let value = RESPValue(decoding: writer.bytes) else {
             preconditionFailure("an answer of our own cannot be read")
         }
@@ -142,12 +165,20 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
     private let commands: [ParsedCommand]
     private let watched: [(user: Hash128, event: LSN)]
     private let version: RESPVersion
+    /// Milliseconds that it may take the thread that decides.
+    private let limit: Int
 
+    /// Bytes of answers.
+    private static let most = 64 << 20
+
+    /// `budget`: of a script, in milliseconds. A thousand charges are a few milliseconds, a thousand long lists seconds,
+    /// for which everybody would wait: ten times as long as a script may take, and it is taken back.
     init(
-        _ commands: [ParsedCommand], watched: [(user: Hash128, event: LSN)], _ version: RESPVersion,
+        _ commands: [ParsedCommand], watched: [(user: Hash128, event: LSN)], budget: Int, _ version: RESPVersion,
         _ runner: CommandRunner
     ) {
         (self.commands, self.watched, self.version) = (commands, watched, version)
+        limit = budget * 10
         super.init("EXEC", .transaction, runner)
     }
 
@@ -156,12 +187,18 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
             stage = .done { $0.nullArray() }
             return .takeBack
         }
-        var decided: [LSN: EventReference] = [:]
         var writer = RESPWriter(version: version)
         writer.array(commands.count)
+        let end = MonotonicTime.now + UInt64(limit) * 1_000_000
         for command in commands {
+            guard MonotonicTime.now < end, writer.bytes.count < Self.most else {
+                stage = .failed(
+                    "ERR the transaction took more than \(limit) ms, or its answers more than \(Self.most >> 20) MB: "
+                        + "nothing was done; ask for less in one (with redis-py: pipeline(transaction=False))")
+                return .takeBack
+            }
             do throws(CommandRunner.Missing) {
-                try runner.perform(command, in: ledger, decided: &decided, to: &writer)
+                try runner.perform(command, in: ledger, to: &writer)
             } catch {
                 return needs(error.request)
             }
