@@ -1,3 +1,4 @@
+#define _GNU_SOURCE  // memmem
 #include "CLua.h"
 
 #include <stdatomic.h>
@@ -175,9 +176,12 @@ static void watch(clua *s) {
     lua_sethook(s->lua, look_at_budget, LUA_MASKCOUNT, s->slice);
 }
 
-// For C functions whose cost grows with their arguments.
+// For C functions whose cost grows with their arguments. Some of them between two looks at the time would be many times
+// the budget, so what is large looks itself.
 static void charge(lua_State *L, lua_Integer units) {
     clua *s = state_of(L);
+    lua_Debug where;
+    if (units >= 1000 && s->is_script && is_out_of_time(s) && lua_getstack(L, 0, &where)) out_of_budget(L, &where);
     if (units <= s->work) {
         s->work -= (int)units;
         return;

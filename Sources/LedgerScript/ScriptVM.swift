@@ -150,12 +150,11 @@ package final class ScriptVM: @unchecked Sendable {
         case .abandon: return .CLUA_HOST_ABANDON
         case .value(.error(let error)):
             if case .words(raises: let raises) = function {
-                if raises {
-                    ScriptValue.text(error.text).write(to: &answer)
-                    return .CLUA_HOST_ERROR
-                }
-                ScriptValue.table(ScriptTable(fields: [("err", .text(error.text))])).write(to: &answer)
-                return .CLUA_HOST_VALUE
+                // As in Redis 7, where what redis.call raises is a table with `err` in it.
+                let refusal = ScriptTable(fields: ScriptValue.fields(of: error) + [("err", .text(error.text))])
+                let table = raises ? refusal : ScriptTable(fields: [("err", .text(error.text))])
+                ScriptValue.table(table).write(to: &answer)
+                return raises ? .CLUA_HOST_RAISED : .CLUA_HOST_VALUE
             }
             ScriptValue.refusal(error).write(to: &answer)
             return .CLUA_HOST_REFUSED

@@ -35,12 +35,33 @@ extension ScriptValue {
     }
 
     /// `{ code =, text = }`.
-    package static func refusal(_ error: RESPError) -> ScriptValue {
-        .table(ScriptTable(fields: [("code", .text(error.code)), ("text", .text(error.message))]))
+    package static func refusal(_ error: RESPError) -> ScriptValue { .table(ScriptTable(fields: fields(of: error))) }
+
+    static func fields(of error: RESPError) -> [(name: String, value: ScriptValue)] {
+        [("code", .text(error.code)), ("text", .text(error.message))]
+    }
+
+    /// What ``refusal(_:)`` made one of.
+    fileprivate var refused: RESPError? {
+        guard case .table(let table) = self, table.list.isEmpty, table.fields.count == 2,
+            case .text(let code)? = table.fields.first(where: { $0.name == "code" })?.value,
+            case .text(let text)? = table.fields.first(where: { $0.name == "text" })?.value
+        else { return nil }
+        return RESPError(code: String(decoding: code, as: UTF8.self), message: String(decoding: text, as: UTF8.self))
     }
 }
 
 extension RESPValue {
+    /// The first of what a script returned; a refusal that it passed on (`return ledger.charge(…)`) is an error, as
+    /// `redis.error_reply` is. What it did stays.
+    package init(returned values: [ScriptValue]) {
+        if values.count == 2, case .nothing = values[0], let refusal = values[1].refused {
+            self = .error(refusal)
+        } else {
+            self.init(values.first ?? .nothing)
+        }
+    }
+
     /// What a script returned, as Redis turns it into an answer, with four differences, all because nothing may get
     /// lost on the way: a float stays one, a table with names is a map, amounts are their exact decimal text, and
     /// booleans are themselves where the protocol has them.
@@ -57,11 +78,14 @@ extension RESPValue {
         }
     }
 
+    private static let longestLine = 4096
+
     private static func value(_ table: ScriptTable) -> RESPValue {
         if table.list.isEmpty, table.fields.count == 1, case .text(let bytes) = table.fields[0].value {
-            let text = String(decoding: bytes, as: UTF8.self)
-            if table.fields[0].name == "err" { return .error(RESPError(parsing: text)) }
-            if table.fields[0].name == "ok" { return .simple(text) }
+            // A line of more than some kilobytes is read by no client.
+            let line = String(decoding: bytes.prefix(longestLine), as: UTF8.self)
+            if table.fields[0].name == "err" { return .error(RESPError(parsing: line)) }
+            if table.fields[0].name == "ok" { return bytes.count > longestLine ? .bulk(bytes) : .simple(line) }
         }
         if table.fields.isEmpty { return .array(table.list.map(RESPValue.init)) }
         let numbered = table.list.enumerated().map { RESPPair(.integer(Int64($0 + 1)), RESPValue($1)) }

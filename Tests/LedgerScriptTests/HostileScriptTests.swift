@@ -34,6 +34,8 @@ import Testing
             "while true do local s = string.rep('x', 1000) end", "while true do local s = ('x'):upper() end",
             "local a = ('a'):rep(60000) while true do a:find('b') end",
             "local a = ('a'):rep(60000) while true do a:find(('a'):rep(30000) .. 'b') end",
+            "local a, b, f = ('a'):rep(250000), ('a'):rep(120000) .. 'b', string.find while true do f(a, b) end",
+            "local t, f = {}, pairs for i = 1, 5000 do t['k' .. i] = i end while true do f(t) end",
             "while true do tostring(1.5) end", "while true do tonumber('0x10') end",
             "local t = {} for i = 1, 200 do t[i] = i end while true do table.unpack(t) end",
             "local t = {} for i = 1, 1000 do t[i] = 'x' end while true do table.concat(t) end",

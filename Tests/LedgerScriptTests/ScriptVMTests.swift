@@ -128,7 +128,7 @@ struct ScriptVMTests {
             Issue.record("nothing was raised")
             return
         }
-        #expect(called.text == "script:1: INSUFFICIENT no money")
+        #expect(called.text == "INSUFFICIENT no money")
         guard case .values(let caught) = try run("return redis.pcall('EXPLAIN', 'c_1').err", refused) else {
             Issue.record("it was raised")
             return

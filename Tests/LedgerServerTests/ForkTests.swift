@@ -67,6 +67,23 @@ import Testing
         }
     }
 
+    @Test func `what a passport may not ask here it may not ask there, and time has an end`() async throws {
+        try await with { serving, client, _ in
+            let made = try await ask(client, "PASSPORT CREATE admin n admin SCOPE all")
+            let other = try await serving.connect(try #require(made["secret"]?.string))
+            #expect(try await ask(other, "FORK NEW f").error == nil)
+            for line in ["USER GET u_a", "CREDIT CHARGE u_a 1 api", "EVAL 'return 1' 0"] {
+                #expect(try await ask(other, "FORK RUN f \(line)").error?.code == "NOPERM", "\(line)")
+            }
+            #expect(try await ask(other, "FORK RUN f RULE LIST").error == nil)
+            let end = try await ask(other, "FORK ADVANCE f TO 9999-12-31").error
+            #expect(end?.text.contains("2200-01-01") == true, "\(end?.text ?? "")")
+            #expect(try await ask(other, "FORK ADVANCE f TO 2027-01-01").error == nil)
+            #expect(try await ask(other, "RESET").string == "RESET")
+            await other.close()
+        }
+    }
+
     @Test func `a new price is tried in it, and scripts and transactions work there`() async throws {
         try await with { _, client, _ in
             _ = try await ask(client, "FORK NEW f")

@@ -178,6 +178,23 @@ import Testing
         }
     }
 
+    @Test func `a refusal that is passed on or raised keeps its code`() async throws {
+        try await with { _, client in
+            for source in [
+                "return ledger.charge('u_a', '100', 'api')", "return redis.call('CREDIT', 'CHARGE', 'u_a', '100', 'x')",
+                "assert(ledger.charge('u_a', '100', 'api'))",
+                "local ok, e = pcall(redis.call, 'CREDIT', 'CHARGE', 'u_a', '100', 'x') return redis.error_reply(e.err)",
+            ] {
+                #expect(try await client.call("EVAL", source, "0").error?.code == "INSUFFICIENT", "\(source)")
+            }
+            // A line of any length is answered.
+            for (source, count) in [("ok", 70_000), ("err", 4096)] {
+                let answer = try await client.call("EVAL", "return { \(source) = string.rep('x', 70000) }", "0")
+                #expect((answer.string ?? answer.error?.text)?.count == count)
+            }
+        }
+    }
+
     @Test func `texts about people are returned, and not kept under a key`() async throws {
         try await with { _, client in
             _ = try await client.call("USER", "SET", "u_a", "NAME", "Ada Lovelace")

@@ -185,6 +185,7 @@ typedef enum __attribute__((enum_extensibility(closed))) clua_host_status {
     CLUA_HOST_VALUE = 0,    // the answer is what the function returns
     CLUA_HOST_REFUSED = 1,  // it returns nil and the answer
     CLUA_HOST_ERROR = 2,    // it raises the answer, a text
+    CLUA_HOST_RAISED = 4,   // it raises the answer as it is
     CLUA_HOST_ABANDON = 3,  // the script ends here, and cannot catch that
 } clua_host_status;
 

@@ -20,7 +20,8 @@ extension CommandTable {
         .forkRun, "FORK RUN", .fork, .adminAll, .barrier, [name, .need("command", .words, shown: "command …")],
         "Carry out a command in a fork.",
         notes: [
-            "Any command but those about the connection, the server, or forks. A new price: `FORK RUN f RULE LOAD …`, then `FORK RUN f RULE ACTIVATE …`."
+            "Any command but those about the connection, the server, or forks. A new price: `FORK RUN f RULE LOAD …`, then `FORK RUN f RULE ACTIVATE …`.",
+            "It takes the permission that the command takes, and every permission for a script; caps of the passport and keys that are required do not count in a fork.",
         ],
         reply: .other("what the command answers"),
         examples: ["FORK RUN what-if CREDIT CHARGE u1 5 api", "FORK RUN what-if CREDIT BALANCE u1"], since: "0.2.0"

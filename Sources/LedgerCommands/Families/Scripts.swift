@@ -11,6 +11,7 @@ extension CommandTable {
         "Each call is decided at once, so a script sees its own writes. All of it is kept as one piece of the journal, or nothing of it: an error that is not caught, SCRIPT KILL and a budget that is used up (`--script-budget`, 10 ms of the clock) leave no trace. Nothing else is decided meanwhile.",
         "Amounts are exact: `usd\"0.0375\" * 3`, `//` divides towards the smaller nano-USD, and an amount never becomes a float. Fields that hold amounts come as such.",
         "`key:…` as the first of the keys makes it idempotent, as KEY does for a command: asked again with the same script, keys and arguments, it is not run and gives the value of the first time. What is returned is kept in the journal then: 16 KiB at most, and no e-mail, name or other text about a person. Where keys are required (PASSPORT CREATE … KEYS required), what changes money in a script needs that key or one of its own.",
+        "A refusal that is returned as it came (`return ledger.charge(…)`) is answered as that error, and what the script did before stays; `assert(ledger.charge(…))` takes all of it back.",
         "What is returned follows Redis, but nothing gets lost: a float stays one, a table with names is a map (a flat list in RESP2), a boolean is one in RESP3.",
     ]
 

@@ -26,6 +26,7 @@ extension Dispatcher {
                 guard CommandTable.spec(id).runsInForks else {
                     throw .invalid("\(CommandTable.spec(id).name) cannot be run in a fork")
                 }
+                try mayAskInFork(id, client)
             }
             aside(parsed, for: client) {
                 try await fork.call(words)
@@ -47,6 +48,15 @@ extension Dispatcher {
             } then: { dispatcher, client, slot, found in
                 client.answer(slot) { dispatcher.encoder.difference(found, name: fork.name, fork.fork, to: &$0) }
             }
+        }
+    }
+
+    /// In it the client is the ledger's owner; what it may not ask here it may not ask there.
+    private func mayAskInFork(_ id: CommandID, _ client: Client) throws(CommandError) {
+        guard case .passport = client.standing else { return }
+        if let refusal = Authorization.mayAsk(id, client.rights) { throw refusal }
+        guard CommandTable.lane(id) != .program || client.rights?.permissions == .all else {
+            throw .denied("a script in a fork may ask anything: that takes a passport with every permission")
         }
     }
 

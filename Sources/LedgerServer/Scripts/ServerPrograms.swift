@@ -111,7 +111,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
             stage = .failed(error.kind == .refusal ? error.text : "ERR \(error.text)")
             return .takeBack
         case .values(let values):
-            let value = RESPValue(values.first ?? .nothing)
+            let value = RESPValue(returned: values)
             var writer = RESPWriter(version: .v3)
             writer.value(value)
             guard !writer.bytes.withUnsafeBytes({ Echo.looksSecret($0) }) else {
@@ -171,8 +171,8 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
     /// Bytes of answers.
     private static let most = 64 << 20
 
-    /// `budget`: of a script, in milliseconds. A thousand charges are a few milliseconds, a thousand long lists seconds,
-    /// for which everybody would wait: ten times as long as a script may take, and it is taken back.
+    /// `budget`: of a script, in milliseconds. A thousand charges are a few milliseconds; a thousand long lists are
+    /// seconds, for which everybody would wait. After ten times the budget it is taken back.
     init(
         _ commands: [ParsedCommand], watched: [(user: Hash128, event: LSN)], budget: Int, _ version: RESPVersion,
         _ runner: CommandRunner
