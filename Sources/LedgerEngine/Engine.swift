@@ -27,6 +27,8 @@ package final class Engine: Sendable {
     package let latencies: LatencyLog
     /// How it was opened.
     let configuration: EngineConfiguration
+    /// Whether its time is its clients' to move.
+    let isDriven: Bool
     private let clock: any LedgerClock
     private let pepper: Pepper
     private let keys: KeyStore
@@ -59,6 +61,7 @@ package final class Engine: Sendable {
     ) {
         configuration = parts.configuration
         names = state.names
+        isDriven = state.isDriven
         shard = state.shard
         reads = parts.writer.reads
         slowLog = parts.writer.slowLog
@@ -120,7 +123,8 @@ package final class Engine: Sendable {
         backtester.stop()
         history.stop()
         // Not the time now: a pause that ends with this stop still counts.
-        if !committer.hasFailed { try? journal.close(time: lastSign.time) }
+        let isWritten = configuration.reading == nil && !committer.hasFailed
+        if isWritten { try? journal.close(time: lastSign.time) }
         journal.release()
     }
 
