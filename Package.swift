@@ -160,7 +160,9 @@ let package = Package(
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
         .testTarget(
             name: "LedgerREPLTests",
-            dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerScript", "LedgerTestKit", "RESP"]),
+            dependencies: [
+                "LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerScript", "LedgerTestKit", "RESP",
+            ]),
         .testTarget(
             name: "LedgerLoadTests",
             dependencies: [

@@ -248,6 +248,9 @@ package final class Engine: Sendable {
     /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
     /// manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
+        if let reading = configuration.reading {
+            return completion(.failure(EngineError(.checkpoint, reading.refusal)))
+        }
         checkpoints.request(through: durableLSN, completion)
     }
 

@@ -30,7 +30,8 @@ extension REPL {
         guard arguments.isEmpty else { return usage(.reload) }
         guard let reload = options.reload else {
             return Outcome(
-                errors: "there is nothing to load anew: only a copy stays behind, of a directory that another process has open\n",
+                errors:
+                    "there is nothing to load anew: only a copy stays behind, of a directory that another process has open\n",
                 failed: true)
         }
         do {

@@ -53,7 +53,8 @@ struct OverlayDiskTests {
         #expect(try copy.size() == size * 4096)
     }
 
-    @Test func `sealed files are read from where they lie, snapshots also when their names are gone, others are copied`()
+    @Test
+    func `sealed files are read from where they lie, snapshots also when their names are gone, others are copied`()
         throws
     {
         let base = MemoryDisk()

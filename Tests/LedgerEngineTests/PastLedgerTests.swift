@@ -47,15 +47,15 @@ import Testing
         switch Int.random(in: 0..<10, using: &random) {
         case 0: t.run(t.purchase("ann", "10.00"))
         case 1, 2: t.run(t.charge("ann", "0.37"))
-        case 3: 
+        case 3:
             t.run(.holdPlace(HoldPlace(user: ann, amount: Money("1")!, timeToLive: .minutes(20), source: "batch")))
-        case 4: 
+        case 4:
             t.run(
                 .creditGrant(
                     CreditGrant(
                         user: ann, amount: Money("3")!, kind: .promo, expires: t.clock.now() + .hours(2),
                         reason: .clear(Array("test".utf8)))))
-        case 5: 
+        case 5:
             t.run(
                 .storageCreate(
                     StorageCreate(user: ann, resource: ShortText("r\(step)")!, kind: .bucket, megabytes: 5_000)))
@@ -83,7 +83,8 @@ import Testing
             // Leases are renewed, holds and lots expire.
             t.clock.advance(by: .seconds(Int64.random(in: 1...1500, using: &random)))
             let said = try everything(t.engine)
-            then.append((t.clock.now(), t.engine.durableLSN, said))
+            let last = t.engine.durableLSN
+            then.append((max(t.clock.now(), try t.event(last).time), last, said))
             // What comes next is recorded later.
             t.clock.advance(by: .seconds(1))
             if step == 25 {
@@ -134,7 +135,8 @@ import Testing
         #expect(past.engine.readOnly == why && past.engine.durableLSN == started)
         #expect(throws: EngineError.self) { try past.engine.fork(logger: Self.logger) }
         // A past of the past.
-        let older = try past.engine.past(at: try past.engine.place(of: .event(LSN(started.value - 1))), logger: Self.logger)
+        let older = try past.engine.past(
+            at: try past.engine.place(of: .event(LSN(started.value - 1))), logger: Self.logger)
         #expect(older.lsn.value == started.value - 1)
         guard case .query(.rejected) = work(older.engine, .query(.session(t.engine.names.session("s")))) else {
             throw Unexpected("a session before it was started")
@@ -261,7 +263,8 @@ import Testing
         let ended = Latch()
         let writer = NamedThread.start("busy") {
             while !isEnough.get() {
-                let charge = CreditCharge(user: t.hash("ann"), amount: Money("0.001")!, source: "api", description: text)
+                let charge = CreditCharge(
+                    user: t.hash("ann"), amount: Money("0.001")!, source: "api", description: text)
                 _ = t.decided(Array(repeating: Command.creditCharge(charge).item(t.adminOrdinal), count: 200))
             }
             ended.open()

@@ -67,9 +67,10 @@ import Testing
                 let found = try journal.reader.withEvent(at: event.lsn) { ToyEvent($0) }
                 #expect(found == event)
                 #expect(try journal.reader.withEvent(at: LSN(1)) { ToyEvent($0) } == events[0])
-                #expect(reason { () throws(StorageError) in
-                    try journal.reader.withEvent(at: event.lsn.next) { $0.lsn }
-                } == .noSuchEvent)
+                #expect(
+                    reason { () throws(StorageError) in
+                        try journal.reader.withEvent(at: event.lsn.next) { $0.lsn }
+                    } == .noSuchEvent)
                 #expect(try journal.reader.slice(from: event.lsn.next, through: LSN(.max), limit: .max) == nil)
             }
         }

@@ -99,7 +99,8 @@ final class OverlayDisk: Disk {
         var end = size
         while end > 0 {
             let start = (end - 1) / piece * piece
-            let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<(end - start)]), at: start)
+            let count = try file.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<(end - start)]), at: start)
             var place = count
             // Nothing there when it was looked at: so it stays.
             if UnsafeRawBufferPointer(rebasing: buffer[..<count]).isZero { place = 0 }

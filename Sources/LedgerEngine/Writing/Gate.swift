@@ -18,7 +18,8 @@ final class Gate: Sendable {
         /// Which one that is. Its text may change every second (it names the time); the kind does not.
         var kind: Kind? {
             if always != nil { return .always }
-            return audit != nil ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
+            return audit != nil
+                ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
         }
     }
     private let reasons = Lock(Reasons())

@@ -103,10 +103,12 @@ final class PastDesk: Sendable {
 
     /// By who has the turn.
     private func drop() async {
-        guard let held = state.withLock({ state in
-            defer { state.held = nil }
-            return state.held
-        }) else { return }
+        guard
+            let held = state.withLock({ state in
+                defer { state.held = nil }
+                return state.held
+            })
+        else { return }
         await held.port.close()
         await onThread("past-drop") { held.past.close() }
         room.leave(held.number)
