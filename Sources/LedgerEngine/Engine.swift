@@ -31,7 +31,7 @@ package final class Engine: Sendable {
     let isDriven: Bool
     private let clock: any LedgerClock
     private let pepper: Pepper
-    private let keys: KeyStore
+    let keys: KeyStore
     let journal: Journal
     private let gate: Gate
     private let mailbox: Mailbox

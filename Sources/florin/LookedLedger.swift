@@ -26,7 +26,7 @@ final class LookedLedger: Sendable {
             ? "a copy of \(data), which \(holder(of: data)) has open" : "the ledger in \(data) as it was"
         let refusal =
             moment == nil
-            ? "this is \(what): florin repl --connect HOST:PORT changes the ledger"
+            ? "this is \(what): where that is a server, florin repl --connect HOST:PORT changes the ledger"
             : "this is \(what): what was recorded cannot be changed"
         let look = Look(data, through: moment, pepper: pepper, refusal: refusal, version: Florin.version)
         do {

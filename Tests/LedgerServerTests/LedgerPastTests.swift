@@ -202,6 +202,22 @@ import Testing
         }
     }
 
+    @Test func `it knows no text of who was forgotten since it was loaded`() async throws {
+        try await with { _, client, _ in
+            let lsn = try #require(try await ask(client, "WAIT 0").integer)
+            try await ask(client, "USER CREATE c@d.example ID u_c NAME Carl").mustBeAnswer()
+            let made = lsn + 1
+            #expect("\(try await ask(client, "AT lsn:\(made) USER FIND u_c"))".contains(Self.bytes("Carl")))
+            try await ask(client, "USER DELETE u_c FORFEIT").mustBeAnswer()
+            let found = try await ask(client, "AT lsn:\(made) USER FIND u_c")
+            #expect(found.elements?[1].elements?.count == 1)
+            #expect(!"\(found)".contains(Self.bytes("Carl")) && !"\(found)".contains(Self.bytes("c@d.example")))
+        }
+    }
+
+    /// As a bulk text is printed.
+    private static func bytes(_ text: String) -> String { "\(Array(text.utf8))" }
+
     @Test func `a fork has a past of its own`() async throws {
         try await with { _, client, _ in
             let lsn = try #require(try await ask(client, "WAIT 0").integer)

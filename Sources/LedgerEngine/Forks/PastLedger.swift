@@ -10,11 +10,17 @@ package final class PastLedger: Sendable {
     /// The last event that is in it.
     package let lsn: LSN
     private let clock: ManualClock
+    private let origin: Engine
+    /// Keys that the ledger had destroyed when it was made.
+    private let destroyed: UInt64
 
-    fileprivate init(_ engine: Engine, _ clock: ManualClock) {
-        (self.engine, self.clock) = (engine, clock)
+    fileprivate init(_ engine: Engine, _ clock: ManualClock, of origin: Engine, _ destroyed: UInt64) {
+        (self.engine, self.clock, self.origin, self.destroyed) = (engine, clock, origin, destroyed)
         lsn = engine.durableLSN
     }
+
+    /// Whether it can still read texts of somebody who was forgotten since.
+    package var knowsTooMuch: Bool { origin.keys.destroyed != destroyed }
 
     /// The instant at which it is looked at: what runs on has run on until then.
     package var time: Timestamp { clock.now() }
@@ -75,12 +81,14 @@ extension Engine {
     /// Loads the ledger as it was: the newest snapshot that is not behind the place, and what was recorded from there
     /// to it. As long as a start takes, and as much memory as the ledger took then. Not for an event loop.
     package func past(at place: PastPlace, logger: Logger) throws(EngineError) -> PastLedger {
+        let destroyed = keys.destroyed
         var configuration = try copied()
         let reading = EngineConfiguration.Reading(
             through: .event(place.lsn), time: place.time,
             refusal: "this is the ledger as of LSN \(place.lsn.value): what was recorded cannot be changed")
         configuration.look(reading)
-        return PastLedger(try Engine.open(configuration, logger: logger).engine, reading.clock)
+        let engine = try Engine.open(configuration, logger: logger).engine
+        return PastLedger(engine, reading.clock, of: self, destroyed)
     }
 
     /// For an engine of its own over a copy of the files as they are now.

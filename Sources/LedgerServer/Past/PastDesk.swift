@@ -81,7 +81,9 @@ final class PastDesk: Sendable {
 
     /// What is loaded, if it is of that place; else loads it. By who has the turn.
     private func open(_ place: PastPlace) async throws -> Held {
-        if let held = state.withLock({ $0.held }), held.past.lsn == place.lsn, held.past.stand(at: place.time) {
+        if let held = state.withLock({ $0.held }), held.past.lsn == place.lsn, !held.past.knowsTooMuch,
+            held.past.stand(at: place.time)
+        {
             return held
         }
         await drop()
