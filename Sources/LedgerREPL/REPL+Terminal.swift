@@ -201,8 +201,8 @@ extension REPL {
 
     // MARK: Where one is
 
-    /// ` 918302`, ` 918302 ro`, ` 918302 at:2026-11-01T00:00:00Z ro`: the last event that reads see, and whether the ledger takes writes. Nothing where it
-    /// does not answer at once: the prompt waits for nobody.
+    /// ` 918302`, ` 918302 ro`, ` 918302 at:2026-11-01T00:00:00Z ro`: the last event that reads see, when it is looked
+    /// at, and whether the ledger takes writes. Nothing where it does not answer at once: the prompt waits for nobody.
     package mutating func place() async -> String {
         let (port, asks) = (self.port, mustAskMode && options.moment == nil)
         let answers = await Self.within(.milliseconds(300)) {

@@ -104,7 +104,7 @@ struct Place: ParsableArguments {
     @Option(help: ArgumentHelp("A running server.", valueName: "host:port"))
     var connect: Address?
 
-    @Option(help: ArgumentHelp("A data directory that no server has open; made if there is none.", valueName: "dir"))
+    @Option(help: ArgumentHelp("A data directory, opened in this process; made if there is none.", valueName: "dir"))
     var data: String?
 
     @Option(help: ArgumentHelp("With --data: the pepper's file, if it is not in the directory.", valueName: "file"))

@@ -1,4 +1,3 @@
-import LedgerCommands
 import LedgerCore
 import LedgerStorage
 import LedgerTestKit

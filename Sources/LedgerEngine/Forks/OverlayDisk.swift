@@ -88,9 +88,9 @@ final class OverlayDisk: Disk {
     private static let piece = 256 << 10
     private static let block = 4 << 10
 
-    /// From its end to its beginning, a block at a time where there is anything. Who appends meanwhile writes each block
-    /// after those before it, so whatever the copy holds, it holds all that was written before: it ends like a file
-    /// whose last write was torn, and nothing stands behind a gap.
+    /// From its end to its beginning, a block at a time where there is anything. Who appends meanwhile writes each
+    /// block after those before it, so whatever the copy holds, it holds all that was written before: it ends like a
+    /// file whose last write was torn, and nothing stands behind a gap.
     private static func copy(_ file: any DiskFile, to target: any DiskFile) throws(StorageError) {
         let size = try file.size()
         try target.zeroFill(from: 0, count: size)
