@@ -3,6 +3,7 @@ import LedgerCommands
 import LedgerCore
 import LedgerEngine
 import LedgerTestKit
+import Logging
 import RESP
 import Testing
 
@@ -199,6 +200,34 @@ import Testing
             #expect(refused?.text.contains("drop a fork, or raise --fork-memory") == true, "\(refused?.text ?? "")")
             // In the fork likewise.
             #expect(try await ask(client, "FORK RUN f AT lsn:9 DBSIZE").error?.text.contains("--fork-memory") == true)
+        }
+    }
+
+    @Test func `one that was given up leaves nothing behind, and one desk closes once`() async throws {
+        try await with { serving, _, _ in
+            let room = ForkRoom(memory: 4 << 30)
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let desk = PastDesk(of: serving.engine, in: room, seconds: 300, "test", logger)
+            for lsn: UInt64 in [18, 19, 18] {
+                guard case .value(.integer(let users)) = await desk.ask(words("DBSIZE"), at: .event(LSN(lsn))) else {
+                    Issue.record("no answer")
+                    return
+                }
+                #expect(users == 2 && desk.past?.lsn == LSN(lsn) && room.used(for: .past).count == 1)
+            }
+            weak let engine = desk.past?.engine
+            #expect(engine != nil)
+            let wasDropped = await desk.dropIfIdle()
+            let isGone = try await eventually { engine == nil }
+            #expect(wasDropped && isGone && desk.past == nil && room.used(for: .past).bytes == 0)
+            let isThereMore = await desk.dropIfIdle()
+            #expect(!isThereMore)
+            await desk.close()
+            await desk.close()
+            guard case .refused(.busy) = await desk.ask(words("DBSIZE"), at: .event(LSN(9))) else {
+                Issue.record("it was closed")
+                return
+            }
         }
     }
 

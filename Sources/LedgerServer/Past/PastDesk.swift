@@ -48,8 +48,8 @@ final class PastDesk: Sendable {
         (self.engine, self.room, self.seconds, self.version, self.logger) = (engine, room, seconds, version, logger)
     }
 
-    /// The last event of what is loaded; none: nothing is.
-    var lsn: LSN { state.withLock { $0.held?.past.lsn ?? .none } }
+    /// What is loaded.
+    var past: PastLedger? { state.withLock { $0.held?.past } }
 
     /// Asks a command of the ledger as it was at a moment.
     func ask(_ words: [[UInt8]], at moment: Moment) async -> Answer {
