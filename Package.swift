@@ -103,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "florin",
             dependencies: [
-                "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerServer", "LedgerClient",
+                "LedgerCommands", "LedgerCore", "LedgerStorage", "LedgerEngine", "LedgerServer", "LedgerClient",
                 "LedgerREPL", "LedgerImport", "LedgerLoad", "LedgerReplay", "RESP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -160,7 +160,9 @@ let package = Package(
             dependencies: ["LedgerImport", "LedgerCore", "LedgerRules", "LedgerTestKit", "RESP", "CZlib"]),
         .testTarget(
             name: "LedgerREPLTests",
-            dependencies: ["LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerScript", "LedgerTestKit", "RESP"]),
+            dependencies: [
+                "LedgerREPL", "LedgerClient", "LedgerCommands", "LedgerCore", "LedgerScript", "LedgerTestKit", "RESP",
+            ]),
         .testTarget(
             name: "LedgerLoadTests",
             dependencies: [

@@ -78,7 +78,7 @@ package enum Authorization {
     package static func refusal(_ parsed: ParsedCommand, _ rights: Rights) -> CommandError? {
         if CommandTable.access(parsed.id) == .ofCommand {
             let inner = parsed.authorized
-            return mayAsk(inner.id, rights) ?? refusal(inner, rights)
+            return mayAsk(inner.id, rights) ?? refusal(inner, rights) ?? mayLoadThePast(parsed, rights)
         }
         if rights.requiresKeys, !parsed.hasKey, Grammar.of(parsed.id).changesMoney {
             return .invalid(
@@ -93,6 +93,15 @@ package enum Authorization {
                     + openSections.joined(separator: ", "))
         }
         return nil
+    }
+
+    /// The whole ledger of then takes memory and a core: see ``CommandSpec/PastUse/ledger``.
+    private static func mayLoadThePast(_ parsed: ParsedCommand, _ rights: Rights) -> CommandError? {
+        guard case .ledgerAt(_, let inner, _) = parsed.ask else { return nil }
+        guard !rights.permissions.contains(.admin) || rights.scope != .all else { return nil }
+        return .denied(
+            "AT with \(CommandTable.spec(inner.id).name) loads the whole ledger as it was: that needs a passport with "
+                + "permission admin and scope all")
     }
 
     /// Sections of INFO that every passport may see: what clients look for before they trust a server.

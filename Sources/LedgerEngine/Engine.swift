@@ -27,9 +27,11 @@ package final class Engine: Sendable {
     package let latencies: LatencyLog
     /// How it was opened.
     let configuration: EngineConfiguration
+    /// Whether its time is its clients' to move.
+    let isDriven: Bool
     private let clock: any LedgerClock
     private let pepper: Pepper
-    private let keys: KeyStore
+    let keys: KeyStore
     let journal: Journal
     private let gate: Gate
     private let mailbox: Mailbox
@@ -59,6 +61,7 @@ package final class Engine: Sendable {
     ) {
         configuration = parts.configuration
         names = state.names
+        isDriven = state.isDriven
         shard = state.shard
         reads = parts.writer.reads
         slowLog = parts.writer.slowLog
@@ -120,7 +123,8 @@ package final class Engine: Sendable {
         backtester.stop()
         history.stop()
         // Not the time now: a pause that ends with this stop still counts.
-        if !committer.hasFailed { try? journal.close(time: lastSign.time) }
+        let isWritten = configuration.reading == nil && !committer.hasFailed
+        if isWritten { try? journal.close(time: lastSign.time) }
         journal.release()
     }
 
@@ -244,6 +248,9 @@ package final class Engine: Sendable {
     /// SNAPSHOT: calls `completion` when a checkpoint through at least the current durable LSN is verified and in the
     /// manifest.
     package func snapshot(completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
+        if let reading = configuration.reading {
+            return completion(.failure(EngineError(.checkpoint, reading.refusal)))
+        }
         checkpoints.request(through: durableLSN, completion)
     }
 

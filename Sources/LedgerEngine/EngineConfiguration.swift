@@ -1,3 +1,4 @@
+internal import Glibc
 package import LedgerCore
 package import LedgerRules
 package import LedgerStorage
@@ -79,6 +80,32 @@ package struct EngineConfiguration: Sendable {
     /// other one's to look after.
     var isFork = false
     package var checkpoints = Checkpoints.inProcess
+    /// Of a ledger that is only looked at.
+    var reading: Reading? {
+        didSet { if let reading { clock = reading.clock } }
+    }
+
+    /// How a ledger is looked at: nothing is decided, no timer fires, no file is written. Its time stands.
+    struct Reading: Sendable {
+        /// Up to and including what was recorded by then; nil: all there is.
+        var through: Moment?
+        /// When it is looked at; nil: with its last event, or now where all is looked at and time is the machine's.
+        var time: Timestamp?
+        /// What is answered to who would change it.
+        var refusal: String
+        let clock = ManualClock(.distantPast)
+
+        /// Where its time is to stand.
+        func instant(last: Timestamp, isDriven: Bool) -> Timestamp {
+            if let time { return max(time, last) }
+            if case .time(let time) = through { return max(time, last) }
+            guard through == nil, !isDriven else { return last }
+            return max(last, Timestamp(nanoseconds: SystemClock.read(CLOCK_REALTIME)))
+        }
+    }
+
+    /// The files are a copy, and their history somebody else's to look after.
+    var isOfCopy: Bool { isFork || reading != nil }
     /// A checkpoint starts when replaying the tail would take longer than this.
     package var replayTarget = TimeSpan.seconds(2)
     /// How long after the last batch the closing batch is written; nil: only at a clean stop.

@@ -77,23 +77,32 @@ package final class MemoryDisk: Disk {
     }
 }
 
+/// What was never written, or zeroed at the end, takes no memory: a segment is zeroes until it is used.
 private final class MemoryFile: DiskFile {
+    private struct Contents {
+        var size = 0
+        /// As far as something was written.
+        var bytes: [UInt8] = []
+    }
+
     let path: String
-    private let bytes = Lock<[UInt8]>([])
+    private let contents = Lock(Contents())
 
     init(_ path: String) { self.path = path }
 
-    func size() throws(StorageError) -> Int { bytes.withLock { $0.count } }
+    func size() throws(StorageError) -> Int { contents.withLock { $0.size } }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError) -> Int {
         nonisolated(unsafe) let target = buffer  // the caller's, for the time of this call
-        return bytes.withLock { bytes in
-            let count = max(0, min(target.count, bytes.count - offset))
-            if count > 0 {
-                bytes.withUnsafeBytes {
-                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+        return contents.withLock { contents in
+            let count = max(0, min(target.count, contents.size - offset))
+            let written = max(0, min(count, contents.bytes.count - offset))
+            if written > 0 {
+                contents.bytes.withUnsafeBytes {
+                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + written]))
                 }
             }
+            if count > written { memset(target.baseAddress! + written, 0, count - written) }
             return count
         }
     }
@@ -104,27 +113,24 @@ private final class MemoryFile: DiskFile {
 
     func write(_ source: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
         nonisolated(unsafe) let source = source
-        bytes.withLock { bytes in
-            let missing = offset + source.count - bytes.count
-            if missing > 0 { bytes += [UInt8](repeating: 0, count: missing) }
-            bytes.withUnsafeMutableBytes { target in
-                guard !source.isEmpty else { return }
+        contents.withLock { contents in
+            guard !source.isEmpty else { return }
+            let missing = offset + source.count - contents.bytes.count
+            if missing > 0 { contents.bytes += [UInt8](repeating: 0, count: missing) }
+            contents.size = max(contents.size, offset + source.count)
+            contents.bytes.withUnsafeMutableBytes { target in
                 UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count]).copyMemory(from: source)
             }
         }
     }
 
     func zeroFill(from offset: Int, count: Int) throws(StorageError) {
-        bytes.withLock { bytes in
-            let missing = offset + count - bytes.count
-            if offset < bytes.count {
-                let end = min(bytes.count, offset + count)
-                bytes.withUnsafeMutableBytes { target in
-                    _ = UnsafeMutableRawBufferPointer(rebasing: target[offset..<end]).initializeMemory(
-                        as: UInt8.self, repeating: 0)
-                }
-            }
-            if missing > 0 { bytes += [UInt8](repeating: 0, count: missing) }
+        contents.withLock { contents in
+            let end = offset + count
+            contents.size = max(contents.size, end)
+            guard offset < contents.bytes.count else { return }
+            let written = min(contents.bytes.count, end)
+            contents.bytes.withUnsafeMutableBytes { memset($0.baseAddress! + offset, 0, written - offset) }
         }
     }
 

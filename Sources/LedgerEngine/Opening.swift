@@ -8,8 +8,8 @@ internal import Synchronization
 /// A start, from a path to a running engine: recover, check the clock, begin a new ledger if there is none, fill the
 /// read views, put the parts together.
 struct Opening {
-    private let configuration: EngineConfiguration
-    private let logger: Logger
+    let configuration: EngineConfiguration
+    let logger: Logger
     private let disk: any Disk
 
     init(_ configuration: EngineConfiguration, _ logger: Logger) {
@@ -24,10 +24,11 @@ struct Opening {
         let began = MonotonicTime.now
         // What a new ledger needs is looked at before there is one.
         let isVacant = try attempt { () throws(StorageError) in try DataDirectory.kind(of: path, on: disk) == .vacant }
-        let sources = isVacant ? try ruleSources() : []
+        let reading = configuration.reading
+        let sources = isVacant && reading == nil ? try ruleSources() : []
         let wished = try adminSecret(isVacant)
         let lock = try attempt { () throws(StorageError) in
-            try isVacant
+            try isVacant && configuration.reading == nil
                 ? LockedDirectory.create(
                     path, on: disk, identity: LedgerIdentity(uuid: .random()), segmentBytes: configuration.segmentBytes)
                 : LockedDirectory.open(path, on: disk)
@@ -39,7 +40,7 @@ struct Opening {
         var state = recovered.takeState()
         let seconds = Double(MonotonicTime.now - began) / 1e9
         let isNew = state.lastLSN.isNone
-        guard isNew || state.isDriven == (configuration.driven != nil) else {
+        guard isNew || reading != nil || state.isDriven == (configuration.driven != nil) else {
             throw EngineError(
                 .clock,
                 state.isDriven
@@ -48,7 +49,11 @@ struct Opening {
         }
 
         let clock = configuration.clock
-        clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
+        if let reading {
+            reading.clock.set(reading.instant(last: state.lastTime, isDriven: state.isDriven))
+        } else {
+            clock.start(after: isNew ? nil : max(report.lastAlive, state.lastTime))
+        }
         let openingKeys = Lap.now
         let keys = try attempt { () throws(StorageError) in try KeyStore(lock.directory, ledgerIsNew: isNew) }
         // An end between a deletion and its key, or a key file of before: nobody is to see what is forgotten.
@@ -82,9 +87,9 @@ struct Opening {
         let paceFile = RecoveryPaceFile(disk, directory: configuration.path)
         let parts = assemble(
             state, rules.loaded, journal, keys, pepper, reads, paceFile, tailEvents: report.replayedEvents,
-            unread: configuration.isFork ? nil : report.unread)
+            unread: configuration.isOfCopy ? nil : report.unread)
         parts.upkeep.goRound()
-        if !isNew {
+        if !isNew, reading == nil {
             parts.checkpoints.learn(
                 start: RecoveryPace.Size(
                     events: UInt64(report.replayedEvents),
@@ -93,10 +98,12 @@ struct Opening {
                 report.took, users: usersTook.wall, seconds: Double(MonotonicTime.now - began) / 1e9)
         }
         let overdue = state.overdue(at: clock.now())
-        let notices = tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
+        let notices =
+            reading != nil
+            ? [] : tightened + notices(report, seconds, isNew: isNew, overdue, clock.now())
         let engine = Engine(
             parts, state: state, rules: rules.takeBook(),
-            pausedSince: isNew || configuration.isFork ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
+            pausedSince: isNew || configuration.isOfCopy ? nil : max(report.lastAlive, Timestamp(seconds: 0)))
         engine.start(historyThreads: configuration.historyThreads)
         return Engine.Opened(engine: engine, adminSecret: secret, notices: notices)
     }
@@ -106,12 +113,14 @@ struct Opening {
     }
 
     private func recover(_ lock: LockedDirectory) throws(EngineError) -> Recovered<StateMachine> {
-        try attempt { () throws(StorageError) in
-            try Recovery.open(
-                lock, as: StateMachine.self,
-                options: Recovery.Options(
-                    segmentBytes: configuration.segmentBytes,
-                    checksHistory: configuration.checksHistoryFirst && !configuration.isFork))
+        let options = Recovery.Options(
+            segmentBytes: configuration.segmentBytes,
+            checksHistory: configuration.checksHistoryFirst && !configuration.isOfCopy)
+        return try attempt { () throws(StorageError) in
+            guard let reading = configuration.reading else {
+                return try Recovery.open(lock, as: StateMachine.self, options: options)
+            }
+            return try Recovery.read(lock, through: reading.through, as: StateMachine.self, options: options)
         }
     }
 
@@ -179,67 +188,6 @@ struct Opening {
             keyCapacity: configuration.keyCapacity)
     }
 
-    // MARK: What readers see
-
-    /// Fills the views, passports on a thread of their own. E-mails stay sealed there until ``EmailOpener`` comes to
-    /// them.
-    private func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) {
-        withUnsafePointer(to: state) { state in
-            // Both threads only read, and this one does not go on before the other has ended.
-            nonisolated(unsafe) let state = state
-            let passports = NamedThread.start("passports") {
-                for number in 0..<state.pointee.passportCount {
-                    views.fill(PassportView(state.pointee.passportView(PassportOrdinal(UInt32(number)))))
-                }
-            }
-            for number in 0..<state.pointee.userCount {
-                publish(UserOrdinal(UInt32(number)), of: state.pointee, in: views, at: now)
-            }
-            passports.join()
-        }
-        views.index(users: state.userCount, passports: state.passportCount)
-        views.store(state.limits)
-    }
-
-    private func publish(
-        _ user: UserOrdinal, of state: borrowing StateMachine, in views: Views, at now: Timestamp
-    ) {
-        let row = state.userRow(user, at: now)
-        row.email.sealedBytes.withUnsafeBytes {
-            views.fill(
-                user, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, state.accountView(user, at: now),
-                lastEvent: row.lastEvent)
-        }
-    }
-
-    private struct Rules: ~Copyable {
-        var book = RuleBook()
-        var loaded: [CommitUnit.LoadedRule] = []
-        /// An empty book stays, for the reason that `Recovered.takeState()` gives.
-        mutating func takeBook() -> RuleBook {
-            var taken = RuleBook()
-            swap(&taken, &book)
-            return taken
-        }
-    }
-
-    private func ruleBook(_ state: borrowing StateMachine) -> Rules {
-        var rules = Rules()
-        if case .rules(let rows) = state.read(.rules, at: state.lastTime) {
-            for row in rows {
-                guard let rule = state.ruleSource(row.identity) else { continue }
-                rules.loaded.append(CommitUnit.LoadedRule(identity: row.identity, name: row.name, source: rule.source))
-            }
-        }
-        for name in state.activeRules {
-            guard let identity = state.activeRule(name) else { continue }
-            rules.book.activate(name, identity) {
-                String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
-            }
-        }
-        return rules
-    }
-
     // MARK: Parts
 
     private func assemble(
@@ -249,7 +197,7 @@ struct Opening {
         let configuration = configuration
         let logger = logger
         let clock = configuration.clock
-        let gate = Gate(logger: logger)
+        let gate = Gate(logger: logger, always: configuration.reading?.refusal)
         let mailbox = Mailbox(capacity: configuration.mailboxCapacity)
         let aside = Mailbox(capacity: configuration.asideCapacity)
         let executor = PinnedExecutor()
@@ -304,7 +252,7 @@ struct Opening {
             checksHistory: configuration.checksHistoryFirst, tailBytes: Int64(tailEvents) * 256, pokeWriter: pokeWriter)
         let upkeep = Upkeep(
             journal: journal, clock: clock, gate: gate, checkpoints: checkpoints, latencies: latencies,
-            passportUse: reads.passportUse, logger: logger,
+            passportUse: reads.passportUse, isReading: configuration.reading != nil, logger: logger,
             hasFailed: { [weak committer] in committer?.hasFailed ?? true }, pokeWriter: pokeWriter)
         let historyCheck = BackgroundHistoryCheck(unread, logger: logger)
         let started = clock.now()
@@ -358,44 +306,4 @@ struct Opening {
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))
     }
-
-    private func notices(
-        _ report: RecoveryReport, _ seconds: Double, isNew: Bool, _ overdue: Overdue, _ now: Timestamp
-    ) -> [String] {
-        guard !isNew else { return ["a new ledger in \(configuration.path)"] }
-        for warning in report.warnings { logger.warning("\(warning)") }
-        var notices: [String] = []
-        let hundredths = Int(seconds * 100)
-        let snapshot = report.snapshotLSN.map { "snapshot at LSN \($0.value)" } ?? "the first event"
-        notices.append(
-            "recovered from \(snapshot) and \(report.replayedEvents) events through LSN \(report.lastLSN.value) in "
-                + "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s")
-        if let torn = report.tornTail { notices.append("\(torn)") }
-        for rejected in report.rejectedSnapshots { logger.warning("a snapshot could not be used: \(rejected)") }
-        let away = now - report.lastAlive
-        if away > .seconds(60), report.lastAlive > .distantPast {
-            notices.append(
-                "nobody was there for \(away.nanoseconds / 1_000_000_000) s since \(report.lastAlive): timers catch up now"
-            )
-            if overdue != Overdue() {
-                notices.append(
-                    "due meanwhile: \(overdue.lots) lots expire with at most \(Money(nanos: Int64(clamping: overdue.credit))) of credit, "
-                        + "less what was used while they were good; \(overdue.holds) holds expire, \(overdue.sessions) sessions reached their time to live"
-                )
-            }
-        }
-        return notices
-    }
-}
-
-/// Memory in use, from `/proc/self/statm`; 0 where that cannot be read.
-private func residentBytes() -> Int {
-    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    guard fgets(&line, 256, file) != nil else { return 0 }
-    let words = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
-    guard words.count > 1 else { return 0 }
-    return (Int(String(decoding: words[1].map { UInt8(bitPattern: $0) }, as: UTF8.self)) ?? 0)
-        * Int(sysconf(Int32(_SC_PAGESIZE)))
 }

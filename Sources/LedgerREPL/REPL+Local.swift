@@ -21,7 +21,25 @@ extension REPL {
             whole.whole = nil
             return Outcome(output: whole.text(of: last))
         case .export: return export(arguments)
+        case .reload: return await reload(arguments)
         case .watch, .edit: return Outcome(errors: "\(local.rawValue) needs a terminal\n", failed: true)
+        }
+    }
+
+    private mutating func reload(_ arguments: [String]) async -> Outcome {
+        guard arguments.isEmpty else { return usage(.reload) }
+        guard let reload = options.reload else {
+            return Outcome(
+                errors:
+                    "there is nothing to load anew: only a copy stays behind, of a directory that another process has open\n",
+                failed: true)
+        }
+        do {
+            let loaded = try await reload()
+            port = loaded.port
+            return Outcome(output: loaded.notice + "\n")
+        } catch {
+            return Outcome(errors: "\(error)\n", failed: true)
         }
     }
 

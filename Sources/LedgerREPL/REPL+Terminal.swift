@@ -75,7 +75,7 @@ extension REPL {
                 if await edit(text, at: &console) { return true }
                 continue
             case .watch: outcome = await watch(command, words, at: console)
-            case .describe, .plot, .last, .export, .help, .quit, nil:
+            case .describe, .plot, .last, .export, .reload, .help, .quit, nil:
                 outcome = await interruptible(command, console.rendering)
             }
             await show(outcome, size, console)
@@ -136,7 +136,7 @@ extension REPL {
         }
         if let inner = LocalCommand.named(words[2]) {
             switch inner {
-            case .watch, .edit, .quit, .export:
+            case .watch, .edit, .quit, .export, .reload:
                 return Outcome(errors: "\(inner.rawValue) cannot be watched\n", failed: true)
             case .describe, .plot, .last, .help: break
             }
@@ -201,10 +201,10 @@ extension REPL {
 
     // MARK: Where one is
 
-    /// ` 918302`, ` 918302 ro`: the last event that reads see, and whether the ledger takes writes. Nothing where it
-    /// does not answer at once: the prompt waits for nobody.
+    /// ` 918302`, ` 918302 ro`, ` 918302 at:2026-11-01T00:00:00Z ro`: the last event that reads see, when it is looked
+    /// at, and whether the ledger takes writes. Nothing where it does not answer at once: the prompt waits for nobody.
     package mutating func place() async -> String {
-        let (port, asks) = (self.port, mustAskMode)
+        let (port, asks) = (self.port, mustAskMode && options.moment == nil)
         let answers = await Self.within(.milliseconds(300)) {
             try? await port.send(asks ? [Self.whichLSN, Self.whichMode] : [Self.whichLSN])
         }
@@ -215,7 +215,8 @@ extension REPL {
             // Whoever may not see INFO learns it from an answer.
             mustAskMode = isReadOnly && mode != nil
         }
-        return (answers[0].integer.map { " \($0)" } ?? "") + (isReadOnly ? " ro" : "")
+        let past = options.moment.map { " at:\($0) ro" }
+        return (answers[0].integer.map { " \($0)" } ?? "") + (past ?? (isReadOnly ? " ro" : ""))
     }
 
     private static let whichLSN = ["WAIT", "0"].map { Array($0.utf8) }

@@ -18,6 +18,10 @@ package struct REPL: Sendable {
         package var reconnect: (@Sendable () async throws -> any CommandPort)?
         /// The ledger lives in this process: SHUTDOWN ends the prompt with it.
         package var isEmbedded = false
+        /// The ledger is looked at as it was then: shown in the prompt.
+        package var moment: String?
+        /// Loads the ledger anew, where it is a copy of one that goes on: a new way to it, and what to say.
+        package var reload: (@Sendable () async throws -> (port: any CommandPort, notice: String))?
 
         package init(
             title: String, script: [String]? = nil, layout: Rendering.Layout? = nil, history: HistoryFile? = nil,

@@ -75,6 +75,7 @@ package enum InfoReply {
                 ("used_memory_human", mebibytes(engine.residentBytes)), ("used_memory_rss", "\(engine.residentBytes)"),
                 ("number_of_cached_scripts", "\(server.scripts)"), ("forks", "\(server.forks)"),
                 ("forks_memory_bytes", "\(server.forkBytes)"),
+                ("past_lsn", "\(server.pastLSN.value)"), ("past_memory_bytes", "\(server.pastBytes)"),
             ])
     }
 

@@ -98,6 +98,9 @@ package struct ServerFigures: Sendable {
     /// Forks, and bytes of memory set aside for them.
     package var forks = 0
     package var forkBytes = 0
+    /// The event up to which a past is loaded, none where none is, and bytes of memory set aside for it.
+    package var pastLSN = LSN.none
+    package var pastBytes = 0
     /// Requests that were answered BUSY for want of room for answers.
     package var busy: UInt64 = 0
     /// Requests by command that were refused before the ledger saw them.

@@ -31,7 +31,7 @@ extension ParsedCommand {
             return lane == .list ? 64 << 10 : 0
         case .history(let range): return range.page.count * 256
         case .quote, .usageQuote, .explain, .ruleShadow, .ruleDiff: return 16 << 10
-        case .summary, .at, .diff, .ruleCheck, .dryRun: return 64 << 10
+        case .summary, .at, .ledgerAt, .diff, .ruleCheck, .dryRun: return 64 << 10
         case .ruleStep: return 256 << 10
         case .ruleBacktest(let draft): return 64 << 10 + draft.count * 256
         case .server(.info), .server(.clock): return 16 << 10

@@ -199,7 +199,8 @@ extension Dispatcher {
         it.bytesOut = counters.bytesOut.load(ordering: .relaxed)
         it.answersWaiting = counters.answersWaiting.load(ordering: .relaxed)
         it.scripts = scripts.count
-        (it.forks, it.forkBytes) = forks.used
+        (it.forks, it.forkBytes) = forks.used(for: .fork)
+        (it.pastLSN, it.pastBytes) = (past.past?.lsn ?? .none, forks.used(for: .past).bytes)
         it.busy = counters.commandsBusy.load(ordering: .relaxed)
         it.rejected = counters.rejected.withLock { counts in
             counts.map { (CommandTable.spec($0.key).name, $0.value) }

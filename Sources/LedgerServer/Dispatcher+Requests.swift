@@ -132,6 +132,7 @@ extension Dispatcher {
         case .script(let command): try perform(command, for: client)
         case .transaction(let command): try perform(command, parsed, for: client)
         case .fork(let command): try perform(command, parsed, for: client)
+        case .ledgerAt(let moment, _, let words): perform(words, at: moment, parsed, for: client)
         case .connection(let command): perform(command, for: client)
         case .follow(let command): try perform(command, parsed, for: client)
         case .server(let command): perform(command, parsed, for: client)

@@ -33,6 +33,7 @@ final class Dispatcher {
     /// Shared by all event loops.
     let scripts: ScriptHost
     let forks: ForkRoom
+    let past: PastDesk
     /// Log lines that strangers can cause.
     let notices: RareNotices
 
@@ -67,7 +68,7 @@ final class Dispatcher {
 
     init(
         engine: Engine, configuration: ServerConfiguration, counters: ServerCounters, scripts: ScriptHost,
-        forks: ForkRoom, version: String, logger: Logger, eventLoop: any EventLoop, feeds: Feeds,
+        forks: ForkRoom, past: PastDesk, version: String, logger: Logger, eventLoop: any EventLoop, feeds: Feeds,
         requestStop: @escaping @Sendable () -> Void
     ) {
         self.feeds = feeds
@@ -78,6 +79,7 @@ final class Dispatcher {
         self.counters = counters
         self.scripts = scripts
         self.forks = forks
+        self.past = past
         self.logger = logger
         self.eventLoop = eventLoop
         self.requestStop = requestStop

@@ -18,13 +18,18 @@ package final class EmbeddedPort: CommandPort {
     private let eventLoop: any EventLoop
     private let connection: NIOLoopBound<EmbeddedConnection>
     private let feeds: Feeds
+    private let past: PastDesk
 
-    package init(engine: Engine, version: String, logger: Logger) async throws {
+    /// `room`: for the forks that are made by way of it, and for its past; nil: its own.
+    package init(engine: Engine, version: String, logger: Logger, room: ForkRoom? = nil) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         eventLoop = loop
         let feeds = Feeds(engine: engine, version: version, logger: logger)
         self.feeds = feeds
+        let forks = room ?? ForkRoom(memory: ServerConfiguration().forkMemory)
+        let past = PastDesk(of: engine, in: forks, seconds: ServerConfiguration().pastSeconds, version, logger)
+        self.past = past
         connection = try await loop.submit {
             var configuration = ServerConfiguration()
             configuration.eventLoops = 1
@@ -35,7 +40,7 @@ package final class EmbeddedPort: CommandPort {
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(),
                 scripts: ScriptHost(budget: .standard),
-                forks: ForkRoom(memory: ServerConfiguration().forkMemory), version: version,
+                forks: forks, past: past, version: version,
                 logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
         }.get()
@@ -46,6 +51,7 @@ package final class EmbeddedPort: CommandPort {
         try? await eventLoop.submit { [connection] in connection.value.end() }.get()
         try? await group.shutdownGracefully()
         feeds.tails.stop()
+        await past.close()
     }
 
     /// Throws ``EmbeddedPortError`` when the client was closed (SHUTDOWN, QUIT).

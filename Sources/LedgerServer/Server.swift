@@ -16,6 +16,7 @@ internal import Glibc
 package struct Server: Service {
     private let listener: Listener
     private let engine: Engine
+    private let past: PastDesk
     let feeds: Feeds
     private let configuration: ServerConfiguration
     private let logger: Logger
@@ -45,11 +46,13 @@ package struct Server: Service {
         self.requestStop = requestStop
         let scripts = ScriptHost(budget: ScriptBudget(milliseconds: bound.configuration.scriptMilliseconds))
         let forks = ForkRoom(memory: bound.configuration.forkMemory)
+        let past = PastDesk(of: engine, in: forks, seconds: bound.configuration.pastSeconds, version, logger)
+        self.past = past
         do {
             try await listener.serve { [configuration, counters] loop in
                 Dispatcher(
                     engine: engine, configuration: configuration, counters: counters, scripts: scripts, forks: forks,
-                    version: version, logger: logger, eventLoop: loop, feeds: feeds,
+                    past: past, version: version, logger: logger, eventLoop: loop, feeds: feeds,
                     requestStop: { requestStop.finish() })
             }
         } catch {
@@ -67,6 +70,7 @@ package struct Server: Service {
         logger.info("stopping", metadata: ["clients": "\(counters.clients.load(ordering: .relaxed))"])
         await listener.stop(within: configuration.drainSeconds)
         feeds.tails.stop()
+        await past.close()
         engine.stop()
         await listener.shutDown()
         logger.info("stopped", metadata: ["lsn": "\(engine.durableLSN.value)"])

@@ -53,8 +53,10 @@ package struct ServerConfiguration: Sendable {
     package var partialRequestSeconds: Int64 = 10
     /// How long a script may keep everybody else waiting.
     package var scriptMilliseconds = 10
-    /// Memory for all forks together, in bytes.
+    /// Memory for all forks together, and for the past, in bytes.
     package var forkMemory = 4 << 30
+    /// Seconds after which a past that nobody asks any more is given up.
+    package var pastSeconds: Int64 = 300
     /// Seconds that a stopping server waits for answers to reach their clients.
     package var drainSeconds: Int64 = 10
 

@@ -1,8 +1,11 @@
 internal import ArgumentParser
 internal import LedgerClient
+internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
+internal import LedgerREPL
 internal import LedgerServer
+internal import LedgerStorage
 internal import Logging
 internal import RESP
 internal import Synchronization
@@ -85,12 +88,23 @@ enum LogLevel: String, ExpressibleByArgument, CaseIterable {
     var level: Logger.Level { Logger.Level(rawValue: rawValue)! }
 }
 
+/// An instant, or `lsn:` and an event: as AT takes it.
+struct PastMoment: ExpressibleByArgument {
+    var value: Moment
+
+    init?(argument: String) {
+        var argument = argument
+        guard let value = argument.withUTF8({ Moment(UnsafeRawBufferPointer($0)) }) else { return nil }
+        self.value = value
+    }
+}
+
 /// Where a client subcommand sends its commands.
 struct Place: ParsableArguments {
     @Option(help: ArgumentHelp("A running server.", valueName: "host:port"))
     var connect: Address?
 
-    @Option(help: ArgumentHelp("A data directory that no server has open; made if there is none.", valueName: "dir"))
+    @Option(help: ArgumentHelp("A data directory, opened in this process; made if there is none.", valueName: "dir"))
     var data: String?
 
     @Option(help: ArgumentHelp("With --data: the pepper's file, if it is not in the directory.", valueName: "file"))
@@ -101,10 +115,18 @@ struct Place: ParsableArguments {
         guard pepper == nil || data != nil else { throw ValidationError("--pepper goes with --data") }
     }
 
-    /// Opens what was named; a ledger in memory where nothing was.
-    func open() async throws(Failure) -> OpenPort {
+    /// Opens what was named; a ledger in memory where nothing was. `elseLooks`: a directory that another process has
+    /// open is looked at.
+    func open(elseLooks: Bool = false) async throws(Failure) -> OpenPort {
         if let connect { return try await .remote(connect) }
-        return try await .embedded(data, pepper: pepper)
+        return try await .embedded(data, pepper: pepper, elseLooks: elseLooks)
+    }
+
+    /// The same as it was at a moment, to be looked at.
+    func open(at moment: Moment) async throws(Failure) -> OpenPort {
+        if let connect { return try await OpenPort.remote(connect).past(moment) }
+        guard let data else { preconditionFailure("a moment of no ledger") }
+        return try await LookedLedger.open(data, pepper: pepper, at: moment)
     }
 }
 
@@ -113,6 +135,10 @@ struct OpenPort {
     let port: any CommandPort
     /// A second way to the same ledger.
     let another: @Sendable () async throws -> any CommandPort
+    /// What who opened it should know.
+    var notice: String?
+    /// Looks again at what goes on elsewhere; nil: this is the ledger itself, or its past.
+    var reload: (@Sendable () async throws -> (port: any CommandPort, notice: String))?
     let close: @Sendable () async -> Void
 
     /// Connects with the passport in `FLORIN_PASSPORT`.
@@ -130,8 +156,22 @@ struct OpenPort {
         }
     }
 
+    /// Its ledger as it was at a moment.
+    func past(_ moment: Moment) async throws(Failure) -> OpenPort {
+        do {
+            let past = try await PastPort.open(port, at: moment)
+            let (another, close) = (self.another, self.close)
+            return OpenPort(port: past, another: { past.by(try await another()) }, close: close)
+        } catch {
+            await close()
+            throw Failure(error)
+        }
+    }
+
     /// Opens a data directory in this process, or a ledger in memory.
-    static func embedded(_ data: String?, pepper: String?) async throws(Failure) -> OpenPort {
+    static func embedded(
+        _ data: String?, pepper: String?, elseLooks: Bool = false
+    ) async throws(Failure) -> OpenPort {
         let logger = LogLines.logger(.error)
         var configuration = EngineConfiguration(data.map { .directory($0) } ?? .memory)
         configuration.version = Florin.version
@@ -146,7 +186,8 @@ struct OpenPort {
         do throws(EngineError) {
             opened = try Engine.open(configuration, logger: logger)
         } catch {
-            throw Failure(error)
+            guard elseLooks, let data, error.fault?.reason == .inUse else { throw Failure(error) }
+            return try await LookedLedger.open(data, pepper: pepper, at: nil)
         }
         let engine = opened.engine
         do {

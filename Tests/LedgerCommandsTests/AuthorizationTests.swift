@@ -255,6 +255,35 @@ struct AuthorizationTests {
         }
     }
 
+    @Test func `one user's past is for who may read it, the whole ledger's for admins besides`() throws {
+        for spec in CommandTable.specs where spec.past.isPossible {
+            let inner =
+                spec.id == .info
+                ? "INFO ledger"
+                : RefusalTests.line(spec).map { String(decoding: $0, as: UTF8.self) }
+                    .map { $0.isEmpty ? "''" : "'\($0)'" }.joined(separator: " ")
+            let all = Authorization.Rights(permissions: .all, scope: .all, user: Self.mine)
+            #expect(Authorization.refusal(try parse("AT lsn:5 \(inner)"), all) == nil, "\(spec.name)")
+            let isAlone = spec.past == .user
+            for (permissions, scope) in [
+                (Permissions([.read, .write, .billing, .monitor]), Scope.all), (Permissions.all, .own),
+            ] {
+                let rights = Authorization.Rights(permissions: permissions, scope: scope, user: Self.mine)
+                let refusal = Authorization.refusal(try parse("AT lsn:5 \(inner)"), rights)
+                #expect((refusal == nil) == isAlone, "\(spec.name): \(refusal?.text ?? "nothing")")
+                #expect(refusal.map { $0.code == "NOPERM" } ?? true)
+            }
+        }
+        #expect(
+            try Self.refusal("AT 2026-01-01 CREDIT BALANCE u FOR api", .read)
+                == "NOPERM AT with CREDIT BALANCE loads the whole ledger as it was: that needs a passport with permission admin and scope all"
+        )
+        #expect(try Self.refusal("AT 2026-01-01 CREDIT BALANCE u", .read) == nil)
+        #expect(
+            try Self.refusal("AT 2026-01-01 CREDIT LOTS u", .admin)
+                == "NOPERM CREDIT LOTS needs a passport with permission read")
+    }
+
     @Test func `where keys are required, what changes money needs one, and nothing else does`() throws {
         for spec in RefusalTests.plain where !RefusalTests.needsAnOption.contains(spec.id) {
             let words = RefusalTests.line(spec)

@@ -15,6 +15,7 @@ package final class ForwardingDisk: Disk {
         wrap(try base.open(path, mode))
     }
     package func exists(_ path: String) throws(StorageError) -> Bool { try base.exists(path) }
+    package func isRegularFile(_ path: String) throws(StorageError) -> Bool { try base.isRegularFile(path) }
     package func rename(_ path: String, to target: String) throws(StorageError) { try base.rename(path, to: target) }
     package func remove(_ path: String) throws(StorageError) { try base.remove(path) }
     package func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }

@@ -34,6 +34,7 @@ package struct ParsedCommand: Sendable {
     package var authorized: ParsedCommand {
         if case .dryRun(let inner) = ask { return inner }
         if case .at(_, _, let inner) = ask { return inner }
+        if case .ledgerAt(_, let inner, _) = ask { return inner }
         return self
     }
 
@@ -86,6 +87,8 @@ package struct ParsedCommand: Sendable {
         case explain(ChargeID)
         /// `AT`: a read about one user as of a moment; `known`: with what is known today about then.
         indirect case at(Moment, known: Bool, ParsedCommand)
+        /// `AT`, of the whole ledger: the command once more as it was sent, for that ledger to read.
+        indirect case ledgerAt(Moment, ParsedCommand, [[UInt8]])
         case diff(user: Hash128, Moment, Moment)
 
         /// A script, to be run where the ledger decides.

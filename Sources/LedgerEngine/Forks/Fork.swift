@@ -139,24 +139,13 @@ extension Engine {
     /// Begins a fork: loads the newest snapshot and replays what came after it, as a start does, so it takes as long as
     /// that: about 4 s for a million users, and as much memory as the ledger itself. Not for an event loop.
     package func fork(logger: Logger) throws(EngineError) -> Fork {
-        let hold = journal.holdFiles()
-        let disk: OverlayDisk
-        do throws(StorageError) {
-            disk = try OverlayDisk(
-                of: configuration.path, also: configuration.pepperFile.map { [$0] } ?? [], on: configuration.disk
-            ) { $0.hasSuffix(".sealed") || $0.hasSuffix(".snapshot") }
-        } catch { throw EngineError(error) }
-        withExtendedLifetime(hold) {}
-        var configuration = EngineConfiguration(.directory(configuration.path))
+        guard configuration.reading?.through == nil else {
+            throw EngineError(.state, "a fork begins where the ledger is: there is none of the past")
+        }
+        var configuration = try copied()
         configuration.isFork = true
-        configuration.disk = disk
-        configuration.pepperFile = self.configuration.pepperFile
         let clock = ManualClock(now())
-        if self.configuration.driven != nil { configuration.driven = clock } else { configuration.clock = clock }
-        configuration.segmentBytes = 4 << 20
-        configuration.checkpoints = .never
-        configuration.closingDelay = nil
-        configuration.historyThreads = 2
+        if isDriven { configuration.driven = clock } else { configuration.clock = clock }
         let engine = try Engine.open(configuration, logger: logger).engine
         return Fork(engine, clock, at: engine.durableLSN)
     }

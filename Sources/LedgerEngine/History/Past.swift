@@ -140,14 +140,7 @@ extension History {
 
     /// Why a moment cannot be asked about; nil: it is past.
     private func future(_ moment: Moment) -> Rejection? {
-        switch moment {
-        case .time(let time):
-            let now = clock.now()
-            return time <= now ? nil : .invalid("\(time) is still to come: it is \(now)")
-        case .event(let lsn):
-            let last = reader.durableLSN
-            return lsn <= last ? nil : .invalid("there is no event \(lsn.value) yet: the last is \(last.value)")
-        }
+        moment.refusal(now: clock.now(), last: reader.durableLSN)
     }
 
     private func instant(of moment: Moment) throws(StorageError) -> Timestamp {
@@ -228,6 +221,17 @@ extension History {
         guard let newest = reads.views.lastEvent(user) else { return .rejected(.notFound(.user)) }
         let time = try instant(of: moment)
         return try history(user, from: newest, from, to, label, page, for: asker) { $0.from <= time }
+    }
+}
+
+extension Moment {
+    /// Why it cannot be asked about; nil: it is past.
+    func refusal(now: Timestamp, last: LSN) -> Rejection? {
+        switch self {
+        case .time(let time): time <= now ? nil : .invalid("\(time) is still to come: it is \(now)")
+        case .event(let lsn):
+            lsn <= last ? nil : .invalid("there is no event \(lsn.value) yet: the last is \(last.value)")
+        }
     }
 }
 

@@ -43,7 +43,7 @@ extension Engine {
         case .diff(let user, let first, let second):
             .read(.difference(user: user, first, second)) { .end($0) }
         case .explain(let charge): .read(.explain(charge)) { .end($0) }
-        case .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork: nil
+        case .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork, .ledgerAt: nil
         }
     }
 

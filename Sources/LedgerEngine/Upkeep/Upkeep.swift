@@ -18,6 +18,7 @@ final class Upkeep: @unchecked Sendable {
     private let latencies: LatencyLog
     private let hasFailed: @Sendable () -> Bool
     private let passportUse: PassportUse
+    private let isReading: Bool
     private var rounds = 0
     private let pokeWriter: @Sendable () -> Void
     private let monitor = Monitor()
@@ -31,9 +32,10 @@ final class Upkeep: @unchecked Sendable {
     /// With fewer journal batches of room than this, and no prospect of more, nothing is decided any more.
     private static let scarce = 6
 
+    /// `isReading`: nothing is written to the journal, so it needs no room.
     init(
         journal: Journal, clock: any LedgerClock, gate: Gate, checkpoints: Checkpoints, latencies: LatencyLog,
-        passportUse: PassportUse, logger: Logger, hasFailed: @escaping @Sendable () -> Bool,
+        passportUse: PassportUse, isReading: Bool, logger: Logger, hasFailed: @escaping @Sendable () -> Bool,
         pokeWriter: @escaping @Sendable () -> Void
     ) {
         self.journal = journal
@@ -42,6 +44,7 @@ final class Upkeep: @unchecked Sendable {
         self.checkpoints = checkpoints
         self.latencies = latencies
         self.passportUse = passportUse
+        self.isReading = isReading
         self.logger = logger
         self.hasFailed = hasFailed
         self.pokeWriter = pokeWriter
@@ -81,7 +84,7 @@ final class Upkeep: @unchecked Sendable {
     func goRound() {
         lookAtClock()
         // After a failure nothing is written any more: the next start looks at the disk itself.
-        if hasFailed() { return }
+        if hasFailed() || isReading { return }
         makeRoom()
         checkpoints.consider()
         rounds += 1

@@ -6,24 +6,36 @@ internal import Synchronization
 /// when the ledger becomes read-only, when another reason takes over, and when it is writable again.
 final class Gate: Sendable {
     private enum Kind {
-        case clock, room, snapshot, audit
+        case always, clock, room, snapshot, audit
     }
     private struct Reasons {
         var clock: String?
         var room: String?
         var snapshot: String?
         var audit: String?
-        var first: String? { audit ?? clock ?? room ?? snapshot }
+        var always: String?
+        var first: String? { always ?? audit ?? clock ?? room ?? snapshot }
         /// Which one that is. Its text may change every second (it names the time); the kind does not.
         var kind: Kind? {
-            audit != nil ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
+            if always != nil { return .always }
+            return audit != nil
+                ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
         }
     }
     private let reasons = Lock(Reasons())
     private let closed = Atomic<Bool>(false)
     private let logger: Logger
 
-    init(logger: Logger) { self.logger = logger }
+    /// Why it never opens: of a ledger that is only looked at.
+    let always: String?
+
+    init(logger: Logger, always: String? = nil) {
+        self.logger = logger
+        self.always = always
+        guard let always else { return }
+        reasons.withLock { $0.always = always }
+        closed.store(true, ordering: .releasing)
+    }
 
     /// nil: decide. Costs one load while that is so.
     var refusal: String? { closed.load(ordering: .acquiring) ? reasons.withLock { $0.first } : nil }

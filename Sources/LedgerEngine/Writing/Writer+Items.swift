@@ -54,6 +54,7 @@ extension Writer {
             return .clock(report)
         case .program(let program): return run(program, entry, unit, refusal)
         case .clockSet(let time, _):
+            if let always = parts.gate.always { return .outcome(.rejected(.readOnly(always))) }
             if let reason = whyNotSet(time) { return .outcome(.rejected(.invalid(reason))) }
             return .barrier(state.lastLSN)
         }

@@ -36,7 +36,7 @@ package enum Completion {
             case .watch, .edit:
                 guard words.count > local.wordsBeforeCommand else { return [] }
                 words.removeFirst(local.wordsBeforeCommand + 1)
-            case .last, .quit, .help: return []
+            case .last, .reload, .quit, .help: return []
             }
         }
         guard let first = words.first else {

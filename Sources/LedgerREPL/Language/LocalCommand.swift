@@ -4,6 +4,7 @@ package enum LocalCommand: String, CaseIterable, Sendable {
     case describe, plot, watch
     case last = ".last"
     case export = ".export"
+    case reload = ".reload"
     case edit = #"\e"#
     case help
     case quit
@@ -24,7 +25,7 @@ package enum LocalCommand: String, CaseIterable, Sendable {
         case .describe: "user"
         case .plot: "user [FROM t] [TO t]"
         case .watch: "seconds command …"
-        case .last, .quit: ""
+        case .last, .reload, .quit: ""
         case .export: "csv|json file"
         case .edit: "[command …]"
         case .help: "[words …]"
@@ -41,6 +42,7 @@ package enum LocalCommand: String, CaseIterable, Sendable {
         case .watch: "Runs a command every so many seconds and shows its answer in place, until a key is pressed."
         case .last: "Shows the last answer again, whole."
         case .export: "Writes the last answer to a file."
+        case .reload: "Beside a server, on its data directory: looks at what it has recorded since."
         case .edit: "Opens $VISUAL or $EDITOR on a command, or on the last input, and runs what comes back."
         case .help: "Lists the commands; with words, explains what has these words in its name or its help."
         case .quit: "Leaves, as Ctrl-D does."
@@ -51,14 +53,14 @@ package enum LocalCommand: String, CaseIterable, Sendable {
     var takesCommand: Bool {
         switch self {
         case .watch, .edit: true
-        case .describe, .plot, .last, .export, .help, .quit: false
+        case .describe, .plot, .last, .export, .reload, .help, .quit: false
         }
     }
 
     var wordsBeforeCommand: Int {
         switch self {
         case .watch: 1
-        case .describe, .plot, .last, .export, .edit, .help, .quit: 0
+        case .describe, .plot, .last, .export, .reload, .edit, .help, .quit: 0
         }
     }
 }

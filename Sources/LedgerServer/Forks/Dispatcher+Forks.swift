@@ -71,11 +71,11 @@ extension Dispatcher {
 
     private func fork(_ name: ShortText, _ parsed: ParsedCommand, for client: Client) throws(CommandError) {
         guard client.forks[name] == nil else { throw .invalid("this connection has a fork '\(name)' already") }
-        let (engine, room, version, logger) = (engine, forks, encoder.version, logger)
+        let (engine, room, past, version, logger) = (engine, forks, past, encoder.version, logger)
         let began = NIODeadline.now()
         aside(parsed, for: client) {
             try await OpenFork.open(
-                name, of: engine, users: engine.reads.userCount, in: room, version: version, logger: logger)
+                name, of: engine, in: room, insteadOf: past, version: version, logger: logger)
         } orGone: {
             $0.drop()
         } then: { dispatcher, client, slot, fork in
@@ -100,7 +100,7 @@ extension Dispatcher {
     }
 
     /// Does something elsewhere, and answers on this loop; `orGone`: the client has gone meanwhile.
-    private func aside<T: Sendable>(
+    func aside<T: Sendable>(
         _ parsed: ParsedCommand, for client: Client, _ body: @escaping @Sendable () async throws -> T,
         orGone: @escaping (T) -> Void = { _ in },
         then: @escaping (Dispatcher, Client, UInt64, T) -> Void

@@ -19,14 +19,20 @@ final class OpenFork: Sendable {
         (self.name, self.fork, self.port, self.room, self.number) = (name, fork, port, room, number)
     }
 
-    /// Makes one, on a thread of its own, where there is room.
+    /// Makes one, on a thread of its own, where there is room. A past that nobody is asking gives up its own for it.
     static func open(
-        _ name: ShortText, of engine: Engine, users: Int, in room: ForkRoom, version: String, logger: Logger
+        _ name: ShortText, of engine: Engine, in room: ForkRoom, insteadOf past: PastDesk, version: String,
+        logger: Logger
     ) async throws -> OpenFork {
-        let number = try room.take(users: users)
+        let users = engine.reads.userCount
+        let number: UInt64
+        do { number = try room.take(users: users, for: .fork) } catch {
+            guard await past.dropIfIdle() else { throw error }
+            number = try room.take(users: users, for: .fork)
+        }
         do {
             let fork = try await onThread("fork") { Result { () throws in try engine.fork(logger: logger) } }.get()
-            let port = try await EmbeddedPort(engine: fork.engine, version: version, logger: logger)
+            let port = try await EmbeddedPort(engine: fork.engine, version: version, logger: logger, room: room)
             return OpenFork(name, fork, port, room, number)
         } catch {
             room.leave(number)
@@ -56,10 +62,14 @@ final class OpenFork: Sendable {
     }
 }
 
-/// All forks of a server together: so many, and so much memory.
-final class ForkRoom: Sendable {
+/// All ledgers of a server but its own, together: so many, and so much memory.
+package final class ForkRoom: Sendable {
+    enum Use {
+        case fork, past
+    }
+
     private let most: Int
-    private let state = Mutex<(next: UInt64, forks: [UInt64: Int])>((0, [:]))
+    private let state = Mutex<(next: UInt64, taken: [UInt64: (use: Use, bytes: Int)])>((0, [:]))
 
     /// What a user takes in a ledger, rows, indexes and views, in bytes: an estimate from above.
     static let bytesPerUser = 2 << 10
@@ -67,35 +77,43 @@ final class ForkRoom: Sendable {
     static let bytesPerFork = 96 << 20
     static let mostForks = 16
 
-    init(memory: Int) { most = memory }
+    package init(memory: Int) { most = memory }
 
     struct Full: Error, CustomStringConvertible {
         let description: String
     }
 
-    func take(users: Int) throws(Full) -> UInt64 {
+    func take(users: Int, for use: Use) throws(Full) -> UInt64 {
         let bytes = Self.bytesPerFork + users * Self.bytesPerUser
         return try state.withLock { state throws(Full) in
-            let used = state.forks.values.reduce(0, +)
-            guard state.forks.count < Self.mostForks else {
+            let used = state.taken.values.reduce(0) { $0 + $1.bytes }
+            let forks = state.taken.values.count { $0.use == .fork }
+            guard use != .fork || forks < Self.mostForks else {
                 throw Full(description: "\(Self.mostForks) forks are open: drop one")
             }
             guard used + bytes <= most else {
+                let what = use == .fork ? "a fork" : "the past"
+                let first = forks == 0 ? "" : "drop \(use == .fork ? "one" : "a fork"), or "
                 throw Full(
                     description:
-                        "a fork of \(users) users may take \(bytes >> 20) MB, and \(max(0, most - used) >> 20) of "
-                        + "\(most >> 20) MB are left: drop one, or raise --fork-memory")
+                        "\(what) of \(users) users may take \(bytes >> 20) MB, and \(max(0, most - used) >> 20) of "
+                        + "\(most >> 20) MB are left: \(first)raise --fork-memory")
             }
             state.next += 1
-            state.forks[state.next] = bytes
+            state.taken[state.next] = (use, bytes)
             return state.next
         }
     }
 
-    func leave(_ number: UInt64) { state.withLock { $0.forks[number] = nil } }
+    func leave(_ number: UInt64) { state.withLock { $0.taken[number] = nil } }
 
     /// How many there are, and the memory set aside for them, in bytes.
-    var used: (count: Int, bytes: Int) { state.withLock { ($0.forks.count, $0.forks.values.reduce(0, +)) } }
+    func used(for use: Use) -> (count: Int, bytes: Int) {
+        state.withLock { state in
+            let taken = state.taken.values.filter { $0.use == use }
+            return (taken.count, taken.reduce(0) { $0 + $1.bytes })
+        }
+    }
 }
 
 /// Runs what blocks on a thread of its own.

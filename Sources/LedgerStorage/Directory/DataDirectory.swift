@@ -63,6 +63,26 @@ package struct DataDirectory: Sendable {
         (try disk.names(in: snapshots) ?? []).compactMap { Self.number(in: $0, suffix: ".snapshot") }.map { LSN($0) }
     }
 
+    /// How a file is taken by who copies the directory while a server writes there.
+    package enum Copying: Sendable {
+        /// Before all others: it lists less than what is there a moment later, never more.
+        case first
+        /// Never changes and never goes: read from where it lies, by its name.
+        case lasting
+        /// Never changes, yet may go: opened at once.
+        case kept
+        /// Nobody needs it.
+        case none
+        case whole
+    }
+
+    package static func copying(of name: String) -> Copying {
+        if name.hasPrefix("manifest.") { return .first }
+        if name.hasSuffix(".sealed") { return .lasting }
+        if name.hasSuffix(".snapshot") { return .kept }
+        return name.hasPrefix("spare-") || name.hasSuffix(".tmp") ? .none : .whole
+    }
+
     /// The number in a name such as `0000000007.segment`; nil for other names.
     static func number(in name: String, suffix: String, prefix: String = "") -> UInt64? {
         guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }

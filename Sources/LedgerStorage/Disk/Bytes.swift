@@ -18,7 +18,7 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Whether every byte is zero.
-    var isZero: Bool {
+    package var isZero: Bool {
         guard let first else { return true }
         return first == 0 && memcmp(baseAddress!, baseAddress! + 1, count - 1) == 0
     }

@@ -79,6 +79,18 @@ package struct StorageError: Error, Sendable, Equatable {
         return reason == .noRoom
     }
 
+    /// Whether a fault may be a running server's doing. A batch that was half written when it was read, and had a
+    /// successor a moment later, looks like damage. A segment that was sealed since the manifest was read has lost its
+    /// live file, or that file holds a later segment by now; the manifest that says so was there before. Damage is
+    /// still there at the next look, with the same manifest.
+    package var mayPass: Bool {
+        let passing: [Reason] = [
+            .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,
+            .lostAcknowledged,
+        ]
+        return passing.contains(reason) || isNoSuchFile
+    }
+
     var isNoSuchFile: Bool {
         if case .system(_, ENOENT) = reason { return true }
         return false

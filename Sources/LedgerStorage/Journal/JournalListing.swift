@@ -20,24 +20,12 @@ package enum JournalListing {
             do throws(StorageError) {
                 return try walk(directory, manifest, &next, last, body)
             } catch {
-                guard mayPass(error) else { throw error }
+                guard error.mayPass else { throw error }
                 attempts = next > before ? 0 : attempts + 1
                 let hasMoved = try Manifest.load(from: directory).manifest.generation != manifest.generation
                 guard attempts <= (hasMoved ? 100 : 3) else { throw error }
             }
         }
-    }
-
-    /// Whether a fault may be a running server's doing. A batch that was half written when it was read, and had a
-    /// successor a moment later, looks like damage. A segment that was sealed since the manifest was read has lost its
-    /// live file, or that file holds a later segment by now; the manifest that says so was there before. Damage is
-    /// still there at the next look, with the same manifest.
-    private static func mayPass(_ error: StorageError) -> Bool {
-        let passing: [StorageError.Reason] = [
-            .damagedBatch, .damagedSegmentHeader, .brokenChain, .missingSegment, .misplacedSegment, .truncatedSegment,
-            .lostAcknowledged,
-        ]
-        return passing.contains(error.reason) || error.isNoSuchFile
     }
 
     private static func walk(

@@ -1,5 +1,6 @@
 internal import Crypto
 package import LedgerCore
+internal import Synchronization
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials  // swift-crypto's AEAD speaks its protocols
@@ -41,6 +42,10 @@ package final class KeyStore: Sendable {
     private let state: Lock<State>
     /// One sync at a time; `state` is free meanwhile, so that the next users' keys are made.
     private let syncing = Lock(())
+    private let destructions = Atomic<UInt64>(0)
+
+    /// How many keys were destroyed since it was opened: who has a copy of the file has more than there is now.
+    package var destroyed: UInt64 { destructions.load(ordering: .acquiring) }
 
     private struct State {
         var fileBytes: Int
@@ -212,6 +217,7 @@ package final class KeyStore: Sendable {
                 throw error
             }
             state.isDirty = false
+            destructions.wrappingAdd(UInt64(destroyed), ordering: .releasing)
             return destroyed
         }
     }

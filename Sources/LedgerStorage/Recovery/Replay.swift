@@ -78,8 +78,12 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
     ) throws(StorageError) -> [LSN] {
         let present = try inspection.directory.presentSnapshots()
         let listed = inspection.manifest.snapshots.map(\.lsn)
+        // What is listed need not be read to know its time.
+        let later = Set(inspection.manifest.snapshots.filter { !target.allows($0.time) }.map(\.lsn))
         let audited = AuditRecord.load(from: inspection.directory)
-        return Set(present + listed).filter { target.allows($0) && audited?.trusts($0) ?? true }.sorted(by: >)
+        return Set(present + listed).filter {
+            target.allows($0) && !later.contains($0) && audited?.trusts($0) ?? true
+        }.sorted(by: >)
     }
 
     private init(
@@ -179,9 +183,11 @@ extension Replay.Target where State: ~Copyable {
         }
     }
 
-    func allows(_ snapshot: SnapshotDescription) -> Bool {
-        if case .time(let limit) = self { snapshot.head.time <= limit } else { true }
+    func allows(_ time: Timestamp) -> Bool {
+        if case .time(let limit) = self { time <= limit } else { true }
     }
+
+    func allows(_ snapshot: SnapshotDescription) -> Bool { allows(snapshot.head.time) }
 
     func wants(_ lsn: LSN, _ time: Timestamp) -> Bool {
         switch self {

@@ -9,7 +9,7 @@ private func candidates(_ line: String) -> [String] { Completion.candidates(for:
             candidates("")
                 == [
                     "USER", "PASSPORT", "CREDIT", "PRICE", "EXPLAIN", "PING", "describe", "plot", "watch", ".last",
-                    ".export", "\\e", "help", "quit",
+                    ".export", ".reload", "\\e", "help", "quit",
                 ])
         #expect(candidates("P") == ["PASSPORT", "PRICE", "PING", "PLOT"])
         #expect(candidates("p") == ["passport", "price", "ping", "plot"])
