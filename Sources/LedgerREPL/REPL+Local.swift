@@ -13,6 +13,11 @@ extension REPL {
             guard arguments.count == 1 else { return usage(local) }
             return await describe(arguments[0], rendering)
         case .plot: return await plot(arguments, rendering)
+        case .tail: return await tail(arguments, rendering)
+        case .use: return await use(arguments, rendering)
+        case .leave:
+            guard arguments.isEmpty else { return usage(local) }
+            return leave(rendering)
         case .last:
             guard arguments.isEmpty else { return usage(local) }
             guard let last else { return Outcome(errors: "there is no last answer yet\n", failed: true) }

@@ -38,7 +38,18 @@ package struct REPL: Sendable {
 
     package var catalogue: CommandCatalogue
     package var options: Options
+    /// The connection, whatever world its commands are for; see ``reach``.
     var port: any CommandPort
+    /// The ledger, or a fork that was entered.
+    package internal(set) var world = World.ledger
+    /// What a person is to be told before the next line is read.
+    package internal(set) var notice: String?
+    /// Who sees what a chunk of Lua shows while it runs.
+    var audience = Audience.later
+    /// Somebody works for a chunk that is under way, and keeps the state of Lua.
+    var isWithinChunk = false
+    /// What RULE EDIT was left with.
+    var draft: RuleDraft?
     /// What `.last` shows.
     package var last: RESPValue?
     package let known = KnownIDs()
@@ -66,6 +77,7 @@ package struct REPL: Sendable {
 
     private mutating func run(script: [String]) async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
+        audience = .program
         var hasFailed = false
         for text in script {
             var splitter = self.splitter
@@ -78,6 +90,7 @@ package struct REPL: Sendable {
 
     private mutating func runStandardInput() async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
+        audience = .program
         var hasFailed = false
         var splitter = self.splitter
         var pending: [UInt8] = []
@@ -118,6 +131,15 @@ package struct REPL: Sendable {
 
     // MARK: One line
 
+    /// Where that goes which is shown in the middle of something.
+    enum Audience: Sendable {
+        /// To the outcome, which somebody shows later.
+        case later
+        /// To standard output and standard error.
+        case program
+        case person(Console)
+    }
+
     package struct Outcome: Sendable, Equatable {
         /// For standard output.
         package var output = ""
@@ -129,8 +151,6 @@ package struct REPL: Sendable {
         package var wasInterrupted = false
         /// A command was sent, and its answer is still to come.
         var isUnknown = false
-        /// A `watch` that Lua asked for.
-        var watch: String?
 
         package init(output: String = "", errors: String = "", failed: Bool = false, quits: Bool = false) {
             self.output = output
@@ -152,6 +172,8 @@ package struct REPL: Sendable {
         guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
         let texts = words.map { String(decoding: $0, as: UTF8.self) }
         if let local = LocalCommand.named(name) { return await run(local, texts, rendering) }
+        if CommandCatalogue.isRuleEdit(texts) { return Outcome(errors: "RULE EDIT needs a terminal\n", failed: true) }
+        if let followed = await tailCommand(texts, rendering) { return followed }
         let isCommand = catalogue.command(for: texts) != nil
         let sent =
             words.count == 1 && !isCommand ? commands(for: texts[0]).first.map { $0.map { Array($0.utf8) } } : nil
@@ -174,6 +196,7 @@ package struct REPL: Sendable {
                 }
             } else {
                 learn(answer)
+                known.note(words, answered: answer)
                 outcome.output = rendering.text(of: answer)
             }
         } catch {
@@ -202,11 +225,11 @@ package struct REPL: Sendable {
     /// outcome is unknown.
     mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         do {
-            return try await port.send(commands)
+            return try await reach.send(commands)
         } catch ClientError.notConnected(let peer, let reason) {
             guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
             port = try await reconnect()
-            return try await port.send(commands)
+            return try await reach.send(commands)
         }
     }
 }

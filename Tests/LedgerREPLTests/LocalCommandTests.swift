@@ -285,6 +285,9 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         #expect(candidates("SESSION STOP job") == ["job-2", "job-1"])
         #expect(candidates("EXPLAIN ") == ["c_7"])
         #expect(candidates("describe a") == ["ada"])
+        #expect(candidates(".tail ") == ["FROM", "USER"])
+        #expect(candidates(".tail user a") == ["ada"])
+        #expect(candidates(".t") == [".tail"])
         #expect(candidates("watch 2 CREDIT BALANCE b") == ["bob"])
         #expect(candidates("watch 2 credit bal") == ["balance"])
     }

@@ -145,6 +145,24 @@ extension REPL {
         #expect(await repl.shown("print('a\\27[2Jb')") == "a\\x1b[2Jb\n")
     }
 
+    @Test func `any value can be shown in the middle, an answer as it came`() async {
+        var repl = prompt()
+        #expect(
+            await repl.shown("show(ledger.credit.balance('ada')) print('b') show(nil, { c = usd'1' })")
+                == "user      │ ada\navailable │ 25.00\nb\nc │ 1.00\n")
+        #expect(await repl.shown("show(print)") == "a function\n")
+        #expect(await repl.shown(".last") == "a function\n")
+    }
+
+    @Test func `what goes on until somebody ends it needs somebody`() async {
+        var repl = prompt()
+        #expect(await repl.shown("watch(print)") == "watch needs a terminal\n")
+        #expect(await repl.shown("watch(1, 'PING')") == "watch needs a terminal\n")
+        #expect(await repl.shown("tail('ada')") == ".tail goes on and on: nobody is here to see it\n")
+        #expect(await repl.shown(".tail") == ".tail goes on and on: nobody is here to see it\n")
+        #expect(await repl.shown(".tail ada").hasPrefix(".tail [FROM lsn] [USER u]: "))
+    }
+
     @Test(arguments: [
         ("x = = 1", "LUA column 5: unexpected symbol near '='\n"),
         ("for i = 1, 2 do\n  print(i\nend", "LUA line 3, column 1: ')' expected (to close '(' at line 2) near 'end'\n"),
