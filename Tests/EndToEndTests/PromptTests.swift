@@ -20,19 +20,21 @@ extension EndToEnd {
             #expect(await terminal.enter("USER CREATE ada@example.com ID ada", shows: "available │ 5.00"))
             #expect(await terminal.enter("SESSION START job ada small TTL 30d", shows: "ttl_end"))
             #expect(await terminal.enter("f = fork() f:enter()", shows: "in fork f1, at 20"))
-            #expect(await terminal.wait { $0.lines.last?.hasSuffix(" fork:f1>") ?? false }, "\(terminal.screen.text)")
-            #expect(await terminal.enter("f:advance('20d').name", shows: " fork:f1+20d>"))
+            #expect(await terminal.isAsking())
+            #expect(terminal.screen.lines.last!.hasSuffix(" fork:f1>"))
+            #expect(await terminal.enter("f:advance('20d').name", prompts: " fork:f1+20d>"))
             // 5.00 at 0.05 an hour are 100 hours.
             #expect(await terminal.enter("SESSION GET job", shows: "status      │ closed"))
             #expect(await terminal.enter("CREDIT PURCHASE ada 25 stripe", shows: "total     │ 25.00"))
             #expect(await terminal.enter("ledger.credit.balance('ada').paid", shows: "25.00"))
             #expect(await terminal.enter("describe ada", shows: "paid 25.00"))
-            #expect(await terminal.enter(".leave", shows: ".leave"))
-            #expect(await terminal.wait { !($0.lines.last ?? "").contains("fork") })
+            #expect(await terminal.enter(".leave"))
+            #expect(!(terminal.screen.lines.last ?? "").contains("fork"))
             #expect(await terminal.enter("SESSION GET job", shows: "status   │ active"), "\(terminal.screen.text)")
             #expect(await terminal.enter(".use f", shows: "in fork f1"))
             #expect(await terminal.enter("f:drop()", shows: "fork f1 is gone: this is the ledger again"))
-            #expect(await terminal.wait { !($0.lines.last ?? "").contains("fork:") })
+            #expect(await terminal.isAsking())
+            #expect(!terminal.screen.lines.last!.contains("fork:"))
         }
 
         @Test func `a fork is entered and left, in this process`() async throws {
@@ -73,7 +75,7 @@ extension EndToEnd {
 
         @Test func `watch draws a function in place, until a key, Ctrl-C, or an error`() async throws {
             let terminal = try await PseudoTerminal.prompt(in: workspace, rows: 30)
-            #expect(await terminal.enter("n = 0", shows: "n = 0"))
+            #expect(await terminal.enter("n = 0"))
             let chunk = "watch(function() n = n + 1 print('round', n) return { twice = n * 2 } end, '0.1s')"
             #expect(await terminal.enter(chunk, shows: "every 0.1s: a function, until a key"))
             #expect(await terminal.wait(for: "twice │ 10"))

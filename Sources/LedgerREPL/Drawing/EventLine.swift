@@ -15,7 +15,7 @@ package enum EventLine {
         }
     }
 
-    /// `  1042  11-29 13:31:12  charged  ada  -0.25  api  c_1CK  available 29.7375`
+    /// `  1042  11-29 13:31:12  charged  ada      -0.25  api  c_1CK  available 29.7375`
     private static func line(_ event: RESPValue, _ width: Int?, _ rendering: Rendering) -> String {
         func field(_ name: String) -> String? {
             guard let text = event[name]?.string, !text.isEmpty else { return nil }
@@ -31,12 +31,12 @@ package enum EventLine {
         var parts = [
             styled(padded(field("lsn") ?? "", 6, isRight: true), .faint),
             styled(time(field("time") ?? "", rendering.thisYear), .faint),
-            padded(field("type") ?? "", 18), padded(field("user") ?? "", 10),
+            padded(field("type") ?? "", 17), padded(field("user") ?? "", 6),
         ]
         if let amount = field("amount") {
             let isCredit = field("moves") == "credit"
             let sign = amount.hasPrefix("-") ? "" : isCredit ? "+" : field("moves") == "debit" ? "-" : ""
-            parts.append(styled(padded(sign + amount, 9, isRight: true), isCredit ? .string : .plain))
+            parts.append(styled(padded(sign + amount, 6, isRight: true), isCredit ? .string : .plain))
         }
         let place = field("session") ?? field("storage") ?? field("hold")
         parts += [field("source"), place, field("moves") == nil ? nil : field("id")].compactMap { $0 }

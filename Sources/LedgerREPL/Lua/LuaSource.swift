@@ -29,7 +29,13 @@ package enum LuaSource {
     /// Lua says the line, and what it met. Where that was while it compiled, the column is where the source up to there
     /// stops making sense. What makes no sense from its first word on was meant as an expression.
     static func located(_ error: ScriptError, in source: String) -> String {
-        guard error.kind == .source else { return located(error.text, in: source, before: "") }
+        guard error.kind == .source else {
+            // Where the prelude raised it is nobody's business.
+            let inPrelude = "lua: prelude:"
+            guard error.text.hasPrefix(inPrelude) else { return located(error.text, in: source, before: "") }
+            let rest = error.text.dropFirst(inPrelude.count).drop { $0.isNumber }
+            return String(rest.drop { $0 == ":" || $0 == " " })
+        }
         let asStatements = located(error.text, in: source, before: "")
         guard asStatements.hasPrefix("column 1:") || asStatements.hasPrefix("line 1, column 1:"),
             let asExpression = compile(expression + source)

@@ -27,11 +27,26 @@ extension PseudoTerminal {
         }
     }
 
-    /// Types a line at the prompt and waits until something is on the screen.
+    /// Types a line at the prompt, and waits until something stands below it.
     func enter(_ line: String, shows text: String) async -> Bool {
         guard await isAsking() else { return false }
-        type(line + "\r")
-        return await wait(for: text)
+        return await press(line + "\r", shows: text)
+    }
+
+    /// The same for keys, whatever waits for them.
+    func press(_ keys: String, shows text: String) async -> Bool {
+        let rows = screen.everything.split(separator: "\n", omittingEmptySubsequences: false).count
+        type(keys)
+        return await wait { screen in
+            screen.everything.split(separator: "\n", omittingEmptySubsequences: false).dropFirst(rows)
+                .contains { $0.contains(text) }
+        }
+    }
+
+    /// Types a line and waits for the next prompt, which has `text` in it.
+    func enter(_ line: String, prompts text: String = ">") async -> Bool {
+        guard await enter(line, shows: text) else { return false }
+        return await isAsking()
     }
 }
 

@@ -156,8 +156,8 @@ extension REPL {
 
     @Test func `what goes on until somebody ends it needs somebody`() async {
         var repl = prompt()
-        #expect(await repl.shown("watch(print)") == "watch needs a terminal\n")
-        #expect(await repl.shown("watch(1, 'PING')") == "watch needs a terminal\n")
+        #expect(await repl.shown("watch(print)") == "LUA watch needs a terminal\n")
+        #expect(await repl.shown("watch(1, 'PING')") == "LUA watch needs a terminal\n")
         #expect(await repl.shown("tail('ada')") == ".tail goes on and on: nobody is here to see it\n")
         #expect(await repl.shown(".tail") == ".tail goes on and on: nobody is here to see it\n")
         #expect(await repl.shown(".tail ada").hasPrefix(".tail [FROM lsn] [USER u]: "))

@@ -57,7 +57,7 @@ private func prices(_ types: KeyValuePairs<String, KeyValuePairs<String, String?
         var rendering = tables
         #expect(
             EventLine.text(of: event, rendering)
-                == "  1042  2026-11-29 13:31:12  charged             ada             -0.25  api  c_1CK  avail…\n")
+                == "  1042  2026-11-29 13:31:12  charged            ada      -0.25  api  c_1CK  ava…\n")
         rendering.thisYear = 2026
         rendering.layout = .tables(width: nil)
         #expect(EventLine.text(of: event, rendering).hasSuffix("api  c_1CK  available 29.7375\n"))
