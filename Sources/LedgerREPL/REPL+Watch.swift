@@ -37,6 +37,8 @@ struct DrawingInPlace: Sendable {
     mutating func draw(_ text: String) {
         let size = console.terminal.size
         let head = console.rendering.usesColour ? Style.faint.applied(to: title) : title
+        // A tab is as wide as where it stands wants it: too much for who has to know how wide a row is.
+        let text = text.replacing("\t", with: "    ")
         var lines = ([head] + text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
             .map { DisplayText.cutStyled($0, to: size.columns) }
         if lines.last == "" { lines.removeLast() }

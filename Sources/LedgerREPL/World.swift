@@ -125,8 +125,8 @@ extension REPL {
         mustAskMode = true
         guard case .tables = rendering.layout else { return Outcome() }
         let name = DisplayText.sanitized(fork.name)
-        return Outcome(
-            output: "in fork \(name), at \(fork.time); what is done here touches nobody, .leave goes back\n")
+        let text = "in fork \(name), at \(fork.time): what is done here touches nobody, .leave goes back"
+        return Outcome(output: DisplayText.wrapped(text, to: rendering.width, indent: 0) + "\n")
     }
 
     mutating func leave(_ rendering: Rendering) -> Outcome {
