@@ -43,6 +43,7 @@ extension EndToEnd {
             terminal.close()
             #expect(await terminal.waitForEnd() == 0)
             if let text = readFile(workspace.path + "/pid"), let child = Int32(text.dropLast()) {
+                for _ in 0..<500 where kill(child, 0) == 0 { try await Task.sleep(for: .milliseconds(10)) }
                 #expect(kill(child, 0) != 0, "the editor or pager is still there")
             }
             // The ledger was closed in order.
