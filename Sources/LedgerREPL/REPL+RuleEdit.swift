@@ -47,6 +47,7 @@ extension REPL {
             text = Self.source(active)
         }
         let number = active["version"]?.string ?? ""
+        var identity: String?
         if let version {
             let opened = text
             text = try await edited(text, Self.source(active))
@@ -60,6 +61,7 @@ extension REPL {
         while true {
             let check = try await answer(["RULE", "CHECK", rule, text], Self.nothing)
             let found = findings(check, console.rendering)
+            identity = check["sha256"]?.string
             if found.isEmpty {
                 draft = RuleDraft(rule: rule, text: text)
                 let was = try await answer(["RULE", "CHECK", rule, number], Self.nothing)
@@ -83,16 +85,37 @@ extension REPL {
                 "version \(other) was activated meanwhile: nothing was done; RULE EDIT \(rule) goes on with your text\n"
             )
         }
-        return try await load(text, rule, console)
+        let version: String
+        if let known = try await loadedVersion(of: rule, identity, console) {
+            version = known
+        } else {
+            version = try await load(text, rule, console)
+        }
+        return try await activate(version, of: rule, console)
     }
 
-    private mutating func load(_ text: String, _ rule: String, _ console: Console) async throws(Stop) -> Outcome {
+    /// Of a source that was loaded before: it is one version for ever.
+    private mutating func loadedVersion(
+        of rule: String, _ identity: String?, _ console: Console
+    ) async throws(Stop) -> String? {
+        let list = try await shown(["RULE", "LIST"], console)
+        let rows = list.elements.map { items in Rendering.page(of: items)?.rows.map { .map($0) } ?? items } ?? []
+        let known = rows.first { $0["rule"]?.string == rule && $0["sha256"]?.string == identity }
+        return known?["version"]?.string
+    }
+
+    private mutating func load(_ text: String, _ rule: String, _ console: Console) async throws(Stop) -> String {
         let loaded = try await answer(
             ["RULE", "LOAD", rule, text], "whether it was loaded is not known (RULE LIST tells); nothing was activated")
         if let error = loaded.error {
             throw Stop(console.rendering.text(of: .error(error)) + "nothing was activated\n")
         }
-        let version = loaded["version"]?.string ?? ""
+        return loaded["version"]?.string ?? ""
+    }
+
+    private mutating func activate(
+        _ version: String, of rule: String, _ console: Console
+    ) async throws(Stop) -> Outcome {
         // Ctrl-C from here on ends the waiting, not what was confirmed.
         Signals.clearInterrupt()
         let activated = try await answer(

@@ -37,6 +37,10 @@ extension EndToEnd {
             #expect(await terminal.press("y", shows: "RULE ROLLBACK session_runtime goes back"))
             #expect(terminal.screen.text.contains("version  │ 2"), "\(terminal.screen.text)")
             #expect(await terminal.enter("RULE SHOW session_runtime", shows: "0.0875"))
+            // The same text again is the same version.
+            #expect(await terminal.enter("RULE ROLLBACK session_runtime", shows: "version  │ 1"))
+            #expect(await terminal.enter("RULE EDIT session_runtime", shows: "from now on? [y/N]"))
+            #expect(await terminal.press("y", shows: "version  │ 2"))
             await leave(terminal)
         }
 
