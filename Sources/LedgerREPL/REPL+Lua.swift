@@ -86,7 +86,7 @@ extension REPL {
         outcome.errors += rendering.text(of: .error(RESPError(code: "LUA", message: text)))
         guard let missing = LuaSource.missingName(error.text) else { return }
         let fields = LuaSession.paths.flatMap { $0.split(separator: ".").dropFirst().map(String.init) }
-        let names = missing.isGlobal ? LuaText.names + lua.names(in: []) : fields
+        let names = missing.isGlobal ? LuaText.names + lua.names(in: []) : fields + LuaSession.forkMethods
         if let near = Suggestion.nearest(to: missing.name, among: names) { outcome.errors += "did you mean \(near)?\n" }
     }
 

@@ -106,7 +106,11 @@ extension REPL {
         } else {
             console.terminal.write(outcome.output)
         }
-        console.terminal.write(outcome.errors)
+        // Sentences are broken at blanks. What has colours was made to fit.
+        let lines = outcome.errors.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.contains("\u{1b}") ? String(line) : DisplayText.wrapped(String(line), to: size.columns, indent: 0)
+        }
+        console.terminal.write(lines.joined(separator: "\n"))
     }
 
     private mutating func edit(_ text: String, at console: inout Console) async -> Bool {

@@ -30,7 +30,7 @@ package enum EventLine {
         }
         var parts = [
             styled(padded(field("lsn") ?? "", 6, isRight: true), .faint),
-            styled(time(field("time") ?? "", rendering.thisYear), .faint),
+            styled(time(field("time") ?? "", rendering.thisYear, isShort: width.map { $0 < 80 } ?? false), .faint),
             padded(field("type") ?? "", 17), padded(field("user") ?? "", 6),
         ]
         if let amount = field("amount") {
@@ -40,16 +40,18 @@ package enum EventLine {
         }
         let place = field("session") ?? field("storage") ?? field("hold")
         parts += [field("source"), place, field("moves") == nil ? nil : field("id")].compactMap { $0 }
-        if let available = field("available") { parts.append(styled("available \(available)", .faint)) }
+        let isAboutCredit = ["moves", "session", "storage", "hold"].contains { field($0) != nil }
+        if isAboutCredit, let available = field("available") { parts.append(styled("available \(available)", .faint)) }
         if let debt = field("debt"), let owed = Money(debt), owed > .zero { parts.append("debt \(debt)") }
         var line = parts.joined(separator: "  ")
         while line.last == " " { line.removeLast() }
         return (width.map { DisplayText.cutStyled(line, to: $0) } ?? line) + "\n"
     }
 
-    /// `2026-11-29T13:31:12.25Z` as `11-29 13:31:12`, with the year where it is another one.
-    private static func time(_ text: String, _ thisYear: Int?) -> String {
+    /// `2026-11-29T13:31:12.25Z` as `11-29 13:31:12`, with the year where it is another one; in short, without the day.
+    private static func time(_ text: String, _ thisYear: Int?, isShort: Bool) -> String {
         guard text.count >= 19, text.hasSuffix("Z") else { return text }
+        if isShort { return String(text.dropFirst(11).prefix(8)) }
         let isThisYear = thisYear.map { text.hasPrefix("\($0)-") } ?? false
         return "\(text.prefix(10).dropFirst(isThisYear ? 5 : 0)) \(text.dropFirst(11).prefix(8))"
     }

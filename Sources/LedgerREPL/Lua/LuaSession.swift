@@ -142,6 +142,9 @@ package final class LuaSession: Sendable {
     /// Every path of a command, `ledger.credit.charge`.
     package static var paths: [String] { ScriptFunctions.prompt.paths }
 
+    /// What a fork has besides what it is.
+    static let forkMethods = ["advance", "diff", "drop", "enter", "rule", "run"]
+
     /// What a path stands for.
     static func command(at path: String, in catalogue: CommandCatalogue) -> CommandCatalogue.Command? {
         guard let id = ScriptFunctions.prompt.command(at: path) else { return nil }

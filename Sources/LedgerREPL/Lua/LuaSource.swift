@@ -79,7 +79,7 @@ package enum LuaSource {
 
     /// The names of a field or variable that an error complains of: `global 'leger'`, `field 'chrge'`.
     static func missingName(_ message: String) -> (name: String, isGlobal: Bool)? {
-        for (mark, isGlobal) in [("(global '", true), ("(field '", false)] {
+        for (mark, isGlobal) in [("(global '", true), ("(field '", false), ("(method '", false)] {
             guard let range = message.firstRange(of: mark) else { continue }
             return (String(message[range.upperBound...].prefix { $0 != "'" }), isGlobal)
         }

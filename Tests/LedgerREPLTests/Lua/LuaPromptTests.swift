@@ -170,6 +170,7 @@ extension REPL {
         ("x = 1\n\nnothing()", "LUA line 3: attempt to call a nil value (global 'nothing')\n"),
         ("leger.charge()", "LUA attempt to index a nil value (global 'leger')\ndid you mean ledger?\n"),
         ("ledger.chrge()", "LUA attempt to call a nil value (field 'chrge')\ndid you mean charge?\n"),
+        ("('x'):entr()", "LUA attempt to call a nil value (method 'entr')\ndid you mean enter?\n"),
         ("usd'1' + 0.5", "LUA + takes two amounts; this is a number (usd\"0.05\" makes one)\n"),
         ("1 +", "LUA unexpected symbol near <eof>\n"),
     ])

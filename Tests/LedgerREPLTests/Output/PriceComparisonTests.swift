@@ -62,6 +62,10 @@ private func prices(_ types: KeyValuePairs<String, KeyValuePairs<String, String?
         rendering.layout = .tables(width: nil)
         #expect(EventLine.text(of: event, rendering).hasSuffix("api  c_1CK  available 29.7375\n"))
         #expect(EventLine.text(of: event, rendering).hasPrefix("  1042  11-29 13:31:12  charged "))
+        rendering.layout = .tables(width: 60)
+        #expect(
+            EventLine.text(of: event, rendering) == "  1042  13:31:12  charged            ada      -0.25  api  c_1CK…\n"
+        )
     }
 
     @Test func `for programs all of it`() {
