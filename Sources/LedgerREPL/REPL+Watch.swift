@@ -66,7 +66,11 @@ struct DrawingInPlace: Sendable {
 extension REPL {
     /// Draws a command's answer over the last one, until a key or Ctrl-C.
     mutating func watch(_ command: String, _ words: [String], at console: Console) async -> Outcome {
-        guard words.count > 2, let span = Self.interval(words[1]) else { return usage(.watch) }
+        guard words.count > 2 else { return usage(.watch) }
+        guard let span = Self.interval(words[1]) else {
+            let given = DisplayText.sanitized(words[1])
+            return Outcome(errors: "watch waits from 0.1 s to 1 h between (2, 500ms, 1m), not \(given)\n", failed: true)
+        }
         if let inner = LocalCommand.named(words[2]) {
             switch inner {
             case .watch, .edit, .quit, .export, .tail, .use, .leave:

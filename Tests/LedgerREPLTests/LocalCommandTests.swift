@@ -223,6 +223,7 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
                 == "ERR unknown command 'charge'; HELP lists all\ndid you mean CREDIT CHARGE?\n")
         #expect(await repl.evaluate("chrge ada 1 api", tables).errors.hasSuffix("did you mean CREDIT CHARGE?\n"))
         #expect(await repl.evaluate("descirbe ada", tables).errors.hasSuffix("did you mean describe?\n"))
+        #expect(await repl.evaluate(".lest", tables).errors.hasSuffix("did you mean .last?\n"))
         #expect(await repl.evaluate("nonsense", tables).errors == "ERR unknown command 'nonsense'; HELP lists all\n")
         #expect(await repl.evaluate("help descrbe", tables).errors == "no help for descrbe; did you mean describe?\n")
     }

@@ -16,7 +16,7 @@ package enum LocalCommand: String, CaseIterable, Sendable {
         let word = word.lowercased()
         switch word {
         case "exit", ".exit", ".quit", #"\q"#: return .quit
-        case ".help", #"\?"#, #"\h"#: return .help
+        case ".help", "?", #"\?"#, #"\h"#: return .help
         case ".edit": return .edit
         default: return LocalCommand(rawValue: word)
         }

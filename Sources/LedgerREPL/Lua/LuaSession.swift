@@ -175,7 +175,10 @@ package final class LuaSession: Sendable {
         function show(...)
             for i = 1, select("#", ...) do value((select(i, ...))) end
         end
-        function describe(user) call("describe", user) end
+        function describe(user)
+            if user == nil then error("describe takes a user", 0) end
+            call("describe", user)
+        end
         function tail(user, from)
             if type(user) == "table" then user, from = user.user, user.from end
             call("tail", user or "", from or "")
@@ -183,6 +186,9 @@ package final class LuaSession: Sendable {
         function watch(what, every)
             if type(what) == "number" or type(every) == "function" then what, every = every, what end
             if every == nil then every = "1s" end
+            if type(what) ~= "function" and type(what) ~= "string" then
+                error('watch(f, "1s") takes a function, or a command as text', 0)
+            end
             if type(what) == "function" then
                 call("watch", tostring(every))
                 repeat
@@ -191,10 +197,11 @@ package final class LuaSession: Sendable {
                     if drawn ~= nil then value(drawn) end
                 until not call("frame")
             else
-                call("watch", tostring(every), tostring(what))
+                call("watch", tostring(every), what)
             end
         end
         function plot(series)
+            if series == nil then error("plot takes a user, or a list of amounts", 0) end
             if type(series) ~= "table" then return call("plot", series) end
             local points = {}
             for i, row in ipairs(series) do

@@ -30,11 +30,12 @@ package enum LuaSource {
     /// stops making sense. What makes no sense from its first word on was meant as an expression.
     static func located(_ error: ScriptError, in source: String) -> String {
         guard error.kind == .source else {
-            // Where the prelude raised it is nobody's business.
-            let inPrelude = "lua: prelude:"
-            guard error.text.hasPrefix(inPrelude) else { return located(error.text, in: source, before: "") }
-            let rest = error.text.dropFirst(inPrelude.count).drop { $0.isNumber }
-            return String(rest.drop { $0 == ":" || $0 == " " })
+            // What was raised without a place; and where the prelude raised it is nobody's business.
+            let placeless = "lua: "
+            guard error.text.hasPrefix(placeless) else { return located(error.text, in: source, before: "") }
+            let text = error.text.dropFirst(placeless.count)
+            guard text.hasPrefix("prelude:") else { return String(text) }
+            return String(text.dropFirst("prelude:".count).drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
         }
         let asStatements = located(error.text, in: source, before: "")
         guard asStatements.hasPrefix("column 1:") || asStatements.hasPrefix("line 1, column 1:"),

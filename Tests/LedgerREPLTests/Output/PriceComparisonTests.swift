@@ -64,7 +64,7 @@ private func prices(_ types: KeyValuePairs<String, KeyValuePairs<String, String?
         #expect(EventLine.text(of: event, rendering).hasPrefix("  1042  11-29 13:31:12  charged "))
         rendering.layout = .tables(width: 60)
         #expect(
-            EventLine.text(of: event, rendering) == "  1042  13:31:12  charged            ada      -0.25  api  c_1CK…\n"
+            EventLine.text(of: event, rendering) == "  1042  13:31:12  charged            ada      -0.25  api  c…\n"
         )
     }
 
