@@ -33,6 +33,11 @@ extension CommandCatalogue {
 }
 
 extension CommandCatalogue.Command {
+    /// What matters most of the table within an answer; the table of commands knows only lists.
+    private static let briefWithin: [CommandID: [String]] = [
+        .forkDiff: ["user", "available_before", "available", "exhausted", "spent", "sessions_ended", "debt"]
+    ]
+
     fileprivate init(spec: CommandSpec) {
         self.init(
             spec.words,
@@ -43,7 +48,7 @@ extension CommandCatalogue.Command {
                     isRequired: field.isRequired, note: field.explanation)
             },
             summary: spec.summary, notes: spec.notes, permission: spec.access.text, examples: spec.examples,
-            brief: spec.brief)
+            brief: Self.briefWithin[spec.id] ?? spec.brief)
     }
 }
 

@@ -129,7 +129,10 @@ package struct Rendering: Sendable {
             return indented(record(pairs, width: width.map { $0 - 2 }))
         case .array(let items), .set(let items):
             guard let rows = Self.rows(of: items) else { return nil }
-            return indented(grid(rows, width: width.map { $0 - 2 }).text)
+            let (table, hidden, _) = grid(rows, width: width.map { $0 - 2 })
+            guard !hidden.isEmpty else { return indented(table) }
+            let note = "(not shown: " + hidden.joined(separator: ", ") + (whole.map { "; \($0) shows all)" } ?? ")")
+            return indented(table + DisplayText.wrapped(note, to: width.map { $0 - 2 }, indent: 1) + "\n")
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }
             return indented(ended(DisplayText.sanitized(bytes, multiline: true)))

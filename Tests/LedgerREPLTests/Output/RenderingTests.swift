@@ -196,6 +196,25 @@ private let history = RESPValue.array([
         #expect(drawn(20, brief: ["id", "time", "amount", "session"]).contains("storage │ (null)"))
     }
 
+    @Test func `a table within a map leaves out columns, too, and says which`() {
+        var rendering = Rendering(layout: .tables(width: 32))
+        rendering.brief = ["user", "amount"]
+        rendering.whole = ".last"
+        let rows = RESPValue.array([
+            map(["user": "ada", "a long name": "12.00", "a longer name": "1", "amount": "2.00"])
+        ])
+        #expect(
+            rendering.text(of: .map([RESPPair(.text("users"), rows)])) == """
+                users:
+                  user │ a long name │ amount
+                  ─────┼─────────────┼───────
+                  ada  │       12.00 │   2.00
+                  (not shown: a longer name;
+                   .last shows all)
+
+                """)
+    }
+
     @Test func `an error is broken at blanks`() {
         let error = RESPValue.error(RESPError(code: "ERR", message: "wrong number of arguments"))
         #expect(table(error, width: 20) == "ERR wrong number of\narguments\n")
