@@ -71,7 +71,8 @@ extension REPL {
             console.terminal.write((rendering.usesColour ? Style.faint.applied(to: title) : title) + "\n")
         }
         do {
-            var next = try await begin(&asked, rendering)
+            var day = ""
+            var next = try await begin(&asked, rendering, &day)
             while !Task.isCancelled, asked.count != 0 {
                 let answer: RESPValue
                 do {
@@ -85,7 +86,7 @@ extension REPL {
                 }
                 guard let page = try Self.page(of: answer) else { break }
                 if page.events.isEmpty, world != .ledger { break }
-                show(page.events, rendering)
+                show(page.events, rendering, &day)
                 next = page.next
                 asked.count = asked.count.map { max($0 - page.events.count, 0) }
             }
@@ -99,7 +100,9 @@ extension REPL {
     }
 
     /// Shows the events before, if none were asked for, and answers where to go on.
-    private mutating func begin(_ asked: inout TailRequest, _ rendering: Rendering) async throws -> String {
+    private mutating func begin(
+        _ asked: inout TailRequest, _ rendering: Rendering, _ day: inout String
+    ) async throws -> String {
         if let from = asked.from { return from }
         if let fork = world.fork {
             let answer = try await send([["FORK", "LIST"].map { Array($0.utf8) }])[0]
@@ -118,7 +121,7 @@ extension REPL {
             events = (events + page.events).suffix(Self.mostBefore)
             next = number
         }
-        show(events, rendering)
+        show(events, rendering, &day)
         return "\(next)"
     }
 
@@ -130,10 +133,10 @@ extension REPL {
         return (next, events)
     }
 
-    private func show(_ events: [RESPValue], _ rendering: Rendering) {
+    private func show(_ events: [RESPValue], _ rendering: Rendering, _ day: inout String) {
         guard !events.isEmpty else { return }
         for event in events { known.learn(from: event) }
-        _ = audience.take(events.map { EventLine.text(of: $0, rendering) }.joined(), "")
+        _ = audience.take(events.map { EventLine.text(of: $0, rendering, day: &day) }.joined(), "")
     }
 
     /// Tries until it is connected, with growing pauses. False: cancelled, or there is no way to.

@@ -45,39 +45,3 @@ private func prices(_ types: KeyValuePairs<String, KeyValuePairs<String, String?
         #expect(comparison.rows[0].percent == "+922337203685477580600.0 %")
     }
 }
-
-@Suite struct `An event on a line` {
-    private let event = map([
-        "lsn": "1042", "time": "2026-11-29T13:31:12.250467577Z", "type": "charged", "user": "ada", "origin": "command",
-        "id": "c_1CK", "moves": "debit", "amount": "0.25", "source": "api", "session": nil, "available": "29.7375",
-        "debt": "0.00",
-    ])
-
-    @Test func `for people what matters of it, cut where the terminal ends`() {
-        var rendering = tables
-        #expect(
-            EventLine.text(of: event, rendering)
-                == "  1042  2026-11-29 13:31:12  charged            ada      -0.25  api  c_1CK  ava…\n")
-        rendering.thisYear = 2026
-        rendering.layout = .tables(width: nil)
-        #expect(EventLine.text(of: event, rendering).hasSuffix("api  c_1CK  available 29.7375\n"))
-        #expect(EventLine.text(of: event, rendering).hasPrefix("  1042  11-29 13:31:12  charged "))
-        rendering.layout = .tables(width: 60)
-        #expect(
-            EventLine.text(of: event, rendering) == "  1042  13:31:12  charged            ada      -0.25  api  c…\n"
-        )
-    }
-
-    @Test func `for programs all of it`() {
-        #expect(
-            EventLine.text(of: event, Rendering(layout: .tabs))
-                == "1042\t2026-11-29T13:31:12.250467577Z\tcharged\tada\tcommand\tc_1CK\tdebit\t0.25\tapi\t\t29.7375\t0.00\n"
-        )
-        #expect(EventLine.text(of: event, Rendering(layout: .json)).hasPrefix("{\"lsn\":\"1042\","))
-    }
-
-    @Test func `without what it has not, and with nothing that steers a terminal`() {
-        let odd = map(["lsn": "7", "time": "soon", "type": "a\u{1b}[2J", "user": nil])
-        #expect(EventLine.text(of: odd, tables) == "     7  soon  a\\x1b[2J\n")
-    }
-}
