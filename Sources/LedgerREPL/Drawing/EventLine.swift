@@ -22,7 +22,7 @@ package enum EventLine {
         }
     }
 
-    /// `  1042  13:31:12  creditCharged      ada      -0.25  api  c_1CK  now 29.7375`
+    /// `  1042  13:31:12  creditCharged      ada      -0.25  → 29.7375  api  c_1CK`
     private static func line(_ event: RESPValue, _ width: Int?, _ rendering: Rendering) -> String {
         func field(_ name: String) -> String? {
             guard let text = event[name]?.string, !text.isEmpty else { return nil }
@@ -31,8 +31,10 @@ package enum EventLine {
         func styled(_ text: String, _ style: Style) -> String {
             rendering.usesColour ? style.applied(to: text) : text
         }
+        // Columns, where there is room for them.
+        let isWide = width.map { $0 >= 80 } ?? true
         func padded(_ text: String, _ width: Int, isRight: Bool = false) -> String {
-            let space = String(repeating: " ", count: max(width - DisplayText.width(of: text), 0))
+            let space = String(repeating: " ", count: isWide ? max(width - DisplayText.width(of: text), 0) : 0)
             return isRight ? space + text : text + space
         }
         var parts = [
@@ -45,11 +47,13 @@ package enum EventLine {
             let sign = amount.hasPrefix("-") ? "" : isCredit ? "+" : field("moves") == "debit" ? "-" : ""
             parts.append(styled(padded(sign + amount, 6, isRight: true), isCredit ? .string : .plain))
         }
+        // What is left stands before what may be cut: a number that lost digits is another number.
+        if let available = field("available"), field("moves") != nil || available != "0.00" {
+            parts.append(styled((rendering.usesUnicode ? "→ " : "-> ") + available, .faint))
+        }
+        if let debt = field("debt"), let owed = Money(debt), owed > .zero { parts.append("debt \(debt)") }
         let place = field("session") ?? field("storage") ?? field("hold")
         parts += [field("source"), place, field("moves") == nil ? nil : field("id")].compactMap { $0 }
-        let isAboutCredit = ["moves", "session", "storage", "hold"].contains { field($0) != nil }
-        if isAboutCredit, let available = field("available") { parts.append(styled("now \(available)", .faint)) }
-        if let debt = field("debt"), let owed = Money(debt), owed > .zero { parts.append("debt \(debt)") }
         var line = parts.joined(separator: "  ")
         while line.last == " " { line.removeLast() }
         return (width.map { DisplayText.cutStyled(line, to: $0) } ?? line) + "\n"

@@ -17,10 +17,10 @@ private let tables = Rendering(layout: .tables(width: 80))
     }
 
     @Test func `for people what matters of it, cut where the terminal ends`() {
-        #expect(line(event, tables) == "  1042  13:31:12  charged            ada      -0.25  api  c_1CK  now 29.7375\n")
+        #expect(line(event, tables) == "  1042  13:31:12  charged            ada      -0.25  → 29.7375  api  c_1CK\n")
         #expect(
             line(event, Rendering(layout: .tables(width: 60)))
-                == "  1042  13:31:12  charged            ada      -0.25  api  c…\n")
+                == "1042  13:31:12  charged  ada  -0.25  → 29.7375  api  c_1CK\n")
     }
 
     @Test func `the day is told when it is another one`() {
