@@ -11,7 +11,7 @@ extension REPL {
         /// Events at most.
         var count: Int?
 
-        /// `[FROM lsn] [USER u]`, and for `TAIL FROM lsn [USER u] [COUNT n]` its words from FROM on. Nil: it is neither.
+        /// `[FROM lsn] [USER u]`, and of `TAIL FROM lsn [USER u] [COUNT n]` the words from FROM on. Nil: neither.
         init?(_ words: [String], mayCount: Bool = false) {
             guard words.count.isMultiple(of: 2) else { return nil }
             for place in stride(from: 0, to: words.count, by: 2) {

@@ -1,8 +1,8 @@
 internal import LedgerCore
 internal import RESP
 
-/// The ledger that the prompt's commands are carried out in. All that goes by it asks ``port(over:)``; all that is shown
-/// of it stands in ``Whereabouts``. Another one (the past, `at:…`) is a case here, and a word there.
+/// The ledger that the prompt's commands are carried out in. All that goes by it asks ``port(over:)``; all that is
+/// shown of it stands in ``Whereabouts``. Another one (the past, `at:…`) is a case here, and a word there.
 package enum World: Hashable, Sendable {
     case ledger
     /// A fork of the connection, by its name.

@@ -61,7 +61,8 @@ final class Trial: Sendable {
         }
     }
 
-    /// Keeps the chunk's thread until the work is done; nil: nobody wants the chunk any more, and the work is cancelled.
+    /// Keeps the chunk's thread until the work is done; nil: nobody wants the chunk any more, and it is
+    /// cancelled.
     private func wait<T: Sendable>(_ work: @escaping @Sendable () async -> T) -> T? {
         let done = DispatchSemaphore(value: 0)
         let box = Box<T>()
