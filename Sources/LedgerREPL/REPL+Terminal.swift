@@ -213,7 +213,16 @@ extension REPL {
     }
 
     mutating func reconnect(_ outcome: inout Outcome) async {
-        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
+        guard let reconnect = options.reconnect else { return }
+        do {
+            port = try await reconnect()
+            let forks = known.endForks()
+            // Of the one that was entered the next prompt tells.
+            let others = forks.filter { $0 != world.fork }.joined(separator: ", ")
+            if !others.isEmpty {
+                outcome.errors += "what ended with the connection: fork \(DisplayText.sanitized(others))\n"
+            }
+        } catch {
             outcome.errors += "\(error)\n"
         }
     }

@@ -53,6 +53,22 @@ extension EndToEnd {
             await server.stop()
         }
 
+        @Test func `Ctrl-C leaves a fork only where a command is waited for no longer, and says so`() async throws {
+            let terminal = try await PseudoTerminal.prompt(in: workspace, columns: 100, rows: 40)
+            #expect(await terminal.enter("f = fork() g = fork() f:enter()", shows: "in fork f1"))
+            #expect(await terminal.enter("print('on') while true do end", shows: "on"))
+            #expect(await terminal.press("\u{3}", shows: "interrupted"))
+            #expect(await terminal.isAsking())
+            #expect(terminal.screen.lines.last!.hasSuffix(" fork:f1>"))
+            terminal.type("WAIT 999999\r")
+            #expect(await terminal.wait { _ in !terminal.isRaw })
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(await terminal.press("\u{3}", shows: "fork f1 is gone: this is the ledger again"))
+            #expect(terminal.screen.text.contains("what ended with the connection: fork f2"))
+            #expect(await terminal.enter("g:diff()", shows: "this connection has no fork 'f2'"))
+            await leave(terminal)
+        }
+
         @Test func `what a chunk shows is there while it runs, tables and all`() async throws {
             let terminal = try await PseudoTerminal.prompt(in: workspace, columns: 100, rows: 40)
             #expect(await terminal.enter("USER CREATE ada@example.com ID ada", shows: "available"))

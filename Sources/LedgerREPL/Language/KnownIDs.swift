@@ -70,6 +70,14 @@ package final class KnownIDs: Sendable {
     /// The forks that were made here, the last one first.
     package var forks: [String] { forkNames.withLock { $0.reversed() } }
 
+    /// Their connection is no more. Those that there were.
+    func endForks() -> [String] {
+        forkNames.withLock { names in
+            defer { names = [] }
+            return names
+        }
+    }
+
     /// Takes up what a command has made or ended that has no id: `FORK NEW f`, `FORK DROP f`.
     func note(_ words: [[UInt8]], answered answer: RESPValue) {
         guard answer.error == nil, words.count == 3 else { return }
