@@ -61,6 +61,7 @@ extension REPL {
     }
 
     private mutating func follow(_ request: TailRequest, _ rendering: Rendering) async -> Outcome {
+        if isInTransaction { return Self.needsEnd }
         if case .later = audience {
             return Outcome(errors: ".tail goes on and on: nobody is here to see it\n", failed: true)
         }

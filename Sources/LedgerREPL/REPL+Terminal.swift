@@ -72,7 +72,7 @@ extension REPL {
             // Loosely: what `watch` is to run may be Lua, with quotes of its own.
             let words = isLua ? [] : ScannedText(command).commands.first?.map(\.text) ?? []
             var outcome: Outcome
-            switch words.first.flatMap(LocalCommand.named) {
+            switch Self.local(words) {
             case .edit:
                 let text =
                     words.count > 1
@@ -80,6 +80,7 @@ extension REPL {
                 if await edit(text, at: &console) { return true }
                 continue
             case .watch: outcome = await watch(command, words, at: console)
+            case nil where CommandCatalogue.isRuleEdit(words) && isInTransaction: outcome = Self.needsEnd
             case nil where CommandCatalogue.isRuleEdit(words): outcome = await editRule(words, at: console)
             case .describe, .plot, .tail, .use, .leave, .last, .export, .help, .quit, nil:
                 outcome = await interruptible(command, console.rendering, .person(console))
@@ -136,8 +137,9 @@ extension REPL {
     /// Completion knows the ids that were shown, a page of users to begin with, and asks for the users whose ids begin
     /// with what is typed where it knows none of these. Nobody waits for the page.
     private func meetUsers() {
-        let (port, known) = (reach, self.known)
+        let (port, known, isInTransaction) = (reach, self.known, isInTransaction)
         let isFirst = known.search { text in
+            guard !isInTransaction else { return }
             let words = text.isEmpty ? ["USER", "LIST", "COUNT", "100"] : ["USER", "FIND", text, "COUNT", "50"]
             guard let users = try? await port.call(words), users.error == nil else { return }
             known.learn(from: users)
@@ -216,6 +218,7 @@ extension REPL {
         guard let reconnect = options.reconnect else { return }
         do {
             port = try await reconnect()
+            isInTransaction = false
             let forks = known.endForks()
             // Of the one that was entered the next prompt tells.
             let others = forks.filter { $0 != world.fork }.joined(separator: ", ")

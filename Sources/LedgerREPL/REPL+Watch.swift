@@ -79,9 +79,8 @@ extension REPL {
             }
         }
         let text = Self.behindWords(2, of: command)
-        let every = words[1].last?.isNumber == true ? words[1] + "s" : words[1]
         var drawing: DrawingInPlace
-        switch DrawingInPlace.begin(at: console, title: "every \(every): \(text), until a key", milliseconds: span) {
+        switch DrawingInPlace.begin(at: console, title: Self.title(words[1], text), milliseconds: span) {
         case .success(let begun): drawing = begun
         case .failure(let refusal): return Outcome(errors: refusal.text + "\n", failed: true)
         }
@@ -96,6 +95,10 @@ extension REPL {
             if outcome.wasInterrupted || outcome.quits || Signals.mustEnd { return Outcome(quits: outcome.quits) }
             guard await drawing.wait() else { return Outcome() }
         }
+    }
+
+    static func title(_ interval: String, _ what: String) -> String {
+        "every \(interval.last?.isNumber == true ? interval + "s" : interval): \(what), until a key"
     }
 
     /// Milliseconds: `2`, `0.5`, `500ms`, `1m`; from a tenth of a second to an hour.

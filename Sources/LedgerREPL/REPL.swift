@@ -42,6 +42,8 @@ package struct REPL: Sendable {
     var port: any CommandPort
     /// The ledger, or a fork that was entered.
     package internal(set) var world = World.ledger
+    /// Between MULTI and EXEC: whatever is sent is queued, so nothing may be asked that was not typed.
+    var isInTransaction = false
     /// What a person is to be told before the next line is read.
     package internal(set) var notice: String?
     /// Who sees what a chunk of Lua shows while it runs.
@@ -171,7 +173,7 @@ package struct REPL: Sendable {
         }
         guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
         let texts = words.map { String(decoding: $0, as: UTF8.self) }
-        if let local = LocalCommand.named(name) { return await run(local, texts, rendering) }
+        if let local = Self.local(texts) { return await run(local, texts, rendering) }
         if CommandCatalogue.isRuleEdit(texts) { return Outcome(errors: "RULE EDIT needs a terminal\n", failed: true) }
         if let followed = await tailCommand(texts, rendering) { return followed }
         let isCommand = catalogue.command(for: texts) != nil
@@ -225,11 +227,29 @@ package struct REPL: Sendable {
     /// outcome is unknown.
     mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         do {
-            return try await reach.send(commands)
+            let answers = try await reach.send(commands)
+            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
+            return answers
         } catch ClientError.notConnected(let peer, let reason) {
             guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
             port = try await reconnect()
-            return try await reach.send(commands)
+            isInTransaction = false
+            let answers = try await reach.send(commands)
+            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
+            return answers
         }
+    }
+
+    private mutating func noteTransaction(_ words: [[UInt8]], _ answer: RESPValue) {
+        guard let first = words.first else { return }
+        let name = String(decoding: first, as: UTF8.self).uppercased()
+        if name == "MULTI", answer.error == nil { isInTransaction = true }
+        if ["EXEC", "DISCARD", "RESET"].contains(name) { isInTransaction = false }
+    }
+
+    /// What a copy of this prompt has changed while it worked for it.
+    mutating func take(from copy: REPL) {
+        (port, last, world) = (copy.port, copy.last, copy.world)
+        (mustAskMode, isInTransaction) = (copy.mustAskMode, copy.isInTransaction)
     }
 }

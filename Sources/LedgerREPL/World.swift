@@ -51,6 +51,8 @@ struct Whereabouts: Hashable, Sendable {
     /// How far a fork's clock was moved on.
     var ahead = TimeSpan.zero
     var isReadOnly = false
+    /// Between MULTI and EXEC.
+    var isInTransaction = false
 
     var text: String {
         var words = lsn.map { ["\($0)"] } ?? []
@@ -61,6 +63,7 @@ struct Whereabouts: Hashable, Sendable {
             words.append("fork:" + DisplayText.sanitized(name) + (ahead.nanoseconds >= 1_000_000_000 ? "+" + span : ""))
         }
         if isReadOnly { words.append("ro") }
+        if isInTransaction { words.append("multi") }
         return words.map { " " + $0 }.joined()
     }
 }
@@ -151,6 +154,10 @@ extension REPL {
     /// A fork that is no more (it was dropped, or its connection ended) is left here and nowhere else, and ``notice``
     /// says so: whatever was typed for it before is refused, and nothing of that reaches the ledger.
     package mutating func place() async -> String {
+        guard !isInTransaction else {
+            // Whatever was asked now would be queued.
+            return Whereabouts(world: world, isReadOnly: isReadOnly, isInTransaction: true).text
+        }
         var asked = [Self.whichLSN]
         if mustAskMode { asked.append(Self.whichMode) }
         if world != .ledger { asked.append(Self.whichForks) }

@@ -255,6 +255,25 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
             ])
     }
 
+    @Test func `between MULTI and EXEC nothing is asked that was not typed, and the prompt says so`() async {
+        let asked = Mutex<[String]>([])
+        var repl = REPL(
+            port: FakePort { words in
+                asked.withLock { $0.append(words.joined(separator: " ")) }
+                return .simple("OK")
+            }, catalogue: .ledger, options: .init(title: "test"))
+        _ = await repl.evaluate("WATCH ada", tables)
+        _ = await repl.evaluate("multi", tables)
+        #expect(await repl.place() == " multi")
+        #expect(await repl.evaluate("describe ada", tables).errors.hasPrefix("between MULTI and EXEC"))
+        _ = await repl.evaluate("ledger.credit.balance('ada')", tables)
+        #expect(await repl.place() == " multi")
+        _ = await repl.evaluate("EXEC", tables)
+        #expect(asked.withLock { $0 } == ["WATCH ada", "multi", "CREDIT BALANCE ada", "EXEC"])
+        #expect(await repl.place() == "")
+        #expect(await repl.evaluate("WATCH 1 PING", tables).errors == "watch needs a terminal\n")
+    }
+
     @Test func `nothing where it may not be known, or does not come at once`() async {
         #expect(
             await place { $0[0] == "WAIT" ? .integer(4) : .error(RESPError(code: "NOPERM", message: "no")) } == [

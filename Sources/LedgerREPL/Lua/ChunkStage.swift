@@ -32,8 +32,7 @@ final class ChunkStage: Sendable {
     func end(_ prompt: inout REPL, _ outcome: inout REPL.Outcome) -> Bool {
         state.withLock { state in
             state.drawing?.end()
-            (prompt.port, prompt.last) = (state.prompt.port, state.prompt.last)
-            (prompt.world, prompt.mustAskMode) = (state.prompt.world, state.prompt.mustAskMode)
+            prompt.take(from: state.prompt)
             outcome = state.outcome
             if state.drawing != nil, !state.isEndless { outcome.output += state.drawn }
             return state.isEndless
@@ -43,7 +42,7 @@ final class ChunkStage: Sendable {
     /// A command of the ledger's, in the world where the chunk is at that moment.
     func call(_ words: [[UInt8]]) async throws -> RESPValue {
         var prompt = state.withLock { $0.prompt }
-        defer { state.withLock { $0.prompt.port = prompt.port } }
+        defer { keep(prompt) }
         let answer = try await prompt.send([words])[0]
         prompt.known.learn(from: answer)
         prompt.known.note(words, answered: answer)
@@ -85,10 +84,7 @@ final class ChunkStage: Sendable {
     }
 
     private func keep(_ prompt: REPL) {
-        state.withLock {
-            ($0.prompt.port, $0.prompt.last) = (prompt.port, prompt.last)
-            ($0.prompt.world, $0.prompt.mustAskMode) = (prompt.world, prompt.mustAskMode)
-        }
+        state.withLock { $0.prompt.take(from: prompt) }
     }
 
     private func emit(_ outcome: REPL.Outcome) {
@@ -119,7 +115,7 @@ final class ChunkStage: Sendable {
         guard let span = REPL.interval(every) else {
             return Self.raised("watch(f, \"1s\") takes a time from 0.1s to 1h, not \(DisplayText.sanitized(every))")
         }
-        switch DrawingInPlace.begin(at: console, title: "every \(every): a function, until a key", milliseconds: span) {
+        switch DrawingInPlace.begin(at: console, title: REPL.title(every, "a function"), milliseconds: span) {
         case .success(let drawing):
             state.withLock { ($0.drawing, $0.drawn) = (drawing, "") }
             return .null
