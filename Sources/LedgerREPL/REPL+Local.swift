@@ -6,6 +6,7 @@ extension REPL {
     /// Nil for those that need a terminal and are its business: see `REPL+Terminal.swift`.
     mutating func run(_ local: LocalCommand, _ words: [String], _ rendering: Rendering) async -> Outcome {
         let arguments = Array(words.dropFirst())
+        if isInTransaction, [.describe, .plot, .tail, .use, .leave].contains(local) { return Self.needsEnd }
         switch local {
         case .quit: return Outcome(quits: true)
         case .help: return help(arguments, rendering)
@@ -13,6 +14,11 @@ extension REPL {
             guard arguments.count == 1 else { return usage(local) }
             return await describe(arguments[0], rendering)
         case .plot: return await plot(arguments, rendering)
+        case .tail: return await tail(arguments, rendering)
+        case .use: return await use(arguments, rendering)
+        case .leave:
+            guard arguments.isEmpty else { return usage(local) }
+            return leave(rendering)
         case .last:
             guard arguments.isEmpty else { return usage(local) }
             guard let last else { return Outcome(errors: "there is no last answer yet\n", failed: true) }
@@ -36,11 +42,22 @@ extension REPL {
         }
         do {
             let loaded = try await reload()
+            returnToLedger()
             port = loaded.port
             return Outcome(output: loaded.notice + "\n")
         } catch {
             return Outcome(errors: "\(error)\n", failed: true)
         }
+    }
+
+    static let needsEnd = Outcome(
+        errors: "between MULTI and EXEC there are only commands: EXEC or DISCARD first\n", failed: true)
+
+    /// The prompt's own command that a line is. `WATCH ada` is the ledger's, `watch 1 …` is not.
+    static func local(_ words: [String]) -> LocalCommand? {
+        guard let first = words.first, let local = LocalCommand.named(first) else { return nil }
+        if first == "WATCH", words.count > 1, interval(words[1]) == nil { return nil }
+        return local
     }
 
     func usage(_ local: LocalCommand) -> Outcome {

@@ -1,15 +1,14 @@
-internal import LedgerClient
 internal import LedgerScript
 internal import RESP
-internal import Synchronization
 
 /// Lua at the prompt.
 extension REPL {
     /// What a line is, as far as this prompt knows.
     func kind(of input: String) -> InputKind {
-        let (lua, known) = (self.lua, self.known)
+        let (lua, known, isWithinChunk) = (self.lua, self.known, self.isWithinChunk)
         return InputKind.of(input, in: catalogue) { name in
-            !KnownIDs.Kind.allCases.contains { known.contains(name, as: $0) } && lua.isVariable(name)
+            // A chunk that is under way keeps the state: nobody can be asked.
+            !isWithinChunk && !KnownIDs.Kind.allCases.contains { known.contains(name, as: $0) } && lua.isVariable(name)
         }
     }
 
@@ -19,32 +18,17 @@ extension REPL {
         return InputSplitter(kind: { copy.kind(of: $0) }, isIncomplete: LuaSource.isIncomplete)
     }
 
+    /// Runs a chunk. What it prints, describes and draws is shown while it runs, where `audience` has a place for it;
+    /// the rest is the outcome's.
     mutating func evaluateLua(_ source: String, _ rendering: Rendering) async -> Outcome {
-        let line = ScriptLine(port, options.reconnect)
-        let known = self.known
-        let run = await lua.run(source) { words in
-            let answer = try await line.call(words)
-            known.learn(from: answer)
-            return answer
+        guard !isWithinChunk else {
+            return Outcome(
+                errors: "a chunk is under way: what it watches may be a function, or a command\n", failed: true)
         }
-        port = line.port
+        let stage = ChunkStage(self, rendering)
+        let run = await lua.run(source, { try await stage.call($0) }, show: { await stage.show($0, $1) })
         var outcome = Outcome()
-        for item in run.items {
-            switch item {
-            case .text(let text): outcome.output += text
-            case .series(let points): outcome.output += drawn(points, rendering)
-            case .command(let words):
-                guard let local = LocalCommand.named(words[0]) else { continue }
-                if local == .watch {
-                    outcome.watch = words.joined(separator: " ")
-                    continue
-                }
-                let inner = await self.run(local, words, rendering)
-                outcome.output += inner.output
-                outcome.errors += inner.errors
-                outcome.failed = outcome.failed || inner.failed
-            }
-        }
+        let isQuiet = stage.end(&self, &outcome)
         switch run.end {
         case .values(let values): show(values, run.last, rendering, &outcome)
         case .failed(let error): fail(error, source, rendering, &outcome)
@@ -52,16 +36,18 @@ extension REPL {
             outcome.errors += "\(error)\n"
             outcome.failed = true
         case .interrupted(let isUnknown):
+            outcome.wasInterrupted = true
+            outcome.isUnknown = isUnknown
+            // For what goes on until Ctrl-C it is no failure.
+            if isQuiet, !isUnknown { break }
             outcome.errors += "interrupted"
             outcome.errors += isUnknown ? "; whether its last command was carried out is not known\n" : "\n"
             outcome.failed = true
-            outcome.wasInterrupted = true
-            outcome.isUnknown = isUnknown
         }
         return outcome
     }
 
-    private mutating func show(
+    mutating func show(
         _ values: [ScriptValue], _ call: (words: [[UInt8]], answer: RESPValue)?, _ rendering: Rendering,
         _ outcome: inout Outcome
     ) {
@@ -100,41 +86,17 @@ extension REPL {
         outcome.errors += rendering.text(of: .error(RESPError(code: "LUA", message: text)))
         guard let missing = LuaSource.missingName(error.text) else { return }
         let fields = LuaSession.paths.flatMap { $0.split(separator: ".").dropFirst().map(String.init) }
-        let names = missing.isGlobal ? LuaText.names + lua.names(in: []) : fields
+        let names = missing.isGlobal ? LuaText.names + lua.names(in: []) : fields + LuaSession.forkMethods
         if let near = Suggestion.nearest(to: missing.name, among: names) { outcome.errors += "did you mean \(near)?\n" }
     }
 
-    private mutating func drawn(_ points: [Plot.Point], _ rendering: Rendering) -> String {
+    func drawn(_ points: [Plot.Point], _ rendering: Rendering) -> String {
         guard case .tables = rendering.layout else {
             return rendering.text(of: .array(points.map { .integer($0.value) }))
         }
         let rows = min(max((rendering.rows ?? 24) * 2 / 3, 8), 20)
         return Plot(points.sorted { $0.time < $1.time }, usesUnicode: rendering.usesUnicode)
             .text(columns: rendering.width ?? 80, rows: rows)
-    }
-}
-
-/// Where the commands of a chunk go: a new connection is opened as for those of a line.
-private final class ScriptLine: Sendable {
-    private let current: Mutex<any CommandPort>
-    private let reconnect: (@Sendable () async throws -> any CommandPort)?
-
-    init(_ port: any CommandPort, _ reconnect: (@Sendable () async throws -> any CommandPort)?) {
-        current = Mutex(port)
-        self.reconnect = reconnect
-    }
-
-    var port: any CommandPort { current.withLock { $0 } }
-
-    func call(_ words: [[UInt8]]) async throws -> RESPValue {
-        do {
-            return try await port.call(words)
-        } catch ClientError.notConnected(let peer, let reason) {
-            guard let reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
-            let again = try await reconnect()
-            current.withLock { $0 = again }
-            return try await again.call(words)
-        }
     }
 }
 

@@ -21,13 +21,18 @@ extension REPL {
                 terminal: terminal, language: language,
                 history: options.history?.load() ?? [], usesColour: rendering.usesColour, wake: wake,
                 mustEnd: { Signals.mustEnd })
-        terminal.write("Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves.\n")
+        let greeting = "Florin at \(options.title). help explains, Tab completes, Ctrl-D leaves."
+        terminal.write(DisplayText.wrapped(greeting, to: terminal.size.columns, indent: 0) + "\n")
+        // Of a directory's path the last part: the line is short.
+        let title = options.title.split(separator: "/").last.map(String.init) ?? options.title
         var console = Console(terminal: terminal, editor: editor, rendering: rendering, wake: wake)
         while true {
             meetUsers()
             let place = await place()
-            let prompt = options.title + place + "> "
-            let styled = [StyledText(options.title, .prompt), StyledText(place, .faint), StyledText("> ", .prompt)]
+            if let notice { terminal.write(notice + "\n") }
+            notice = nil
+            let prompt = title + place + "> "
+            let styled = [StyledText(title, .prompt), StyledText(place, .faint), StyledText("> ", .prompt)]
             let input =
                 if let editor {
                     await editor.readLine(prompt: styled, continuation: Self.continuation(of: prompt))
@@ -67,7 +72,7 @@ extension REPL {
             // Loosely: what `watch` is to run may be Lua, with quotes of its own.
             let words = isLua ? [] : ScannedText(command).commands.first?.map(\.text) ?? []
             var outcome: Outcome
-            switch words.first.flatMap(LocalCommand.named) {
+            switch Self.local(words) {
             case .edit:
                 let text =
                     words.count > 1
@@ -75,15 +80,12 @@ extension REPL {
                 if await edit(text, at: &console) { return true }
                 continue
             case .watch: outcome = await watch(command, words, at: console)
-            case .describe, .plot, .last, .export, .reload, .help, .quit, nil:
-                outcome = await interruptible(command, console.rendering)
+            case nil where CommandCatalogue.isRuleEdit(words) && isInTransaction: outcome = Self.needsEnd
+            case nil where CommandCatalogue.isRuleEdit(words): outcome = await editRule(words, at: console)
+            case .describe, .plot, .tail, .use, .leave, .last, .export, .reload, .help, .quit, nil:
+                outcome = await interruptible(command, console.rendering, .person(console))
             }
             await show(outcome, size, console)
-            if let asked = outcome.watch, !outcome.wasInterrupted {
-                let words = asked.split(separator: " ").map(String.init)
-                outcome = await watch(asked, words, at: console)
-                await show(outcome, size, console)
-            }
             if outcome.quits || Signals.mustEnd { return true }
             if outcome.wasInterrupted { break }
         }
@@ -105,14 +107,20 @@ extension REPL {
         } else {
             console.terminal.write(outcome.output)
         }
-        console.terminal.write(outcome.errors)
+        // Sentences are broken at blanks. What has colours was made to fit.
+        let lines = outcome.errors.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.contains("\u{1b}") ? String(line) : DisplayText.wrapped(String(line), to: size.columns, indent: 0)
+        }
+        console.terminal.write(lines.joined(separator: "\n"))
     }
 
     private mutating func edit(_ text: String, at console: inout Console) async -> Bool {
         let command = TextEditor.command(Self.environment)
         let directory = Self.environment("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
         let trimmed = text.drop { $0.isWhitespace }
-        let outcome = await onThread { TextEditor.edit(String(trimmed), with: command, directory: directory) }
+        let outcome = await onThread {
+            TextEditor.edit(String(trimmed), with: command, directory: directory, without: "nothing was run")
+        }
         Signals.clearInterrupt()
         switch outcome {
         case .failed(let reason): console.terminal.write(reason + "\n")
@@ -126,122 +134,12 @@ extension REPL {
         return false
     }
 
-    // MARK: watch
-
-    /// Draws a command's answer over the last one, until a key or Ctrl-C.
-    private mutating func watch(_ command: String, _ words: [String], at console: Console) async -> Outcome {
-        guard words.count > 2, let span = Self.interval(words[1]) else { return usage(.watch) }
-        guard console.editor != nil else {
-            return Outcome(errors: "watch needs a terminal that can draw in place (TERM is dumb)\n", failed: true)
-        }
-        if let inner = LocalCommand.named(words[2]) {
-            switch inner {
-            case .watch, .edit, .quit, .export, .reload:
-                return Outcome(errors: "\(inner.rawValue) cannot be watched\n", failed: true)
-            case .describe, .plot, .last, .help: break
-            }
-        }
-        let text = Self.behindWords(2, of: command)
-        guard let modes = console.terminal.makeRaw(keepingSignals: true) else {
-            return Outcome(errors: "watch needs a terminal\n", failed: true)
-        }
-        defer { console.terminal.restore(modes) }
-        var height = 0
-        while true {
-            let size = console.terminal.size
-            var rendering = console.rendering
-            rendering.layout = .tables(width: size.columns)
-            rendering.rows = size.rows - 2
-            let outcome = await interruptible(text, rendering)
-            let title =
-                "every \(words[1].last?.isNumber == true ? words[1] + "s" : words[1]): \(DisplayText.sanitized(text)), until a key"
-            var lines =
-                ([Style.faint.applied(to: title)]
-                + (outcome.output + outcome.errors).split(separator: "\n", omittingEmptySubsequences: false).map(
-                    String.init)).map {
-                    DisplayText.cutStyled($0, to: size.columns)
-                }
-            if !rendering.usesColour { lines[0] = DisplayText.cut(title, to: size.columns) }
-            if lines.last == "" { lines.removeLast() }
-            if lines.count > size.rows - 1 {
-                lines = Array(lines.prefix(size.rows - 2)) + ["and \(lines.count - size.rows + 2) lines more"]
-            }
-            let up = height > 0 ? "\u{1b}[\(min(height, size.rows - 1))A" : ""
-            console.terminal.write("\r" + up + "\u{1b}[J" + lines.map { $0 + "\r\n" }.joined())
-            height = lines.count
-            if outcome.wasInterrupted || outcome.quits || Signals.mustEnd { return Outcome(quits: outcome.quits) }
-            let (terminal, wake) = (console.terminal, console.wake)
-            let isOver = await onThread {
-                switch terminal.next(wake: wake, milliseconds: span) {
-                case .bytes, .gone: true
-                case .woken: Signals.wasInterrupted || Signals.mustEnd
-                case .timedOut: false
-                }
-            }
-            if isOver { return Outcome() }
-        }
-    }
-
-    /// Milliseconds: `2`, `0.5`, `500ms`, `1m`; from a tenth of a second to an hour.
-    static func interval(_ text: String) -> Int32? {
-        guard let last = text.last, let span = TimeSpan(last.isNumber ? text + "s" : text) else { return nil }
-        let milliseconds = span.nanoseconds / 1_000_000
-        return (100...3_600_000).contains(milliseconds) ? Int32(milliseconds) : nil
-    }
-
-    /// A text without its first words, which have no quotes.
-    private static func behindWords(_ count: Int, of text: String) -> String {
-        var rest = text[...]
-        for _ in 0..<count {
-            rest = rest.drop { $0.isWhitespace }
-            rest = rest.drop { !$0.isWhitespace }
-        }
-        return String(rest.drop { $0.isWhitespace })
-    }
-
-    // MARK: Where one is
-
-    /// ` 918302`, ` 918302 ro`, ` 918302 at:2026-11-01T00:00:00Z ro`: the last event that reads see, when it is looked
-    /// at, and whether the ledger takes writes. Nothing where it does not answer at once: the prompt waits for nobody.
-    package mutating func place() async -> String {
-        let (port, asks) = (self.port, mustAskMode && options.moment == nil)
-        let answers = await Self.within(.milliseconds(300)) {
-            try? await port.send(asks ? [Self.whichLSN, Self.whichMode] : [Self.whichLSN])
-        }
-        guard let answers = answers ?? nil else { return "" }
-        if answers.count > 1 {
-            let mode = answers[1].string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("read_only:") }
-            isReadOnly = mode.map { $0 != "read_only:no" } ?? isReadOnly
-            // Whoever may not see INFO learns it from an answer.
-            mustAskMode = isReadOnly && mode != nil
-        }
-        let past = options.moment.map { " at:\($0) ro" }
-        return (answers[0].integer.map { " \($0)" } ?? "") + (past ?? (isReadOnly ? " ro" : ""))
-    }
-
-    private static let whichLSN = ["WAIT", "0"].map { Array($0.utf8) }
-    private static let whichMode = ["INFO", "ledger"].map { Array($0.utf8) }
-
-    private static func within<T: Sendable>(_ limit: Duration, _ work: @escaping @Sendable () async -> T) async -> T? {
-        let (ends, end) = AsyncStream.makeStream(of: T?.self)
-        let task = Task { end.yield(await work()) }
-        let clock = Task {
-            do { try await Task.sleep(for: limit) } catch { return }
-            end.yield(nil)
-        }
-        defer {
-            clock.cancel()
-            task.cancel()
-        }
-        for await first in ends { return first }
-        return nil
-    }
-
     /// Completion knows the ids that were shown, a page of users to begin with, and asks for the users whose ids begin
     /// with what is typed where it knows none of these. Nobody waits for the page.
     private func meetUsers() {
-        let (port, known) = (self.port, self.known)
+        let (port, known, isInTransaction) = (reach, self.known, isInTransaction)
         let isFirst = known.search { text in
+            guard !isInTransaction else { return }
             let words = text.isEmpty ? ["USER", "LIST", "COUNT", "100"] : ["USER", "FIND", text, "COUNT", "50"]
             guard let users = try? await port.call(words), users.error == nil else { return }
             known.learn(from: users)
@@ -288,11 +186,15 @@ extension REPL {
 
     /// Runs one command, until Ctrl-C at the latest: then its answer is waited for no longer, and what follows goes
     /// over a new connection, for answers come in the order of the commands.
-    mutating func interruptible(_ command: String, _ rendering: Rendering) async -> Outcome {
-        let copy = self
+    mutating func interruptible(
+        _ command: String, _ rendering: Rendering, _ audience: Audience = .later
+    ) async -> Outcome {
+        var asked = self
+        asked.audience = audience
+        let copy = asked
         Signals.clearInterrupt()
-        // A chunk of Lua is ended and says how far it came.
-        let patience: Duration = kind(of: command) == .lua ? .seconds(2) : .zero
+        // A chunk of Lua is ended and says how far it came; what is followed ends when its present answer is there.
+        let patience: Duration = kind(of: command) == .lua || Self.isTail(command) ? .seconds(2) : .zero
         let ended = await Self.unlessInterrupted(patience) {
             var prompt = copy
             let outcome = await prompt.evaluate(command, rendering)
@@ -300,6 +202,7 @@ extension REPL {
         }
         if let ended {
             self = ended.0
+            self.audience = .later
             guard ended.1.isUnknown else { return ended.1 }
             var outcome = ended.1
             await reconnect(&outcome)
@@ -311,10 +214,25 @@ extension REPL {
         return outcome
     }
 
-    private mutating func reconnect(_ outcome: inout Outcome) async {
-        do { if let reconnect = options.reconnect { port = try await reconnect() } } catch {
+    mutating func reconnect(_ outcome: inout Outcome) async {
+        guard let reconnect = options.reconnect else { return }
+        do {
+            port = try await reconnect()
+            isInTransaction = false
+            let forks = known.endForks()
+            // Of the one that was entered the next prompt tells.
+            let others = forks.filter { $0 != world.fork }.joined(separator: ", ")
+            if !others.isEmpty {
+                outcome.errors += "what ended with the connection: fork \(DisplayText.sanitized(others))\n"
+            }
+        } catch {
             outcome.errors += "\(error)\n"
         }
+    }
+
+    private static func isTail(_ command: String) -> Bool {
+        let first = command.split(whereSeparator: \.isWhitespace).first?.lowercased()
+        return first == LocalCommand.tail.rawValue || first == "tail"
     }
 
     /// What the work gives, or nil when there was Ctrl-C or the process is to end: the work is cancelled then, and
@@ -381,7 +299,9 @@ extension EditSession.Language {
         EditSession.Language(
             complete: { before in
                 let fragment = String(Completion.fragment(of: before))
-                let words = Completion.candidates(for: before, in: catalogue) { known.ids(of: $0, beginning: fragment) }
+                let words = Completion.candidates(for: before, in: catalogue, forks: known.forks) {
+                    known.ids(of: $0, beginning: fragment)
+                }
                 return EditSession.Candidates(length: Completion.fragment(of: before).count, words: words)
             },
             highlight: { Highlighter.styles(of: $0, in: catalogue) },

@@ -42,7 +42,20 @@ package struct REPL: Sendable {
 
     package var catalogue: CommandCatalogue
     package var options: Options
+    /// The connection, whatever world its commands are for; see ``reach``.
     var port: any CommandPort
+    /// The ledger, or a fork that was entered.
+    package internal(set) var world = World.ledger
+    /// Between MULTI and EXEC: whatever is sent is queued, so nothing may be asked that was not typed.
+    var isInTransaction = false
+    /// What a person is to be told before the next line is read.
+    package internal(set) var notice: String?
+    /// Who sees what a chunk of Lua shows while it runs.
+    var audience = Audience.later
+    /// Somebody works for a chunk that is under way, and keeps the state of Lua.
+    var isWithinChunk = false
+    /// What RULE EDIT was left with.
+    var draft: RuleDraft?
     /// What `.last` shows.
     package var last: RESPValue?
     package let known = KnownIDs()
@@ -70,6 +83,7 @@ package struct REPL: Sendable {
 
     private mutating func run(script: [String]) async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
+        audience = .program
         var hasFailed = false
         for text in script {
             var splitter = self.splitter
@@ -82,6 +96,7 @@ package struct REPL: Sendable {
 
     private mutating func runStandardInput() async -> Int32 {
         let rendering = Rendering(layout: options.layout ?? .tabs)
+        audience = .program
         var hasFailed = false
         var splitter = self.splitter
         var pending: [UInt8] = []
@@ -122,6 +137,15 @@ package struct REPL: Sendable {
 
     // MARK: One line
 
+    /// Where that goes which is shown in the middle of something.
+    enum Audience: Sendable {
+        /// To the outcome, which somebody shows later.
+        case later
+        /// To standard output and standard error.
+        case program
+        case person(Console)
+    }
+
     package struct Outcome: Sendable, Equatable {
         /// For standard output.
         package var output = ""
@@ -133,8 +157,6 @@ package struct REPL: Sendable {
         package var wasInterrupted = false
         /// A command was sent, and its answer is still to come.
         var isUnknown = false
-        /// A `watch` that Lua asked for.
-        var watch: String?
 
         package init(output: String = "", errors: String = "", failed: Bool = false, quits: Bool = false) {
             self.output = output
@@ -155,7 +177,9 @@ package struct REPL: Sendable {
         }
         guard let name = words.first.map({ String(decoding: $0, as: UTF8.self).lowercased() }) else { return outcome }
         let texts = words.map { String(decoding: $0, as: UTF8.self) }
-        if let local = LocalCommand.named(name) { return await run(local, texts, rendering) }
+        if let local = Self.local(texts) { return await run(local, texts, rendering) }
+        if CommandCatalogue.isRuleEdit(texts) { return Outcome(errors: "RULE EDIT needs a terminal\n", failed: true) }
+        if let followed = await tailCommand(texts, rendering) { return followed }
         let isCommand = catalogue.command(for: texts) != nil
         let sent =
             words.count == 1 && !isCommand ? commands(for: texts[0]).first.map { $0.map { Array($0.utf8) } } : nil
@@ -178,6 +202,7 @@ package struct REPL: Sendable {
                 }
             } else {
                 learn(answer)
+                known.note(words, answered: answer)
                 outcome.output = rendering.text(of: answer)
             }
         } catch {
@@ -206,11 +231,29 @@ package struct REPL: Sendable {
     /// outcome is unknown.
     mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         do {
-            return try await port.send(commands)
+            let answers = try await reach.send(commands)
+            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
+            return answers
         } catch ClientError.notConnected(let peer, let reason) {
             guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
             port = try await reconnect()
-            return try await port.send(commands)
+            isInTransaction = false
+            let answers = try await reach.send(commands)
+            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
+            return answers
         }
+    }
+
+    private mutating func noteTransaction(_ words: [[UInt8]], _ answer: RESPValue) {
+        guard let first = words.first else { return }
+        let name = String(decoding: first, as: UTF8.self).uppercased()
+        if name == "MULTI", answer.error == nil { isInTransaction = true }
+        if ["EXEC", "DISCARD", "RESET"].contains(name) { isInTransaction = false }
+    }
+
+    /// What a copy of this prompt has changed while it worked for it.
+    mutating func take(from copy: REPL) {
+        (port, last, world) = (copy.port, copy.last, copy.world)
+        (mustAskMode, isInTransaction) = (copy.mustAskMode, copy.isInTransaction)
     }
 }

@@ -20,6 +20,7 @@ extension ReplyEncoder {
         writer.pair("name", name)
         writer.pair("lsn", integer: Int64(fork.lsn.value))
         writer.pair("time", fork.now)
+        writer.pair("began", fork.began)
         writer.pair("users", integer: Int64(fork.users))
     }
 

@@ -15,6 +15,12 @@ extension ScriptFunctions.Function {
             guard !words.isEmpty else { throw ScriptError(.runtime, "a command has at least one word") }
             return words
         case .command(let id): return try ScriptCall(CommandTable.spec(id)).words(arguments)
+        case .value(let word):
+            var bytes: [UInt8] = []
+            let value = arguments.first ?? .nothing
+            // Of a function nothing can be copied out.
+            (value == .function ? .text(value.described) : value).write(to: &bytes)
+            return [Array(word.utf8), bytes]
         }
     }
 

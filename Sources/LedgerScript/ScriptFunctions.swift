@@ -12,6 +12,8 @@ package final class ScriptFunctions: Sendable {
         case words(raises: Bool)
         /// `redis.error_reply`, `redis.status_reply`: an answer that is none of the ledger's.
         case reply(field: String)
+        /// A word and one value of any kind, for the host's own use: `ScriptValue.decode` reads it.
+        case value(word: String)
     }
 
     /// A path and what it leads to.
@@ -25,8 +27,10 @@ package final class ScriptFunctions: Sendable {
 
     subscript(number: Int) -> Function { functions[number] }
 
-    /// Every path, like `ledger.credit.charge`: for completion and help.
-    package var paths: [String] { entries.map { $0.path.joined(separator: ".") } }
+    /// Every path, like `ledger.credit.charge`: for completion and help. What begins with `__` is nobody's business.
+    package var paths: [String] {
+        entries.filter { !$0.path.last!.hasPrefix("__") }.map { $0.path.joined(separator: ".") }
+    }
 
     /// What a path stands for.
     package func command(at path: String) -> CommandID? {
@@ -45,9 +49,11 @@ package final class ScriptFunctions: Sendable {
             (["ledger", "call"], .words(raises: true)),
         ])
 
-    /// For a prompt: also what is about the connection or the server.
+    /// For a prompt: also what is about the connection or the server, and a way to hand it any value
+    /// (`ledger.__show`).
     package static let prompt = ScriptFunctions(
-        CommandTable.specs, others: [(["ledger", "call"], .words(raises: true))])
+        CommandTable.specs,
+        others: [(["ledger", "call"], .words(raises: true)), (["ledger", "__show"], .value(word: "show"))])
 
     static let none = ScriptFunctions([], others: [])
 

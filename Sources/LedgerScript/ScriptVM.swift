@@ -138,7 +138,7 @@ package final class ScriptVM: @unchecked Sendable {
         case .reply(let field):
             ScriptValue.table(ScriptTable(fields: [(field, values.first ?? .nothing)])).write(to: &answer)
             return .CLUA_HOST_VALUE
-        case .words, .command:
+        case .words, .command, .value:
             do throws(ScriptError) {
                 words = try function.words(of: values)
             } catch {

@@ -118,6 +118,14 @@ struct ScriptValueReader {
 }
 
 extension ScriptValue {
+    /// What a function of the kind `value` got, from the second of its words. Functions within it are nil.
+    package static func decode(_ bytes: [UInt8]) -> ScriptValue {
+        bytes.withUnsafeBytes { bytes in
+            var reader = ScriptValueReader(bytes)
+            return reader.value()
+        }
+    }
+
     /// Appends itself in the layout that a state reads.
     func write(to bytes: inout [UInt8]) {
         switch self {

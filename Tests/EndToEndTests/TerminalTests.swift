@@ -10,25 +10,11 @@ extension EndToEnd {
         private func prompt(
             columns: Int = 80, rows: Int = 24, environment: [String: String] = [:], _ arguments: [String] = []
         ) async throws -> PseudoTerminal {
-            let terminal = try PseudoTerminal(columns: columns, rows: rows)
-            var variables = [
-                "HOME": workspace.path, "TERM": "xterm", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PAGER": "",
-                "TMPDIR": workspace.path,
-            ]
-            for (name, value) in environment { variables[name] = value }
-            try terminal.start(Workspace.binary, ["repl"] + arguments, environment: variables)
-            #expect(await isAsking(terminal), "\(terminal.screen.text)")
-            return terminal
+            try await PseudoTerminal.prompt(
+                in: workspace, columns: columns, rows: rows, environment: environment, arguments)
         }
 
-        /// Whether the prompt waits for keys. What is typed before that is the terminal's own business, Ctrl-D above
-        /// all.
-        private func isAsking(_ terminal: PseudoTerminal) async -> Bool {
-            await terminal.wait { screen in
-                guard let last = screen.lines.last, last.hasSuffix(">") else { return false }
-                return screen.isPasteMarked || last.hasPrefix("memory") && screen.unknown.isEmpty && !terminal.isRaw
-            }
-        }
+        private func isAsking(_ terminal: PseudoTerminal) async -> Bool { await terminal.isAsking() }
 
         @Test func `a user is made, described, charged; completion, colour, history; the terminal is left as it was`()
             async throws
@@ -178,13 +164,6 @@ extension EndToEnd {
             #expect(await terminal.waitForEnd() == 0)
             #expect(terminal.screen.unknown == [])
             #expect(terminal.screen.cells.joined().allSatisfy { $0.style.isEmpty })
-        }
-
-        private func writeScript(_ path: String, _ text: String) {
-            let file = fopen(path, "w")
-            fputs("#!/bin/sh\n" + text + "\n", file)
-            fclose(file)
-            chmod(path, 0o755)
         }
     }
 }

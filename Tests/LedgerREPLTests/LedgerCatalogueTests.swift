@@ -16,8 +16,10 @@ import Testing
         }
     }
 
-    @Test func `the prompt shows the usage that the server shows`() {
-        let shown = CommandCatalogue.ledger.commands.map(\.synopsis)
+    @Test func `the prompt shows the usage that the server shows, and one command more`() {
+        var shown = CommandCatalogue.ledger.commands.map(\.synopsis)
+        shown.removeAll { $0 == "RULE EDIT rule [version]" }
+        #expect(shown.count == CommandCatalogue.ledger.commands.count - 1)
         #expect(shown.sorted() == CommandTable.specs.map(\.usage).sorted())
     }
 
@@ -39,6 +41,13 @@ import Testing
         for spec in CommandTable.specs {
             for example in spec.examples { #expect(InlineWords.split(example) != nil, "\(example)") }
         }
+    }
+
+    @Test func `RULE EDIT is completed and explained as one of them`() throws {
+        #expect(Completion.candidates(for: "RULE E", in: .ledger) == ["EDIT"])
+        #expect(Completion.candidates(for: "rule edit sess", in: .ledger) == ["session_runtime"])
+        #expect(try #require(Help.text(for: ["rule", "edit"], in: .ledger)).contains("$EDITOR"))
+        #expect(try #require(Help.text(for: ["lua"], in: .ledger)).contains("watch(f, \"1s\")"))
     }
 
     @Test func `tiers, types and permissions are offered`() {

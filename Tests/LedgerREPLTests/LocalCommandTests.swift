@@ -223,6 +223,7 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
                 == "ERR unknown command 'charge'; HELP lists all\ndid you mean CREDIT CHARGE?\n")
         #expect(await repl.evaluate("chrge ada 1 api", tables).errors.hasSuffix("did you mean CREDIT CHARGE?\n"))
         #expect(await repl.evaluate("descirbe ada", tables).errors.hasSuffix("did you mean describe?\n"))
+        #expect(await repl.evaluate(".lest", tables).errors.hasSuffix("did you mean .last?\n"))
         #expect(await repl.evaluate("nonsense", tables).errors == "ERR unknown command 'nonsense'; HELP lists all\n")
         #expect(await repl.evaluate("help descrbe", tables).errors == "no help for descrbe; did you mean describe?\n")
     }
@@ -252,6 +253,25 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
             await place { $0[0] == "WAIT" ? .integer(17) : .text("# Ledger\r\nread_only:the clock\r\n") } == [
                 " 17 ro", " 17 ro",
             ])
+    }
+
+    @Test func `between MULTI and EXEC nothing is asked that was not typed, and the prompt says so`() async {
+        let asked = Mutex<[String]>([])
+        var repl = REPL(
+            port: FakePort { words in
+                asked.withLock { $0.append(words.joined(separator: " ")) }
+                return .simple("OK")
+            }, catalogue: .ledger, options: .init(title: "test"))
+        _ = await repl.evaluate("WATCH ada", tables)
+        _ = await repl.evaluate("multi", tables)
+        #expect(await repl.place() == " multi")
+        #expect(await repl.evaluate("describe ada", tables).errors.hasPrefix("between MULTI and EXEC"))
+        _ = await repl.evaluate("ledger.credit.balance('ada')", tables)
+        #expect(await repl.place() == " multi")
+        _ = await repl.evaluate("EXEC", tables)
+        #expect(asked.withLock { $0 } == ["WATCH ada", "multi", "CREDIT BALANCE ada", "EXEC"])
+        #expect(await repl.place() == "")
+        #expect(await repl.evaluate("WATCH 1 PING", tables).errors == "watch needs a terminal\n")
     }
 
     @Test func `nothing where it may not be known, or does not come at once`() async {
@@ -285,6 +305,9 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         #expect(candidates("SESSION STOP job") == ["job-2", "job-1"])
         #expect(candidates("EXPLAIN ") == ["c_7"])
         #expect(candidates("describe a") == ["ada"])
+        #expect(candidates(".tail ") == ["FROM", "USER"])
+        #expect(candidates(".tail user a") == ["ada"])
+        #expect(candidates(".t") == [".tail"])
         #expect(candidates("watch 2 CREDIT BALANCE b") == ["bob"])
         #expect(candidates("watch 2 credit bal") == ["balance"])
     }

@@ -61,7 +61,10 @@ import Testing
             #expect(try await ask(client, "WAIT 0").integer == before)
             #expect(try await ask(client, "SESSION GET s1")["status"]?.string == "active")
             #expect(try await ask(client, "CREDIT BALANCE u_b")["paid"]?.string == "99.995833333")
-            #expect(try await ask(client, "FORK LIST").elements?.count == 1)
+            let listed = try #require(try await ask(client, "FORK LIST").elements)
+            // Its clock was moved on since it began, and both are told.
+            #expect(listed.count == 1 && listed[0]["time"] == advanced["time"])
+            #expect(listed[0]["began"] == made["began"] && made["began"] == made["time"])
             #expect(try await ask(client, "FORK DROP f").string == "OK")
             #expect(try await ask(client, "FORK RUN f PING").error?.text.contains("FORK NEW") == true)
         }

@@ -13,7 +13,8 @@ extension CommandTable {
             "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some milliseconds for a small ledger and four seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
             "It belongs to its connection and ends with it. Nothing that happens in it leaves it: it is kept in memory, and recorded nowhere. INFO memory counts all of them (`forks`); `serve --fork-memory` bounds what they take together.",
         ],
-        reply: .map(["name", "lsn", "time", "users", "seconds"]), examples: ["FORK NEW what-if"], since: "0.2.0"
+        reply: .map(["name", "lsn", "time", "began", "users", "seconds"]), examples: ["FORK NEW what-if"],
+        since: "0.2.0"
     ) { a, _ throws(CommandError) in ParsedCommand(a, .fork(.new(try a.word(0)))) }
 
     private static let forkRun = CommandSpec(
@@ -73,7 +74,7 @@ extension CommandTable {
 
     private static let forkList = CommandSpec(
         .forkList, "FORK LIST", .fork, .adminAll, .barrier, [], "The forks of this connection.",
-        reply: .list(["name", "lsn", "time", "users"]), examples: ["FORK LIST"], since: "0.2.0"
+        reply: .list(["name", "lsn", "time", "began", "users"]), examples: ["FORK LIST"], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .fork(.list)) }
 
     private static let forkDrop = CommandSpec(

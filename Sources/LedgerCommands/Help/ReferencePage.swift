@@ -176,6 +176,7 @@ package enum ReferencePage {
         ("burn_rate", "what runs and is stored uses now, in USD per hour"),
         ("after", "the account at the second moment, as AT shows it"),
         ("before", "the same at the first; null: there was no such user yet"),
+        ("began", "what the fork's clock showed when it was made"),
         ("change", "what the amounts of the account changed by"),
         ("books", "account → what it changes by"),
         ("bonus", "credit given on top"), ("category", "the space's category"), ("changed", "what was changed"),

@@ -9,6 +9,8 @@ package final class Fork: Sendable {
     /// The last event that both worlds have.
     package let lsn: LSN
     package let users: Int
+    /// What its clock showed at first.
+    package let began: Timestamp
     private let clock: ManualClock
     /// By user: what could be spent, and what was owed, in nano-USD, when it began.
     private let before: [(available: Int64, debt: Int64)]
@@ -21,6 +23,7 @@ package final class Fork: Sendable {
         }
         self.before = before
         users = before.count
+        began = clock.now()
     }
 
     package var now: Timestamp { clock.now() }

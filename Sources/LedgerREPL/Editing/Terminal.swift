@@ -122,3 +122,35 @@ func writeAll(_ text: String, to file: Int32) {
         }
     }
 }
+
+extension Terminal {
+    /// A question that one key answers: `y` or `n`, Enter for `standard`, and Ctrl-C, Ctrl-D and Escape for no. Other
+    /// keys are none, and so is what was typed before it was asked. Keeps its thread.
+    func ask(_ question: String, wake: Int32?, standard: Bool) -> Bool {
+        guard let modes = makeRaw() else { return false }
+        defer { restore(modes) }
+        tcflush(input, TCIFLUSH)
+        write(question)
+        while true {
+            switch next(wake: wake) {
+            case .bytes(let bytes):
+                for byte in bytes {
+                    switch byte {
+                    case UInt8(ascii: "y"), UInt8(ascii: "Y"): return answered(true)
+                    case UInt8(ascii: "n"), UInt8(ascii: "N"), 0x03, 0x04, 0x1b: return answered(false)
+                    case 0x0a, 0x0d: return answered(standard)
+                    default: continue
+                    }
+                }
+            case .woken: if Signals.mustEnd || Signals.wasInterrupted { return answered(false) }
+            case .timedOut: continue
+            case .gone: return false
+            }
+        }
+    }
+
+    private func answered(_ answer: Bool) -> Bool {
+        write(answer ? "yes\n" : "no\n")
+        return answer
+    }
+}

@@ -4,9 +4,10 @@ internal import RESP
 package enum Completion {
     /// Completions of the fragment before the cursor, which begins behind the last blank or comma. `line` is the text
     /// up to the cursor; of several lines the last one counts. Names follow the case in which the line is being typed.
-    /// `ids` says which ids of a kind are known (``KnownIDs``).
+    /// `ids` says which ids of a kind are known (``KnownIDs``), and `forks` are the names of those that were made.
     package static func candidates(
-        for line: String, in catalogue: CommandCatalogue, ids: (KnownIDs.Kind) -> [String] = { _ in [] }
+        for line: String, in catalogue: CommandCatalogue, forks: [String] = [],
+        ids: (KnownIDs.Kind) -> [String] = { _ in [] }
     ) -> [String] {
         let line = CommandSplitter.split(line).last ?? ""
         let wordStart = line.lastIndex { $0.isWhitespace }.map(line.index(after:)) ?? line.startIndex
@@ -36,7 +37,12 @@ package enum Completion {
             case .watch, .edit:
                 guard words.count > local.wordsBeforeCommand else { return [] }
                 words.removeFirst(local.wordsBeforeCommand + 1)
-            case .last, .reload, .quit, .help: return []
+            case .tail:
+                if isWithinList { return [] }
+                if words.last?.uppercased() == "USER" { return fitting(ids(.user)) }
+                return words.count.isMultiple(of: 2) ? [] : fitting(["FROM", "USER"].map(cased))
+            case .use: return words.count == 1 && !isWithinList ? fitting(forks) : []
+            case .leave, .last, .reload, .quit, .help: return []
             }
         }
         guard let first = words.first else {

@@ -5,6 +5,7 @@ package enum Help {
     /// columns.
     package static func text(for words: [String], in catalogue: CommandCatalogue, width: Int? = nil) -> String? {
         if words.isEmpty { return overview(catalogue, width) }
+        if words.count == 1, words[0].lowercased() == "lua" { return lua(width) }
         let exact = catalogue.commands.filter { $0.name.count == words.count && $0.name.begins(with: words) }
         if exact.count == 1, catalogue.commands.count(where: { $0.name.begins(with: words) }) == 1 {
             return details(exact[0], width)
@@ -65,10 +66,36 @@ package enum Help {
         for local in LocalCommand.allCases { text += row(local.synopsis, own, local.summary, limit) }
         let sentences = [
             "A line is one command: NOUN VERB arguments OPTION value …  Quote words with blanks: \"a b\" or 'a b'; an open quote goes on in the next line.",
+            "What is no command is Lua, with every command a function and amounts exact: ledger.charge(\"ada\", usd\"0.75\" * 3, \"api\"). help lua says what else there is.",
             "help credit lists, help charge explains, help grace finds what speaks of it. An id alone (a user's, h_…, c_…, a session's) shows what it names.",
             "Tab completes, Ctrl-R searches what was typed before, Ctrl-C throws the line away, quit or Ctrl-D leaves.",
         ]
         return text + "\n" + sentences.map { DisplayText.wrapped($0, to: limit, indent: 0) + "\n" }.joined()
+    }
+
+    /// What Lua has at the prompt besides the language.
+    private static func lua(_ limit: Int?) -> String {
+        let rows = [
+            (
+                "ledger.charge(…)",
+                "Every command: by its noun and verb (ledger.credit.charge), or by the verb where that says enough. Arguments in order, or by name: ledger.charge{ user = \"ada\", amount = usd\"1\", source = \"api\" }. What is refused gives nil and why."
+            ),
+            ("usd\"0.05\"", "An amount, to the nano-dollar. Floats are none."),
+            ("_", "The last value. What is set stays until you leave."),
+            ("print(v), show(v)", "Shows values at once: as text, or as the table that an expression alone would be."),
+            ("describe(u), plot(u)", "As describe and plot do; plot also draws any list of amounts, or of rows."),
+            ("tail(user, from)", "Shows events as they come, until Ctrl-C. Both may be left out."),
+            ("watch(f, \"1s\")", "Calls f every second and draws what it shows or returns in place, until a key."),
+            (
+                "f = fork()",
+                "A copy of the whole ledger, to try things out: f:enter() and leave() (as .use f and .leave), f:advance(\"20d\"), f:rule(name, source), f:diff(), f:run(\"CREDIT\", \"BALANCE\", \"ada\"), f:drop()."
+            ),
+        ]
+        let width = rows.map { DisplayText.width(of: $0.0) }.max() ?? 0
+        let head =
+            "Lua 5.4, without files and clocks; an open block goes on in the next line, Ctrl-C ends one that never ends."
+        return DisplayText.wrapped(head, to: limit, indent: 0) + "\n\n"
+            + rows.map { row($0.0, width, $0.1, limit) }.joined()
     }
 
     /// A name, and what is to be said of it, in a column of its own.

@@ -17,6 +17,10 @@ package enum InputKind: Hashable, Sendable {
         if start.isEmpty { return .nothing }
         if start.first == "#" { return .command }  // a comment of commands: they know what to do with it
         if start.hasPrefix("--") { return .lua }
+        // No Lua begins so: it is one of the prompt's own, perhaps misspelt.
+        if let mark = start.first, mark == "." || mark == "\\", start.dropFirst().first?.isLetter == true {
+            return .command
+        }
         let words = ScannedText(String(start.prefix { !$0.isNewline })).commands.first ?? []
         let texts = words.map(\.text)
         guard let first = texts.first else { return .nothing }

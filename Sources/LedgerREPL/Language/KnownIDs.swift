@@ -18,6 +18,9 @@ package final class KnownIDs: Sendable {
     }
 
     private let state = Mutex(State())
+    /// What was known where one came from, while one is in another world.
+    private let outside = Mutex<State?>(nil)
+    private let forkNames = Mutex<[String]>([])
     private static let kept = 1000
 
     package init() {}
@@ -50,6 +53,42 @@ package final class KnownIDs: Sendable {
         }
         _ = answered.wait(timeout: .now() + Self.patience)
         return ids(of: kind)
+    }
+
+    /// Another world begins with what is known, and what is met in it is forgotten when it is left: such an id may
+    /// name nothing, or something else, outside. Once at a time.
+    package func branch() {
+        let now = state.withLock { $0 }
+        outside.withLock { $0 = now }
+    }
+
+    package func endBranch() {
+        guard let before = outside.withLock({ $0.take() }) else { return }
+        state.withLock { $0 = before }
+    }
+
+    /// The forks that were made here, the last one first.
+    package var forks: [String] { forkNames.withLock { $0.reversed() } }
+
+    /// Their connection is no more. Those that there were.
+    func endForks() -> [String] {
+        forkNames.withLock { names in
+            defer { names = [] }
+            return names
+        }
+    }
+
+    /// Takes up what a command has made or ended that has no id: `FORK NEW f`, `FORK DROP f`.
+    func note(_ words: [[UInt8]], answered answer: RESPValue) {
+        guard answer.error == nil, words.count == 3 else { return }
+        let texts = words.map { String(decoding: $0, as: UTF8.self) }
+        guard texts[0].uppercased() == "FORK" else { return }
+        let verb = texts[1].uppercased()
+        guard verb == "NEW" || verb == "DROP" else { return }
+        forkNames.withLock { names in
+            names.removeAll { $0 == texts[2] }
+            if verb == "NEW" { names.append(texts[2]) }
+        }
     }
 
     /// What completion offers, the last one met first.

@@ -2,6 +2,9 @@
 /// `REPL+Local.swift`.
 package enum LocalCommand: String, CaseIterable, Sendable {
     case describe, plot, watch
+    case tail = ".tail"
+    case use = ".use"
+    case leave = ".leave"
     case last = ".last"
     case export = ".export"
     case reload = ".reload"
@@ -14,7 +17,7 @@ package enum LocalCommand: String, CaseIterable, Sendable {
         let word = word.lowercased()
         switch word {
         case "exit", ".exit", ".quit", #"\q"#: return .quit
-        case ".help", #"\?"#, #"\h"#: return .help
+        case ".help", "?", #"\?"#, #"\h"#: return .help
         case ".edit": return .edit
         default: return LocalCommand(rawValue: word)
         }
@@ -25,7 +28,9 @@ package enum LocalCommand: String, CaseIterable, Sendable {
         case .describe: "user"
         case .plot: "user [FROM t] [TO t]"
         case .watch: "seconds command …"
-        case .last, .reload, .quit: ""
+        case .tail: "[FROM lsn] [USER u]"
+        case .use: "fork"
+        case .leave, .last, .reload, .quit: ""
         case .export: "csv|json file"
         case .edit: "[command …]"
         case .help: "[words …]"
@@ -40,6 +45,9 @@ package enum LocalCommand: String, CaseIterable, Sendable {
             "One user at a glance: balances, lots as they burn, holds, sessions and how long they can go on."
         case .plot: "A user's credit over time, drawn in the terminal."
         case .watch: "Runs a command every so many seconds and shows its answer in place, until a key is pressed."
+        case .tail: "Shows the last ten events and then each new one as it comes, a line each, until Ctrl-C."
+        case .use: "Goes into a fork (f = fork() makes one): what is typed then happens there, and touches nobody."
+        case .leave: "Goes back from the fork to the ledger. The fork stays as it is until FORK DROP or the end."
         case .last: "Shows the last answer again, whole."
         case .export: "Writes the last answer to a file."
         case .reload: "Beside a server, on its data directory: looks at what it has recorded since."
@@ -53,14 +61,14 @@ package enum LocalCommand: String, CaseIterable, Sendable {
     var takesCommand: Bool {
         switch self {
         case .watch, .edit: true
-        case .describe, .plot, .last, .export, .reload, .help, .quit: false
+        case .describe, .plot, .tail, .use, .leave, .last, .export, .reload, .help, .quit: false
         }
     }
 
     var wordsBeforeCommand: Int {
         switch self {
         case .watch: 1
-        case .describe, .plot, .last, .export, .reload, .edit, .help, .quit: 0
+        case .describe, .plot, .tail, .use, .leave, .last, .export, .reload, .edit, .help, .quit: 0
         }
     }
 }

@@ -9,13 +9,24 @@ internal import Synchronization
 /// A chunk runs on a thread of its own, which waits there for the answers of its commands. One at a time; the session
 /// keeps it so.
 package final class LuaSession: Sendable {
-    /// What a chunk had shown, in order.
+    /// What a chunk asks the prompt for while it runs.
     package enum Item: Hashable, Sendable {
         case text(String)
-        /// One of the prompt's own commands, to be carried out when the chunk has ended.
+        case value(ScriptValue)
+        /// One of the prompt's own commands, in words.
         case command([String])
         /// A curve.
         case series([Plot.Point])
+        /// `tail`: a user, and where to begin, both perhaps empty.
+        case tail([String])
+        /// Into a fork, and back.
+        case enter(String)
+        case leave
+        /// What is shown from now on stands in one place, and is drawn anew after so long; `command`: what is to be
+        /// run for it, where that is no function.
+        case watch(every: String, command: String?)
+        /// All of one drawing was shown. Answers, after the interval, whether there is to be another one.
+        case frame
     }
 
     package struct Run: Sendable {
@@ -28,7 +39,6 @@ package final class LuaSession: Sendable {
             case interrupted(isUnknown: Bool)
         }
 
-        package var items: [Item] = []
         package var end: End
         /// How many commands the chunk gave.
         package var calls = 0
@@ -37,6 +47,12 @@ package final class LuaSession: Sendable {
     }
 
     package typealias Call = @Sendable (_ words: [[UInt8]]) async throws -> RESPValue
+    /// Shows something, when the chunk asks for it; the chunk goes on with the answer, or is raised the error that it
+    /// is. `last` is the last command of the chunk, with its answer as it came.
+    package typealias Show =
+        @Sendable (
+            _ item: Item, _ last: (words: [[UInt8]], answer: RESPValue)?
+        ) async -> RESPValue
 
     private let machine = Mutex<ScriptVM?>(nil)
     /// Held while the state is in use.
@@ -65,8 +81,10 @@ package final class LuaSession: Sendable {
     }
 
     /// Runs a chunk to its end, or until the task is cancelled.
-    package func run(_ source: String, _ call: @escaping Call) async -> Run {
-        let trial = Trial()
+    package func run(
+        _ source: String, _ call: @escaping Call, show: @escaping Show = { _, _ in .null }
+    ) async -> Run {
+        let trial = Trial(show: show, call: call)
         let text = LuaSource.isExpression(source) ? "return __keep(" + source + "\n)" : source
         return await withTaskCancellationHandler {
             await onThread {
@@ -74,7 +92,7 @@ package final class LuaSession: Sendable {
                     do throws(ScriptError) {
                         let vm = try self.vm()
                         try vm.load(Array(text.utf8), name: "lua")
-                        return trial.run(vm, call)
+                        return trial.run(vm)
                     } catch {
                         return Run(end: .failed(error))
                     }
@@ -98,6 +116,12 @@ package final class LuaSession: Sendable {
         return ask("return \(name) ~= nil") == .boolean(true)
     }
 
+    /// The fork that a variable holds, as `f = fork()` gives it.
+    func forkName(of variable: String) -> String? {
+        guard isVariable(variable), case .text(let name) = ask("return __fork(\(variable))") else { return nil }
+        return String(decoding: name, as: UTF8.self)
+    }
+
     /// The names in a table, or of all globals where the path is empty.
     package func names(in path: [String]) -> [String] {
         guard path.allSatisfy({ InputKind.isName($0) && !InputKind.keywords.contains($0) }) else { return [] }
@@ -117,6 +141,9 @@ package final class LuaSession: Sendable {
 
     /// Every path of a command, `ledger.credit.charge`.
     package static var paths: [String] { ScriptFunctions.prompt.paths }
+
+    /// What a fork has besides what it is.
+    static let forkMethods = ["advance", "diff", "drop", "enter", "rule", "run"]
 
     /// What a path stands for.
     static func command(at path: String, in catalogue: CommandCatalogue) -> CommandCatalogue.Command? {
@@ -144,9 +171,37 @@ package final class LuaSession: Sendable {
             for i = 1, select("#", ...) do parts[i] = text((select(i, ...)), 0) end
             call("print", concat(parts, "\\t"))
         end
-        function describe(user) call("describe", user) end
-        function watch(seconds, command) call("watch", tostring(seconds), command) end
+        local value = ledger.__show
+        function show(...)
+            for i = 1, select("#", ...) do value((select(i, ...))) end
+        end
+        function describe(user)
+            if user == nil then error("describe takes a user", 0) end
+            call("describe", user)
+        end
+        function tail(user, from)
+            if type(user) == "table" then user, from = user.user, user.from end
+            call("tail", user or "", from or "")
+        end
+        function watch(what, every)
+            if type(what) == "number" or type(every) == "function" then what, every = every, what end
+            if every == nil then every = "1s" end
+            if type(what) ~= "function" and type(what) ~= "string" then
+                error('watch(f, "1s") takes a function, or a command as text', 0)
+            end
+            if type(what) == "function" then
+                call("watch", tostring(every))
+                repeat
+                    local drawn, refused = what()
+                    if drawn == nil then drawn = refused end
+                    if drawn ~= nil then value(drawn) end
+                until not call("frame")
+            else
+                call("watch", tostring(every), what)
+            end
+        end
         function plot(series)
+            if series == nil then error("plot takes a user, or a list of amounts", 0) end
             if type(series) ~= "table" then return call("plot", series) end
             local points = {}
             for i, row in ipairs(series) do
@@ -171,7 +226,12 @@ package final class LuaSession: Sendable {
             end
             function world:diff(count) return call("FORK", "DIFF", name, "COUNT", count or 100) end
             function world:drop() return call("FORK", "DROP", name) end
+            function world:enter() call("enter", name) end
             return world
+        end
+        function leave() call("leave") end
+        function __fork(v)
+            if type(v) == "table" and type(v.enter) == "function" and type(v.name) == "string" then return v.name end
         end
         function __keep(...) _ = (...) return ... end
         function __names(t)

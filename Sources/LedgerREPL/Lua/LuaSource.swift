@@ -29,7 +29,14 @@ package enum LuaSource {
     /// Lua says the line, and what it met. Where that was while it compiled, the column is where the source up to there
     /// stops making sense. What makes no sense from its first word on was meant as an expression.
     static func located(_ error: ScriptError, in source: String) -> String {
-        guard error.kind == .source else { return located(error.text, in: source, before: "") }
+        guard error.kind == .source else {
+            // What was raised without a place; and where the prelude raised it is nobody's business.
+            let placeless = "lua: "
+            guard error.text.hasPrefix(placeless) else { return located(error.text, in: source, before: "") }
+            let text = error.text.dropFirst(placeless.count)
+            guard text.hasPrefix("prelude:") else { return String(text) }
+            return String(text.dropFirst("prelude:".count).drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
+        }
         let asStatements = located(error.text, in: source, before: "")
         guard asStatements.hasPrefix("column 1:") || asStatements.hasPrefix("line 1, column 1:"),
             let asExpression = compile(expression + source)
@@ -73,7 +80,7 @@ package enum LuaSource {
 
     /// The names of a field or variable that an error complains of: `global 'leger'`, `field 'chrge'`.
     static func missingName(_ message: String) -> (name: String, isGlobal: Bool)? {
-        for (mark, isGlobal) in [("(global '", true), ("(field '", false)] {
+        for (mark, isGlobal) in [("(global '", true), ("(field '", false), ("(method '", false)] {
             guard let range = message.firstRange(of: mark) else { continue }
             return (String(message[range.upperBound...].prefix { $0 != "'" }), isGlobal)
         }

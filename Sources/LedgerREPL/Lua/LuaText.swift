@@ -94,9 +94,8 @@ enum LuaText {
 
     /// What a script always has.
     static let names = [
-        "describe", "error", "fork", "ipairs", "ledger", "math", "money", "pairs", "pcall", "plot", "print", "select",
-        "string",
-        "table", "tonumber", "tostring", "type", "usd", "watch",
+        "describe", "error", "fork", "ipairs", "leave", "ledger", "math", "money", "pairs", "pcall", "plot", "print",
+        "select", "show", "string", "table", "tail", "tonumber", "tostring", "type", "usd", "watch",
     ]
 
     /// `members` gives the names in a table, by its path; of the globals where there is none.

@@ -4,19 +4,22 @@ internal import LedgerScript
 internal import RESP
 internal import Synchronization
 
-/// One run of a chunk: what it showed, and whether somebody wants it to end.
+/// One run of a chunk, and whether somebody wants it to end.
 final class Trial: Sendable {
     let isCancelled = Atomic<Bool>(false)
-    private let items = Mutex<[LuaSession.Item]>([])
+    private let call: LuaSession.Call
+    private let show: LuaSession.Show
     private let failure = Mutex<(any Error)?>(nil)
     private let calls = Atomic<Int>(0)
     private let last = Mutex<(words: [[UInt8]], answer: RESPValue)?>(nil)
     /// A command was sent and not answered.
     private let isWaiting = Atomic<Bool>(false)
 
+    init(show: @escaping LuaSession.Show, call: @escaping LuaSession.Call) { (self.show, self.call) = (show, call) }
+
     /// On the thread that the chunk is to run on.
-    func run(_ vm: ScriptVM, _ call: @escaping LuaSession.Call) -> LuaSession.Run {
-        let outcome = vm.run { words in self.answer(words, call) }
+    func run(_ vm: ScriptVM) -> LuaSession.Run {
+        let outcome = vm.run { words in self.answer(words) }
         let isUnknown = isWaiting.load(ordering: .relaxed)
         let end: LuaSession.Run.End
         if isCancelled.load(ordering: .relaxed) {
@@ -29,54 +32,72 @@ final class Trial: Sendable {
                 end = failure.withLock { $0 }.map { .lost($0) } ?? .interrupted(isUnknown: isUnknown)
             }
         }
-        return LuaSession.Run(
-            items: items.withLock { $0 }, end: end, calls: calls.load(ordering: .relaxed), last: last.withLock { $0 })
+        return LuaSession.Run(end: end, calls: calls.load(ordering: .relaxed), last: last.withLock { $0 })
     }
 
-    private func answer(_ words: [[UInt8]], _ call: @escaping LuaSession.Call) -> ScriptVM.Answer {
+    private func answer(_ words: [[UInt8]]) -> ScriptVM.Answer {
         if let item = item(words) {
-            items.withLock { $0.append(item) }
-            return .value(.null)
+            let (show, last) = (show, last.withLock { $0 })
+            return wait { await show(item, last) }.map { .value($0) } ?? .abandon
         }
         calls.add(1, ordering: .relaxed)
         isWaiting.store(true, ordering: .relaxed)
-        let answered = DispatchSemaphore(value: 0)
-        let box = Box()
-        Task {
-            do {
-                let value = try await call(words)
-                box.value.withLock { $0 = .success(value) }
-            } catch {
-                box.value.withLock { $0 = .failure(error) }
-            }
-            answered.signal()
-        }
-        while answered.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
-            if isCancelled.load(ordering: .relaxed) { return .abandon }
-        }
+        let call = call
+        guard
+            let result = wait({ () async -> Result<RESPValue, any Error> in
+                do { return .success(try await call(words)) } catch {
+                    return .failure(error)
+                }
+            })
+        else { return .abandon }
         isWaiting.store(false, ordering: .relaxed)
-        switch box.value.withLock({ $0 }) {
+        switch result {
         case .success(let value):
             last.withLock { $0 = (words, value) }
             return .value(value)
         case .failure(let error):
             failure.withLock { $0 = error }
             return .abandon
-        case nil: return .abandon
         }
     }
 
-    private final class Box: Sendable {
-        let value = Mutex<Result<RESPValue, any Error>?>(nil)
+    /// Keeps the chunk's thread until the work is done; nil: nobody wants the chunk any more, and it is
+    /// cancelled.
+    private func wait<T: Sendable>(_ work: @escaping @Sendable () async -> T) -> T? {
+        let done = DispatchSemaphore(value: 0)
+        let box = Box<T>()
+        let task = Task {
+            let value = await work()
+            box.value.withLock { $0 = value }
+            done.signal()
+        }
+        while done.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
+            guard !isCancelled.load(ordering: .relaxed) else {
+                task.cancel()
+                return nil
+            }
+        }
+        return box.value.withLock { $0 }
+    }
+
+    private final class Box<T: Sendable>: Sendable {
+        let value = Mutex<T?>(nil)
     }
 
     /// What the prelude asks the prompt for, which is no command of the ledger's.
     private func item(_ words: [[UInt8]]) -> LuaSession.Item? {
+        if words.count == 2, words[0].elementsEqual("show".utf8) { return .value(ScriptValue.decode(words[1])) }
         let texts = words.map { String(decoding: $0, as: UTF8.self) }
         switch texts[0] {
         case "print": return .text(DisplayText.sanitized(texts.dropFirst().joined(), multiline: true) + "\n")
-        case "describe", "plot", "watch": return .command(texts)
+        case "describe", "plot": return .command(texts)
+        case "tail": return .tail(Array(texts.dropFirst()))
         case "series": return .series(Self.points(texts.dropFirst().joined()))
+        case "enter" where texts.count == 2: return .enter(texts[1])
+        case "leave" where texts.count == 1: return .leave
+        case "watch" where texts.count == 2 || texts.count == 3:
+            return .watch(every: texts[1], command: texts.count == 3 ? texts[2] : nil)
+        case "frame" where texts.count == 1: return .frame
         default: return nil
         }
     }

@@ -41,8 +41,17 @@ enum ChildProgram {
             close(ends[1])
         }
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0 {
-            guard errno == EINTR else { return nil }
+        var isTold = false
+        while true {
+            let ended = waitpid(process, &status, WNOHANG)
+            if ended == process { break }
+            guard ended == 0 || errno == EINTR else { return nil }
+            if Signals.mustEnd, !isTold {
+                // Its terminal goes, or we are to end: an editor keeps what it has, and ends too.
+                isTold = true
+                kill(process, SIGHUP)
+            }
+            poll(nil, 0, 20)
         }
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
     }
@@ -81,10 +90,12 @@ enum TextEditor {
         ["VISUAL", "EDITOR"].lazy.compactMap(environment).first { !$0.isEmpty } ?? "vi"
     }
 
-    /// In a file that only its owner reads, and that is gone afterwards.
-    static func edit(_ text: String, with command: String, directory: String) -> Outcome {
-        var path = Array((directory + "/florin-XXXXXX.txt").utf8CString)
-        let file = mkstemps(&path, 4)
+    /// In a file that only its owner reads, and that is gone afterwards. `without`: what is true when it fails.
+    static func edit(
+        _ text: String, with command: String, directory: String, suffix: String = ".txt", without: String
+    ) -> Outcome {
+        var path = Array((directory + "/florin-XXXXXX" + suffix).utf8CString)
+        let file = mkstemps(&path, Int32(suffix.utf8.count))
         let name = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard file >= 0 else {
             return .failed("no file for the editor in \(directory): \(String(cString: strerror(errno)))")
@@ -93,9 +104,12 @@ enum TextEditor {
         writeAll(text.isEmpty || text.hasSuffix("\n") ? text : text + "\n", to: file)
         close(file)
         guard let code = ChildProgram.run(command + " \"$1\"", [name]) else {
-            return .failed("the editor could not be started: \(command)")
+            return .failed("\(without): the editor could not be started: \(command)")
         }
-        guard code == 0 else { return .failed("nothing was run: \(command) ended with \(code)") }
+        guard code == 0 else {
+            let hint = code == 127 ? " (VISUAL or EDITOR names the editor)" : ""
+            return .failed("\(without): \(command) ended with \(code)\(hint)")
+        }
         guard let edited = TextFile.read(name) else { return .failed("what the editor wrote could not be read") }
         return .edited(edited)
     }

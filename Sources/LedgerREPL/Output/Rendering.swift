@@ -75,9 +75,11 @@ package struct Rendering: Sendable {
     private func error(_ error: RESPError) -> String {
         let code = DisplayText.sanitized(error.code)
         let message = DisplayText.sanitized(error.message)
-        guard usesColour else { return (code.isEmpty ? message : code + " " + message) + "\n" }
+        let text = code.isEmpty ? message : code + " " + message
+        let lines = width.map { DisplayText.wrapped(text, to: $0, indent: 0) } ?? text
+        guard usesColour else { return lines + "\n" }
         return code.isEmpty
-            ? "\u{1b}[31m\(message)\u{1b}[0m\n" : "\u{1b}[1;31m\(code)\u{1b}[0m \(message)\n"
+            ? "\u{1b}[31m\(lines)\u{1b}[0m\n" : "\u{1b}[1;31m\(code)\u{1b}[0m\(lines.dropFirst(code.count))\n"
     }
 
     /// A table, and how many rows it has.
@@ -127,7 +129,10 @@ package struct Rendering: Sendable {
             return indented(record(pairs, width: width.map { $0 - 2 }))
         case .array(let items), .set(let items):
             guard let rows = Self.rows(of: items) else { return nil }
-            return indented(grid(rows, width: width.map { $0 - 2 }).text)
+            let (table, hidden, _) = grid(rows, width: width.map { $0 - 2 })
+            guard !hidden.isEmpty else { return indented(table) }
+            let note = "(not shown: " + hidden.joined(separator: ", ") + (whole.map { "; \($0) shows all)" } ?? ")")
+            return indented(table + DisplayText.wrapped(note, to: width.map { $0 - 2 }, indent: 1) + "\n")
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }
             return indented(ended(DisplayText.sanitized(bytes, multiline: true)))
@@ -188,8 +193,15 @@ package struct Rendering: Sendable {
         if grid.width > width { grid.keep { _, column in column.contains { $0.kind != .null && $0.kind != .nothing } } }
         if grid.width > width { grid.shortenTimes(thisYear: thisYear) }
         if grid.leastWidth > width, !brief.isEmpty {
-            // And of the others, those for which there is room all the same.
             var wanted = Set(brief)
+            // Where these are too wide, too, the last of them go first, but not more than half.
+            for name in brief.suffix(brief.count / 2).reversed() {
+                var most = grid
+                most.keep { name, _ in wanted.contains(name) }
+                if most.leastWidth <= width { break }
+                wanted.remove(name)
+            }
+            // And of the others, those for which there is room all the same.
             for other in grid.names where !wanted.contains(other) {
                 var wider = grid
                 wider.keep { name, _ in name == other || wanted.contains(name) }

@@ -8,8 +8,8 @@ private func candidates(_ line: String) -> [String] { Completion.candidates(for:
         #expect(
             candidates("")
                 == [
-                    "USER", "PASSPORT", "CREDIT", "PRICE", "EXPLAIN", "PING", "describe", "plot", "watch", ".last",
-                    ".export", ".reload", "\\e", "help", "quit",
+                    "USER", "PASSPORT", "CREDIT", "PRICE", "EXPLAIN", "PING", "describe", "plot", "watch", ".tail",
+                    ".use", ".leave", ".last", ".export", ".reload", "\\e", "help", "quit",
                 ])
         #expect(candidates("P") == ["PASSPORT", "PRICE", "PING", "PLOT"])
         #expect(candidates("p") == ["passport", "price", "ping", "plot"])

@@ -74,6 +74,7 @@ extension REPL {
         ("if x then", .lua),
         ("return 5", .lua), ("describe('ada')", .lua), ("known", .lua), ("known + 1", .lua), ("not known", .lua),
         ("a and b", .lua),
+        (".lest", .command), ("\\x", .command), (".5 + 1", .lua), ("?", .command),
         ("-- a comment", .lua), ("5", .lua), ("nil", .lua), ("_", .lua), ("_.available", .lua), ("function f(x)", .lua),
         ("{1, 2}", .lua),
         ("ledger.credit", .lua), ("x, y = 1, 2", .lua), ("print \"a\"", .lua), ("EXPLAIN c_1", .command),
@@ -145,13 +146,34 @@ extension REPL {
         #expect(await repl.shown("print('a\\27[2Jb')") == "a\\x1b[2Jb\n")
     }
 
+    @Test func `any value can be shown in the middle, an answer as it came`() async {
+        var repl = prompt()
+        #expect(
+            await repl.shown("show(ledger.credit.balance('ada')) print('b') show(nil, { c = usd'1' })")
+                == "user      │ ada\navailable │ 25.00\nb\nc │ 1.00\n")
+        #expect(await repl.shown("show(print)") == "a function\n")
+        #expect(await repl.shown(".last") == "a function\n")
+    }
+
+    @Test func `what goes on until somebody ends it needs somebody`() async {
+        var repl = prompt()
+        #expect(await repl.shown("watch(print)") == "LUA watch needs a terminal\n")
+        #expect(await repl.shown("watch(1, 'PING')") == "LUA watch needs a terminal\n")
+        #expect(await repl.shown("tail('ada')") == ".tail goes on and on: nobody is here to see it\n")
+        #expect(await repl.shown(".tail") == ".tail goes on and on: nobody is here to see it\n")
+        #expect(await repl.shown(".tail ada").hasPrefix(".tail [FROM lsn] [USER u]: "))
+    }
+
     @Test(arguments: [
         ("x = = 1", "LUA column 5: unexpected symbol near '='\n"),
         ("for i = 1, 2 do\n  print(i\nend", "LUA line 3, column 1: ')' expected (to close '(' at line 2) near 'end'\n"),
-        ("error('no')", "LUA no\n"),
+        ("error('no')", "LUA no\n"), ("error('no', 0)", "LUA no\n"),
         ("x = 1\n\nnothing()", "LUA line 3: attempt to call a nil value (global 'nothing')\n"),
         ("leger.charge()", "LUA attempt to index a nil value (global 'leger')\ndid you mean ledger?\n"),
         ("ledger.chrge()", "LUA attempt to call a nil value (field 'chrge')\ndid you mean charge?\n"),
+        ("('x'):entr()", "LUA attempt to call a nil value (method 'entr')\ndid you mean enter?\n"),
+        ("watch(1)", "LUA watch(f, \"1s\") takes a function, or a command as text\n"),
+        ("describe()", "LUA describe takes a user\n"),
         ("usd'1' + 0.5", "LUA + takes two amounts; this is a number (usd\"0.05\" makes one)\n"),
         ("1 +", "LUA unexpected symbol near <eof>\n"),
     ])

@@ -181,8 +181,46 @@ private let history = RESPValue.array([
                 (2 rows; not shown: from, source, storage)
 
                 """)
+        // Of these, too, the last go first, but not more than half of them.
+        #expect(
+            drawn(30, brief: ["id", "time", "amount", "session"]) == """
+                id   │ time           │ amount
+                ─────┼────────────────┼───────
+                c_12 │ 11-27 07:33:15 │ 0.0375
+                c_3  │ 11-27 07:33:14 │ 120.00
+                (2 rows; not shown: from,
+                 source, session, storage)
+
+                """)
         // Nothing is left out of rows that are drawn one by one.
-        #expect(drawn(30, brief: ["id", "time", "amount", "session"]).contains("storage │ (null)"))
+        #expect(drawn(20, brief: ["id", "time", "amount", "session"]).contains("storage │ (null)"))
+    }
+
+    @Test func `a table within a map leaves out columns, too, and says which`() {
+        var rendering = Rendering(layout: .tables(width: 32))
+        rendering.brief = ["user", "amount"]
+        rendering.whole = ".last"
+        let rows = RESPValue.array([
+            map(["user": "ada", "a long name": "12.00", "a longer name": "1", "amount": "2.00"])
+        ])
+        #expect(
+            rendering.text(of: .map([RESPPair(.text("users"), rows)])) == """
+                users:
+                  user │ a long name │ amount
+                  ─────┼─────────────┼───────
+                  ada  │       12.00 │   2.00
+                  (not shown: a longer name;
+                   .last shows all)
+
+                """)
+    }
+
+    @Test func `an error is broken at blanks`() {
+        let error = RESPValue.error(RESPError(code: "ERR", message: "wrong number of arguments"))
+        #expect(table(error, width: 20) == "ERR wrong number of\narguments\n")
+        #expect(
+            Rendering(layout: .tables(width: 20), usesColour: true).text(of: error)
+                == "\u{1b}[1;31mERR\u{1b}[0m wrong number of\narguments\n")
     }
 
     @Test func `tables within a map follow it under their names`() {
