@@ -309,7 +309,7 @@ import Testing
                 #expect(part.amount == charge?.amount && part.pricing == charge?.pricing)
                 priced += 1
             } else if part == nil {
-                #expect(charge?.pricing == nil || charge?.source == "storage_creation")
+                #expect(charge?.pricing == nil)
             }
         }
         #expect(priced > 50)

@@ -1,0 +1,213 @@
+import Glibc
+import LedgerCore
+import LedgerEngine
+import LedgerServer
+import LedgerTestKit
+import RESP
+import Testing
+
+/// `RULE BACKTEST … ADMIT`: what was recorded is decided anew.
+@Suite(.timeLimit(.minutes(10))) struct RedecisionTests {
+    private static let seeds = getenv("FLORIN_REPLAY_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 4
+
+    private func test(
+        _ ledger: Ledger, _ rule: String, from: Timestamp, to: String = "2100-01-01"
+    ) async throws -> RESPValue {
+        try await ledger.ask("AUTH \(ledger.secret)")
+        let answer = try await ledger.port.call(
+            ["RULE", "BACKTEST"].map { Array($0.utf8) }
+                + rule.split(separator: " ", maxSplits: 1).map { Array($0.utf8) }
+                + "FROM \(from) TO \(to) ADMIT COUNT 5".split(separator: " ").map { Array($0.utf8) })
+        return try #require(answer["admit"], "\(answer)")
+    }
+
+    private func expectSame(_ it: RESPValue, _ place: SourceLocation = #_sourceLocation) {
+        let differences = it["differences"]?.elements?.map { $0.string ?? "" }
+        #expect(differences == [], sourceLocation: place)
+        #expect(it["same"] == .integer(1) && it["alike"] == it["commands"], sourceLocation: place)
+        for field in ["unlike", "moot", "skipped", "let_in", "timers_unlike", "ended_earlier", "ended_later"] {
+            #expect(it[field] == .integer(0), "\(field)", sourceLocation: place)
+        }
+        #expect(it["refused"]?.elements == [] && it["ended"]?.elements == [], sourceLocation: place)
+        #expect(it["revenue_old"] == it["revenue_new"] && it["owed_old"] == it["owed_new"], sourceLocation: place)
+        #expect(it["exhausted_old"] == it["exhausted_new"], sourceLocation: place)
+        #expect((it["events"]?.integer ?? 0) > 0 && (it["commands"]?.integer ?? 0) > 0, sourceLocation: place)
+    }
+
+    /// Half of the time on a ledger that goes by a machine's clock. It is stopped and started again on the way, where
+    /// it leaves a snapshot.
+    @Test(arguments: 1...seeds)
+    func `a random month decided anew gives every receipt again, to the byte`(seed: UInt64) async throws {
+        let disk = MemoryDisk()
+        let isDriven = seed % 2 == 0
+        var ledger = try await Ledger(disk: disk, isDriven: isDriven) { $0.checkpoints = .inProcess }
+        var traffic = RandomTraffic(ledger, seed: seed, isDriven: isDriven)
+        try await traffic.prepare()
+        var middle = Ledger.begins
+        for step in 0..<600 {
+            if step == 300 {
+                middle = traffic.now
+                try await ledger.must("AUTH \(ledger.secret)", "SNAPSHOT")
+                await ledger.stop()
+                let pause = TimeSpan.minutes(isDriven ? 0 : 7)
+                ledger = try await Ledger(
+                    disk: disk, at: traffic.now + pause, isDriven: isDriven, secret: ledger.secret)
+                traffic.go(on: ledger)
+            }
+            try await traffic.step()
+        }
+        // A meter's version was active from the beginning and to the end. From there, from some days later, and from
+        // behind the snapshot on.
+        let whole = try await test(ledger, "meter:egress 1", from: Ledger.begins + .seconds(1))
+        expectSame(whole)
+        #expect((whole["timers"]?.integer ?? 0) > 0)
+        expectSame(try await test(ledger, "meter:egress 1", from: Ledger.begins + .days(3)))
+        expectSame(try await test(ledger, "meter:egress 1", from: middle + .seconds(1)))
+        // A rule that others took the place of stays in force here.
+        let other = try await test(ledger, "session_runtime 3", from: Ledger.begins + .seconds(1))
+        #expect(other["same"] == .integer(0) && other["timers_unlike"] == .integer(0))
+        #expect((other["alike"]?.integer ?? 0) > 100)
+        await ledger.stop()
+    }
+
+    @Test func `every kind of event is decided anew as it was`() async throws {
+        let ledger = try await Ledger()
+        try await EveryKind.happens(on: ledger)
+        // From the first passport on; nobody activates another rule for bought spaces.
+        let it = try await test(ledger, "space_purchase 1", from: Timestamp("2000-01-01")!)
+        expectSame(it)
+        #expect((it["events"]?.integer ?? 0) > Int64(ledger.engine.durableLSN.value) - 30)
+        await ledger.stop()
+    }
+
+    @Test func `what many clients asked at once is decided anew as it was`() async throws {
+        let ledger = try await Ledger()
+        var first = RandomTraffic(ledger, seed: 11)
+        try await first.prepare()
+        try await withThrowingTaskGroup { clients in
+            for number in 1...8 {
+                let other = try await ledger.another()
+                let traffic = first.another(number, on: other)
+                clients.addTask {
+                    var traffic = traffic
+                    for _ in 0..<80 { try await traffic.step() }
+                    await other.port.close()
+                }
+            }
+            try await clients.waitForAll()
+        }
+        expectSame(try await test(ledger, "meter:egress 1", from: Ledger.begins + .seconds(1)))
+        await ledger.stop()
+    }
+
+    // MARK: Another price
+
+    /// Three users with a little credit, and what two of them do with it for some hours.
+    private func work(on ledger: Ledger) async throws -> [String: RESPValue] {
+        var answers: [String: RESPValue] = [:]
+        func ask(_ lines: String...) async throws {
+            for line in lines { answers[line] = try await ledger.ask(line) }
+        }
+        let now = Ledger.begins
+        func at(_ minutes: Int64) -> String { "CLOCK SET \(now + .minutes(minutes))" }
+        try await ask(
+            "AUTH \(ledger.secret)", "USER CREATE a@b.example ID ada TYPE pro",
+            "USER CREATE b@b.example ID bob TYPE pro",
+            "USER CREATE c@b.example ID eve TYPE pro", "CREDIT GRANT ada 0.10 REASON try",
+            "CREDIT GRANT bob 0.01 REASON try", "CREDIT PURCHASE eve 10 card", at(1),
+            // At 0.025 an hour it runs for two and a half hours; twice as dear, its credit ends after two.
+            "SESSION START long ada small TTL 10h", "SESSION START ok eve small TTL 10h",
+            // Its lease of ten minutes costs 0.00417, twice as dear 0.00833: then the next one has no credit.
+            "SESSION START short bob small TTL 10h", at(12), "SESSION HEARTBEAT short", at(20), "SESSION STOP short",
+            // 0.0018 or so are left of it, twice as dear nothing.
+            "CREDIT CHARGE bob 0.001 api", at(151), "SESSION STOP long", "SESSION STOP ok", at(160),
+            "SESSION START again ada small TTL 5m", at(163), "SESSION STOP again", at(200))
+        return answers
+    }
+
+    private static let double = "return function(t, tier) return usd'0.05' end"
+    private static let half = "return function(t, tier) return usd'0.0125' end"
+
+    @Test func `who would have been refused, and whose session had ended earlier`() async throws {
+        let ledger = try await Ledger()
+        let then = try await work(on: ledger)
+        for (line, answer) in then { #expect(answer.error == nil, "\(line)") }
+        let it = try await test(ledger, "session_runtime \(Self.double)", from: Ledger.begins + .seconds(1))
+
+        // The same, at the double price from the beginning.
+        let other = try await Ledger()
+        try await other.ask("AUTH \(other.secret)")
+        let load = ["RULE", "LOAD", "session_runtime", Self.double].map { Array($0.utf8) }
+        #expect(try await other.port.call(load).error == nil)
+        try await other.must("RULE ACTIVATE session_runtime 2")
+        let now = try await work(on: other)
+        func end(_ session: String) async throws -> (status: String?, ended: String?, reason: String?) {
+            let row = try await other.ask("SESSION GET \(session)")
+            return (row["status"]?.string, row["ended"]?.string, row["reason"]?.string)
+        }
+        let refused = now.filter { $0.value.error != nil }.map { "\($0.value.error!.code) \($0.key)" }.sorted()
+        #expect(refused.contains { $0.contains("SESSION START again") }, "\(refused)")
+
+        // What was refused there is refused here, and counted with what it came to.
+        let told = (it["refused"]?.elements ?? []).map { "\($0["code"]?.string ?? "") \($0["command"]?.string ?? "")" }
+        let primary = refused.filter { !$0.hasPrefix("CLOSED") && !$0.hasPrefix("NOTFOUND") }
+        #expect(told.sorted() == primary.map { $0.split(separator: " ").prefix(3).joined(separator: " ") }.sorted())
+        // And what ended there ends here, at the same instant for the same reason.
+        let ended = it["ended"]?.elements ?? []
+        #expect(ended.contains { $0["session"]?.string == "long" && $0["user"]?.string == "ada" })
+        for row in ended {
+            let session = row["session"]?.string ?? ""
+            let there = try await end(session)
+            #expect(there.ended == row["ended"]?.string && there.reason == "funds", "\(session)")
+            #expect(row["reason"]?.string == "funds" && row["recorded_reason"]?.string == "stopped")
+        }
+        #expect(it["ended_earlier"]?.integer == Int64(ended.count) && it["ended_later"] == .integer(0))
+        #expect(it["exhausted_old"] == .integer(0) && it["same"] == .integer(0))
+        // The books of both are those of both.
+        func revenue(_ ledger: Ledger) async throws -> String? {
+            let books = try await ledger.ask("INFO books").string ?? ""
+            let line = books.split(whereSeparator: \.isNewline).first { $0.contains("session_runtime:") }
+            return line?.split(separator: ":").last.map(String.init)
+        }
+        #expect(try await revenue(ledger) == it["revenue_old"]?.string)
+        #expect(try await revenue(other) == it["revenue_new"]?.string)
+        await ledger.stop()
+        await other.stop()
+    }
+
+    @Test func `who was turned away, and would not be, is counted and not begun`() async throws {
+        let ledger = try await Ledger()
+        try await ledger.must(
+            "AUTH \(ledger.secret)", "USER CREATE a@b.example ID ada TYPE pro", "CREDIT GRANT ada 0.003 REASON try",
+            "CLOCK SET \(Ledger.begins + .minutes(1))")
+        // A lease costs 0.00417, half as dear 0.00208.
+        for number in 1...3 {
+            #expect(try await ledger.ask("SESSION START s\(number) ada small").error?.code == "INSUFFICIENT")
+        }
+        let it = try await test(ledger, "session_runtime \(Self.half)", from: Ledger.begins + .seconds(1))
+        #expect(it["let_in"] == .integer(3) && it["commands"] == .integer(0))
+        #expect(it["unknown"]?.elements?.contains { $0.string?.contains("counted, not begun") ?? false } == true)
+        let same = try await test(ledger, "session_runtime 1", from: Ledger.begins + .seconds(1))
+        #expect(same["let_in"] == .integer(0) && same["differences"]?.elements == [])
+        await ledger.stop()
+    }
+
+    @Test func `only what was recorded in that time is decided, and a rule that fails its check is not`() async throws {
+        let ledger = try await Ledger()
+        _ = try await work(on: ledger)
+        let whole = try await test(ledger, "session_runtime 1", from: Ledger.begins + .seconds(1))
+        let first = try await test(
+            ledger, "session_runtime 1", from: Ledger.begins + .seconds(1), to: "\(Ledger.begins + .minutes(15))")
+        let second = try await test(ledger, "session_runtime 1", from: Ledger.begins + .minutes(15))
+        for field in ["events", "commands", "timers"] {
+            #expect((first[field]?.integer ?? 0) + (second[field]?.integer ?? 0) == whole[field]?.integer, "\(field)")
+        }
+        let span = "FROM 2020-01-01 TO 2100-01-01 ADMIT".split(separator: " ").map { Array($0.utf8) }
+        let broken = ["RULE", "BACKTEST", "session_runtime", "return function(t) return t == 'pro' and 1 or nil end"]
+        let answer = try await ledger.port.call(broken.map { Array($0.utf8) } + span)
+        #expect(answer.error?.code == "RULE", "\(answer)")
+        let none = try await ledger.ask("RULE BACKTEST session_runtime 1 FROM 2099-01-01 TO 2100-01-01 ADMIT")
+        #expect(none.error?.text.contains("nothing was recorded between") == true, "\(none)")
+        await ledger.stop()
+    }
+}
