@@ -175,6 +175,99 @@ import Testing
         await other.stop()
     }
 
+    /// Commands of some weeks, by people with little credit, with the minutes at which they are asked.
+    private func weeks(seed: UInt64) -> [(minute: Int64, line: String)] {
+        var random = SeededGenerator(seed: seed)
+        func number(_ below: Int64) -> Int64 { Int64(random.next() % UInt64(below)) }
+        let (users, tiers) = (["u0", "u1", "u2", "u3"], ["small", "medium", "large", "gpu"])
+        var lines: [(Int64, String)] = []
+        var minute = Int64(1)
+        for step in 0..<260 {
+            minute += 1 + number(number(8) == 0 ? 900 : 90)
+            let user = users[Int(number(4))]
+            let session = "s\(max(0, step - Int(number(25))))"
+            let line =
+                switch number(12) {
+                case 0...3:
+                    "SESSION START s\(step) \(user) \(tiers[Int(number(4))]) TTL \(1 + number(4000))m"
+                        + (number(4) == 0 ? " HEARTBEAT 5h" : "")
+                case 4, 5: "SESSION STOP \(session)"
+                case 6: "SESSION HEARTBEAT \(session)"
+                case 7: "SESSION RETIER \(session) \(tiers[Int(number(4))])"
+                case 8: "CREDIT CHARGE \(user) 0.0\(1 + number(9)) api"
+                case 9: "STORAGE CREATE \(user) r\(step) bucket \(1 + number(40))"
+                case 10:
+                    "SESSION RECORD r\(step) \(user) small FROM \(Ledger.begins) TO \(Ledger.begins + .minutes(20))"
+                default:
+                    "CREDIT GRANT \(user) 0.\(1 + number(5)) EXPIRES \(Ledger.begins + .minutes(minute + 3000)) REASON try"
+                }
+            lines.append((minute, line))
+        }
+        return lines
+    }
+
+    /// Asks it, each at its minute; returns what each was answered.
+    private func live(_ lines: [(minute: Int64, line: String)], on ledger: Ledger) async throws -> [RESPValue] {
+        for user in 0..<4 { try await ledger.must("USER CREATE u\(user)@b.example ID u\(user) TYPE pro") }
+        var answers: [RESPValue] = []
+        for (minute, line) in lines {
+            try await ledger.must("CLOCK SET \(Ledger.begins + .minutes(minute))")
+            answers.append(try await ledger.ask(line))
+        }
+        return answers
+    }
+
+    @Test(arguments: 1...seeds)
+    func `weeks at another price come to what a ledger with that price would have`(seed: UInt64) async throws {
+        let source =
+            "return function(t, tier) return { {0, tier == 'gpu' and 400000000 or 60000000}, {2, 30000000} } end"
+        let ledger = try await Ledger()
+        try await ledger.ask("AUTH \(ledger.secret)")
+        let asked = weeks(seed: seed)
+        let answers = try await live(asked, on: ledger)
+        let accepted = zip(asked, answers).filter { $1.error == nil }.map(\.0)
+        let it = try await test(ledger, "session_runtime \(source)", from: Ledger.begins + .seconds(1))
+
+        // What was accepted, asked of a ledger in which that price was in force.
+        let other = try await Ledger()
+        try await other.ask("AUTH \(other.secret)")
+        let load = ["RULE", "LOAD", "session_runtime", source].map { Array($0.utf8) }
+        #expect(try await other.port.call(load).error == nil)
+        try await other.must("RULE ACTIVATE session_runtime 2")
+        let there = try await live(accepted, on: other)
+        var refused: [String: Int64] = [:]
+        for ((_, line), answer) in zip(accepted, there) {
+            guard let code = answer.error?.code, code != "CLOSED", code != "NOTFOUND" else { continue }
+            refused["\(line.split(separator: " ").prefix(2).joined(separator: " ")) \(code)", default: 0] += 1
+        }
+        let told = (it["refused"]?.elements ?? []).map {
+            ("\($0["command"]?.string ?? "") \($0["code"]?.string ?? "")", $0["count"]?.integer ?? 0)
+        }
+        #expect(Dictionary(told) { $0 + $1 } == refused && !refused.isEmpty)
+        // Events lie nanoseconds elsewhere where another number of them happened at an instant.
+        func revenue(_ ledger: Ledger) async throws -> Int64 {
+            let books = try await ledger.ask("INFO books").string ?? ""
+            let line = books.split(whereSeparator: \.isNewline).first { $0.contains("session_runtime:") }
+            return Money(line?.split(separator: ":").last.map(String.init) ?? "")?.nanos ?? -1
+        }
+        let new = Money(it["revenue_new"]?.string ?? "")?.nanos ?? -2
+        #expect(abs(try await revenue(other) - new) <= 200)
+        #expect(it["revenue_old"]?.string == "\(Money(nanos: try await revenue(ledger)))")
+        // Those that ended for want of credit ended there, then.
+        for row in it["ended"]?.elements ?? [] where row["reason"]?.string == "funds" {
+            let found = try await other.ask("SESSION GET \(row["session"]?.string ?? "")")
+            #expect(found["reason"]?.string == "funds")
+            let (a, b) = (Timestamp(found["ended"]?.string ?? ""), Timestamp(row["ended"]?.string ?? ""))
+            if let a, let b { #expect(abs((a - b).nanoseconds) < 1_000_000, "\(row)") } else { #expect(a == b) }
+        }
+        // A second STOP is answered, and recorded nowhere.
+        #expect((1...Int64(accepted.count)).contains(it["commands"]?.integer ?? 0))
+        let (timers, unlike) = (it["timers"]?.integer ?? 0, it["unlike"]?.integer ?? 0)
+        #expect(timers > 10 && unlike > 10, "\(timers) \(unlike)")
+        await ledger.stop()
+        await other.stop()
+    }
+
     @Test func `who was turned away, and would not be, is counted and not begun`() async throws {
         let ledger = try await Ledger()
         try await ledger.must(

@@ -4,7 +4,7 @@ internal import Logging
 
 extension Journal {
     /// A ledger as it was at some event before an instant, to be replayed from there: of the newest snapshot that is
-    /// older, else empty. Safe beside the writer; takes as long as loading the snapshot, and as much memory as a ledger.
+    /// older, else empty. Safe beside the writer; takes as long as loading the snapshot, and the memory of a ledger.
     func ledger(before time: Timestamp, logger: Logger) -> StateMachine {
         let hold = holdFiles()
         defer { withExtendedLifetime(hold) {} }

@@ -12,8 +12,8 @@ package struct StoredUsage: Sendable {
 /// rounded as one sum for each UTC month.
 ///
 /// Two things are taken as they were: what was cut because debt had reached its ceiling is not raised, and what stood
-/// still while it was not paid for costs nothing. A posting does not say that it stood still; it shows in its sum, which
-/// does not grow. (It does not grow either where the price was 0: that counts as if it had gone on.)
+/// still while it was not paid for costs nothing. A posting does not say that it stood still: it shows in its sum,
+/// which does not grow. (Where the price was 0 it does not grow either: that counts as if it had gone on.)
 ///
 /// Memory: some 80 bytes for each resource.
 struct HypotheticalStorage: Sendable {
@@ -29,8 +29,8 @@ struct HypotheticalStorage: Sendable {
     private var running: [UInt64: Running] = [:]
 
     /// Nil where the price is above every ceiling. A resource's postings in their order; what came before the first of
-    /// them is taken as it is in the books. `pricedFrom`: where the clock of its tariff started; `.never`: no tariff has
-    /// steps.
+    /// them is taken as it is in the books. `pricedFrom`: where the clock of its tariff started; `.never` where no
+    /// tariff has steps.
     mutating func amount(
         of stored: StoredUsage, _ usage: MeteredUsage, _ tariff: Tariff, pricedFrom: Timestamp, isLast: Bool
     ) -> Money? {
