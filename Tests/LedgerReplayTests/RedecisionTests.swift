@@ -179,27 +179,28 @@ import Testing
     private func weeks(seed: UInt64) -> [(minute: Int64, line: String)] {
         var random = SeededGenerator(seed: seed)
         func number(_ below: Int64) -> Int64 { Int64(random.next() % UInt64(below)) }
-        let (users, tiers) = (["u0", "u1", "u2", "u3"], ["small", "medium", "large", "gpu"])
+        let (users, tiers) = (["u0", "u1"], ["small", "medium", "large", "gpu"])
         var lines: [(Int64, String)] = []
         var minute = Int64(1)
-        for step in 0..<260 {
+        for step in 0..<400 {
             minute += 1 + number(number(8) == 0 ? 900 : 90)
-            let user = users[Int(number(4))]
+            let user = users[Int(number(2))]
             let session = "s\(max(0, step - Int(number(25))))"
             let line =
-                switch number(12) {
+                switch number(13) {
                 case 0...3:
                     "SESSION START s\(step) \(user) \(tiers[Int(number(4))]) TTL \(1 + number(4000))m"
                         + (number(4) == 0 ? " HEARTBEAT 5h" : "")
                 case 4, 5: "SESSION STOP \(session)"
                 case 6: "SESSION HEARTBEAT \(session)"
                 case 7: "SESSION RETIER \(session) \(tiers[Int(number(4))])"
-                case 8: "CREDIT CHARGE \(user) 0.0\(1 + number(9)) api"
+                case 8: "CREDIT CHARGE \(user) 0.00\(1 + number(9)) api"
                 case 9: "STORAGE CREATE \(user) r\(step) bucket \(1 + number(40))"
                 case 10:
                     "SESSION RECORD r\(step) \(user) small FROM \(Ledger.begins) TO \(Ledger.begins + .minutes(20))"
+                case 11: "CREDIT ADJUST \(user) 0.\(1 + number(3)) REASON paid"
                 default:
-                    "CREDIT GRANT \(user) 0.\(1 + number(5)) EXPIRES \(Ledger.begins + .minutes(minute + 3000)) REASON try"
+                    "CREDIT GRANT \(user) 0.0\(1 + number(9)) EXPIRES \(Ledger.begins + .minutes(minute + 3000)) REASON try"
                 }
             lines.append((minute, line))
         }
@@ -208,7 +209,7 @@ import Testing
 
     /// Asks it, each at its minute; returns what each was answered.
     private func live(_ lines: [(minute: Int64, line: String)], on ledger: Ledger) async throws -> [RESPValue] {
-        for user in 0..<4 { try await ledger.must("USER CREATE u\(user)@b.example ID u\(user) TYPE pro") }
+        for user in 0..<2 { try await ledger.must("USER CREATE u\(user)@b.example ID u\(user) TYPE pro") }
         var answers: [RESPValue] = []
         for (minute, line) in lines {
             try await ledger.must("CLOCK SET \(Ledger.begins + .minutes(minute))")
@@ -220,7 +221,7 @@ import Testing
     @Test(arguments: 1...seeds)
     func `weeks at another price come to what a ledger with that price would have`(seed: UInt64) async throws {
         let source =
-            "return function(t, tier) return { {0, tier == 'gpu' and 400000000 or 60000000}, {2, 30000000} } end"
+            "return function(t, tier) return { {0, tier == 'gpu' and 300000000 or 80000000}, {2, 40000000} } end"
         let ledger = try await Ledger()
         try await ledger.ask("AUTH \(ledger.secret)")
         let asked = weeks(seed: seed)
@@ -243,7 +244,8 @@ import Testing
         let told = (it["refused"]?.elements ?? []).map {
             ("\($0["command"]?.string ?? "") \($0["code"]?.string ?? "")", $0["count"]?.integer ?? 0)
         }
-        #expect(Dictionary(told) { $0 + $1 } == refused && !refused.isEmpty)
+        #expect(Dictionary(told) { $0 + $1 } == refused)
+        #expect(!refused.isEmpty)
         // Events lie nanoseconds elsewhere where another number of them happened at an instant.
         func revenue(_ ledger: Ledger) async throws -> Int64 {
             let books = try await ledger.ask("INFO books").string ?? ""
