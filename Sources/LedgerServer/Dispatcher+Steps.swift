@@ -65,7 +65,7 @@ extension Dispatcher {
             do throws(ForkRoom.Full) {
                 place = try forks.take(users: engine.reads.userCount)
             } catch {
-                return refuse(client, slot, CommandError.invalid(error.description))
+                return refuse(client, slot, CommandError.invalid("ADMIT takes the room of a fork: \(error)"))
             }
         }
         let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)

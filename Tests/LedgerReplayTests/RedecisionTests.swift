@@ -175,45 +175,66 @@ import Testing
         await other.stop()
     }
 
-    /// Commands of some weeks, by people with little credit, with the minutes at which they are asked.
-    private func weeks(seed: UInt64) -> [(minute: Int64, line: String)] {
+    /// Commands of some weeks, by people with little credit, with the minutes at which they are asked. `#7` stands for
+    /// the id that the seventh was answered.
+    private func weeks(seed: UInt64) -> [(number: Int, minute: Int64, line: String)] {
         var random = SeededGenerator(seed: seed)
         func number(_ below: Int64) -> Int64 { Int64(random.next() % UInt64(below)) }
         let (users, tiers) = (["u0", "u1"], ["small", "medium", "large", "gpu"])
-        var lines: [(Int64, String)] = []
+        var lines: [(Int, Int64, String)] = []
+        var (holds, charges): ([Int], [Int]) = ([], [])
         var minute = Int64(1)
         for step in 0..<400 {
             minute += 1 + number(number(8) == 0 ? 900 : 90)
             let user = users[Int(number(2))]
             let session = "s\(max(0, step - Int(number(25))))"
-            let line =
-                switch number(13) {
-                case 0...3:
+            let hold = "#\(holds.suffix(4).randomElement(using: &random) ?? 0)"
+            let charge = "#\(charges.suffix(6).randomElement(using: &random) ?? 0)"
+            let line: String
+            switch number(17) {
+            case 0...3:
+                line =
                     "SESSION START s\(step) \(user) \(tiers[Int(number(4))]) TTL \(1 + number(4000))m"
-                        + (number(4) == 0 ? " HEARTBEAT 5h" : "")
-                case 4, 5: "SESSION STOP \(session)"
-                case 6: "SESSION HEARTBEAT \(session)"
-                case 7: "SESSION RETIER \(session) \(tiers[Int(number(4))])"
-                case 8: "CREDIT CHARGE \(user) 0.00\(1 + number(9)) api"
-                case 9: "STORAGE CREATE \(user) r\(step) bucket \(1 + number(40))"
-                case 10:
-                    "SESSION RECORD r\(step) \(user) small FROM \(Ledger.begins) TO \(Ledger.begins + .minutes(20))"
-                case 11: "CREDIT ADJUST \(user) 0.\(1 + number(3)) REASON paid"
-                default:
-                    "CREDIT GRANT \(user) 0.0\(1 + number(9)) EXPIRES \(Ledger.begins + .minutes(minute + 3000)) REASON try"
-                }
-            lines.append((minute, line))
+                    + (number(4) == 0 ? " HEARTBEAT 5h" : "")
+            case 4, 5: line = "SESSION STOP \(session)"
+            case 6: line = "SESSION HEARTBEAT \(session)"
+            case 7: line = "SESSION RETIER \(session) \(tiers[Int(number(4))])"
+            case 8:
+                charges.append(step)
+                line = "CREDIT CHARGE \(user) 0.00\(1 + number(9)) api"
+            case 9: line = "STORAGE CREATE \(user) r\(step) bucket \(1 + number(40))"
+            case 10:
+                charges.append(step)
+                line = "SESSION RECORD r\(step) \(user) small FROM \(Ledger.begins) TO \(Ledger.begins + .minutes(20))"
+            case 11: line = "CREDIT ADJUST \(user) 0.\(1 + number(3)) REASON paid"
+            case 12:
+                holds.append(step)
+                line = "HOLD PLACE \(user) 0.0\(1 + number(9)) TTL \(100 + number(3000))m SOURCE job"
+            case 13: line = "HOLD CAPTURE \(hold) 0.00\(1 + number(9))" + (number(2) == 0 ? " FINAL" : "")
+            case 14: line = "HOLD VOID \(hold)"
+            case 15: line = "CREDIT REFUND \(charge)" + (number(2) == 0 ? " 0.0001" : "") + " REASON again"
+            default:
+                let end = Ledger.begins + .minutes(minute + 3000)
+                line = "CREDIT GRANT \(user) 0.0\(1 + number(9)) EXPIRES \(end) REASON try"
+            }
+            lines.append((step, minute, line))
         }
         return lines
     }
 
     /// Asks it, each at its minute; returns what each was answered.
-    private func live(_ lines: [(minute: Int64, line: String)], on ledger: Ledger) async throws -> [RESPValue] {
+    private func live(
+        _ lines: [(number: Int, minute: Int64, line: String)], on ledger: Ledger
+    ) async throws -> [RESPValue] {
         for user in 0..<2 { try await ledger.must("USER CREATE u\(user)@b.example ID u\(user) TYPE pro") }
+        var ids: [String: String] = [:]
         var answers: [RESPValue] = []
-        for (minute, line) in lines {
+        for (number, minute, line) in lines {
             try await ledger.must("CLOCK SET \(Ledger.begins + .minutes(minute))")
-            answers.append(try await ledger.ask(line))
+            let words = line.split(separator: " ").map { $0.hasPrefix("#") ? ids[String($0)] ?? "c_zz" : String($0) }
+            let answer = try await ledger.ask(words.joined(separator: " "))
+            ids["#\(number)"] = answer["charge"]?.string ?? answer["id"]?.string
+            answers.append(answer)
         }
         return answers
     }
@@ -237,7 +258,7 @@ import Testing
         try await other.must("RULE ACTIVATE session_runtime 2")
         let there = try await live(accepted, on: other)
         var refused: [String: Int64] = [:]
-        for ((_, line), answer) in zip(accepted, there) {
+        for ((_, _, line), answer) in zip(accepted, there) {
             guard let code = answer.error?.code, code != "CLOSED", code != "NOTFOUND" else { continue }
             refused["\(line.split(separator: " ").prefix(2).joined(separator: " ")) \(code)", default: 0] += 1
         }

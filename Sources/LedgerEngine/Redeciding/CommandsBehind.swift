@@ -5,7 +5,8 @@ internal import LedgerStorage
 /// users and passports have the same ordinals in both, what was born since may have other numbers.
 ///
 /// An event says what came of a command; nearly all of what was asked stands in it. What does not: whether OVER was
-/// said with what credit covered (see ``isOver``), and how much of a refund was asked for where all was left.
+/// said with what credit covered (see ``isOver``), and whether a refund that left nothing named its amount: it counts as
+/// not named.
 struct CommandsBehind: ~Copyable {
     /// What may lie behind an event.
     enum Ask {
@@ -25,6 +26,8 @@ struct CommandsBehind: ~Copyable {
     private let rule: RuleName
     private let reader: JournalReader
     var refunded: RefundedCharges
+    /// What of charges went back in the journal's world, by their number there.
+    private var given: [UInt64: Money] = [:]
     private var users: [UInt32: Hash128] = [:]
     /// By the id that they have in the journal; nil: there are none here.
     private var holds: [UInt64: HoldID?] = [:]
@@ -228,7 +231,7 @@ struct CommandsBehind: ~Copyable {
     }
 
     /// The group names the charges of which something went back, and says in its last event what all of it was.
-    private func refund(_ group: JournaledGroup) throws(StorageError) -> Ask {
+    private mutating func refund(_ group: JournaledGroup) throws(StorageError) -> Ask {
         var (parts, last): ([CreditRefunded], CreditRefunded?) = ([], nil)
         for event in group.events {
             if case .creditRefunded(let it) = event.body {
@@ -243,14 +246,16 @@ struct CommandsBehind: ~Copyable {
             let recorded = try reader.event(at: it.charge.lsn)
             guard let known = try refunded.charge(recorded) else { return .moot }
             found.append(known)
-            isWhole = isWhole && it.amount == recorded.facts.charge?.amount
+            let given = (given[it.charge.lsn.value] ?? .zero) + it.amount
+            self.given[it.charge.lsn.value] = given
+            isWhole = isWhole && given == recorded.facts.charge?.amount
         }
         // Of a session with other charges, which this refund did not reach: it says so by what all of it was.
         if last.total != nil, found.count == 1 {
             found.append(found[0])
             isWhole = false
         }
-        // All of it is all of it, also where that is another amount here.
+        // The rest of it is the rest of it, also where that is another amount here.
         let amount = isWhole ? nil : parts.reduce(Money.zero) { $0 + $1.amount }
         return .command(.creditRefund(CreditRefund(charges: found, amount: amount, reason: last.reason)))
     }
