@@ -66,6 +66,8 @@ extension ReplyEncoder {
                     writer.pair("reason", ended.reason)
                     writer.pair("recorded", ended.recorded)
                     writer.pair("recorded_reason", ended.recordedReason)
+                    writer.key("earlier_by")
+                    if let span = ended.earlierBy { writer.thin(span.nanoseconds, digits: 9) } else { writer.null() }
                 }
             }
             writer.pair("exhausted_old", integer: Int64(it.exhaustedOld))

@@ -114,6 +114,24 @@ extension EndToEnd {
                     #expect(group.text("revenue_new") == billed[name]?.description, "\(name)")
                 }
             }
+            // What is whole, and one charge of the log, by itself.
+            let check = try await client.call(["RULE", "CHECK", "session_runtime", half].map { Array($0.utf8) })
+            #expect(check["passes"]?.integer == 1 && check["findings"]?.elements == [])
+            var stepped = 0
+            for user in try await client.must("USER LIST COUNT 1000").elements?[1].elements ?? [] {
+                guard user.text("type") == "pro", let id = user.text("user") else { continue }
+                let history = try await client.must("CREDIT HISTORY \(id) COUNT 20").elements?[1].elements ?? []
+                guard let charge = history.first(where: { $0.text("source") == "session_runtime" })?.text("id") else {
+                    continue
+                }
+                let step = try await client.must("RULE STEP \(charge)")
+                #expect(step.text("amount") == step.text("billed"))
+                let other = try await client.call(["RULE", "STEP", charge, half].map { Array($0.utf8) })
+                let (billed, amount) = (Money(other.text("billed") ?? ""), Money(other.text("amount") ?? ""))
+                #expect(abs((billed?.nanos ?? 0) - 2 * (amount?.nanos ?? -9)) <= 1)
+                stepped += 1
+            }
+            #expect(stepped > 5)
             // Nobody is refused: usage that is recorded never is, and what the import gave for it was the old price.
             let admit = try #require(try await test("ADMIT")["admit"])
             #expect(admit.text("revenue_new") == billed["total"]?.description)

@@ -162,6 +162,14 @@ import Testing
             #expect(row["reason"]?.string == "funds" && row["recorded_reason"]?.string == "stopped")
         }
         #expect(it["ended_earlier"]?.integer == Int64(ended.count) && it["ended_later"] == .integer(0))
+        let long = ended.first { $0["session"]?.string == "long" }
+        let (by, stopped) = (long?["earlier_by"]?.string, then["SESSION STOP long"]?["ended"]?.string)
+        let (at, was) = (Timestamp(long?["ended"]?.string ?? ""), Timestamp(stopped ?? ""))
+        if let by, let at, let was {
+            #expect(Money(by).map { TimeSpan(nanoseconds: $0.nanos) } == was - at && by != "0")
+        } else {
+            Issue.record("\(ended)")
+        }
         #expect(it["exhausted_old"] == .integer(0) && it["same"] == .integer(0))
         // The books of both are those of both.
         func revenue(_ ledger: Ledger) async throws -> String? {

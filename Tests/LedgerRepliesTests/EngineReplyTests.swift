@@ -258,6 +258,9 @@ struct EngineReplyTests {
         let refused = it?["refused"]?.elements?.first
         #expect(refused?["command"]?.string == "SESSION START" && refused?["count"] == .integer(2))
         let ended = it?["ended"]?.elements?.first
+        #expect(ended?["earlier_by"] == .null)
+        found.ended[0].recorded = Samples.time + .minutes(2)
+        #expect(found.ended[0].earlierBy == .minutes(2))
         #expect(ended?["session"]?.string == "s1" && ended?["recorded"] == .null && ended?["recorded_reason"] == .null)
         #expect(it?["differences"]?.elements?.compactMap(\.string) == found.differences)
         #expect(it?["unknown"]?.elements?.count == 1)

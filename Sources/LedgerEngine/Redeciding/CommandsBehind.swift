@@ -5,8 +5,8 @@ internal import LedgerStorage
 /// users and passports have the same ordinals in both, what was born since may have other numbers.
 ///
 /// An event says what came of a command; nearly all of what was asked stands in it. What does not: whether OVER was
-/// said with what credit covered (see ``isOver``), and whether a refund that left nothing named its amount: it counts as
-/// not named.
+/// said with what credit covered (see ``isOver``), and whether a refund that left nothing named its amount: it counts
+/// as not named.
 struct CommandsBehind: ~Copyable {
     /// What may lie behind an event.
     enum Ask {

@@ -20,6 +20,8 @@ package struct RedecisionReport: Sendable {
         /// When it ended in the books, and why; `.never`: it still ran when the time was over.
         package var recorded: Timestamp
         package var recordedReason: String?
+
+        package var earlierBy: TimeSpan? { recorded == .never ? nil : recorded - ended }
     }
 
     /// Of the journal, from the first to the last that was looked at.
