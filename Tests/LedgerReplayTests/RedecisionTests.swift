@@ -2,6 +2,7 @@ import Glibc
 import LedgerCore
 import LedgerEngine
 import LedgerServer
+import LedgerStorage
 import LedgerTestKit
 import RESP
 import Testing
@@ -97,6 +98,26 @@ import Testing
             try await clients.waitForAll()
         }
         expectSame(try await test(ledger, "meter:egress 1", from: Ledger.begins + .seconds(1)))
+        await ledger.stop()
+    }
+
+    @Test func `a snapshot that is damaged is passed over`() async throws {
+        let ledger = try await Ledger { $0.checkpoints = .inProcess }
+        var traffic = RandomTraffic(ledger, seed: 21)
+        try await traffic.prepare()
+        for _ in 0..<80 { try await traffic.step() }
+        try await ledger.must("AUTH \(ledger.secret)", "SNAPSHOT")
+        let from = traffic.now + .seconds(1)
+        for _ in 0..<80 { try await traffic.step() }
+        let whole = try await test(ledger, "meter:egress 1", from: from)
+        expectSame(whole)
+        let snapshots = "\(Ledger.path)/snapshots"
+        let name = try #require(try ledger.disk.list(snapshots).first { $0.hasSuffix(".snapshot") })
+        let file = try ledger.disk.open("\(snapshots)/\(name)", .readWrite)
+        try file.write([UInt8](repeating: 0xA5, count: 64), at: try file.size() / 2)
+        let again = try await test(ledger, "meter:egress 1", from: from)
+        expectSame(again)
+        #expect(again["events"] == whole["events"] && again["revenue_new"] == whole["revenue_new"])
         await ledger.stop()
     }
 

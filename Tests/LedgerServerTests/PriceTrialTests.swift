@@ -174,6 +174,14 @@ import Testing
             #expect(refused["command"]?.string == "SESSION START" && refused["code"]?.string == "INSUFFICIENT")
             #expect(refused["count"] == .integer(1))
             #expect(try await client.call(words("INFO memory")).string?.contains("forks:0") == true)
+            // In another world as well, where the session has ended by itself.
+            try await client.call(words("FORK NEW w")).mustBeAnswer()
+            try await client.call(words("FORK ADVANCE w 1h")).mustBeAnswer()
+            let there = try await client.call(words("FORK RUN w RULE BACKTEST session_runtime 1 \(span) ADMIT"))
+            #expect(there["admit"]?["same"] == .integer(1) && there["parts"] == .integer(1))
+            #expect((there["admit"]?["timers"]?.integer ?? 0) > 0)
+            #expect(there["admit"]?["timers_unlike"] == .integer(0))
+            try await client.call(words("FORK DROP w")).mustBeAnswer()
         }
         try await Serving.with {
             $0.forkMemory = 1 << 20

@@ -112,8 +112,9 @@ struct Redecision: ~Copyable {
         activations = ledger.activations
         guard ledger.activeRule(draft.rule) != trial else { return }
         report.isSame = false
-        // It was checked, or it was in force until now.
-        try? putInForce()
+        do throws(Failure) { try putInForce() } catch {
+            differ(group.first, "the version on trial could not be kept in force: \(error)")
+        }
     }
 
     // MARK: A group
@@ -244,11 +245,11 @@ struct Redecision: ~Copyable {
             actor: event.actor, key: group.events.lazy.compactMap(\.key).first, labels: event.labels,
             origin: event.origin, command: command)
         // What is accepted without OVER is the same with it.
-        if report.isSame { request.command = command.saidOver }
+        if report.isSame { request.command = command.saidOver ?? command }
         var outcome = decide(request, at: group.time)
-        if case .rejected(.frozen) = outcome {
+        if case .rejected(.frozen) = outcome, let over = request.command.saidOver {
             // What a user may is no question of prices: it was said.
-            request.command = command.saidOver
+            request.command = over
             outcome = decide(request, at: group.time)
         }
         decided.fill(from: decision.batch)
@@ -316,9 +317,9 @@ struct Redecision: ~Copyable {
 }
 
 extension Command {
-    /// The same with OVER, where it is a charge.
-    fileprivate var saidOver: Command {
-        guard case .creditCharge(var charge) = self else { return self }
+    /// The same with OVER; nil: it is no charge, or has it.
+    fileprivate var saidOver: Command? {
+        guard case .creditCharge(var charge) = self, !charge.over else { return nil }
         charge.over = true
         return .creditCharge(charge)
     }
