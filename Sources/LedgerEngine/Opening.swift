@@ -301,7 +301,7 @@ struct Opening {
             examiner: RuleExaminer(
                 capacity: configuration.ruleCapacity, shadows: Shadows(followers: followers, history: history),
                 clock: clock, ask: askWriter),
-            backtester: Backtester(capacity: configuration.backtestCapacity, history: history, ask: askWriter),
+            backtester: Backtester(capacity: configuration.backtestCapacity, history, journal, ask: askWriter),
             upkeep: upkeep,
             checkpoints: checkpoints, historyCheck: historyCheck, followers: followers,
             emails: EmailOpener(userCount: state.userCount, reads: reads))

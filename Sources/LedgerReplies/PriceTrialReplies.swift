@@ -25,8 +25,69 @@ extension ReplyEncoder {
                     revenue(group.tally, &writer)
                 }
             }
+            writer.key("admit")
+            if let admission = it.admission { redecision(admission, to: &writer) } else { writer.null() }
             writer.pair("seconds", seconds: it.took)
         }
+    }
+
+    /// What ADMIT adds.
+    private func redecision(_ it: RedecisionReport, to writer: inout some AnswerWriter) {
+        writer.map { writer in
+            writer.pair("same", flag: it.isSame)
+            writer.pair("events", integer: Int64(it.events))
+            writer.pair("through", integer: Int64(it.through.value))
+            writer.pair("commands", integer: Int64(it.commands))
+            writer.pair("alike", integer: Int64(it.alike))
+            writer.pair("unlike", integer: Int64(it.unlike))
+            writer.pair("moot", integer: Int64(it.moot))
+            writer.pair("skipped", integer: Int64(it.skipped))
+            writer.key("refused")
+            list(it.refused, &writer) { refused, writer in
+                writer.map { writer in
+                    writer.pair("command", refused.command)
+                    writer.pair("code", refused.code)
+                    writer.pair("count", integer: Int64(refused.count))
+                    writer.pair("amount", refused.amount)
+                }
+            }
+            writer.pair("let_in", integer: Int64(it.letIn))
+            writer.pair("timers", integer: Int64(it.timers))
+            writer.pair("timers_unlike", integer: Int64(it.timersUnlike))
+            writer.pair("ended_earlier", integer: Int64(it.endedEarlier))
+            writer.pair("earlier_by", seconds: it.earlierBy)
+            writer.pair("ended_later", integer: Int64(it.endedLater))
+            writer.key("ended")
+            list(it.ended, &writer) { ended, writer in
+                writer.map { writer in
+                    writer.pair("session", ended.session)
+                    writer.pair("user", ended.user)
+                    writer.pair("ended", ended.ended)
+                    writer.pair("reason", ended.reason)
+                    writer.pair("recorded", ended.recorded)
+                    writer.pair("recorded_reason", ended.recordedReason)
+                    writer.key("earlier_by")
+                    if let span = ended.earlierBy { writer.thin(span.nanoseconds, digits: 9) } else { writer.null() }
+                }
+            }
+            writer.pair("exhausted_old", integer: Int64(it.exhaustedOld))
+            writer.pair("exhausted_new", integer: Int64(it.exhaustedNew))
+            writer.pair("revenue_old", it.old)
+            writer.pair("revenue_new", it.new)
+            writer.pair("difference", it.difference)
+            writer.pair("owed_old", it.owedOld)
+            writer.pair("owed_new", it.owedNew)
+            texts("differences", it.differences, &writer)
+            texts("unknown", it.unknown, &writer)
+            writer.pair("loading", seconds: it.loaded)
+            writer.pair("deciding", seconds: it.decided)
+            writer.pair("events_a_second", integer: it.rate)
+        }
+    }
+
+    private func texts(_ name: StaticString, _ texts: [String], _ writer: inout some AnswerWriter) {
+        writer.key(name)
+        list(texts, &writer) { text, writer in writer.bulk(text) }
     }
 
     /// `RULE DIFF`, and `RULE SHADOW`, which `says` what ends it.

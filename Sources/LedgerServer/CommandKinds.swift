@@ -33,7 +33,7 @@ extension ParsedCommand {
         case .quote, .usageQuote, .explain, .ruleShadow, .ruleDiff: return 16 << 10
         case .summary, .at, .ledgerAt, .diff, .ruleCheck, .dryRun: return 64 << 10
         case .ruleStep: return 256 << 10
-        case .ruleBacktest(let draft): return 64 << 10 + draft.count * 256
+        case .ruleBacktest(let draft): return 64 << 10 + draft.count * (draft.admits ? 1024 : 256)
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
             .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork:

@@ -59,8 +59,18 @@ extension Dispatcher {
         _ request: RuleRequest, key: IdempotencyKey?, for client: Client, slot: UInt64,
         then: @escaping (RuleVerdict) -> Step
     ) {
+        // Deciding anew takes another ledger, as a fork does.
+        var place: UInt64?
+        if case .backtest(let draft) = request, draft.admits {
+            do throws(ForkRoom.Full) {
+                place = try forks.take(users: engine.reads.userCount)
+            } catch {
+                return refuse(client, slot, CommandError.invalid("ADMIT takes the room of a fork: \(error)"))
+            }
+        }
         let bound = NIOLoopBound((dispatcher: self, client: client, then: then), eventLoop: eventLoop)
-        let accepted = engine.examine(request, for: client.asker) { [eventLoop] verdict in
+        let accepted = engine.examine(request, for: client.asker) { [eventLoop, forks, place] verdict in
+            if let place { forks.leave(place) }
             eventLoop.execute {
                 let (dispatcher, client, then) = bound.value
                 guard !client.isClosed else { return }
@@ -68,7 +78,9 @@ extension Dispatcher {
                 dispatcher.settleLater(client)
             }
         }
-        if !accepted { refuse(client, slot, .busy("too many rules are being examined; try again")) }
+        guard !accepted else { return }
+        if let place { forks.leave(place) }
+        refuse(client, slot, .busy("too many rules are being examined; try again"))
     }
 
     /// Answers with what a procedure found, if it is the client's to see.

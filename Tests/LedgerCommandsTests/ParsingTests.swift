@@ -296,6 +296,10 @@ struct ParsingTests {
             case .ruleBacktest(let test) = try parse(
                 "RULE BACKTEST session_runtime 2 FROM 2026-01-01 TO 2026-02-01 BY User COUNT 3"
             ).ask,
+            case .ruleBacktest(let anew) = try parse(
+                "RULE BACKTEST storage 1 FROM 2026-01-01 TO 2026-02-01 BY tier Admit"
+            ).ask,
+            case .ruleShadow(.storage, 2, nil) = try parse("RULE SHADOW storage 2").ask,
             case .ruleShadow(.meter("calls"), 2, nil) = try parse("RULE SHADOW meter:calls 2").ask,
             case .ruleShadow(.purchaseBonus, 3, .days(7)) = try parse("RULE SHADOW purchase_bonus 3 FOR 7d").ask,
             case .ruleShadow(.spacePurchase, nil, nil) = try parse("RULE SHADOW space_purchase Off").ask,
@@ -313,6 +317,7 @@ struct ParsingTests {
                 == BacktestDraft(
                     rule: .sessionRuntime, text: .version(2), from: Timestamp("2026-01-01")!,
                     to: Timestamp("2026-02-01")!, grouping: .user, count: 3))
+        #expect(anew.rule == .storage && anew.grouping == .tier && anew.admits && !test.admits)
         #expect(source == Array("return 1".utf8) && at == Timestamp("2027-01-01"))
     }
 

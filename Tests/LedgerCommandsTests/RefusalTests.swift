@@ -334,20 +334,16 @@ struct RefusalTests {
             "ERR source '0' is neither Lua nor a version number, 1 or more"
         ),
         (
-            "RULE BACKTEST storage 1 FROM 2026-01-01 TO 2026-02-01",
-            "ERR RULE BACKTEST does not price storage again: it is priced by size and month together"
+            "RULE BACKTEST session_runtime 1 FROM 2026-01-01 TO 2026-02-01 ADMIT ADMIT",
+            "ERR option ADMIT is given twice"
         ),
         (
             "RULE BACKTEST meter:calls 1 FROM 2026-01-01 TO 2026-02-01 BY tier",
-            "ERR BY tier is for sessions and spaces: meter:calls knows no tier"
+            "ERR BY tier is for sessions, storage and spaces: meter:calls knows no tier"
         ),
         (
             "RULE BACKTEST session_runtime 1 FROM 2026-01-01 TO 2026-02-01 BY day",
             "ERR BY 'day' is not one of type, tier or user"
-        ),
-        (
-            "RULE SHADOW storage 1",
-            "ERR RULE SHADOW is for what is priced once or by the hour: no storage"
         ),
         ("RULE SHADOW session_runtime OFF FOR 1d", "ERR FOR is for a version; OFF ends at once"),
         ("RULE CHECK storage 0", "ERR source '0' is neither Lua nor a version number, 1 or more"),

@@ -277,6 +277,13 @@ import Testing
         let accepted = t.engine.examine(.backtest(draft), for: asker) { verdict.set($0) }
         #expect(accepted && holdsInTime { verdict.get() != nil })
         guard case .refused(.busy) = verdict.get() else { throw Unexpected("it was run") }
+        // And where commands were to be decided anew.
+        verdict.set(nil)
+        var anew = draft
+        anew.admits = true
+        #expect(t.engine.examine(.backtest(anew), for: asker) { verdict.set($0) })
+        #expect(holdsInTime { verdict.get() != nil })
+        guard case .refused(.busy) = verdict.get() else { throw Unexpected("it was run") }
         let answered = Box(0)
         for _ in 0..<4 { _ = t.engine.examine(.backtest(draft)) { _ in answered.update { $0 += 1 } } }
         let before = answered.get()
@@ -309,7 +316,7 @@ import Testing
                 #expect(part.amount == charge?.amount && part.pricing == charge?.pricing)
                 priced += 1
             } else if part == nil {
-                #expect(charge?.pricing == nil || charge?.source == "storage_creation")
+                #expect(charge?.pricing == nil)
             }
         }
         #expect(priced > 50)

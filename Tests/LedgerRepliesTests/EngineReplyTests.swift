@@ -232,6 +232,38 @@ struct EngineReplyTests {
         #expect(it["to"] == .null && it["first_failure"] == .null)
         let group = it["groups"]?.elements?[0]
         #expect(group?["group"]?.string == "pro" && group?["difference"]?.string == "0.25")
+        #expect(it["admit"] == .null)
+    }
+
+    @Test func `what became of the commands, with ADMIT`() {
+        var found = RedecisionReport()
+        (found.events, found.commands, found.alike, found.through) = (90, 7, 5, LSN(99))
+        found.refused = [.init(command: "SESSION START", code: "INSUFFICIENT", count: 2, amount: .zero)]
+        found.ended = [
+            .init(
+                session: "s1", user: "ada", ended: Samples.time, reason: "funds", recorded: .never,
+                recordedReason: nil)
+        ]
+        (found.endedEarlier, found.earlierBy) = (1, 1_500_000_000)
+        (found.old, found.new) = (MoneySum(nanos: 2_000_000_000), MoneySum(nanos: 1_500_000_000))
+        (found.differences, found.unknown) = (["LSN 12, SESSION START is refused"], ["what they would have done"])
+        found.decided = TimeSpan(nanoseconds: 500_000)
+        let report = BacktestReport(
+            rule: .sessionRuntime, identity: .none, from: Samples.time, to: .never, through: LSN(99),
+            total: RepricingTally(), failures: RepricingFailures(), groups: [], admission: found, took: .zero)
+        let it = value { encoder.backtest(report, to: &$0) }["admit"]
+        #expect(it?["commands"] == .integer(7) && it?["alike"] == .integer(5) && it?["same"] == .integer(0))
+        #expect(it?["difference"]?.string == "-0.50" && it?["earlier_by"]?.string == "1.5")
+        #expect(it?["events_a_second"] == .integer(180_000) && it?["through"] == .integer(99))
+        let refused = it?["refused"]?.elements?.first
+        #expect(refused?["command"]?.string == "SESSION START" && refused?["count"] == .integer(2))
+        let ended = it?["ended"]?.elements?.first
+        #expect(ended?["earlier_by"] == .null)
+        found.ended[0].recorded = Samples.time + .minutes(2)
+        #expect(found.ended[0].earlierBy == .minutes(2))
+        #expect(ended?["session"]?.string == "s1" && ended?["recorded"] == .null && ended?["recorded_reason"] == .null)
+        #expect(it?["differences"]?.elements?.compactMap(\.string) == found.differences)
+        #expect(it?["unknown"]?.elements?.count == 1)
     }
 
     @Test func `a shadow, while it runs and when it has ended`() {

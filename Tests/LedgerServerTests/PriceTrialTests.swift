@@ -121,6 +121,79 @@ import Testing
         }
     }
 
+    @Test func `storage is priced again, shadowed, and stepped through`() async throws {
+        try await with { _, client, clock in
+            let double = "return function(t, kind) return kind == 'bucket' and usd'0.04' or usd'0.34' end"
+            try await client.call("RULE", "LOAD", "storage", double).mustBeAnswer()
+            try await client.call(words("RULE SHADOW storage 2")).mustBeAnswer()
+            try await client.call(words("STORAGE CREATE u_a disk filestore 300")).mustBeAnswer()
+            try await client.call(words("STORAGE CREATE u_a files bucket 100")).mustBeAnswer()
+            clock.advance(by: .days(40))
+            let end = try await client.call(words("STORAGE DELETE disk"))
+            try await client.call(words("STORAGE RESIZE files 10")).mustBeAnswer()
+            let span = "FROM 2026-11-01 TO 2027-12-01 BY tier"
+            let same = try await client.call(words("RULE BACKTEST storage 1 \(span)"))
+            #expect(same["unaffected"] == same["parts"] && same["difference"]?.string == "0.00")
+            let other = try await client.call(words("RULE BACKTEST storage 2 \(span)"))
+            #expect(other["groups"]?.elements?.compactMap { $0["group"]?.string } == ["bucket", "filestore"])
+            #expect(other["higher"] == other["parts"] && (other["parts"]?.integer ?? 0) > 60)
+            var diff = try await client.call("RULE", "DIFF", "storage")
+            for _ in 0..<1000 where diff["parts"] != other["parts"] {
+                try await Task.sleep(for: .milliseconds(10))
+                diff = try await client.call("RULE", "DIFF", "storage")
+            }
+            for field in ["parts", "higher", "revenue_old", "revenue_new", "difference"] {
+                #expect(diff[field] == other[field], "\(field)")
+            }
+            let charge = try #require(end["charge"]?.string)
+            let step = try await client.call("RULE", "STEP", charge)
+            #expect(step["amount"] == step["billed"] && step["inputs"]?["kind"]?.string == "filestore")
+            // Dearer from the tenth day on, counted from where its price was looked at last: the month's beginning.
+            let source = "return function() return { {0, usd'0.17'}, {216, usd'1.7'} } end"
+            let later = try await client.call("RULE", "STEP", charge, source)
+            let (billed, amount) = (later["billed"]?.string, later["amount"]?.string)
+            #expect(billed != nil && amount == billed, "\(later)")
+        }
+    }
+
+    @Test func `commands are decided anew, in the room that forks have`() async throws {
+        try await with { _, client, clock in
+            try await client.call(words("USER CREATE b@b.example ID u_b TYPE pro")).mustBeAnswer()
+            try await client.call(words("CREDIT GRANT u_b 0.005 REASON try")).mustBeAnswer()
+            clock.advance(by: .minutes(1))
+            try await client.call(words("SESSION START s u_b small TTL 10m")).mustBeAnswer()
+            let span = "FROM 2026-11-23T09:30:30Z TO 2027-01-01"
+            let same = try await client.call(words("RULE BACKTEST session_runtime 1 \(span) ADMIT"))
+            #expect(same["admit"]?["same"] == .integer(1) && same["admit"]?["alike"] == .integer(1))
+            #expect(same["admit"]?["differences"]?.elements?.count == 0)
+            #expect((same["admit"]?["events_a_second"]?.integer ?? 0) > 0)
+            let source = "return function() return usd'0.05' end"
+            let test = words("RULE BACKTEST session_runtime") + [Array(source.utf8)]
+            let other = try await client.call(test + words("\(span) ADMIT"))
+            let refused = try #require(other["admit"]?["refused"]?.elements?.first)
+            #expect(refused["command"]?.string == "SESSION START" && refused["code"]?.string == "INSUFFICIENT")
+            #expect(refused["count"] == .integer(1))
+            #expect(try await client.call(words("INFO memory")).string?.contains("forks:0") == true)
+            // In another world as well, where the session has ended by itself.
+            try await client.call(words("FORK NEW w")).mustBeAnswer()
+            try await client.call(words("FORK ADVANCE w 1h")).mustBeAnswer()
+            let there = try await client.call(words("FORK RUN w RULE BACKTEST session_runtime 1 \(span) ADMIT"))
+            #expect(there["admit"]?["same"] == .integer(1) && there["parts"] == .integer(1))
+            #expect((there["admit"]?["timers"]?.integer ?? 0) > 0)
+            #expect(there["admit"]?["timers_unlike"] == .integer(0))
+            try await client.call(words("FORK DROP w")).mustBeAnswer()
+        }
+        try await Serving.with {
+            $0.forkMemory = 1 << 20
+        } _: { serving in
+            let client = try await serving.connect()
+            let none = try await client.call(
+                words("RULE BACKTEST session_runtime 1 FROM 2020-01-01 TO 2030-01-01 ADMIT"))
+            #expect(none.error?.text.contains("raise --fork-memory") == true)
+            await client.close()
+        }
+    }
+
     @Test func `what no rule priced has no steps`() async throws {
         try await with { _, client, _ in
             let charge = try await client.call(words("CREDIT CHARGE u_a 1 api"))

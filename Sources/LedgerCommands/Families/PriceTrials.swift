@@ -11,38 +11,40 @@ extension CommandTable {
         [
             .need("rule", .ruleName), .need("source", .source, sourceOrVersion), .must("FROM", "t", .time),
             .must("TO", "t", .time, "exclusive"), .option("BY", "what", .priceGrouping),
-            .option("COUNT", "n", .count, "so many users at most", standard: "10"),
+            .option("COUNT", "n", .count, "so many users, sessions or differences at most", standard: "10"),
+            .flag("ADMIT", "decide the commands of that time anew as well"),
         ],
         "Price the recorded usage of a time again, with another version or a source that is not kept: what would have come in?",
         notes: [
-            "Usage is what the journal has with what its rule was asked: parts of sessions as they were posted, recorded sessions, purchases of spaces, records of meters, bonuses on purchases. What began in [FROM, TO) counts, as in USER SUMMARY. Storage is not priced again, and what no rule priced is not usage.",
-            "The arithmetic is that of the books, and exact: with the version that priced it, `revenue_new` is `revenue_old` to the nano-dollar. A session's parts are rounded as one sum; what was posted of it before FROM stays as it is. Only amounts change: nobody is refused or stopped here for want of credit.",
-            "`BY user` lists those first who would pay the most more; of spaces, `BY tier` tells the space. A part that the rule fails to price is counted in `failed` and `failed_revenue` and in no other sum; `first_failure` names the first one's charge and says why. A rule that ran out of its budget a hundred times is not run any more: whatever was not asked before counts as failed.",
+            "Usage is what the journal has with what its rule was asked: parts of sessions and of storage as they were posted, recorded sessions, purchases of spaces, records of meters, bonuses on purchases. What began in [FROM, TO) counts, as in USER SUMMARY. What no rule priced is not usage.",
+            "The arithmetic is that of the books, and exact: with the version that priced it, `revenue_new` is `revenue_old` to the nano-dollar. A session's parts are rounded as one sum, a resource's as one for each month; what was posted of it before FROM stays as it is. Storage that was cut at the ceiling of its debt is not raised, and what stood still unpaid costs nothing. Only amounts change: nobody is refused or stopped here for want of credit.",
+            "`BY user` lists those first who would pay the most more; of spaces, `BY tier` tells the space, of storage its kind. A part that the rule fails to price is counted in `failed` and `failed_revenue` and in no other sum; `first_failure` names the first one's charge and says why. A rule that ran out of its budget a hundred times is not run any more: whatever was not asked before counts as failed.",
             "It reads the journal beside everything else, on a thread of low priority; one runs at a time, a few wait, and one whose client goes is given up. A rule that looks at what was used in the month is run for each session; one that does not is run once for each type and tier, which is many times as fast.",
+            "`ADMIT` takes the ledger as it was at FROM, puts the rule in force in it, and decides the commands that were recorded in [FROM, TO) anew, with what is due between them: a map `admit` says who would have been refused, and which sessions would have ended earlier for want of credit. Its `revenue_old` and `revenue_new` are what was charged by it in that time. With the version that was in force (`same` 1) every receipt must come out as it was, to the byte: `differences` lists what does not. With another, `alike` are those with the same events and amounts, `moot` those about something that is not there then, and an activation of another version is passed over (`skipped`).",
+            "`refused` is a list of `command`, `code`, `count`, `amount` (what it came to in the books); `ended` of `session`, `user`, `ended`, `reason`, `recorded`, `recorded_reason`, `earlier_by` (seconds). `let_in` are admissions that were refused then and would not be. `unknown` says what no journal tells. It needs the memory of a fork (--fork-memory) while it runs.",
         ],
         reply: .map([
             "rule", "sha256", "from", "to", "through", "parts", "unaffected", "higher", "lower", "revenue_old",
-            "revenue_new", "difference", "failed", "failed_revenue", "first_failure", "groups", "seconds",
+            "revenue_new", "difference", "failed", "failed_revenue", "first_failure", "groups", "admit", "seconds",
         ]),
         examples: [
             "RULE BACKTEST session_runtime 2 FROM 2026-11-01 TO 2026-12-01 BY user COUNT 5",
+            "RULE BACKTEST session_runtime 2 FROM 2026-11-01 TO 2026-12-01 ADMIT",
             "RULE BACKTEST space_purchase \"return function(t, space, price) return price // 2 end\" FROM 2026-11-01 TO 2026-12-01",
         ]
     ) { a, _ throws(CommandError) in
         let name = try a.ruleName(0)
-        guard name != .storage else {
-            throw .invalid("RULE BACKTEST does not price storage again: it is priced by size and month together")
-        }
         let range = try a.range()
         let grouping: PriceGrouping? = try a.choice("BY", \.text)
         switch (grouping, name) {
-        case (.tier, .purchaseBonus), (.tier, .meter), (.tier, .storage):
-            throw .invalid("BY tier is for sessions and spaces: \(name.text) knows no tier")
-        case (.tier, .sessionRuntime), (.tier, .spacePurchase), (.type, _), (.user, _), (nil, _): break
+        case (.tier, .purchaseBonus), (.tier, .meter):
+            throw .invalid("BY tier is for sessions, storage and spaces: \(name.text) knows no tier")
+        case (.tier, .sessionRuntime), (.tier, .storage), (.tier, .spacePurchase), (.type, _), (.user, _), (nil, _):
+            break
         }
         var draft = BacktestDraft(
             rule: name, text: try a.ruleText(1), from: range.from ?? .distantPast, to: range.to ?? .never,
-            grouping: grouping)
+            grouping: grouping, admits: a.has("ADMIT"))
         if let field = a.given("COUNT") { draft.count = Int(try a.integer(field, 1...10_000)) }
         return ParsedCommand(a, .ruleBacktest(draft))
     }
@@ -62,15 +64,12 @@ extension CommandTable {
         "Let a loaded version price beside the active one, without effect, or end that.",
         notes: [
             "From now on the version is asked about each part that the rule prices, when that is in the journal: nobody is charged by it or waits for it, and one that fails or runs away is counted in `failed`. RULE DIFF shows what it has found; OFF answers that a last time.",
-            "One version at a time for each rule, 16 rules at most. It is a follower (INFO followers shows how far it is) and is not journaled: a restart of the server ends it, as `note` says. Storage has no shadows.",
+            "One version at a time for each rule, 16 rules at most. It is a follower (INFO followers shows how far it is) and is not journaled: a restart of the server ends it, as `note` says.",
         ],
         reply: .map(shadowFields + ["note"]),
         examples: ["RULE SHADOW session_runtime 2 FOR 7d", "RULE SHADOW session_runtime OFF"]
     ) { a, _ throws(CommandError) in
         let name = try a.ruleName(0)
-        guard name != .storage else {
-            throw .invalid("RULE SHADOW is for what is priced once or by the hour: no storage")
-        }
         let span = try a.span("FOR", from: .seconds(1))
         if a.isWord(1, "off" as StaticString) {
             guard span == nil else { throw .invalid("FOR is for a version; OFF ends at once") }

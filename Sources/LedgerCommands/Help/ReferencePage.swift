@@ -168,6 +168,10 @@ package enum ReferencePage {
         ("active", "1 for the version that prices now"), ("agrees", "1 when the rule gives the journaled answer again"),
         ("sessions_exhausted", "sessions that ended for want of credit"), ("users", "users, or how many there are"),
         ("users_changed", "users with events of their own since a fork began"),
+        (
+            "admit",
+            "with ADMIT, what became of the commands: a map of counts, sums and lists, as above, with `through` (the last event that was decided), `timers` (events that time brought), `exhausted_old` and `exhausted_new` (users of whom a session ended for want of credit), `owed_old` and `owed_new` (what of all charges became debt), `loading` and `deciding` (seconds) and `events_a_second`; null without"
+        ),
         ("amount", "the amount of this command; of a session: its whole cost"), ("answer", "what the rule answered"),
         ("arithmetic", "from the answer to the amount, step by step"), ("at", "from when on it prices"),
         ("available", "what can be spent: unexpired lots less holds less usage that is not posted"),
@@ -211,7 +215,7 @@ package enum ReferencePage {
         ("from", "when it counts from"), ("gb", "size in GB (1e9 bytes)"), ("heartbeat", "seconds of silence allowed"),
         (
             "groups",
-            "maps: `group` (a type, tier, space or user), `parts`, `unaffected`, `revenue_old`, `revenue_new`, `difference`"
+            "maps: `group` (a type, tier, kind of storage, space or user), `parts`, `unaffected`, `revenue_old`, `revenue_new`, `difference`"
         ),
         ("held", "credit that is reserved"), ("higher", "parts that would cost more"), ("hold", "the hold's id"),
         ("id", "what this made or ended"),
@@ -252,7 +256,7 @@ package enum ReferencePage {
         ("downtime_per_hour", "what each hour may add to `overdraft` in which the ledger is away"),
         ("owed", "the part of the amount that became debt"),
         ("p95_change", "95 of 100 parts changed by at most so many percent"), ("paid", "lots that were bought"),
-        ("parts", "what was priced again: each is a charge, or a part of a session"),
+        ("parts", "what was priced again: each is a charge, or a part of one of a session or of storage"),
         ("parent", "the lot whose fate it shares"),
         ("passes", "1 when it may be activated"),
         ("passport", "the passport's public id"), ("permissions", "like read,write"), ("pinned", "held of the lot"),

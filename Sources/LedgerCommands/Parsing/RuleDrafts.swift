@@ -14,11 +14,14 @@ package struct BacktestDraft: Hashable, Sendable {
     package var to: Timestamp
     /// What its sums are told apart by; nil: one sum.
     package var grouping: PriceGrouping?
-    /// So many users at most.
+    /// So many users at most; of what is told one by one, so much.
     package var count: Int
+    /// `ADMIT`: besides, the commands of that time are decided anew.
+    package var admits: Bool
 
     package init(
-        rule: RuleName, text: RuleText, from: Timestamp, to: Timestamp, grouping: PriceGrouping? = nil, count: Int = 10
+        rule: RuleName, text: RuleText, from: Timestamp, to: Timestamp, grouping: PriceGrouping? = nil, count: Int = 10,
+        admits: Bool = false
     ) {
         self.rule = rule
         self.text = text
@@ -26,12 +29,13 @@ package struct BacktestDraft: Hashable, Sendable {
         self.to = to
         self.grouping = grouping
         self.count = count
+        self.admits = admits
     }
 }
 
 package enum PriceGrouping: NamedCase, Sendable {
     case type
-    /// Of sessions; of spaces, the space.
+    /// Of sessions; of storage, the kind; of spaces, the space.
     case tier
     case user
 

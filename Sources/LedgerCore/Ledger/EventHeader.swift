@@ -167,7 +167,9 @@ extension EventHeader {
     }
 
     /// What kind of event it is, and no more of it; nil, where that cannot be read.
-    static func code(of event: UnsafeRawBufferPointer) -> EventCode? { event.first.flatMap(EventCode.init(rawValue:)) }
+    package static func code(of event: UnsafeRawBufferPointer) -> EventCode? {
+        event.first.flatMap(EventCode.init(rawValue:))
+    }
 
     private static func start(
         _ reader: inout ByteReader

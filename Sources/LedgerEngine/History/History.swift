@@ -116,17 +116,7 @@ final class History: Sendable {
         }
     }
 
-    func event(at lsn: LSN) throws(StorageError) -> Event {
-        let decoded = try reader.withEvent(at: lsn) { journaled in
-            Result { () throws(StateError) in
-                try Event(decoding: journaled.bytes, lsn: journaled.lsn, time: journaled.time)
-            }
-        }
-        switch decoded {
-        case .success(let event): return event
-        case .failure(let error): throw StorageError(.refusedByState, "journal", "LSN \(lsn.value): \(error.reason)")
-        }
-    }
+    func event(at lsn: LSN) throws(StorageError) -> Event { try reader.event(at: lsn) }
 
     /// A user's events, newest first, from `start` on, until `visit` returns false. False: it was given up on the way,
     /// for nobody waits for it any more.
@@ -173,7 +163,7 @@ final class History: Sendable {
         var explanation = ChargeExplanation(
             event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing,
             settlement: facts.settlement,
-            lots: try origins(of: facts.settlement), ruleName: facts.pricing?.query.rule,
+            lots: try reader.origins(of: facts.settlement), ruleName: facts.pricing?.query.rule,
             proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil,
             arithmetic: [])
         explanation.explainAmount()
@@ -181,7 +171,7 @@ final class History: Sendable {
     }
 
     private func refund(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
-        guard let event = try chargeEvent(charge), let refundable = try refundable(event) else {
+        guard let event = try chargeEvent(charge), let refundable = try reader.refundable(event) else {
             return .rejected(.notFound(.charge))
         }
         return .refund([refundable])
@@ -191,43 +181,16 @@ final class History: Sendable {
     private func refund(session lsn: LSN) throws(StorageError) -> HistoryResult {
         let end = try event(at: lsn)
         var charges: [CreditRefund.Charge] = []
-        if let charge = try refundable(end) { charges.append(charge) }
+        if let charge = try reader.refundable(end) { charges.append(charge) }
         for lsn in end.facts.sessionCharges.reversed() {
-            if let charge = try refundable(try event(at: lsn)) { charges.append(charge) }
+            if let charge = try reader.refundable(try event(at: lsn)) { charges.append(charge) }
         }
         return charges.isEmpty ? .rejected(.notFound(.charge)) : .refund(charges)
-    }
-
-    private func refundable(_ event: Event) throws(StorageError) -> CreditRefund.Charge? {
-        guard event.user != .none, let facts = event.facts.charge else { return nil }
-        return CreditRefund.Charge(
-            lsn: event.lsn, user: event.user, facts: facts, lots: try origins(of: facts.settlement),
-            labels: event.labels)
     }
 
     private func chargeEvent(_ charge: ChargeID) throws(StorageError) -> Event? {
         guard charge.shard == shard, !charge.lsn.isNone, charge.lsn <= reader.durableLSN else { return nil }
         return try event(at: charge.lsn)
-    }
-
-    /// What the burned lots are, in burn order, each once.
-    private func origins(of settlement: Settlement) throws(StorageError) -> [LotOrigin] {
-        var lots: [LotOrigin] = []
-        for amounts in [settlement.held, settlement.free] {
-            for index in 0..<amounts.count where !lots.contains(where: { $0.id == amounts[index].lot }) {
-                let id = amounts[index].lot
-                guard let origin = try bornLot(id) else {
-                    throw StorageError(.refusedByState, "journal", "LSN \(id.lsn.value) made no lot")
-                }
-                lots.append(origin)
-            }
-        }
-        return lots
-    }
-
-    private func bornLot(_ id: LotID) throws(StorageError) -> LotOrigin? {
-        let event = try event(at: id.lsn)
-        return event.facts.bornLot(id, of: event.header)
     }
 
     // MARK: Holds

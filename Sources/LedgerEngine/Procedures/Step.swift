@@ -28,7 +28,7 @@ package enum Answer: Sendable {
     /// SESSION GET of one that ended or was recorded.
     case closedSession(Event)
     case ruleCheck(RuleCheck)
-    case backtest(BacktestReport)
+    indirect case backtest(BacktestReport)
     indirect case ruleSteps(RuleSteps)
     /// `begins`: to RULE SHADOW, which says more.
     indirect case shadow(ShadowReport, begins: Bool)

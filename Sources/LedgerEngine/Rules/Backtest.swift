@@ -6,7 +6,7 @@ internal import LedgerStorage
 /// What RULE BACKTEST found.
 package struct BacktestReport: Sendable {
     package struct Group: Sendable {
-        /// A type, a tier, a space, or a user's id.
+        /// A type, a tier, a kind of storage, a space, or a user's id.
         package var name: String
         package var tally: RepricingTally
     }
@@ -20,6 +20,8 @@ package struct BacktestReport: Sendable {
     package var total: RepricingTally
     package var failures: RepricingFailures
     package var groups: [Group]
+    /// With ADMIT: what became of the commands.
+    package var admission: RedecisionReport?
     /// How long it took.
     package var took: TimeSpan
 }
@@ -34,7 +36,9 @@ struct Backtest: ~Copyable {
     private var repricer: Repricer
     private(set) var total = RepricingTally()
     private(set) var failures = RepricingFailures()
-    /// By the raw value of a type or a tier, or a user's ordinal.
+    /// Charges that refunds name, by their LSN: of them deciding anew must know more.
+    private(set) var refunded: Set<UInt64> = []
+    /// By the raw value of a type, a tier or a kind of storage, or a user's ordinal.
     private var numbered: [RepricingTally] = []
     private var spaces: [ShortText: RepricingTally] = [:]
 
@@ -52,6 +56,7 @@ struct Backtest: ~Copyable {
     }
 
     private mutating func take(_ event: JournaledEvent) throws(StorageError) {
+        if draft.admits { try noteRefund(event) }
         let found: (header: EventHeader, part: PricedPart)?
         do throws(StateError) {
             found = try PricedPart.read(event.bytes, lsn: event.lsn, time: event.time)
@@ -61,11 +66,21 @@ struct Backtest: ~Copyable {
         guard let (header, part) = found, part.pricing.query.rule == draft.rule, part.pricing.priced.rule != .none
         else { return }
         guard header.effectiveFrom >= draft.from, header.effectiveFrom < draft.to else { return repricer.skip(part) }
-        switch try repricer.price(part) {
+        switch try repricer.price(part, header) {
         case .priced(let amount):
             total.add(part.amount, amount)
             count(part, header.user, amount)
         case .failed(let error): failures.add(part, header, shard: shard, error)
+        }
+    }
+
+    private mutating func noteRefund(_ event: JournaledEvent) throws(StorageError) {
+        guard EventHeader.code(of: event.bytes) == .creditRefunded else { return }
+        do throws(StateError) {
+            let event = try Event(decoding: event.bytes, lsn: event.lsn, time: event.time)
+            if case .creditRefunded(let it) = event.body { refunded.insert(it.charge.lsn.value) }
+        } catch {
+            throw StorageError(.refusedByState, "journal", "LSN \(event.lsn.value): \(error.reason)")
         }
     }
 
@@ -78,10 +93,16 @@ struct Backtest: ~Copyable {
         case (.tier, .sessionRuntime(_, let tier, _)): number = Int(tier.rawValue)
         case (.tier, .spacePurchase(_, let space, _, _)):
             return spaces[space, default: RepricingTally()].add(part.amount, amount)
-        case (.tier, .storage), (.tier, .purchaseBonus), (.tier, .usage): return
+        case (.tier, .storage(_, let kind, _)): number = Int(kind.rawValue)
+        case (.tier, .purchaseBonus), (.tier, .usage): return
         }
         while numbered.count <= number { numbered.append(RepricingTally()) }
         numbered[number].add(part.amount, amount)
+    }
+
+    /// Of storage, its kind.
+    private func tierName(_ number: UInt8) -> String {
+        (draft.rule == .storage ? StorageKind(rawValue: number)?.text : Tier(rawValue: number)?.text) ?? ""
     }
 
     /// Types and tiers in their order; of users those who would pay the most more, then those who would pay the least
@@ -95,7 +116,7 @@ struct Backtest: ~Copyable {
             return used.map { .init(name: UserType(rawValue: UInt8($0))?.text ?? "", tally: numbered[$0]) }
         case .tier:
             let spaces = spaces.map { BacktestReport.Group(name: $0.key.string, tally: $0.value) }
-            return used.map { .init(name: Tier(rawValue: UInt8($0))?.text ?? "", tally: numbered[$0]) }
+            return used.map { .init(name: tierName(UInt8($0)), tally: numbered[$0]) }
                 + spaces.sorted { $0.name < $1.name }
         case .user:
             let worst = used.sorted {

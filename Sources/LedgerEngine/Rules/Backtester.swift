@@ -12,13 +12,15 @@ final class Backtester: Sendable {
     private let thread = Lock<NamedThread?>(nil)
     private let isStopping = Atomic<Bool>(false)
     private let history: History
+    private let journal: Journal
     private let ask: @Sendable (WorkItem) -> WorkResult?
 
     /// `ask`: the writer, who knows the versions.
-    init(capacity: Int, history: History, ask: @escaping @Sendable (WorkItem) -> WorkResult?) {
+    init(
+        capacity: Int, _ history: History, _ journal: Journal, ask: @escaping @Sendable (WorkItem) -> WorkResult?
+    ) {
         queue = RequestQueue(capacity: capacity)
-        self.history = history
-        self.ask = ask
+        (self.history, self.journal, self.ask) = (history, journal, ask)
     }
 
     func start() {
@@ -56,44 +58,117 @@ final class Backtester: Sendable {
             return material
         }
         do throws(RuleError) {
-            let rule: CompiledRule
+            let (text, rule): (String, CompiledRule)
             switch source {
-            case .success(let text): rule = try CompiledRule(draft.rule, source: text)
+            case .success(let lua): (text, rule) = (lua, try CompiledRule(draft.rule, source: lua))
             case .failure(let rejection): return .refused(rejection)
             }
-            do throws(StorageError) {
-                return try run(draft, rule, for: asker)
+            do throws(Redecision.Failure) {
+                return try run(draft, rule, source: text, for: asker)
             } catch {
-                history.logger.error("the journal cannot be read", metadata: ["fault": "\(error)"])
-                return .refused(.invalid("the journal could not be read; see the server's log"))
+                switch error {
+                case .refused(let rejection): return .refused(rejection)
+                case .journal(let fault):
+                    history.logger.error("the journal cannot be read", metadata: ["fault": "\(fault)"])
+                    return .refused(.invalid("the journal could not be read; see the server's log"))
+                }
             }
         } catch {
             return .refused(.rule(error.text))
         }
     }
 
-    private func run(_ draft: BacktestDraft, _ rule: CompiledRule, for asker: Asker) throws(StorageError) -> RuleVerdict
-    {
+    private func run(
+        _ draft: BacktestDraft, _ rule: CompiledRule, source: String, for asker: Asker
+    ) throws(Redecision.Failure) -> RuleVerdict {
         let began = MonotonicTime.now
         let reader = history.reader
         let last = reader.durableLSN
         var test = Backtest(draft, rule, reader: reader, shard: history.shard)
-        var next = try first(from: draft.from, through: last)
-        while let slice = try reader.slice(from: next, through: last, limit: .max) {
-            guard isWanted(by: asker) else { return .refused(.busy("the ledger is being closed")) }
-            try test.take(slice)
-            next = slice.next
+        do throws(StorageError) {
+            let first = try first(from: draft.from, through: last)
+            let isDone = try slices(from: first, through: last, for: asker) { (slice) throws(StorageError) in
+                try test.take(slice)
+                return true
+            }
+            guard isDone else { return Self.givenUp }
+        } catch {
+            throw .journal(error)
         }
-        guard test.total.parts + test.failures.count > 0 else {
-            return .refused(
-                .invalid("nothing that \(draft.rule.text) priced began between \(draft.from) and \(draft.to)"))
+        var admission: RedecisionReport?
+        if draft.admits {
+            admission = try redecide(draft, rule, source: source, refunded: test.refunded, through: last, for: asker)
+            guard admission != nil else { return Self.givenUp }
+        }
+        guard test.total.parts + test.failures.count + (admission?.events ?? 0) > 0 else {
+            let what = draft.admits ? "nothing was recorded" : "nothing that \(draft.rule.text) priced began"
+            return .refused(.invalid("\(what) between \(draft.from) and \(draft.to)"))
         }
         let reads = history.reads
         return .backtested(
             BacktestReport(
                 rule: draft.rule, identity: rule.identity, from: draft.from, to: draft.to, through: last,
                 total: test.total, failures: test.failures, groups: test.groups { reads.userID($0) },
-                took: TimeSpan(nanoseconds: Int64(MonotonicTime.now - began))))
+                admission: admission, took: TimeSpan(nanoseconds: Int64(MonotonicTime.now - began))))
+    }
+
+    private static let givenUp = RuleVerdict.refused(.busy("the ledger is being closed"))
+
+    /// Hands over the events of the journal until `body` returns false. False: it was given up on the way.
+    private func slices(
+        from first: LSN, through last: LSN, for asker: Asker, _ body: (EventSlice) throws(StorageError) -> Bool
+    ) throws(StorageError) -> Bool {
+        var next = first
+        while let slice = try history.reader.slice(from: next, through: last, limit: .max) {
+            guard isWanted(by: asker) else { return false }
+            guard try body(slice) else { return true }
+            next = slice.next
+        }
+        return true
+    }
+
+    /// ADMIT; nil: it was given up.
+    private func redecide(
+        _ draft: BacktestDraft, _ rule: CompiledRule, source: String, refunded: Set<UInt64>, through last: LSN,
+        for asker: Asker
+    ) throws(Redecision.Failure) -> RedecisionReport? {
+        let began = MonotonicTime.now
+        var ledger = journal.ledger(before: draft.from, logger: history.logger)
+        do throws(StorageError) {
+            let isDone = try slices(from: ledger.lastLSN.next, through: last, for: asker) {
+                (slice) throws(StorageError) in try !ledger.replay(slice, before: draft.from)
+            }
+            guard isDone else { return nil }
+        } catch {
+            throw .journal(error)
+        }
+        let first = ledger.lastLSN.next
+        guard first <= last else { return RedecisionReport() }
+        let loaded = MonotonicTime.now
+        var redecision = try Redecision(
+            draft, rule.identity, source: source, from: ledger, refunded: refunded, reader: history.reader)
+        var next = first
+        while !redecision.isOver, let slice = try slice(from: next, through: last) {
+            guard isWanted(by: asker) else { return nil }
+            try redecision.take(slice)
+            next = slice.next
+        }
+        do throws(StorageError) {
+            var report = try redecision.finish()
+            report.loaded = TimeSpan(nanoseconds: Int64(loaded - began))
+            report.decided = TimeSpan(nanoseconds: Int64(MonotonicTime.now - loaded))
+            return report
+        } catch {
+            throw .journal(error)
+        }
+    }
+
+    private func slice(from first: LSN, through last: LSN) throws(Redecision.Failure) -> EventSlice? {
+        do throws(StorageError) {
+            return try history.reader.slice(from: first, through: last, limit: .max)
+        } catch {
+            throw .journal(error)
+        }
     }
 
     /// The first event that was recorded at an instant or later, where usage from then on can be: none is recorded

@@ -13,7 +13,8 @@ struct Repricer: ~Copyable {
     private let reader: JournalReader
     private var questions: RepeatedQuestions
     private var charges = HypotheticalCharges()
-    /// When sessions began whose parts do not say so, for those that have not ended.
+    /// When sessions began whose parts do not say so, for those that have not ended; and since when resources have
+    /// their price.
     private var starts: [UInt64: Timestamp] = [:]
 
     init(_ rule: CompiledRule, reader: JournalReader) {
@@ -22,50 +23,70 @@ struct Repricer: ~Copyable {
         questions = RepeatedQuestions(rule)
     }
 
-    /// What a part would have cost. The parts of a session in their order.
-    mutating func price(_ part: PricedPart) throws(StorageError) -> Outcome {
-        switch questions.ask(part.pricing.query) {
-        case .success(let answer):
-            let started = HypotheticalCharges.needsStart(part, answer) ? try start(of: part) : .never
-            if part.isLast { forget(part) }
-            guard let amount = charges.amount(of: part, answered: answer, started: started) else {
-                return .failed(RuleError(.result, "\(part.pricing.query.call): the price does not fit in an amount"))
-            }
-            return .priced(amount)
-        case .failure(let error):
+    /// What a part would have cost; `header`: its event's. The parts of a session or resource in their order.
+    mutating func price(_ part: PricedPart, _ header: EventHeader) throws(StorageError) -> Outcome {
+        let (answer, failure): (PriceAnswer, RuleError?) =
+            switch questions.ask(part.pricing.query) {
+            case .success(let answer): (answer, nil)
             // For what follows of the session, it cost what it did.
-            let answer = part.pricing.priced.answer
-            let started = HypotheticalCharges.needsStart(part, answer) ? try start(of: part) : .never
-            if part.isLast { forget(part) }
-            _ = charges.amount(of: part, answered: answer, started: started)
-            return .failed(error)
+            case .failure(let error): (part.pricing.priced.answer, error)
+            }
+        let started = HypotheticalCharges.needsStart(part, answer) ? try start(of: part, header) : .never
+        note(part)
+        let amount = charges.amount(of: part, answered: answer, started: started)
+        if let failure { return .failed(failure) }
+        guard let amount else {
+            return .failed(RuleError(.result, "\(part.pricing.query.call): the price does not fit in an amount"))
         }
+        return .priced(amount)
     }
 
     /// Passes over a part that does not count.
     mutating func skip(_ part: PricedPart) {
         charges.skip(part)
-        if part.isLast { forget(part) }
+        note(part)
     }
 
-    private mutating func forget(_ part: PricedPart) {
-        if !starts.isEmpty, !part.session.isNone { starts[part.session.value] = nil }
-    }
-
-    private mutating func start(of part: PricedPart) throws(StorageError) -> Timestamp {
-        if let known = starts[part.session.value] { return known }
-        let lsn = part.session.lsn
-        let decoded = try reader.withEvent(at: lsn) { journaled in
-            Result { () throws(StateError) in
-                try Event(decoding: journaled.bytes, lsn: journaled.lsn, time: journaled.time).asOf
+    /// Keeps `starts` true behind a part.
+    private mutating func note(_ part: PricedPart) {
+        if let stored = part.stored {
+            if part.isLast {
+                starts[stored.resource.value] = nil
+            } else if stored.isRepriced, let usage = part.usage {
+                starts[stored.resource.value] = usage.through
             }
+        } else if part.isLast, !starts.isEmpty, !part.session.isNone {
+            starts[part.session.value] = nil
         }
-        switch decoded {
-        case .success(let start):
-            starts[part.session.value] = start
-            return start
-        case .failure(let error): throw StorageError(.refusedByState, "journal", "LSN \(lsn.value): \(error.reason)")
+    }
+
+    private mutating func start(of part: PricedPart, _ header: EventHeader) throws(StorageError) -> Timestamp {
+        let id = part.stored?.resource ?? part.session
+        if let known = starts[id.value] { return known }
+        let start =
+            if let stored = part.stored {
+                try priced(stored.resource, before: header)
+            } else {
+                try reader.event(at: id.lsn).asOf
+            }
+        starts[id.value] = start
+        return start
+    }
+
+    /// Since when a resource has the price that an event of it was counted by: that stands in an earlier one, on its
+    /// user's thread. Cost: the user's events since then.
+    private func priced(_ resource: ResourceID, before header: EventHeader) throws(StorageError) -> Timestamp {
+        var lsn = header.previous
+        while lsn > resource.lsn {
+            let event = try reader.event(at: lsn)
+            if let part = event.priced, let stored = part.stored, stored.resource == resource, stored.isRepriced,
+                let usage = part.usage
+            {
+                return usage.through
+            }
+            lsn = event.previous
         }
+        return try reader.event(at: resource.lsn).asOf
     }
 }
 

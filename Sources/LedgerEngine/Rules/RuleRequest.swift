@@ -70,3 +70,23 @@ extension RuleText {
     static let notText = Rejection.rule("the source is not UTF-8")
     static let noAnswer = Rejection.busy("too much is waiting for the ledger; try again")
 }
+
+extension StateMachine {
+    /// The spaces on sale, as rules are asked about them: the newest thousand, oldest first.
+    func spacesOnSale(at now: Timestamp) -> [DefaultCatalogue.Space] {
+        var spaces: [DefaultCatalogue.Space] = []
+        var page = Page(count: 1000)
+        while case .spaces(let rows, let next) = read(.spaces(page), at: now) {
+            for row in rows {
+                spaces.append(
+                    DefaultCatalogue.Space(
+                        id: row.space.id, name: row.space.name.string,
+                        description: String(decoding: row.space.description, as: UTF8.self),
+                        category: row.space.category.string, gigabytes: row.space.gigabytes, cost: row.space.cost))
+            }
+            if next == 0 || spaces.count >= 1000 { break }
+            page.cursor = next
+        }
+        return spaces.reversed()
+    }
+}

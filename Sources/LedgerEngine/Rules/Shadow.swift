@@ -71,7 +71,7 @@ final class Shadow: Follower, @unchecked Sendable {
             else { return }
             let outcome: Repricer.Outcome
             do throws(StorageError) {
-                outcome = try repricer.price(part)
+                outcome = try repricer.price(part, header)
             } catch {
                 throw StateError("\(error)")
             }

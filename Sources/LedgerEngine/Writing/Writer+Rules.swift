@@ -104,7 +104,7 @@ extension Writer {
         let identity = version.map { state.ruleIdentity(name, version: $0) } ?? state.activeRule(name)
         return RuleMaterial(
             source: identity.flatMap { state.ruleSource($0)?.source },
-            catalogue: name == .spacePurchase ? catalogue(at: now) : [], users: state.userCount,
+            catalogue: name == .spacePurchase ? state.spacesOnSale(at: now) : [], users: state.userCount,
             scale: state.scale(of: name))
     }
 
@@ -112,23 +112,5 @@ extension Writer {
         var sizes: Set<StorageSize> = []
         state.collectStorageSizes(of: users, into: &sizes)
         return sizes
-    }
-
-    /// The spaces on sale, as rules are asked about them.
-    private func catalogue(at now: Timestamp) -> [DefaultCatalogue.Space] {
-        var spaces: [DefaultCatalogue.Space] = []
-        var page = Page(count: 1000)
-        while case .spaces(let rows, let next) = state.read(.spaces(page), at: now) {
-            for row in rows {
-                spaces.append(
-                    DefaultCatalogue.Space(
-                        id: row.space.id, name: row.space.name.string,
-                        description: String(decoding: row.space.description, as: UTF8.self),
-                        category: row.space.category.string, gigabytes: row.space.gigabytes, cost: row.space.cost))
-            }
-            if next == 0 || spaces.count >= 1000 { break }
-            page.cursor = next
-        }
-        return spaces.reversed()
     }
 }

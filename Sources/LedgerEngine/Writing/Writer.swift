@@ -73,8 +73,8 @@ actor Writer {
         let needRoom: @Sendable () -> Void
     }
 
-    private static let timersPerDrain = 4096
-    private static let timersPerGroup = 64
+    static let timersPerDrain = 4096
+    static let timersPerGroup = 64
     private static let itemsPerUnit = 8192
     /// Journal batches that one more unit may need.
     private static let batchesPerUnit = 3

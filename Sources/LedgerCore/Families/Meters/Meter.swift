@@ -37,6 +37,8 @@ package struct MeterQuantity: Hashable, Sendable {
         self.init(count: billionths / parts, scale: scale)
     }
 
+    package var billionths: Int64 { count * Self.power(Self.maximumScale - scale) }
+
     /// How many counts make a whole unit.
     package static func power(_ scale: UInt8) -> Int64 { (0..<scale).reduce(1) { power, _ in power * 10 } }
 }

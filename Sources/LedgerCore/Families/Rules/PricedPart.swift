@@ -1,8 +1,5 @@
-/// What a rule priced in one event: a posting of a session, usage that was recorded, a purchase. It says everything
-/// that asking another version the same needs, and what the books have of it.
-///
-/// Storage has none: what a resource accrues is priced by its size and its month together, and stops while it is not
-/// paid for, which its postings alone do not say.
+/// What a rule priced in one event: a posting of a session or of storage, usage that was recorded, a purchase. It says
+/// everything that asking another version the same needs, and what the books have of it.
 package struct PricedPart: Sendable {
     /// As it is in the books; of a purchase of credit, the bonus.
     package var amount: Money
@@ -14,8 +11,10 @@ package struct PricedPart: Sendable {
     /// When the session began, which is where the hours of its tariff count from. `.never`: the event at `session` says
     /// so.
     package var started = Timestamp.never
-    /// The session ends with it.
+    /// The session, or the resource, ends with it.
     package var isLast = true
+    /// Of storage: what its usage is counted by.
+    package var stored: StoredUsage?
 
     /// A price that was asked once.
     init(_ amount: Money, _ pricing: Pricing) {
@@ -36,6 +35,15 @@ package struct PricedPart: Sendable {
         self.session = session
         self.started = started
         self.isLast = isLast
+    }
+
+    /// Accrual of storage. `isRepriced`: the resource has another price from its end on, or the same anew.
+    init(_ posted: StoragePosted, isRepriced: Bool, isLast: Bool = false) {
+        self.init(posted.usage.amount, posted.usage.pricing)
+        usage = posted.usage
+        self.isLast = isLast
+        stored = StoredUsage(
+            resource: posted.resource, megabytes: posted.megabytes, isCapped: posted.isCapped, isRepriced: isRepriced)
     }
 
     /// What was asked, in one word: the tier, the space, the meter, the amount bought.
@@ -107,7 +115,7 @@ extension PriceQuery {
 /// one sum (SPEC: a running charge is what all of it costs so far, less what was charged), so those that are not whole
 /// yet are remembered between their parts.
 ///
-/// Memory: some 64 bytes for each session that was posted and has not ended.
+/// Memory: some 64 bytes for each session that was posted and has not ended, 80 for each resource.
 package struct HypotheticalCharges: Sendable {
     private struct Running {
         /// To be divided by ``Tariff/hour``.
@@ -116,13 +124,14 @@ package struct HypotheticalCharges: Sendable {
     }
 
     private var running: [UInt64: Running] = [:]
+    private var storage = HypotheticalStorage()
 
     package init() {}
 
     /// How many sessions are remembered.
     package var open: Int { running.count }
 
-    /// Whether `amount` must be told when the part's session began.
+    /// Whether `amount` must be told when the part's session began, or since when its resource has its price.
     package static func needsStart(_ part: PricedPart, _ answer: PriceAnswer) -> Bool {
         guard part.usage != nil, part.started == .never, case .tariff(let tariff) = answer else { return false }
         return !tariff.steps.isEmpty || !part.pricing.tariff.steps.isEmpty
@@ -137,6 +146,9 @@ package struct HypotheticalCharges: Sendable {
         case .amount(let amount): return part.usage == nil ? amount : nil
         case .tariff(let tariff):
             guard let usage = part.usage else { return nil }
+            if let stored = part.stored {
+                return storage.amount(of: stored, usage, tariff, pricedFrom: started, isLast: part.isLast)
+            }
             return amount(of: part, usage, tariff, started)
         }
     }
@@ -168,8 +180,9 @@ package struct HypotheticalCharges: Sendable {
         return amount
     }
 
-    /// A part that is not counted: the session's next one begins anew, with what is in the books.
+    /// A part that is not counted: the next one of its session or resource begins anew, with what is in the books.
     package mutating func skip(_ part: PricedPart) {
+        if let stored = part.stored { return storage.forget(stored) }
         if !running.isEmpty, !part.session.isNone { running[part.session.value] = nil }
     }
 }

@@ -47,4 +47,7 @@ package struct StorageDeleted: EventType {
     }
 
     package func facts(_ header: EventHeader) -> Facts { posted.facts(header) }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(posted, isRepriced: false, isLast: true) }
 }

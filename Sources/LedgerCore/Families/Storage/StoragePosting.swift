@@ -118,4 +118,7 @@ package struct StoragePosted: EventType {
         facts.text = .words("\(kind.text), \(Money(nanos: megabytes * 1_000_000)) GB")
         return facts
     }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(self, isRepriced: repriced != nil) }
 }

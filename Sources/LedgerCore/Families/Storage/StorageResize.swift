@@ -69,4 +69,7 @@ package struct StorageResized: EventType {
     }
 
     package func facts(_ header: EventHeader) -> Facts { posted.facts(header) }
+
+    package static var isPriced: Bool { true }
+    package var priced: PricedPart? { PricedPart(posted, isRepriced: true) }
 }
