@@ -63,7 +63,7 @@ extension Dispatcher {
         var place: UInt64?
         if case .backtest(let draft) = request, draft.admits {
             do throws(ForkRoom.Full) {
-                place = try forks.take(users: engine.reads.userCount)
+                place = try forks.take(users: engine.reads.userCount, for: .redecision)
             } catch {
                 return refuse(client, slot, CommandError.invalid("ADMIT takes the room of a fork: \(error)"))
             }

@@ -20,8 +20,11 @@ package final class EmbeddedPort: CommandPort {
     private let feeds: Feeds
     private let past: PastDesk
 
-    /// `room`: for the forks that are made by way of it, and for its past; nil: its own.
-    package init(engine: Engine, version: String, logger: Logger, room: ForkRoom? = nil) async throws {
+    /// `room`: for the forks that are made by way of it, and for its past; nil: its own. `scriptMilliseconds`: how long
+    /// a script may run; nil: as a server has it.
+    package init(
+        engine: Engine, version: String, logger: Logger, room: ForkRoom? = nil, scriptMilliseconds: Int? = nil
+    ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         eventLoop = loop
@@ -39,7 +42,8 @@ package final class EmbeddedPort: CommandPort {
             configuration.answerLimitOverAll = .max
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(),
-                scripts: ScriptHost(budget: .standard),
+                scripts: ScriptHost(
+                    budget: ScriptBudget(milliseconds: scriptMilliseconds ?? configuration.scriptMilliseconds)),
                 forks: forks, past: past, version: version,
                 logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)

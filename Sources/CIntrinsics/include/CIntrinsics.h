@@ -33,6 +33,9 @@ int florin_spawn_closing_from(void *actions, int first);
    mallopt(M_MMAP_THRESHOLD). 0, or -1. */
 int florin_own_pages_from(int bytes);
 
+/* Gives the system what was freed and is still kept, of all threads: malloc_trim(0). */
+void florin_trim(void);
+
 /* Asks the processor for the cache line at `address`, which is going to be read and perhaps written. Does nothing else,
    whatever the address. */
 static inline __attribute__((always_inline)) void florin_prefetch(const void *address) { __builtin_prefetch(address, 1); }

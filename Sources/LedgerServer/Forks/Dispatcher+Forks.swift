@@ -2,6 +2,7 @@ internal import LedgerCommands
 internal import LedgerCore
 internal import LedgerEngine
 internal import LedgerReplies
+internal import LedgerScript
 internal import NIOCore
 internal import RESP
 internal import Synchronization
@@ -72,10 +73,12 @@ extension Dispatcher {
     private func fork(_ name: ShortText, _ parsed: ParsedCommand, for client: Client) throws(CommandError) {
         guard client.forks[name] == nil else { throw .invalid("this connection has a fork '\(name)' already") }
         let (engine, room, past, version, logger) = (engine, forks, past, encoder.version, logger)
+        let scriptMilliseconds = scripts.budget.milliseconds
         let began = NIODeadline.now()
         aside(parsed, for: client) {
             try await OpenFork.open(
-                name, of: engine, in: room, insteadOf: past, version: version, logger: logger)
+                name, of: engine, in: room, insteadOf: past, scriptMilliseconds: scriptMilliseconds,
+                version: version, logger: logger)
         } orGone: {
             $0.drop()
         } then: { dispatcher, client, slot, fork in

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LedgerCore
 internal import LedgerEngine
 internal import LedgerReplies
@@ -21,8 +22,8 @@ final class OpenFork: Sendable {
 
     /// Makes one, on a thread of its own, where there is room. A past that nobody is asking gives up its own for it.
     static func open(
-        _ name: ShortText, of engine: Engine, in room: ForkRoom, insteadOf past: PastDesk, version: String,
-        logger: Logger
+        _ name: ShortText, of engine: Engine, in room: ForkRoom, insteadOf past: PastDesk, scriptMilliseconds: Int,
+        version: String, logger: Logger
     ) async throws -> OpenFork {
         let users = engine.reads.userCount
         let number: UInt64
@@ -32,7 +33,9 @@ final class OpenFork: Sendable {
         }
         do {
             let fork = try await onThread("fork") { Result { () throws in try engine.fork(logger: logger) } }.get()
-            let port = try await EmbeddedPort(engine: fork.engine, version: version, logger: logger, room: room)
+            let port = try await EmbeddedPort(
+                engine: fork.engine, version: version, logger: logger, room: room,
+                scriptMilliseconds: scriptMilliseconds)
             return OpenFork(name, fork, port, room, number)
         } catch {
             room.leave(number)
@@ -64,8 +67,10 @@ final class OpenFork: Sendable {
 
 /// All ledgers of a server but its own, together: so many, and so much memory.
 package final class ForkRoom: Sendable {
-    enum Use {
-        case fork, past
+    enum Use: String {
+        case fork = "a fork"
+        case past = "the past"
+        case redecision = "deciding anew"
     }
 
     private let most: Int
@@ -92,11 +97,10 @@ package final class ForkRoom: Sendable {
                 throw Full(description: "\(Self.mostForks) forks are open: drop one")
             }
             guard used + bytes <= most else {
-                let what = use == .fork ? "a fork" : "the past"
                 let first = forks == 0 ? "" : "drop \(use == .fork ? "one" : "a fork"), or "
                 throw Full(
                     description:
-                        "\(what) of \(users) users may take \(bytes >> 20) MB, and \(max(0, most - used) >> 20) of "
+                        "\(use.rawValue) of \(users) users may take \(bytes >> 20) MB, and \(max(0, most - used) >> 20) of "
                         + "\(most >> 20) MB are left: \(first)raise --fork-memory")
             }
             state.next += 1
@@ -105,7 +109,15 @@ package final class ForkRoom: Sendable {
         }
     }
 
-    func leave(_ number: UInt64) { state.withLock { $0.taken[number] = nil } }
+    func leave(_ number: UInt64) {
+        state.withLock { $0.taken[number] = nil }
+        // A moment later, when the last of it is freed: the allocator keeps a large ledger's memory for the thread that
+        // asked for it, and the next fork has other threads.
+        NamedThread.start("trim", nice: 10) {
+            sleep(1)
+            returnFreeMemory()
+        }.detach()
+    }
 
     /// How many there are, and the memory set aside for them, in bytes.
     func used(for use: Use) -> (count: Int, bytes: Int) {
