@@ -74,14 +74,13 @@ static int money_multiply(lua_State *L) {
 static int64_t check_divisor(lua_State *L) {
     if (!is_money(L, 1) || !lua_isinteger(L, 2) || lua_tointeger(L, 2) == 0)
         luaL_error(L, "an amount is divided by a whole number other than 0 only");
-    const int64_t divisor = lua_tointeger(L, 2);
-    if (divisor == -1 && money_at(L, 1) == INT64_MIN) too_large(L);
-    return divisor;
+    return lua_tointeger(L, 2);
 }
 
 // As Lua divides integers: towards the smaller.
 static int money_divide(lua_State *L) {
     const int64_t divisor = check_divisor(L), amount = money_at(L, 1);
+    if (divisor == -1 && amount == INT64_MIN) return too_large(L);
     const int64_t quotient = amount / divisor;
     push_money(L, amount % divisor != 0 && (amount < 0) != (divisor < 0) ? quotient - 1 : quotient);
     return 1;
@@ -89,7 +88,7 @@ static int money_divide(lua_State *L) {
 
 static int money_remainder(lua_State *L) {
     const int64_t divisor = check_divisor(L), amount = money_at(L, 1);
-    const int64_t rest = amount % divisor;
+    const int64_t rest = divisor == -1 ? 0 : amount % divisor;
     push_money(L, rest != 0 && (rest < 0) != (divisor < 0) ? rest + divisor : rest);
     return 1;
 }

@@ -150,6 +150,11 @@ package final class ScriptVM: @unchecked Sendable {
         case .abandon: return .CLUA_HOST_ABANDON
         case .value(.error(let error)):
             if case .words(raises: let raises) = function {
+                // The prompt's own words have no code, and a place in the script.
+                if raises, error.code.isEmpty {
+                    ScriptValue.text(error.message).write(to: &answer)
+                    return .CLUA_HOST_ERROR
+                }
                 // As in Redis 7, where what redis.call raises is a table with `err` in it.
                 let refusal = ScriptTable(fields: ScriptValue.fields(of: error) + [("err", .text(error.text))])
                 let table = raises ? refusal : ScriptTable(fields: [("err", .text(error.text))])

@@ -195,6 +195,18 @@ import Testing
         }
     }
 
+    @Test func `labels stay texts, and RESP2 has null for false`() async throws {
+        try await with { serving, client in
+            _ = try await client.call("CREDIT", "CHARGE", "u_a", "1", "api", "LABELS", "total=05,team=ml")
+            let source = "return ledger.history('u_a', {count = 1})[2][1].labels.total"
+            #expect(try await client.call("EVAL", source, "0").string == "05")
+            #expect(try await client.call("EVAL", "return false", "0") == .boolean(false))
+            let socket = try RawSocket(port: serving.server.port)
+            socket.send("HELLO 2 AUTH default \(serving.passport)\r\nEVAL 'return {false,true}' 0\r\nPING\r\n")
+            #expect(await socket.read(until: "+PONG\r\n").hasSuffix("*2\r\n$-1\r\n:1\r\n+PONG\r\n"))
+        }
+    }
+
     @Test func `texts about people are returned, and not kept under a key`() async throws {
         try await with { _, client in
             _ = try await client.call("USER", "SET", "u_a", "NAME", "Ada Lovelace")

@@ -9,7 +9,8 @@ import Testing
 /// MULTI, EXEC, DISCARD, WATCH, as Redis has them.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct TransactionTests {
     private func with(_ body: (Serving, any CommandPort) async throws -> Void) async throws {
-        try await Serving.with { _ in
+        try await Serving.with {
+            $0.scriptMilliseconds = 2_000
         } _: { serving in
             try await serving.withTen(body)
         }

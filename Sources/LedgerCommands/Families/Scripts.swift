@@ -12,13 +12,13 @@ extension CommandTable {
         "Amounts are exact: `usd\"0.0375\" * 3`, `//` divides towards the smaller nano-USD, and an amount never becomes a float. Fields that hold amounts come as such.",
         "`key:…` as the first of the keys makes it idempotent, as KEY does for a command: asked again with the same script, keys and arguments, it is not run and gives the value of the first time. What is returned is kept in the journal then: 16 KiB at most, and no e-mail, name or other text about a person. Where keys are required (PASSPORT CREATE … KEYS required), what changes money in a script needs that key or one of its own.",
         "A refusal that is returned as it came (`return ledger.charge(…)`) is answered as that error, and what the script did before stays; `assert(ledger.charge(…))` takes all of it back.",
-        "What is returned follows Redis, but nothing gets lost: a float stays one, a table with names is a map (a flat list in RESP2), a boolean is one in RESP3.",
+        "What is returned follows Redis, but nothing gets lost: a float stays one, a table with names is a map (a flat list in RESP2), a boolean is one in RESP3 (in RESP2 `false` is null).",
     ]
 
     private static let eval = CommandSpec(
         .eval, "EVAL", .script, .adminAll, .program,
         [
-            .need("script", .bytes, "Lua source of at most 64 KiB"),
+            .need("script", .bytes, "Lua source of at most 32 KiB, as every argument"),
             .need("numkeys", .bytes, "how many of the following words are keys", shown: "numkeys"),
             .may("words", .words, "KEYS, then ARGV", shown: "[key …] [arg …]"),
         ],
@@ -80,7 +80,7 @@ extension CommandTable {
         .multi, "MULTI", .script, .anyPassport, .connection, [],
         "Begin a transaction: what follows is queued until EXEC.",
         notes: [
-            "Client libraries use it for their pipelines (redis-py's `pipeline()`). At most 1,000 commands; reads of the journal, and everything about the connection or the server, cannot be queued."
+            "Client libraries use it for their pipelines (redis-py's `pipeline()`). At most 1,000 commands, of which 64 may read the journal (CREDIT HISTORY, USER SUMMARY, EXPLAIN …): for more of those, `pipeline(transaction=False)`. What is about the connection or the server cannot be queued."
         ],
         reply: .other("OK; each command after it answers QUEUED"), examples: ["MULTI"], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .transaction(.multi)) }

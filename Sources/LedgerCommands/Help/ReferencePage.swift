@@ -156,7 +156,6 @@ package enum ReferencePage {
         "\n## Not in this version\n\nThese answer a clear error: "
             + CommandTable.absent.map { "`\($0.name)`" }.joined(separator: ", ")
             + ".\n"
-            + "\nA client that was refused `MULTI` and sends more before it can have read the error (a default pipeline of redis-py) has sent a transaction: until `EXEC`, `DISCARD`, `RESET` or a new `AUTH` none of it is run, and `EXEC` answers `EXECABORT`. A client that waits for the answer to `MULTI` goes on as before.\n"
     }
 
     // MARK: Fields of answers

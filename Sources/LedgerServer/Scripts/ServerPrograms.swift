@@ -120,7 +120,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
             }
             // Without a key nobody will ever ask for it again.
             guard key != nil else {
-                stage = .done { $0.value(value) }
+                stage = .done { $0.value($0.version == .v2 ? value.withoutBooleans : value) }
                 return .keep(value: [])
             }
             guard !hasPersonalText(writer.bytes, ledger) else {
@@ -129,7 +129,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
                         + "a key returns is kept in the journal: return ids instead; nothing was done")
                 return .takeBack
             }
-            stage = .done { $0.value(value) }
+            stage = .done { $0.value($0.version == .v2 ? value.withoutBooleans : value) }
             return .keep(value: writer.bytes)
         }
     }
