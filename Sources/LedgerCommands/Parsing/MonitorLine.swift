@@ -52,6 +52,11 @@ package enum MonitorLine {
 
     /// As Redis writes it: what is not printable ASCII as `\xHH`.
     private static func append(_ word: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        let isPlain = word.allSatisfy { byte in
+            byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "\"")
+        }
+        // Nearly all are: a line is written for every command.
+        if isPlain, word.count <= longestWord { return bytes.append(contentsOf: word) }
         for byte in word.prefix(longestWord) {
             switch byte {
             case UInt8(ascii: "\\"), UInt8(ascii: "\""): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
@@ -73,8 +78,11 @@ package enum MonitorLine {
 
     /// Which words hold a passport, whatever it looks like: a mistyped one is nearly a good one.
     private struct Masks {
+        private enum Noun {
+            case passport, session, other
+        }
         private var isHello = false
-        private var before = ""
+        private var before = Noun.other
         /// How many words are hidden from here on.
         private var count = 0
 
@@ -83,19 +91,29 @@ package enum MonitorLine {
                 count -= 1
                 return true
             }
-            // Names are short, and stand in front.
-            guard index < 8, word.count <= 8 else { return false }
-            let name = Echo.folded(word)
-            switch name {
-            case "AUTH" where index == 0: count = .max
-            case "AUTH" where isHello: count = 2
-            case "HELLO" where index == 0: isHello = true
-            case "VERIFY" where before == "PASSPORT": count = 1
-            case "ADMIT" where before == "SESSION": count = 1
-            default: break
+            // Names stand in front.
+            guard index < 8 else { return false }
+            let noun = before
+            before = .other
+            if Self.spells(word, "AUTH") {
+                count = index == 0 ? .max : isHello ? 2 : 0
+            } else if index == 0, Self.spells(word, "HELLO") {
+                isHello = true
+            } else if Self.spells(word, "PASSPORT") {
+                before = .passport
+            } else if Self.spells(word, "SESSION") {
+                before = .session
+            } else if noun == .passport && Self.spells(word, "VERIFY") || noun == .session && Self.spells(word, "ADMIT")
+            {
+                count = 1
             }
-            before = name
             return false
+        }
+
+        /// In any case.
+        private static func spells(_ word: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
+            guard word.count == name.utf8CodeUnitCount else { return false }
+            return word.indices.allSatisfy { CommandIndex.folded(word[$0]) == name.utf8Start[$0] }
         }
     }
 }
