@@ -10,7 +10,7 @@ extension CommandTable {
         .forkNew, "FORK NEW", .fork, .adminAll, .barrier, [name],
         "Begin another world: the whole ledger as it is now, with a clock of its own.",
         notes: [
-            "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some milliseconds for a small ledger and four seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
+            "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some hundredths of a second for a small ledger and two to five seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
             "It belongs to its connection and ends with it. Nothing that happens in it leaves it: it is kept in memory, and recorded nowhere. INFO memory counts all of them (`forks`); `serve --fork-memory` bounds what they take together.",
         ],
         reply: .map(["name", "lsn", "time", "began", "users", "seconds"]), examples: ["FORK NEW what-if"],

@@ -14,7 +14,7 @@ extension CommandTable {
         .runway, "RUNWAY", .looking, .readOwn, .table, [.need("user", .user)],
         "How long a user's credit lasts if nothing changes, and what uses it.",
         notes: [
-            "`empty_at` is as in the receipt of `SESSION ADMIT`: all open sessions, all that is stored and the lots that expire together, each lot paying for what its scope names. It is null where that is never, and `time` where it is now. Steps of a price and the lengths of months are in it; `burn_rate` is that of now.",
+            "`empty_at` is as in the receipt of `SESSION ADMIT`: all open sessions, all that is stored and the lots that expire together, each lot paying for what its scope names. It is null where that is never, and `time` where it is now. Steps of a price and the lengths of months are in it; `burn_rate` is that of now, and goes on: a TTL ends no session in it.",
             "`available` leaves out what pays for certain sources only, which is `scoped`; what is held is in neither. `first_expiry` and `expiring` are about all lots.",
         ],
         reply: .map([

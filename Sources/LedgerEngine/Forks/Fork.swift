@@ -140,7 +140,7 @@ package final class Fork: Sendable {
 
 extension Engine {
     /// Begins a fork: loads the newest snapshot and replays what came after it, as a start does, so it takes as long as
-    /// that: about 4 s for a million users, and as much memory as the ledger itself. Not for an event loop.
+    /// that: two to five seconds for a million users, and as much memory as the ledger itself. Not for an event loop.
     package func fork(logger: Logger) throws(EngineError) -> Fork {
         guard configuration.reading?.through == nil else {
             throw EngineError(.state, "a fork begins where the ledger is: there is none of the past")
