@@ -214,9 +214,13 @@ import Testing
                 "local u = ledger.user.get('u_a') return { u.name, u.email, ledger.charge('u_a', '1', 'x').id }"
             #expect(try await client.call("EVAL", source, "0").elements?[0].string == "Ada Lovelace")
             #expect(try await client.call("EVAL", source, "1", "key:p").error?.text.contains("about a person") == true)
+            _ = try await client.call("CREDIT", "CHARGE", "u_a", "0.5", "x", "DESCRIPTION", "for Ada's lessons")
+            let rows = "return ledger.history('u_a', {count = 1})[2][1].description"
+            #expect(try await client.call("EVAL", rows, "0").string == "for Ada's lessons")
+            #expect(try await client.call("EVAL", rows, "1", "key:r").error?.text.contains("about a person") == true)
             let ids = "local u = ledger.user.get('u_a') return { u.user, #u.name }"
             #expect(try await client.call("EVAL", ids, "1", "key:q").elements?[0].string == "u_a")
-            #expect(try await available(client) == "9.00")
+            #expect(try await available(client) == "8.50")
         }
     }
 

@@ -108,8 +108,13 @@ extension ProgramLedger: ReplyNames {
     }
 
     private func told(_ text: [UInt8]) -> [UInt8] {
-        if !text.isEmpty { personalTexts.append(text) }
+        tell(text)
         return text
+    }
+
+    /// The program is told a text about a person.
+    package func tell(_ text: [UInt8]) {
+        if !text.isEmpty { personalTexts.append(text) }
     }
 }
 

@@ -139,7 +139,10 @@ struct CommandRunner {
         case .hold(let hold): return try closed(hold, call)
         case .history, .summary, .explain, .refund, .refundSession, .past, .difference, .several: break
         }
-        return try journaled(request)
+        let result = try journaled(request)
+        // A reader of the journal has opened these.
+        if case .history(let rows, _) = result { for row in rows { call.ledger.tell(Array(row.description.utf8)) } }
+        return result
     }
 
     private func journaled(_ request: HistoryRequest) throws(Missing) -> HistoryResult {
