@@ -29,6 +29,25 @@ extension RESPWriter: AnswerWriter {
     }
 }
 
+extension RESPWriter {
+    /// What a script returned, now or when it ran with this key.
+    package mutating func scriptValue(_ value: RESPValue) {
+        self.value(version == .v2 ? value.withoutBooleans : value)
+    }
+}
+
+extension RESPValue {
+    /// As RESP2 has it, which knows no booleans: like Redis, `true` is 1 and `false` nothing.
+    fileprivate var withoutBooleans: RESPValue {
+        switch self {
+        case .boolean(let flag): flag ? .integer(1) : .null
+        case .array(let items): .array(items.map(\.withoutBooleans))
+        case .map(let pairs): .map(pairs.map { RESPPair($0.key, $0.value.withoutBooleans) })
+        case .null, .integer, .simple, .double, .bigNumber, .bulk, .verbatim, .error, .set, .push, .attributed: self
+        }
+    }
+}
+
 /// The answers of the hot path, made for RESP in here: what is generic is not specialised for who calls it from another
 /// module.
 extension ReplyEncoder {
@@ -44,7 +63,7 @@ extension ReplyEncoder {
         guard let value = RESPValue(decoding: script.value) else {
             return writer.error("ERR what the script returned cannot be read any more")
         }
-        writer.value(value)
+        writer.scriptValue(value)
     }
 
     package func verify(

@@ -53,16 +53,6 @@ extension ScriptValue {
 }
 
 extension RESPValue {
-    /// As RESP2 has it, which knows no booleans: like Redis, `true` is 1 and `false` nothing.
-    package var withoutBooleans: RESPValue {
-        switch self {
-        case .boolean(let flag): flag ? .integer(1) : .null
-        case .array(let items): .array(items.map(\.withoutBooleans))
-        case .map(let pairs): .map(pairs.map { RESPPair($0.key, $0.value.withoutBooleans) })
-        case .null, .integer, .simple, .double, .bigNumber, .bulk, .verbatim, .error, .set, .push, .attributed: self
-        }
-    }
-
     /// The first of what a script returned; a refusal that it passed on (`return ledger.charge(…)`) is an error, as
     /// `redis.error_reply` is. What it did stays.
     package init(returned values: [ScriptValue]) {

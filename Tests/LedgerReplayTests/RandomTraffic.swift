@@ -1,5 +1,6 @@
 import LedgerCore
 import LedgerEngine
+import LedgerServer
 import LedgerTestKit
 import RESP
 
@@ -73,8 +74,24 @@ struct RandomTraffic {
     /// The same ledger, started again.
     mutating func go(on ledger: Ledger) { self.ledger = ledger }
 
+    /// Eight clients at once, by ports of their own.
+    func fromManyClients(of ledger: Ledger) async throws {
+        try await withThrowingTaskGroup { clients in
+            for number in 1...8 {
+                let other = try await ledger.another()
+                let traffic = another(number, on: other)
+                clients.addTask {
+                    var traffic = traffic
+                    for _ in 0..<80 { try await traffic.step() }
+                    await other.port.close()
+                }
+            }
+            try await clients.waitForAll()
+        }
+    }
+
     /// Another client of the same ledger, who asks for other things.
-    func another(_ number: Int, on ledger: Ledger) -> RandomTraffic {
+    private func another(_ number: Int, on ledger: Ledger) -> RandomTraffic {
         var another = self
         another.ledger = ledger
         another.client = "c\(number)."

@@ -85,18 +85,7 @@ import Testing
         let ledger = try await Ledger()
         var first = RandomTraffic(ledger, seed: 11)
         try await first.prepare()
-        try await withThrowingTaskGroup { clients in
-            for number in 1...8 {
-                let other = try await ledger.another()
-                let traffic = first.another(number, on: other)
-                clients.addTask {
-                    var traffic = traffic
-                    for _ in 0..<80 { try await traffic.step() }
-                    await other.port.close()
-                }
-            }
-            try await clients.waitForAll()
-        }
+        try await first.fromManyClients(of: ledger)
         expectSame(try await test(ledger, "meter:egress 1", from: Ledger.begins + .seconds(1)))
         await ledger.stop()
     }

@@ -55,18 +55,7 @@ import Testing
         let recorded = try await Ledger(disk: disk)
         var first = RandomTraffic(recorded, seed: 9)
         try await first.prepare()
-        try await withThrowingTaskGroup { clients in
-            for number in 1...8 {
-                let ledger = try await recorded.another()
-                let traffic = first.another(number, on: ledger)
-                clients.addTask {
-                    var traffic = traffic
-                    for _ in 0..<80 { try await traffic.step() }
-                    await ledger.port.close()
-                }
-            }
-            try await clients.waitForAll()
-        }
+        try await first.fromManyClients(of: recorded)
         await recorded.stop()
         let ledger = try await Ledger.new()
         let report = try await ledger.replay(disk)

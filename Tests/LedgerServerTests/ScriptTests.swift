@@ -204,6 +204,10 @@ import Testing
             let socket = try RawSocket(port: serving.server.port)
             socket.send("HELLO 2 AUTH default \(serving.passport)\r\nEVAL 'return {false,true}' 0\r\nPING\r\n")
             #expect(await socket.read(until: "+PONG\r\n").hasSuffix("*2\r\n$-1\r\n:1\r\n+PONG\r\n"))
+            for _ in 0..<2 {
+                socket.send("EVAL 'return false' 1 key:f\r\nPING\r\n")
+                #expect(await socket.read(until: "+PONG\r\n") == "$-1\r\n+PONG\r\n")
+            }
         }
     }
 
