@@ -105,6 +105,10 @@ int florin_spawn_closing_from(void *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
+bool florin_holds(const void *text, size_t length, const void *wanted, size_t count) {
+    return memmem(text, length, wanted, count) != NULL;
+}
+
 void florin_trim(void) { malloc_trim(0); }
 
 int florin_own_pages_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1 ? 0 : -1; }

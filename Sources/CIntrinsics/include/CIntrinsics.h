@@ -1,6 +1,7 @@
 #ifndef CINTRINSICS_H
 #define CINTRINSICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ int florin_spawn_closing_from(void *actions, int first);
 /* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system:
    mallopt(M_MMAP_THRESHOLD). 0, or -1. */
 int florin_own_pages_from(int bytes);
+
+/* Whether `wanted` lies somewhere in `text`: memmem. */
+bool florin_holds(const void *text, size_t length, const void *wanted, size_t count);
 
 /* Gives the system what was freed and is still kept, of all threads: malloc_trim(0). */
 void florin_trim(void);

@@ -1,3 +1,4 @@
+internal import CIntrinsics
 package import LedgerCore
 
 /// Several commands that are decided as one: a script, a transaction. Its writes are one piece of the journal, there
@@ -36,7 +37,7 @@ package final class ProgramLedger {
     private let refusal: String?
     private let start: Int
     /// E-mails, names and other texts about people that the program was told, in the clear.
-    package private(set) var personalTexts: [[UInt8]] = []
+    private var personalTexts: [[UInt8]] = []
     /// The events of the run, as far as anybody asked.
     private var events: [EventReference] = []
 
@@ -110,6 +111,16 @@ extension ProgramLedger: ReplyNames {
     private func told(_ text: [UInt8]) -> [UInt8] {
         tell(text)
         return text
+    }
+
+    /// Whether one of the texts about people that the program was told is in an answer in RESP. A short one must be a
+    /// whole string of it, for many a number has an initial in it. Cost: both lengths, for each text once.
+    package func hasPersonalText(_ answer: [UInt8]) -> Bool {
+        let end = Array("\r\n".utf8)
+        return Set(personalTexts).contains { text in
+            let wanted = text.count < 4 ? end + text + end : text
+            return florin_holds(answer, answer.count, wanted, wanted.count)
+        }
     }
 
     /// The program is told a text about a person.

@@ -119,7 +119,9 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
                 stage = .failed("ERR the script returned a text with fl_ in it, as passports have: nothing was done")
                 return .takeBack
             }
-            guard key == nil || !hasPersonalText(writer.bytes, ledger) else {
+            // One that is too long to be kept is refused anyway.
+            let isShort = writer.bytes.count <= ScriptRun.mostValue
+            guard key == nil || !isShort || !ledger.hasPersonalText(writer.bytes) else {
                 stage = .failed(
                     "ERR the script returned an e-mail, a name or another text about a person, and what a script with "
                         + "a key returns is kept in the journal: return ids instead; nothing was done")
@@ -128,15 +130,6 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
             stage = .done { $0.scriptValue(value) }
             // Without a key nobody will ever ask for it again.
             return .keep(value: key == nil ? [] : writer.bytes)
-        }
-    }
-
-    /// Whether one of the texts that the ledger seals under a user's own key is in an answer. A short one must be a
-    /// whole string of it, for many a number has an initial in it. One that is too long to be kept is refused anyway.
-    private func hasPersonalText(_ answer: [UInt8], _ ledger: ProgramLedger) -> Bool {
-        guard answer.count <= ScriptRun.mostValue else { return false }
-        return Set(ledger.personalTexts).contains { text in
-            answer.firstRange(of: text.count < 4 ? Array("\r\n".utf8) + text + Array("\r\n".utf8) : text) != nil
         }
     }
 
