@@ -18,7 +18,7 @@ PIPELINED = (16, (8, 16, 32, 64, 128))  # connections, and the depths that are t
 def compare(bench, title, work, connections, pipeline, reach, floor=None, users=None, minute=False, **parameters):
     """All sides do the same work, one after the other in each round. `minute`: a minute each, on ledgers of its own:
     what so many charges leave behind is not the next row's."""
-    seconds = 60 if minute and not bench.options.quick else bench.seconds
+    seconds = 60 / bench.count if minute and not bench.options.quick else bench.seconds
     parameters |= {"users": users or bench.users, "seconds": seconds}
     sides = bench.sides(parameters["users"], fresh=minute)
     servers = sides + [bench.floor()] if floor else sides
