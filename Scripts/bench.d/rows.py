@@ -12,13 +12,18 @@ from lines import Line, line
 from servers import PASSPORTS, Trouble
 
 SHOWN = ("verify", "admit")  # works that show passports
+MINUTE = 60
 PIPELINED = (16, (8, 16, 32, 64, 128))  # connections, and the depths that are tried
+
+
+def takes_a_minute(bench):
+    return bench.options.full and not bench.options.quick and not bench.options.curves
 
 
 def compare(bench, title, work, connections, pipeline, reach, floor=None, users=None, minute=False, **parameters):
     """All sides do the same work, one after the other in each round. `minute`: a minute each, on ledgers of its own:
     what so many charges leave behind is not the next row's."""
-    seconds = 60 / bench.count if minute and not bench.options.quick else bench.seconds
+    seconds = MINUTE / bench.count if minute and takes_a_minute(bench) else bench.seconds
     parameters |= {"users": users or bench.users, "seconds": seconds}
     sides = bench.sides(parameters["users"], fresh=minute)
     servers = sides + [bench.floor()] if floor else sides
