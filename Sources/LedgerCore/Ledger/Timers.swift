@@ -45,8 +45,8 @@ extension StateMachine {
     }
 
     /// Throws out the entries of rows that are gone, once they are most of the queue: a hold that is captured within a
-    /// second would otherwise be remembered until it would have expired. What is kept is at most twice the open rows,
-    /// so each sweep halves the queue and costs a constant for every entry that was ever pushed.
+    /// second would otherwise be remembered until it would have expired. A few entries with each event, so that nobody
+    /// waits for a sweep of millions; three of four are stale then, so more go than come.
     mutating func sweepTimers() {
         let open =
             store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
@@ -54,7 +54,7 @@ extension StateMachine {
         // The queue is moved out, so that its rows can be looked at, and back.
         var timers = TimerQueue()
         swap(&timers, &store.timers)
-        timers.compact { isCurrent($0) }
+        if !timers.sweep({ isCurrent($0) }) { timers.compact { isCurrent($0) } }
         swap(&timers, &store.timers)
     }
 

@@ -1,16 +1,18 @@
 /// What idempotency keys remember: key → the event that answered it, and a hash of what was asked.
 ///
-/// Keys are forgotten in the order in which they came, when they are older than the retention; forgetting happens while
-/// events are applied and depends on recorded time alone, so it is a fold like everything else. It never forgets early:
-/// when the table is full, keyed commands are refused.
+/// Keys are forgotten in the order in which they came, when they are older than the retention; what counts as forgotten
+/// depends on recorded time alone, so it is a fold like everything else. It never forgets early: when the table is
+/// full, keyed commands are refused.
 ///
-/// Forgetting moves `head`; the entries before it go later, many at once, and never under a savepoint: a rollback finds
-/// them where they were.
+/// The memory of what is too old is given back by and by, with each event a little: behind a quiet night, the first
+/// command does not wait for millions. Forgetting moves `head`; the entries before it go a chunk at a time, and never
+/// under a savepoint: a rollback finds them where they were.
 package struct CommandHistory: ~Copyable {
-    /// What a remembered key takes in memory: 48 bytes of its entry and 24 of the index's, both with the room that
-    /// growing tables have to spare. Measured as resident memory over a quarter of a million to four million keys: 92
-    /// to 129, on average 109.
+    /// What a remembered key takes in memory: 48 bytes of its entry, and 24 of the index's, of which between three and
+    /// seven tenths are in use as it grows.
     package static let bytesPerKey: UInt64 = 120
+    /// More than come with one: in the end everything that is too old is forgotten.
+    static let forgottenWithAnEvent = 16
 
     struct Entry: Recordable, Hashable {
         var key = IdempotencyKey(scope: .zero, arguments: 0)
@@ -39,11 +41,10 @@ package struct CommandHistory: ~Copyable {
     }
 
     private var settings = Settings()
-    private var queue: ContiguousArray<Entry> = []
+    private(set) var queue = ChunkedArray<Entry>()
+    /// The position of the first entry that was not forgotten.
     private var head = 0
-    /// Entries that were dropped from the front of `queue`.
-    private var dropped = 0
-    /// Scope → position: a number in `queue`, plus `dropped`.
+    /// Scope → position.
     private var index = HashIndex<Hash128>()
     private var undo = UndoLog<Change>()
     /// From this position on entries stay, for a capture that has not taken them.
@@ -68,51 +69,62 @@ package struct CommandHistory: ~Copyable {
         }
     }
 
-    var count: Int { queue.count - head }
-    /// In the order in which they came.
-    var entries: ContiguousArray<Entry>.SubSequence { queue[head...] }
-    /// Of the same. A position stays an entry's own.
-    var positions: Range<Int> { dropped + head..<dropped + queue.count }
-    /// Entries that were not dropped; entries never change.
-    func captured(_ positions: Range<Int>) -> ContiguousArray<Entry> {
-        ContiguousArray(queue[positions.lowerBound - dropped..<positions.upperBound - dropped])
+    /// Of entries in memory: also of those that are too old and not forgotten yet.
+    var count: Int { queue.end - head }
+    /// Of the entries that are owed their answers at an instant, in the order in which they came. A position stays an
+    /// entry's own. Cost: logarithmic.
+    func positions(at now: Timestamp) -> Range<Int> {
+        var (low, high) = (head, queue.end)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if isOwed(queue[middle], at: now) { high = middle } else { low = middle + 1 }
+        }
+        return low..<queue.end
     }
+    /// Entries that were not dropped; entries never change.
+    func captured(_ positions: Range<Int>) -> ContiguousArray<Entry> { ContiguousArray(positions.map { queue[$0] }) }
 
-    /// Whether a new key would have to push out one that is still owed. What is too old at `now` goes with the next
-    /// event.
+    private func isOwed(_ entry: Entry, at now: Timestamp) -> Bool { now - entry.time < retention }
+
+    /// Whether a new key would have to push out one that is still owed its answer.
     func isFull(at now: Timestamp) -> Bool {
-        UInt64(count) >= capacity && (head == queue.count || now - queue[head].time < retention)
+        UInt64(count) >= capacity && UInt64(positions(at: now).count) >= capacity
     }
 
     func find(_ scope: Hash128, at now: Timestamp) -> Entry? {
         guard let position = index[scope] else { return nil }
-        let entry = queue[Int(position) - dropped]
-        return now - entry.time < retention ? entry : nil
+        let entry = queue[Int(position)]
+        return isOwed(entry, at: now) ? entry : nil
     }
 
     mutating func remember(_ entry: Entry) {
         if undo.isOpen { undo.note(.remembered(index[entry.key.scope])) }
-        index.set(entry.key.scope, UInt64(dropped + queue.count))
+        index.set(entry.key.scope, UInt64(queue.end))
         queue.append(entry)
     }
 
-    /// Drops what is older than the retention at `now`.
-    mutating func forget(at now: Timestamp) {
-        while head < queue.count, now - queue[head].time >= retention {
+    /// Forgets what is older than the retention at `now`: at most `limit` entries.
+    mutating func forget(at now: Timestamp, limit: Int = Self.forgottenWithAnEvent) {
+        var left = limit
+        while left > 0, head < queue.end, !isOwed(queue[head], at: now) {
             let scope = queue[head].key.scope
-            let indexed = index[scope] == UInt64(dropped + head)
+            let indexed = index[scope] == UInt64(head)
             if indexed { index.remove(scope) }
             head += 1
+            left -= 1
             if undo.isOpen { undo.note(.forgot(indexed: indexed)) }
         }
         dropForgotten()
     }
 
+    /// From here on keys are owed their answers for another time. What was forgotten until now stays so.
+    mutating func retain(for retention: TimeSpan, at now: Timestamp) {
+        if retention != self.retention { forget(at: now, limit: .max) }
+        self.retention = retention
+    }
+
     private mutating func dropForgotten() {
-        guard head > 4_096, head * 2 > queue.count, !undo.isOpen, dropped + head <= keptFrom else { return }
-        queue.removeFirst(head)
-        dropped += head
-        head = 0
+        if !undo.isOpen { queue.drop(before: min(head, keptFrom)) }
     }
 }
 
@@ -132,7 +144,7 @@ extension CommandHistory: Undoable {
                 if let position { index.set(scope, position) } else { index.remove(scope) }
             case .forgot(let indexed):
                 head -= 1
-                if indexed { index.set(queue[head].key.scope, UInt64(dropped + head)) }
+                if indexed { index.set(queue[head].key.scope, UInt64(head)) }
             case .changed(let old): settings = old
             }
         }

@@ -17,22 +17,76 @@ struct TimerQueue {
         case wrote(Int, TimerEntry)
         case appended
         case removedLast(TimerEntry)
-        case compacted([TimerEntry])
+        case compacted(ChunkedArray<TimerEntry>)
     }
 
     /// Every entry is at least its parent, (index − 1) / 2.
-    private(set) var heap: [TimerEntry] = []
+    private(set) var heap = ChunkedArray<TimerEntry>()
     private var undo = UndoLog<Change>()
+    /// Where the next look of ``sweep(_:_:)`` falls, how many were pushed since the last one, and how many it threw out
+    /// on its way through the heap.
+    private var sweeping = (next: 0, pushed: 0, out: 0)
 
     var count: Int { heap.count }
-    var first: TimerEntry? { heap.first }
+    var first: TimerEntry? { heap.isEmpty ? nil : heap[0] }
 
     /// An instant that never comes is no entry. Cost: logarithmic.
     mutating func push(_ entry: TimerEntry) {
         guard entry.due != .never else { return }
+        sweeping.pushed += 1
         if undo.isOpen { undo.note(.appended) }
         heap.append(entry)
-        var hole = heap.count - 1
+        rise(entry, to: heap.count - 1)
+    }
+
+    /// The entry that is due first. Cost: logarithmic.
+    mutating func pop() -> TimerEntry? {
+        guard let top = first else { return nil }
+        remove(at: 0)
+        return top
+    }
+
+    /// Looks at two entries for each that was pushed since, and at two more, and throws out those that `isDue` does not
+    /// know any more. Returns false once it has been through all of them and most were known: what there are too many
+    /// of are several of one kind then, for ``compact(_:)``. Cost: logarithmic for each that goes.
+    mutating func sweep(_ isDue: (TimerEntry) -> Bool) -> Bool {
+        let looks = 2 * sweeping.pushed + 2
+        sweeping.pushed = 0
+        for _ in 0..<looks where !heap.isEmpty {
+            if sweeping.next >= heap.count {
+                let isOfUse = sweeping.out > heap.count / 8
+                (sweeping.next, sweeping.out) = (0, 0)
+                if !isOfUse { return false }
+            }
+            if isDue(heap[sweeping.next]) {
+                sweeping.next += 1
+            } else {
+                remove(at: sweeping.next)
+                sweeping.out += 1
+            }
+        }
+        return true
+    }
+
+    /// Keeps what `isDue` still knows, each entry once. Cost: a sort of the rest; under a savepoint also a copy of all.
+    mutating func compact(_ isDue: (TimerEntry) -> Bool) {
+        if undo.isOpen { undo.note(.compacted(heap)) }
+        let rest = heap.positions.map { heap[$0] }.filter(isDue).sorted()  // a sorted array is a heap
+        heap = ChunkedArray()
+        for entry in rest where heap.isEmpty || entry != heap[heap.count - 1] { heap.append(entry) }
+    }
+
+    /// The last entry goes where the one was that is removed, and from there to where it belongs.
+    private mutating func remove(at index: Int) {
+        let last = heap.removeLast()
+        if undo.isOpen { undo.note(.removedLast(last)) }
+        guard index < heap.count else { return }
+        if index > 0, last < heap[(index - 1) / 2] { rise(last, to: index) } else { sink(last, from: index) }
+    }
+
+    /// Puts an entry at a place that is free, or at one above it.
+    private mutating func rise(_ entry: TimerEntry, to place: Int) {
+        var hole = place
         while hole > 0 {
             let parent = (hole - 1) / 2
             guard entry < heap[parent] else { break }
@@ -42,36 +96,18 @@ struct TimerQueue {
         write(entry, at: hole)
     }
 
-    /// The entry that is due first. Cost: logarithmic.
-    mutating func pop() -> TimerEntry? {
-        guard let top = heap.first else { return nil }
-        let last = heap.removeLast()
-        if undo.isOpen { undo.note(.removedLast(last)) }
-        guard !heap.isEmpty else { return top }
-        var hole = 0
+    /// Puts an entry at a place that is free, or at one below it.
+    private mutating func sink(_ entry: TimerEntry, from place: Int) {
+        var hole = place
         while true {
             var child = 2 * hole + 1
             guard child < heap.count else { break }
             if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
-            guard heap[child] < last else { break }
+            guard heap[child] < entry else { break }
             write(heap[child], at: hole)
             hole = child
         }
-        write(last, at: hole)
-        return top
-    }
-
-    /// Keeps what `isDue` still knows, each entry once. Cost: a sort of the rest; under a savepoint also a copy of all.
-    mutating func compact(_ isDue: (TimerEntry) -> Bool) {
-        if undo.isOpen { undo.note(.compacted(heap)) }
-        heap.removeAll { !isDue($0) }
-        heap.sort()  // a sorted array is a heap
-        var kept = 0
-        for index in heap.indices where index == 0 || heap[index] != heap[kept - 1] {
-            heap[kept] = heap[index]
-            kept += 1
-        }
-        heap.removeSubrange(kept...)
+        write(entry, at: hole)
     }
 
     @inline(__always)

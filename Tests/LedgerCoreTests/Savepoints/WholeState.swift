@@ -78,14 +78,14 @@ struct WholeState: Equatable {
             refusals: machine.store.refusals, allowanceRound: machine.store.allowanceRound)
         books = machine.store.books.rows
         booksSum = machine.store.books.sum
-        let entries = Array(machine.store.history.entries)
+        let entries = machine.store.history.queue.positions.map { machine.store.history.queue[$0] }
         history = Keys(
             entries: entries, found: [], retention: machine.store.history.retention,
             capacity: machine.store.history.capacity)
         for entry in entries { history.found.append(machine.store.history.find(entry.key.scope, at: entry.time)) }
         byHash = []
         byNumber = []
-        timers = machine.store.timers.heap
+        timers = machine.store.timers.entries
         note(machine.store.userIndex)
         note(machine.store.external)
         note(machine.store.resourceIndex)

@@ -25,13 +25,21 @@ import Testing
                 queue.compact { $0.born % 4 != rest }
                 naive.removeAll { $0.born % 4 == rest }
                 naive = naive.indices.filter { $0 == 0 || naive[$0] != naive[$0 - 1] }.map { naive[$0] }
-            case 163..<175:
-                if savepoints.count < 4 { savepoints.append((queue.openSavepoint(), queue.heap, naive)) }
+            case 163..<166:
+                let rest = UInt64.random(in: 0..<4, using: &random)
+                let before = naive.count
+                _ = queue.sweep { $0.born % 4 != rest }
+                let left = queue.entries
+                #expect(left.count { $0.born % 4 != rest } == naive.count { $0.born % 4 != rest })
+                #expect(left.count <= before)
+                naive = left.sorted()
+            case 166..<175:
+                if savepoints.count < 4 { savepoints.append((queue.openSavepoint(), queue.entries, naive)) }
             case 175..<188:
                 guard let last = savepoints.last else { continue }
                 queue.rollBack(to: last.mark)
                 naive = last.naive
-                #expect(queue.heap == last.heap, "seed \(seed), step \(step)")
+                #expect(queue.entries == last.heap, "seed \(seed), step \(step)")
             default:
                 if savepoints.popLast() != nil { queue.closeSavepoint() }
             }
@@ -40,6 +48,35 @@ import Testing
         }
         while let entry = queue.pop() { #expect(entry == naive.removeFirst(), "seed \(seed), at the end") }
         #expect(naive.isEmpty)
+    }
+
+    @Test func `a sweep goes through all with a few looks at a time, and says when it is of no use`() {
+        var queue = TimerQueue()
+        for number in 1...1_000 as ClosedRange<UInt64> {
+            queue.push(TimerEntry(due: Timestamp(seconds: Int64(number % 97)), kind: .session, born: number))
+        }
+        // The first sweep has looks enough for all: two for each that was pushed.
+        let first = queue.sweep { _ in true }
+        #expect(!first)
+        var looks = 0
+        func isDue(_ entry: TimerEntry) -> Bool {
+            looks += 1
+            return entry.born % 4 == 0
+        }
+        let second = queue.sweep(isDue)
+        #expect(second && looks == 2)
+        let others = (0..<498).map { _ in queue.sweep(isDue) }
+        #expect(!others.contains(false))
+        #expect(queue.count < 350, "one that rises past the place of the look is left to the next round")
+        // Only what is due is left: one more time through all of them is in vain.
+        let inVain = (0..<500).contains { _ in !queue.sweep(isDue) }
+        #expect(inVain)
+        #expect(queue.count == 250)
+        var last = Timestamp(seconds: 0)
+        while let entry = queue.pop() {
+            #expect(entry.due >= last && entry.born % 4 == 0)
+            last = entry.due
+        }
     }
 
     @Test func `at one instant the kind decides, then the age`() {
@@ -69,4 +106,9 @@ import Testing
             due: Timestamp(seconds: .random(in: 0..<40, using: &random)), kind: kinds.randomElement(using: &random)!,
             born: .random(in: 1...8, using: &random))
     }
+}
+
+extension TimerQueue {
+    /// As they stand in the heap.
+    var entries: [TimerEntry] { heap.positions.map { heap[$0] } }
 }

@@ -49,7 +49,7 @@ package struct EngineStarted: EventType {
     package func objection(in ledger: borrowing StateMachine, _ header: EventHeader) -> String? { nil }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
-        ledger.store.history.retention = keyRetention
+        ledger.store.history.retain(for: keyRetention, at: ledger.lastTime)
         ledger.store.history.capacity = keyCapacity
         guard downtime > .zero else { return }
         ledger.store.presence.since = header.time

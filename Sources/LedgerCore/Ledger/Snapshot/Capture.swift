@@ -55,7 +55,7 @@ package struct Capture: ~Copyable {
     fileprivate init(of state: borrowing StateMachine) {
         users = UInt32(state.store.accounts.count)
         passports = UInt32(state.store.passports.count)
-        keys = state.store.history.positions
+        keys = state.store.history.positions(at: state.lastTime)
         small = state.smallRows
         heads.reserveCapacity(Int(users))
     }
