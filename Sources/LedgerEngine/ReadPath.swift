@@ -73,6 +73,13 @@ package final class ReadPath: Sendable {
         }
     }
 
+    /// Takes back what `verify` counted at the same instant.
+    func withdraw(_ verified: VerifiedPassport, at now: Timestamp) {
+        if verified.passport.rate != 0 { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }
+        guard views.requestsPerHour(verified.type) != Limits.none else { return }
+        userRequests.withdraw(verified.passport.user.value, at: now)
+    }
+
     /// AUTH: as `verify`, but counts against no limit, and lets a suspended user in (to read).
     package func authenticate(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
         let result = admitted(check(proof, views.passport(proof.id), views.account, at: now))

@@ -27,7 +27,7 @@ extension ReplyEncoder {
             writer.pair("expired", facts.expired.isZero ? nil : facts.expired)
             writer.pair("session", facts.session)
             writer.pair("storage", facts.storage)
-            writer.pair("hold", id: facts.hold?.hold ?? .none, as: .hold)
+            writer.pair("hold", id: hold(of: event, facts), as: .hold)
             writer.pair("labels", event.labels)
             let after = event.user == .none ? nil : event.after
             writer.pair("available", after?.available)
@@ -36,6 +36,11 @@ extension ReplyEncoder {
             writer.pair("held", after?.held)
             writer.pair("debt", after?.debt)
         }
+    }
+
+    private func hold(of event: Event, _ facts: Facts) -> HoldID {
+        if case .holdPlaced = event.body { return event.id(shard: shard) }
+        return facts.hold?.hold ?? .none
     }
 
     /// `DRYRUN`. `receipt` writes that of an event.

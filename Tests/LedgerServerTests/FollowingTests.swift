@@ -69,6 +69,20 @@ import Testing
         }
     }
 
+    @Test func `every event about a hold names it, the first one too`() async throws {
+        try await Serving.with { serving in
+            let client = try await serving.connect()
+            try await prepare(client)
+            let from = try #require(try await ask(client, "WAIT 0").integer) + 1
+            let hold = try #require(try await ask(client, "HOLD PLACE u_ada 3")["id"]?.string)
+            try await ask(client, "HOLD CAPTURE \(hold) 1").mustBeAnswer()
+            try await ask(client, "HOLD VOID \(hold)").mustBeAnswer()
+            let events = try #require(try await ask(client, "TAIL FROM \(from) COUNT 10 BLOCK 1").elements?[1].elements)
+            #expect(events.map { $0["type"]?.string } == ["holdPlaced", "holdCaptured", "holdReleased"])
+            #expect(events.allSatisfy { $0["hold"]?.string == hold }, "\(events)")
+        }
+    }
+
     @Test func `a read waits for what is not there yet, for as long as it says`() async throws {
         try await Serving.with { serving in
             let (one, other) = (try await serving.connect(), try await serving.connect())

@@ -133,7 +133,10 @@ extension Writer {
     private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
         let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }
         let account = passport.map { state.accountView($0.user, at: now) }
-        return parts.reads.verify(proof, passport: passport, account: { _ in account }, counting: !isTrial, at: now)
+        let result = parts.reads.verify(
+            proof, passport: passport, account: { _ in account }, counting: !isTrial, at: now)
+        if !isTrial, case .valid(let verified) = result { counted?.append(verified) }
+        return result
     }
 
     func admit(_ request: Request, _ proof: PassportProof, _ unit: CommitUnit, _ refusal: String?) -> Outcome {

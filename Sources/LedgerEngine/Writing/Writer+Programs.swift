@@ -12,7 +12,8 @@ extension Writer {
         let mark = UnitMark(unit, freshEmails.count)
         let ledger = ProgramLedger(self, unit, first: state.lastLSN.next, by: entry.actor, refusal)
         origin = program.origin
-        defer { origin = .command }
+        counted = []
+        defer { (origin, counted) = (.command, nil) }
         var outcome: Outcome?
         var isKept = false
         switch program.run(ledger) {
@@ -71,5 +72,6 @@ extension Writer {
         let users = UInt32(state.userCount)
         if freshEmails.count > mark.users { freshEmails = freshEmails.filter { $0.key < users } }
         changedEmail = nil
+        for verified in counted ?? [] { parts.reads.withdraw(verified, at: unit.time) }
     }
 }

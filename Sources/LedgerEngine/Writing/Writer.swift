@@ -35,6 +35,8 @@ actor Writer {
     /// The clear e-mail that the command under way gives a user who is there.
     var changedEmail: (user: UserOrdinal, email: [UInt8])?
     var origin = EventOrigin.command
+    /// Whose requests the program under way has counted; nil: there is none.
+    var counted: [VerifiedPassport]?
     var isTrial = false  // What is decided now is taken back: nothing outside of the state may follow from it.
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
