@@ -150,7 +150,7 @@ import Testing
                 return { refund.amount, #history[2], ledger.explain(ARGV[1]).amount }
                 """
             let values = try await client.call("EVAL", source, "0", id)
-            #expect(values.elements?.map(\.string) == ["2.00", "2", "2.00"], "\(values)")
+            #expect(values.elements?.map(\.string) == ["2.00", "4", "2.00"], "\(values)")
             #expect(try await available(client) == "9.00")
         }
     }

@@ -366,21 +366,6 @@ actor Writer {
         }
     }
 
-    // MARK: Notes
-
-    private func note(_ item: WorkItem, _ result: WorkResult, took nanoseconds: UInt64, at time: Timestamp) {
-        statistics.count(item.name, took: nanoseconds, rejected: result.isRejection)
-        if nanoseconds >= parts.slowLog.threshold {
-            parts.slowLog.record(describe(item), at: time, took: nanoseconds)
-        }
-    }
-
-    /// Name and user, never a secret or a free text.
-    private func describe(_ item: WorkItem) -> String {
-        guard let user = state.user(of: item.subject), Int(user.value) < state.userCount else { return "\(item.name)" }
-        return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
-    }
-
     func info(at now: Timestamp) -> EngineInfo {
         var info = EngineInfo()
         info.now = now
