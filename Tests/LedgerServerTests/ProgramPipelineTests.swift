@@ -1,4 +1,5 @@
 import LedgerClient
+import LedgerCommands
 import LedgerCore
 import LedgerEngine
 import LedgerTestKit
@@ -80,6 +81,73 @@ import Testing
             let history = try await client.call("CREDIT", "HISTORY", "u_a", "COUNT", "1")
             #expect(history.elements?[1].elements?[0]["source"]?.string == last)
         }
+    }
+
+    /// Any of what a connection may send, about two users.
+    private func request(_ random: inout SeededGenerator) -> [[[UInt8]]] {
+        let user = Bool.random(using: &random) ? "u_a" : "u_b"
+        let number = "\(Int.random(in: 1...4, using: &random))"
+        switch Int.random(in: 0..<13, using: &random) {
+        case 0, 1:
+            return [eval("return ledger.charge(ARGV[1], usd'0.01' * tonumber(ARGV[2]), 'api')", "0", user, number)]
+        case 2, 3:
+            let source = """
+                local page = ledger.history(ARGV[1], { count = ARGV[2] })
+                return { page, ledger.charge(ARGV[1], usd"0.01" * #page[2], "seen") }
+                """
+            return [eval(source, "0", user, number)]
+        case 4: return [words("CREDIT CHARGE \(user) 0.0\(number) api")]
+        case 5: return [words("CREDIT HISTORY \(user) COUNT \(number)")]
+        case 6:
+            return [
+                words("MULTI"), words("CREDIT CHARGE \(user) 0.0\(number) m"), words("CREDIT HISTORY \(user) COUNT 2"),
+                words("EXEC"),
+            ]
+        case 7: return [eval("ledger.charge('u_a', '0.01', 'no') error('no' .. #ledger.history('u_b')[2])")]
+        case 8: return [eval("return ledger.charge(ARGV[1], '0.05', 'keyed')", "1", "key:\(number)", user)]
+        case 9:
+            let source = """
+                local charge = ledger.charge(ARGV[1], "1", "own")
+                local refund = ledger.refund(charge.id, { amount = "0.25", reason = "r" })
+                return { charge, refund, ledger.explain(charge.id), ledger.history(ARGV[1], { count = 3 }) }
+                """
+            return [eval(source, "0", user)]
+        case 10: return [words("CREDIT BALANCE \(user)"), words("USER SUMMARY \(user)")]
+        case 11: return [eval("return ledger.transfer('u_a', 'u_b', ARGV[1], { reason = 'r' })", "0", number)]
+        default: return [eval("return ledger.user.summary(ARGV[1]).total_spent", "0", user), words("PING")]
+        }
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5])
+    func `all at once they are answered what they are answered one by one`(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        let requests = (0..<150).flatMap { _ in request(&random) }
+        var answers: [[RESPValue]] = []
+        for atOnce in [true, false] {
+            let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
+            try await Serving.with {
+                $0.scriptMilliseconds = 10_000
+            } engine: {
+                $0.clock = clock
+            } _: { serving in
+                let client = try await serving.connect()
+                for line in [
+                    "USER CREATE a@b.example ID u_a TYPE pro", "CREDIT PURCHASE u_a 100 stripe",
+                    "USER CREATE c@d.example ID u_b TYPE pro", "CREDIT PURCHASE u_b 100 stripe",
+                ] { try await client.call(words(line)).mustBeAnswer() }
+                var found: [RESPValue] = []
+                if atOnce { found = try await client.send(requests) }
+                for request in atOnce ? [] : requests { found.append(try await client.call(request)) }
+                answers.append(found.map { ReadYourWritesTests.comparable($0, .ping) })
+                await client.close()
+            }
+        }
+        for (index, (one, other)) in zip(answers[0], answers[1]).enumerated() where one != other {
+            let asked = requests[index].map { String(decoding: $0, as: UTF8.self) }
+            Issue.record("\(asked): \(one) at once, \(other) alone")
+            break
+        }
+        #expect(answers[0].count == requests.count && answers[0].count { $0.error != nil } < requests.count / 4)
     }
 
     @Test func `what is replayed under its key, or comes behind a passport's end, holds nothing up`() async throws {
