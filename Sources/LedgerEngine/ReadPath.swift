@@ -48,19 +48,19 @@ package final class ReadPath: Sendable {
         verify(proof, passport: views.passport(proof.id), account: views.account, at: now)
     }
 
-    /// The same against any source of passports and accounts: the writer asks it about applied state. Without
-    /// `counting`, it counts against no limit, and no limit refuses it.
+    /// The same against any source of passports and accounts: the writer asks it about applied state, with the limit
+    /// that holds there. Without `counting`, it counts against no limit, and no limit refuses it.
     func verify(
         _ proof: PassportProof, passport: PassportView?, account: (UserOrdinal) -> AccountView?, counting: Bool = true,
-        at now: Timestamp
+        requestsPerHour: Int64? = nil, at now: Timestamp
     ) -> VerifyResult {
         switch check(proof, passport, account, at: now) {
         case .rejected(let rejection): return .rejected(rejection)
         case .valid(let verified):
             guard verified.state == .active else { return .rejected(.frozen(verified.state)) }
             guard counting else { return .valid(verified) }
-            let limit = views.requestsPerHour(verified.type)
-            let own = verified.passport.rate == 0 ? Limits.none : Int64(verified.passport.rate)
+            let limit = requestsPerHour ?? views.requestsPerHour(verified.type)
+            let own = verified.ownLimit
             guard passportRequests.admit(verified.passport.ordinal.value, limit: own, at: now) else {
                 return .rejected(.ownRate(verified.passport.rate))
             }
@@ -73,11 +73,10 @@ package final class ReadPath: Sendable {
         }
     }
 
-    /// Takes back what `verify` counted at the same instant.
-    func withdraw(_ verified: VerifiedPassport, at now: Timestamp) {
-        if verified.passport.rate != 0 { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }
-        guard views.requestsPerHour(verified.type) != Limits.none else { return }
-        userRequests.withdraw(verified.passport.user.value, at: now)
+    /// Takes back what `verify` counted at that instant: it was part of something that did not happen.
+    func withdraw(_ verified: VerifiedPassport, requestsPerHour: Int64, at now: Timestamp) {
+        if verified.ownLimit != Limits.none { passportRequests.withdraw(verified.passport.ordinal.value, at: now) }
+        if requestsPerHour != Limits.none { userRequests.withdraw(verified.passport.user.value, at: now) }
     }
 
     /// AUTH: as `verify`, but counts against no limit, and lets a suspended user in (to read).
@@ -157,6 +156,9 @@ package struct VerifiedPassport: Hashable, Sendable {
     /// A bound from below at the instant of the read.
     package var available: Money
     package var debt: Money
+
+    /// Requests per hour of the passport alone.
+    fileprivate var ownLimit: Int64 { passport.rate == 0 ? Limits.none : Int64(passport.rate) }
 }
 
 /// One passport as lock-free readers see it.

@@ -29,6 +29,18 @@ package struct Explanation: Sendable {
         outcome = Self.reproduce(query, priced, source, sandbox)
     }
 
+    /// With what the rule, as the journal names it, answers to that question now; nil: there was no rule.
+    package init(_ query: PriceQuery, priced: Priced, again: Result<PriceAnswer, RuleError>?) {
+        self.query = query
+        self.priced = priced
+        outcome =
+            switch again {
+            case nil: .noRule
+            case .success(let answer)?: answer == priced.answer ? .reproduced : .differs(answer)
+            case .failure(let error)?: .failed(error)
+            }
+    }
+
     private static func reproduce(
         _ query: PriceQuery, _ priced: Priced, _ source: String?, _ sandbox: RuleSandbox
     ) -> Outcome {

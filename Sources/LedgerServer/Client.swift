@@ -58,6 +58,8 @@ final class Client {
 
     var state = ConnectionState()
     var transaction = Transaction()
+    /// Nil: it has not sent one yet.
+    var programs: ProgramQueue?
     /// Other worlds that it has open, by their names.
     var forks: [ShortText: OpenFork] = [:]
 
@@ -159,6 +161,7 @@ final class Client {
         output.bytes = []
         waiting = AnswerQueue()
         pipeline = Pipeline()
+        programs = nil
         buffered = 0
     }
 

@@ -2,17 +2,19 @@ internal import LedgerCommands
 internal import LedgerCore
 
 extension Pipeline.Kind {
-    /// What a command of this lane has to wait for, and what has to wait for it, so that each command sees exactly what
-    /// came before it on its connection, whatever it was.
-    init(_ lane: CommandSpec.Lane) {
+    /// What a command has to wait for, and what has to wait for it, so that each command sees exactly what came before
+    /// it on its connection, whatever it was.
+    init(_ id: CommandID) {
         self =
-            switch lane {
+            switch CommandTable.lane(id) {
             case .connection, .view, .table: .read
             // Others get in between: its own client's writes have come through by then, and later ones wait.
             case .identity, .list, .history, .operations: .history
             case .write: .write
             // What comes behind must not get to the writer first; behind a barrier it is to see what was waited for.
-            case .procedure, .program, .barrier: .exclusive
+            case .procedure, .barrier: .exclusive
+            // What is watched is known to the EXEC behind it when it comes back.
+            case .program: id == .watch ? .exclusive : .program
             case .gate: .gate
             case .following: .alone
             }
@@ -36,8 +38,9 @@ extension ParsedCommand {
         case .ruleBacktest(let draft): return 64 << 10 + draft.count * (draft.admits ? 1024 : 256)
         case .server(.info), .server(.clock): return 16 << 10
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
-            .connection, .follow, .server, .local, .evaluate, .script, .transaction, .fork:
+            .connection, .follow, .server, .local, .script, .fork:
             return 0
+        case .evaluate, .transaction: return 8 << 10
         }
     }
 

@@ -20,7 +20,7 @@ extension Dispatcher {
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
             if client.transaction.isOpen, try queue(parsed, for: client) { return }
-            if client.pipeline.mustWait(Pipeline.Kind(CommandTable.lane(parsed.id))) {
+            if client.pipeline.mustWait(Pipeline.Kind(parsed.id)) {
                 client.held = parsed
             } else {
                 try start(parsed, for: client)
@@ -162,9 +162,9 @@ extension Dispatcher {
         let lane = CommandTable.lane(parsed.id)
         return client.pipeline.append(
             Pipeline.Slot(
-                command: parsed.id, kind: isGate(parsed, of: client) ? .gate : Pipeline.Kind(lane),
+                command: parsed.id, kind: isGate(parsed, of: client) ? .gate : Pipeline.Kind(parsed.id),
                 version: client.version, ownRowsOnly: ownRowsOnly, detail: parsed.detail(lane),
-                share: lane.isWrite ? 0 : parsed.share(lane)))
+                share: lane.isWrite && lane != .program ? 0 : parsed.share(lane)))
     }
 
     /// Asks the writer aside: what takes it long.

@@ -214,7 +214,8 @@ final class Dispatcher {
     /// Goes on with what a client held back, hands on what is ready, and closes it when it is done.
     func settle(_ client: Client) {
         guard !client.isClosed else { return }
-        while let held = client.held, !client.pipeline.mustWait(Pipeline.Kind(CommandTable.lane(held.id))) {
+        goOnWithPrograms(of: client)
+        while let held = client.held, !client.pipeline.mustWait(Pipeline.Kind(held.id)) {
             client.held = nil
             goOn(with: held, for: client)
         }

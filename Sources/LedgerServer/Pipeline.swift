@@ -20,6 +20,9 @@ struct Pipeline {
         /// A write that changes what is asked before a command gets to the writer, such as what its own connection may
         /// do: everything waits for it, to be asked again then.
         case gate
+        /// Several commands as one: begins behind writes and behind others of its kind, which are decided in their
+        /// order (``ProgramQueue``). All else waits for it.
+        case program
         /// Begins when nothing at all is under way, and everything waits for it.
         case alone
     }
@@ -67,8 +70,9 @@ struct Pipeline {
     private(set) var front: UInt64 = 0
     private(set) var writes = 0
     private(set) var histories = 0
-    /// Exclusive ones count as well.
+    /// Exclusive ones and programs count as well.
     private var gates = 0
+    private var programs = 0
     /// Bytes of answers that wait for their turn.
     private(set) var keptBytes = 0
     /// The sum of the shares of what is under way.
@@ -86,9 +90,10 @@ struct Pipeline {
 
     /// Whether a command of this kind has to wait for what is under way.
     func mustWait(_ kind: Kind) -> Bool {
-        if gates > 0 { return true }
+        if gates > (kind == .program ? programs : 0) { return true }
         switch kind {
         case .read: return false
+        case .program: return histories > 0
         case .write, .gate: return histories > 0
         case .history: return writes > 0
         case .exclusive: return writes > 0 || histories > 0
@@ -121,6 +126,9 @@ struct Pipeline {
         keptBytes += answer.count
     }
 
+    /// Whether a command that took a place has been answered, be it before its turn.
+    func isAnswered(_ number: UInt64) -> Bool { number < front || self[number].early != nil }
+
     /// The answer of the front slot, if it came early.
     var readyAnswer: Early? { slots.first?.early }
 
@@ -136,6 +144,10 @@ struct Pipeline {
         case .gate:
             writes += change
             gates += change
+        case .program:
+            writes += change
+            gates += change
+            programs += change
         }
         reserved += change * slot.share
     }

@@ -58,7 +58,7 @@ import Testing
         #expect(client.pipeline.writes == 0 && client.pipeline.histories == 0)
     }
 
-    @Test(arguments: [Pipeline.Kind.gate, .exclusive])
+    @Test(arguments: [Pipeline.Kind.gate, .exclusive, .program])
     func `behind a command that may end the passport, or comes to the writer later, everything waits`(
         kind: Pipeline.Kind
     ) {
@@ -70,6 +70,24 @@ import Testing
         client.answer(gate) { $0.ok() }
         #expect(!client.pipeline.mustWait(.read) && !client.pipeline.mustWait(.history))
         #expect(client.pipeline.writes == 0)
+    }
+
+    @Test func `a program begins behind writes and other programs, and behind nothing else`() {
+        let client = client()
+        let (write, program) = (client.pipeline.append(slot(.write)), client.pipeline.append(slot(.program)))
+        #expect(!client.pipeline.mustWait(.program))
+        let gate = client.pipeline.append(slot(.gate))
+        #expect(client.pipeline.mustWait(.program))
+        client.answer(gate) { $0.ok() }
+        #expect(!client.pipeline.mustWait(.program) && client.pipeline.isAnswered(gate))
+        client.answer(write) { $0.ok() }
+        #expect(client.pipeline.mustWait(.read) && !client.pipeline.isAnswered(program))
+        client.answer(program) { $0.ok() }
+        #expect(!client.pipeline.mustWait(.read) && client.pipeline.isAnswered(program))
+        let history = client.pipeline.append(slot(.history))
+        #expect(client.pipeline.mustWait(.program))
+        client.answer(history) { $0.ok() }
+        #expect(!client.pipeline.mustWait(.program) && client.pipeline.writes == 0)
     }
 
     @Test func `answers that wait for their turn count as much as those that wait for the socket`() {

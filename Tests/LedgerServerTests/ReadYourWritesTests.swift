@@ -10,7 +10,7 @@ import Testing
 /// Every read of the command table behind every write, in one packet: the read must answer what it answers afterwards,
 /// alone. Which read sees nothing of the ledger is said here, command by command.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ReadYourWritesTests {
-    private enum Use {
+    enum Use {
         /// The write, and what has to be there before it. `#` is a number that never comes twice; `$hold` and the like
         /// are what the preparation made last.
         case write(String, after: [String] = [])
@@ -20,7 +20,7 @@ import Testing
     }
 
     // A switch, so that a new command does not compile until somebody has said what it is.
-    private func use(_ id: CommandID) -> Use {
+    static func use(_ id: CommandID) -> Use {
         let start = "SESSION START s# u_a small"
         let storage = "STORAGE CREATE u_a r# bucket 1"
         let charge = "CREDIT CHARGE u_a 0.01 api"
@@ -80,8 +80,8 @@ import Testing
         case .storageDelete: return .write("STORAGE DELETE r#", after: [storage])
         case .storageList: return .read("STORAGE LIST u_a COUNT 5")
         case .spaceAdd: return .write("SPACE ADD space# COST 1 SIZE 1")
-        case .spaceGrant: return .write("SPACE GRANT lab# u_a", after: [Self.lab])
-        case .spaceRevoke: return .write("SPACE REVOKE lab# u_a", after: [Self.lab, "SPACE GRANT lab# u_a"])
+        case .spaceGrant: return .write("SPACE GRANT lab# u_a", after: [lab])
+        case .spaceRevoke: return .write("SPACE REVOKE lab# u_a", after: [lab, "SPACE GRANT lab# u_a"])
         case .spaceList: return .read("SPACE LIST COUNT 3 FOR u_a")
         case .spaceOwned: return .read("SPACE OWNED u_a COUNT 5")
         case .spacePurchase: return .write("SPACE PURCHASE u_a web-dev w# i#")
@@ -96,10 +96,10 @@ import Testing
         case .ruleShow: return .read("RULE SHOW session_runtime")
         case .ruleCheck: return .read("RULE CHECK session_runtime $version")
         case .ruleActivate:
-            return .write("RULE ACTIVATE session_runtime $version", after: [Self.prices])
+            return .write("RULE ACTIVATE session_runtime $version", after: [prices])
         case .ruleRollback:
             return .write(
-                "RULE ROLLBACK session_runtime", after: [Self.prices, "RULE ACTIVATE session_runtime $version"])
+                "RULE ROLLBACK session_runtime", after: [prices, "RULE ACTIVATE session_runtime $version"])
         // What a shadow has seen is another matter each time.
         case .ruleShadow, .ruleDiff: return .neither
         case .ruleStep: return .read("RULE STEP $priced")
@@ -134,30 +134,14 @@ import Testing
 
     private static let lab = "SPACE ADD lab# COST 1 SIZE 1 PUBLIC no"
 
-    @Test func `a read of any kind behind a write of any kind answers what it answers afterwards`() async throws {
-        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
-        try await Serving.with { _ in
-        } engine: {
-            $0.clock = clock
-        } _: { serving in
-            let (one, other) = (try await serving.connect(), try await serving.connect())
-            var names = ["passport": "", "secret": "", "hold": "", "charge": "", "version": "1"]
-            var number = 1000
-            func fill(_ line: String) -> [[UInt8]] {
-                var line = line.replacing("#", with: "\(number)")
-                for (name, value) in names { line = line.replacing("$\(name)", with: value) }
-                return words(line)
-            }
-            func prepare(_ line: String) async throws {
-                let answer = try await one.call(fill(line))
-                #expect(answer.error == nil, "\(line): \(answer)")
-                for name in ["passport", "secret", "version"] {
-                    if let value = answer[name]?.string { names[name] = value }
-                }
-                guard let id = answer["id"]?.string else { return }
-                if id.hasPrefix("h_") { names["hold"] = id }
-                if id.hasPrefix("c_") { names["charge"] = id }
-            }
+    /// A ledger with something of everything, and what was made in it last.
+    struct Ground {
+        let client: RemoteLedger
+        var names = ["passport": "", "secret": "", "hold": "", "charge": "", "version": "1"]
+        var number = 1000
+
+        init(_ client: RemoteLedger) async throws {
+            self.client = client
             for line in [
                 "USER CREATE a@b.example ID u_a TYPE enterprise", "USER CREATE b@b.example ID u_b",
                 "CREDIT PURCHASE u_a 10000 card",
@@ -168,10 +152,37 @@ import Testing
                 "SESSION RECORD s0 u_a small FROM 2026-11-23T08:00:00Z TO 2026-11-23T09:00:00Z",
             ] { try await prepare(line) }
             names["priced"] = names["charge"]
+        }
 
+        func fill(_ line: String, without kept: [String] = []) -> [[UInt8]] {
+            var line = line.replacing("#", with: "\(number)")
+            for (name, value) in names where !kept.contains(name) { line = line.replacing("$\(name)", with: value) }
+            return words(line)
+        }
+
+        mutating func prepare(_ line: String) async throws {
+            let answer = try await client.call(fill(line))
+            #expect(answer.error == nil, "\(line): \(answer)")
+            for name in ["passport", "secret", "version"] {
+                if let value = answer[name]?.string { names[name] = value }
+            }
+            guard let id = answer["id"]?.string else { return }
+            if id.hasPrefix("h_") { names["hold"] = id }
+            if id.hasPrefix("c_") { names["charge"] = id }
+        }
+    }
+
+    @Test func `a read of any kind behind a write of any kind answers what it answers afterwards`() async throws {
+        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
+        try await Serving.with { _ in
+        } engine: {
+            $0.clock = clock
+        } _: { serving in
+            let (one, other) = (try await serving.connect(), try await serving.connect())
+            var ground = try await Ground(one)
             var (writes, reads, changed) = (0, 0, 0)
             for write in CommandTable.specs {
-                guard case .write(let writeLine, let before) = use(write.id) else {
+                guard case .write(let writeLine, let before) = Self.use(write.id) else {
                     // CLOCK SET is for a ledger of its own.
                     #expect(
                         !write.lane.isWrite || write.id == .clockSet || write.lane == .program,
@@ -181,11 +192,11 @@ import Testing
                 writes += 1
                 reads = 0
                 for read in CommandTable.specs {
-                    guard case .read(let readLine) = use(read.id) else { continue }
+                    guard case .read(let readLine) = Self.use(read.id) else { continue }
                     reads += 1
-                    number += 1
-                    for line in before { try await prepare(line) }
-                    let (writing, reading) = (fill(writeLine), fill(readLine))
+                    ground.number += 1
+                    for line in before { try await ground.prepare(line) }
+                    let (writing, reading) = (ground.fill(writeLine), ground.fill(readLine))
                     let old = try await other.call(reading)
                     let answers = try await one.send([writing, reading, words("AUTH \(serving.passport)")])
                     #expect(answers[0].error == nil, "\(writeLine): \(answers[0])")
@@ -206,7 +217,7 @@ import Testing
     }
 
     /// Without what tells the connection or the instant.
-    private static func comparable(_ value: RESPValue, _ id: CommandID) -> RESPValue {
+    static func comparable(_ value: RESPValue, _ id: CommandID) -> RESPValue {
         if id == .hello { return value.error.map { .error($0) } ?? .simple("HELLO") }
         switch value {
         case .map(let pairs):

@@ -8,10 +8,11 @@ extension CommandTable {
 
     private static let scriptNotes = [
         "A script is Lua 5.4 in the sandbox of the rules. Every command that a script may use is a function: `ledger.credit.charge{ user = \"u1\", amount = usd\"1.50\", source = \"api\" }`, or in order, `ledger.charge(\"u1\", usd\"1.50\", \"api\")`. It returns its answer as a table, or `nil, { code =, text = }` when it is refused; `redis.call(…)` and `redis.pcall(…)` take words and are there for scripts written for Redis.",
-        "Each call is decided at once, so a script sees its own writes. All of it is kept as one piece of the journal, or nothing of it: an error that is not caught, SCRIPT KILL and a budget that is used up (`--script-budget`, 10 ms of the clock) leave no trace. Nothing else is decided meanwhile.",
+        "Each call is decided at once, so a script sees its own writes, whatever it asks: what it has just charged is in CREDIT HISTORY and USER SUMMARY with the ids that it keeps, can be explained, and can be refunded. All of it is kept as one piece of the journal, or nothing of it: an error that is not caught, SCRIPT KILL and a budget that is used up (`--script-budget`, 10 ms of the clock) leave no trace. Nothing else is decided meanwhile.",
         "Amounts are exact: `usd\"0.0375\" * 3`, `//` divides towards the smaller nano-USD, and an amount never becomes a float. Fields that hold amounts come as such.",
         "`key:…` as the first of the keys makes it idempotent, as KEY does for a command: asked again with the same script, keys and arguments, it is not run and gives the value of the first time. What is returned is kept in the journal then: 16 KiB at most, and no e-mail, name or other text about a person. Where keys are required (PASSPORT CREATE … KEYS required), what changes money in a script needs that key or one of its own.",
         "A refusal that is returned as it came (`return ledger.charge(…)`) is answered as that error, and what the script did before stays; `assert(ledger.charge(…))` takes all of it back.",
+        "Scripts that are sent without waiting for answers are carried out in their order and share a sync; what else comes behind one waits for it.",
         "What is returned follows Redis, but nothing gets lost: a float stays one, a table with names is a map (a flat list in RESP2), a boolean is one in RESP3 (in RESP2 `false` is null).",
     ]
 
@@ -89,7 +90,7 @@ extension CommandTable {
         .exec, "EXEC", .script, .anyPassport, .program, [],
         "Carry out what was queued, in order, with nothing in between, as one piece of the journal.",
         notes: [
-            "As in Redis a refused command is an error in its place and undoes nothing: what is to happen together or not at all is a script. EXECABORT: a command could not be queued, and nothing is carried out. Null: somebody changed a user that was watched."
+            "Each command sees those before it, whatever it asks. As in Redis a refused command is an error in its place and undoes nothing: what is to happen together or not at all is a script. EXECABORT: a command could not be queued, and nothing is carried out. Null: somebody changed a user that was watched."
         ],
         reply: .other("the answers, in order; or null"), examples: ["EXEC"], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .transaction(.exec)) }

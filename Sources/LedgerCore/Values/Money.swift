@@ -45,6 +45,7 @@ package struct MoneySum: Hashable, Sendable {
     package static let zero = MoneySum()
 
     package static func += (sum: inout MoneySum, amount: Money) { sum.nanos += Int128(amount.nanos) }
+    package static func += (sum: inout MoneySum, other: MoneySum) { sum.nanos += other.nanos }
 }
 
 extension MoneySum: CustomStringConvertible {

@@ -1,4 +1,5 @@
 internal import LedgerCore
+internal import LedgerRules
 
 extension Facts {
     /// What EXPLAIN explains: a charge, or what else moved credit, as if it were one.
@@ -11,8 +12,17 @@ extension Facts {
 }
 
 extension ChargeExplanation {
+    /// `burned`: the lots that paid; `proof`: asks the rule again.
+    init(_ event: Event, _ charge: Facts.Charge, burned: [LotOrigin], proof: (Pricing) -> Explanation) {
+        self.init(
+            event: event, amount: charge.amount, usage: charge.usage, pricing: charge.pricing,
+            settlement: charge.settlement, lots: burned, ruleName: charge.pricing?.query.rule,
+            proof: charge.pricing.map(proof), recomputed: nil, arithmetic: [])
+        explainAmount()
+    }
+
     /// Does the arithmetic again, from what the event says alone.
-    mutating func explainAmount() {
+    private mutating func explainAmount() {
         if let usage {
             recomputed = Rational.halfEven(usage.numerator, over: usage.denominator)?.subtracting(usage.postedBefore)
             let tariff = usage.pricing.tariff

@@ -99,14 +99,15 @@ final class History: Sendable {
             case .recorded(let lsn, let arguments): return try event(at: lsn).recorded(arguments)
             case .history(let user, let from, let to, let label, let page):
                 return try history(user, from, to, label, page, for: asker)
-            case .summary(let user, let from, let to, let key): return try summary(user, from, to, by: key, for: asker)
+            case .summary(let user, let from, let to, let key, let last):
+                return try summary(user, from, to, by: key, through: last, for: asker)
             case .past(let user, let moment, let question): return try past(user, moment, question, for: asker)
             case .difference(let user, let first, let second):
                 return try difference(user, first, second, for: asker)
             case .explain(let charge): return try explain(charge)
             case .refund(let charge): return try refund(charge)
             case .refundSession(let closed): return try refund(session: closed)
-            case .hold(let hold): return try self.hold(hold, for: asker)
+            case .hold(let hold, let last): return try self.hold(hold, through: last, for: asker)
             case .several(let requests): return .several(requests.map { answer($0, for: asker) })
             }
         } catch {
@@ -160,14 +161,10 @@ final class History: Sendable {
             return .rejected(.notFound(.charge))
         }
         let source = facts.pricing.flatMap { ruleSource($0.priced.rule) }
-        var explanation = ChargeExplanation(
-            event: event, amount: facts.amount, usage: facts.usage, pricing: facts.pricing,
-            settlement: facts.settlement,
-            lots: try reader.origins(of: facts.settlement), ruleName: facts.pricing?.query.rule,
-            proof: facts.pricing.map { Explanation($0.query, priced: $0.priced, source: source) }, recomputed: nil,
-            arithmetic: [])
-        explanation.explainAmount()
-        return .explanation(explanation)
+        return .explanation(
+            ChargeExplanation(event, facts, burned: try reader.origins(of: facts.settlement)) {
+                Explanation($0.query, priced: $0.priced, source: source)
+            })
     }
 
     private func refund(_ charge: ChargeID) throws(StorageError) -> HistoryResult {
@@ -195,12 +192,12 @@ final class History: Sendable {
 
     // MARK: Holds
 
-    private func hold(_ hold: HoldID, for asker: Asker) throws(StorageError) -> HistoryResult {
+    private func hold(_ hold: HoldID, through last: LSN?, for asker: Asker) throws(StorageError) -> HistoryResult {
         guard hold.shard == shard, !hold.lsn.isNone, hold.lsn <= reader.durableLSN else {
             return .rejected(.notFound(.hold))
         }
         let placed = try event(at: hold.lsn)
-        guard var result = ClosedHold(placed: placed), let last = reads.views.lastEvent(placed.user) else {
+        guard var result = ClosedHold(placed: placed), let last = last ?? reads.views.lastEvent(placed.user) else {
             return .rejected(.notFound(.hold))
         }
         let isWhole = try walk(from: last, for: asker) { event in

@@ -11,8 +11,9 @@ package enum HistoryRequest: Hashable, Sendable {
     case recorded(LSN, arguments: Hash128)
     /// CREDIT HISTORY: entries recorded in [from, to), newest first; `cursor` 0 begins at the newest.
     case history(user: Hash128, from: Timestamp?, to: Timestamp?, label: LabelFilter? = nil, Page)
-    /// USER SUMMARY: entries whose effective time begins in [from, to).
-    case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText? = nil)
+    /// USER SUMMARY: entries whose effective time begins in [from, to). `through`: of the entries through that event of
+    /// the user's alone, and nothing of the account.
+    case summary(user: Hash128, from: Timestamp?, to: Timestamp?, by: ShortText? = nil, through: LSN? = nil)
     /// AT: what is asked about a user as of a moment.
     indirect case past(user: Hash128, Moment, PastQuestion)
     /// DIFF.
@@ -23,20 +24,10 @@ package enum HistoryRequest: Hashable, Sendable {
     case refund(ChargeID)
     /// Likewise of a closed or recorded session: the event that answers for it.
     case refundSession(LSN)
-    /// A hold that is closed: its placing event and what became of it.
-    case hold(HoldID)
+    /// A hold that is closed: its placing event and what became of it. `through`: by that event of its user's.
+    case hold(HoldID, through: LSN? = nil)
     /// Short reads in one go, such as the receipts that one client has not taken yet.
     indirect case several([HistoryRequest])
-
-    /// Whose next event may change the answer; nil: nothing can, for it rests on events that are there.
-    package var user: Hash128? {
-        switch self {
-        case .history(let user, _, _, _, _), .summary(let user, _, _, _), .past(let user, _, _),
-            .difference(let user, _, _):
-            user
-        case .event, .replayed, .recorded, .explain, .refund, .refundSession, .hold, .several: nil
-        }
-    }
 }
 
 package enum HistoryResult: Sendable {
@@ -80,6 +71,8 @@ package struct HistoryRow: Sendable {
     package var session: ShortText
     package var storage: ShortText
     package var labels = Labels.none
+    /// The description is a text of somebody's.
+    package var isPersonal = false
 }
 
 /// A user's bill between two instants (SPEC 3: by effective time).

@@ -26,15 +26,23 @@ extension JournalReader {
     /// What the burned lots are, in burn order, each once.
     func origins(of settlement: Settlement) throws(StorageError) -> [LotOrigin] {
         var lots: [LotOrigin] = []
-        for amounts in [settlement.held, settlement.free] {
-            for index in 0..<amounts.count where !lots.contains(where: { $0.id == amounts[index].lot }) {
-                let id = amounts[index].lot
-                let event = try event(at: id.lsn)
-                guard let origin = event.facts.bornLot(id, of: event.header) else {
-                    throw StorageError(.refusedByState, "journal", "LSN \(id.lsn.value) made no lot")
-                }
-                lots.append(origin)
+        for id in settlement.lots {
+            let event = try event(at: id.lsn)
+            guard let origin = event.facts.bornLot(id, of: event.header) else {
+                throw StorageError(.refusedByState, "journal", "LSN \(id.lsn.value) made no lot")
             }
+            lots.append(origin)
+        }
+        return lots
+    }
+}
+
+extension Settlement {
+    /// The lots that it burned, in burn order, each once.
+    var lots: [LotID] {
+        var lots: [LotID] = []
+        for amounts in [held, free] {
+            for index in 0..<amounts.count where !lots.contains(amounts[index].lot) { lots.append(amounts[index].lot) }
         }
         return lots
     }

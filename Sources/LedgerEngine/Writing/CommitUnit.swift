@@ -18,6 +18,8 @@ final class CommitUnit: @unchecked Sendable {
     var deleted: [UserOrdinal] = []
     var limits: Limits?
     var rules: [LoadedRule] = []
+    /// Requests that programs counted against these limits of an hour.
+    var requests: [(passport: VerifiedPassport, limit: Int64)] = []
     var batches: [WorkBatch] = []
     /// Everything before this is durable once the unit is.
     var lastLSN = LSN.none
@@ -58,6 +60,7 @@ final class CommitUnit: @unchecked Sendable {
         deleted.removeAll(keepingCapacity: true)
         limits = nil
         rules.removeAll(keepingCapacity: true)
+        requests.removeAll(keepingCapacity: true)
         batches.removeAll(keepingCapacity: true)
     }
 

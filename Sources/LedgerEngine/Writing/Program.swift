@@ -14,6 +14,10 @@ package protocol Program: AnyObject, Sendable {
     var script: [UInt8]? { get }
     /// Decides, on the thread that decides. What it gives is kept or taken back whole.
     func run(_ ledger: ProgramLedger) -> ProgramEnd
+    /// Whether the last run was all of it; else it is handed over again.
+    var isOver: Bool { get }
+    /// It is not run, for it was before, under its key. On the thread that decides.
+    func wasAnswered()
 }
 
 package enum ProgramEnd {
@@ -80,6 +84,17 @@ package final class ProgramLedger {
         return event(events[index])
     }
 
+    var shard: UInt16 { withWriter { $0.state.shard } }
+
+    /// A user's row as the program has left it; nil: there is none.
+    func row(_ user: Hash128) -> UserRow? {
+        guard case .user(let row) = withWriter({ [time] in $0.state.read(.user(user), at: time) }) else { return nil }
+        return row
+    }
+
+    /// On the thread that runs the program, which is the writer's or one that it was lent to.
+    func withWriter<T: Sendable>(_ body: (isolated Writer) -> T) -> T { writer.assumeIsolated(body) }
+
     /// The last event about a user; none for somebody unknown.
     package func lastEvent(of user: Hash128) -> LSN {
         writer.assumeIsolated { writer in
@@ -96,16 +111,13 @@ extension ProgramLedger: ReplyNames {
     }
 
     package func email(_ user: UserOrdinal) -> [UInt8] {
-        told(
-            writer.assumeIsolated { writer in
-                writer.freshEmails[user.value]
-                    ?? writer.clear(writer.state.userRow(user, at: writer.state.lastTime).email, user)
-            })
+        told(withWriter { $0.clear($0.state.userRow(user, at: $0.state.lastTime).email, user) })
     }
 
     package func clearText(_ text: PersonalText, of user: UserOrdinal) -> [UInt8]? {
         if case .clear(let bytes) = text { return told(bytes) }
-        return writer.assumeIsolated { $0.open(text, user) }.map(told)
+        // Of who is deleted in this run, the key is there until that is durable.
+        return writer.assumeIsolated { $0.state.isDeleted(user) && !text.isEmpty ? nil : $0.open(text, user) }.map(told)
     }
 
     private func told(_ text: [UInt8]) -> [UInt8] {

@@ -26,7 +26,7 @@ extension Writer {
                 actor: actor, key: key, labels: entry.labels, origin: origin, command: .sessionStart(start))
             return .outcome(admit(request, proof, unit, refusal))
         case .verify(let proof):
-            return .verified(verify(proof, at: unit.time))
+            return .verified(verify(proof, unit))
         case .query(let query):
             return .query(withLastUse(state.read(query, at: unit.time)))
         case .quote(let user, let tier, let duration):
@@ -130,12 +130,16 @@ extension Writer {
         return result
     }
 
-    private func verify(_ proof: PassportProof, at now: Timestamp) -> VerifyResult {
+    private func verify(_ proof: PassportProof, _ unit: CommitUnit) -> VerifyResult {
         let passport = state.lookUp(passport: proof.id).map { PassportView(state.passportView($0)) }
-        let account = passport.map { state.accountView($0.user, at: now) }
+        let account = passport.map { state.accountView($0.user, at: unit.time) }
+        let limit = account.map { state.limits[$0.type, .requestsPerHour] }
         let result = parts.reads.verify(
-            proof, passport: passport, account: { _ in account }, counting: !isTrial, at: now)
-        if !isTrial, case .valid(let verified) = result { counted?.append(verified) }
+            proof, passport: passport, account: { _ in account }, counting: !isTrial, requestsPerHour: limit,
+            at: unit.time)
+        if case .valid(let verified) = result, let limit, origin != .command {
+            unit.requests.append((verified, limit))
+        }
         return result
     }
 
@@ -146,7 +150,7 @@ extension Writer {
         guard case .sessionStart(var start) = request.command else {
             preconditionFailure("something else than a session was to be admitted")
         }
-        switch verify(proof, at: unit.time) {
+        switch verify(proof, unit) {
         case .rejected(let rejection): return .rejected(rejection)
         case .valid(let verified):
             guard verified.passport.permissions.contains(.write) else {
@@ -158,6 +162,25 @@ extension Writer {
             request.command = .sessionStart(start)
             return decide(request, unit, nil)
         }
+    }
+}
+
+extension Writer {
+    // MARK: Notes
+
+    func note(_ item: WorkItem, _ result: WorkResult, took nanoseconds: UInt64, at time: Timestamp) {
+        var isOver = true
+        if case .program(let program) = item, case .program = result { isOver = program.isOver }
+        if isOver { statistics.count(item.name, took: nanoseconds, rejected: result.isRejection) }
+        if nanoseconds >= parts.slowLog.threshold {
+            parts.slowLog.record(describe(item), at: time, took: nanoseconds)
+        }
+    }
+
+    /// Name and user, never a secret or a free text.
+    private func describe(_ item: WorkItem) -> String {
+        guard let user = state.user(of: item.subject), Int(user.value) < state.userCount else { return "\(item.name)" }
+        return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
     }
 }
 

@@ -7,13 +7,15 @@ extension Writer {
         var request = Request(
             actor: entry.actor, key: entry.key, origin: program.origin,
             command: .scriptRun(ScriptRun(script: program.script ?? [], first: .none, value: [])))
-        if let known = state.remembered(request, at: unit.time) { return .outcome(known) }
+        if let known = state.remembered(request, at: unit.time) {
+            program.wasAnswered()
+            return .outcome(known)
+        }
         let savepoint = state.openSavepoint(unit.decision)
         let mark = UnitMark(unit, freshEmails.count)
         let ledger = ProgramLedger(self, unit, first: state.lastLSN.next, by: entry.actor, refusal)
         origin = program.origin
-        counted = []
-        defer { (origin, counted) = (.command, nil) }
+        defer { origin = .command }
         var outcome: Outcome?
         var isKept = false
         switch program.run(ledger) {
@@ -55,12 +57,13 @@ extension Writer {
         let emails: Int
         let deleted: Int
         let rules: Int
+        let requests: Int
         let limits: Limits?
         let users: Int
 
         init(_ unit: CommitUnit, _ users: Int) {
             (emails, deleted, rules) = (unit.emails.count, unit.deleted.count, unit.rules.count)
-            (limits, self.users) = (unit.limits, users)
+            (requests, limits, self.users) = (unit.requests.count, unit.limits, users)
         }
     }
 
@@ -68,10 +71,13 @@ extension Writer {
         unit.emails.removeSubrange(mark.emails...)
         unit.deleted.removeSubrange(mark.deleted...)
         unit.rules.removeSubrange(mark.rules...)
+        for (passport, limit) in unit.requests[mark.requests...] {
+            parts.reads.withdraw(passport, requestsPerHour: limit, at: unit.time)
+        }
+        unit.requests.removeSubrange(mark.requests...)
         unit.limits = mark.limits
         let users = UInt32(state.userCount)
         if freshEmails.count > mark.users { freshEmails = freshEmails.filter { $0.key < users } }
         changedEmail = nil
-        for verified in counted ?? [] { parts.reads.withdraw(verified, at: unit.time) }
     }
 }

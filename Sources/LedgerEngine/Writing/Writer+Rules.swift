@@ -44,6 +44,35 @@ extension Writer {
         String(decoding: state.ruleSource(identity)?.source ?? [], as: UTF8.self)
     }
 
+    // MARK: - For programs, which cannot wait for the examiner or a reader of the journal
+
+    /// What a version answers; what it fails to answer is left out.
+    func prices(_ name: RuleName, _ version: UInt32, _ questions: [PriceQuery]) -> RuleVerdict {
+        guard let identity = state.ruleIdentity(name, version: version) else { return .refused(.notFound(.rule)) }
+        let rows = questions.compactMap { query -> PriceBook.Row? in
+            guard case .success(let answer) = answer(query, of: identity) else { return nil }
+            return PriceBook.Row(query: query, answer: answer)
+        }
+        return .priced(PriceBook(rows: rows))
+    }
+
+    /// Asks the rule again that gave a price.
+    func explanation(_ pricing: Pricing) -> Explanation {
+        let rule = pricing.priced.rule
+        return Explanation(
+            pricing.query, priced: pricing.priced, again: rule == .none ? nil : answer(pricing.query, of: rule))
+    }
+
+    private func answer(_ query: PriceQuery, of rule: RuleIdentity) -> Result<PriceAnswer, RuleError> {
+        do throws(RuleError) {
+            return .success(try rules.price([PriceQuestion(query: query, rule: rule)], source: source)[0].answer)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: - Changes
+
     /// A command that was carried out under its key before is answered as then, whatever is said of the rule now.
     func load(
         _ name: RuleName, _ source: [UInt8], _ verdict: RuleVerdict, _ actor: PassportOrdinal, _ key: IdempotencyKey?,

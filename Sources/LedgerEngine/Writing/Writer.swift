@@ -35,8 +35,6 @@ actor Writer {
     /// The clear e-mail that the command under way gives a user who is there.
     var changedEmail: (user: UserOrdinal, email: [UInt8])?
     var origin = EventOrigin.command
-    /// Whose requests the program under way has counted; nil: there is none.
-    var counted: [VerifiedPassport]?
     var isTrial = false  // What is decided now is taken back: nothing outside of the state may follow from it.
     /// By user: the last unit part (`epoch`) that copied the user's view.
     private var copied: [UInt32] = []
@@ -366,21 +364,6 @@ actor Writer {
         if nextTaken < taken.count, !taken[nextTaken].results.isEmpty {
             taken[nextTaken].pin(batch, first: first, base: base)
         }
-    }
-
-    // MARK: Notes
-
-    private func note(_ item: WorkItem, _ result: WorkResult, took nanoseconds: UInt64, at time: Timestamp) {
-        statistics.count(item.name, took: nanoseconds, rejected: result.isRejection)
-        if nanoseconds >= parts.slowLog.threshold {
-            parts.slowLog.record(describe(item), at: time, took: nanoseconds)
-        }
-    }
-
-    /// Name and user, never a secret or a free text.
-    private func describe(_ item: WorkItem) -> String {
-        guard let user = state.user(of: item.subject), Int(user.value) < state.userCount else { return "\(item.name)" }
-        return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
     }
 
     func info(at now: Timestamp) -> EngineInfo {

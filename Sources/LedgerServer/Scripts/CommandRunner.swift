@@ -6,30 +6,17 @@ internal import RESP
 
 /// Carries out single commands for a program, on the thread that decides: each ``Step`` that the dispatcher would take
 /// to the thread where it belongs is taken here, one after the other. What the journal would have to be read for is
-/// looked up among what was fetched before the run.
+/// among what the program has decided itself, or what was fetched before the run.
 struct CommandRunner {
     let engine: Engine
     let encoder: ReplyEncoder
     /// Nil: of the one who holds the ledger in this process.
     var rights: Authorization.Rights?
     var context: ParseContext
-    /// What the journal said, by what was asked.
-    private var fetched: [Fetched] = []
-    private(set) var fetches = 0
+    /// What the journal said before this run.
+    var journal = JournalRecords()
     /// What TIME says, whatever the run: that of the first.
     var time: Timestamp?
-
-    /// A record of the journal is not at hand: fetch it, and run the program again.
-    struct Missing: Error {
-        let request: HistoryRequest
-    }
-
-    private struct Fetched {
-        let request: HistoryRequest
-        let result: HistoryResult
-        /// What was durable before it was read.
-        let through: LSN
-    }
 
     /// Where one command of a run has got to.
     private struct Call {
@@ -39,18 +26,6 @@ struct CommandRunner {
 
     init(engine: Engine, encoder: ReplyEncoder, rights: Authorization.Rights?, context: ParseContext) {
         (self.engine, self.encoder, self.rights, self.context) = (engine, encoder, rights, context)
-    }
-
-    /// Keeps what the journal said, which held everything through an event, for the next run.
-    mutating func keep(_ result: HistoryResult, of request: HistoryRequest, through lsn: LSN) {
-        fetches += 1
-        fetched.append(Fetched(request: request, result: result, through: lsn))
-    }
-
-    /// At the beginning of a run: what others have changed since it was read is asked for again. Without this a program
-    /// that charges only who has no charge yet would do it once for each of those that read at the same time.
-    mutating func forgetStale(_ ledger: ProgramLedger) {
-        fetched.removeAll { kept in kept.request.user.map { ledger.lastEvent(of: $0) > kept.through } ?? false }
     }
 
     /// The command that words mean, if a program may use it and its passport may ask it.
@@ -76,7 +51,7 @@ struct CommandRunner {
     /// Carries a command out and writes its answer, also where that is a refusal.
     mutating func perform(
         _ parsed: ParsedCommand, in ledger: ProgramLedger, to writer: inout RESPWriter
-    ) throws(Missing) {
+    ) throws(MissingRecord) {
         if case .local(let command) = parsed.ask { return encoder.local(command, to: &writer) }
         if case .server(.time) = parsed.ask {
             time = time ?? ledger.time
@@ -93,7 +68,7 @@ struct CommandRunner {
     }
 
     /// Takes steps until there is an answer.
-    private func take(_ first: Step, _ call: Call, _ writer: inout RESPWriter) throws(Missing) {
+    private func take(_ first: Step, _ call: Call, _ writer: inout RESPWriter) throws(MissingRecord) {
         var step = first
         while true {
             switch step {
@@ -108,10 +83,13 @@ struct CommandRunner {
                 let result = call.ledger.ask(.query(query), nil, .none)
                 guard case .query(let found) = result else { return refuse(result, &writer) }
                 step = then(found)
-            case .read(let request, let then): step = then(try read(request, call))
-            case .examine:
-                return encoder.error(
-                    .invalid("a rule would have to be examined, which a program cannot wait for"), to: &writer)
+            case .read(let request, let then): step = then(try call.ledger.read(request, journal))
+            case .examine(let request, let then):
+                guard let verdict = call.ledger.examine(request) else {
+                    return encoder.error(
+                        .invalid("a rule would have to be examined, which a program cannot wait for"), to: &writer)
+                }
+                step = then(verdict)
             case .answer(let answer):
                 if let refusal = refusal(answer.authorizationOwner, call) {
                     encoder.error(refusal, to: &writer)
@@ -121,54 +99,6 @@ struct CommandRunner {
                 return
             }
         }
-    }
-
-    private func read(_ request: HistoryRequest, _ call: Call) throws(Missing) -> HistoryResult {
-        switch request {
-        case .event(let lsn): if let event = call.ledger.event(at: lsn) { return .event(event) }
-        case .recorded(let lsn, let arguments):
-            if let event = call.ledger.event(at: lsn) { return event.recorded(arguments) }
-        case .replayed(let lsn):
-            guard let event = call.ledger.event(at: lsn) else { break }
-            switch event.firstAnswer {
-            case .receipt: return .event(event)
-            case .refusal(let rejection): return .remembered(rejection, since: event.time)
-            case .earlier(let lsn, let arguments):
-                return try read(arguments.map { .recorded(lsn, arguments: $0) } ?? .event(lsn), call)
-            }
-        case .hold(let hold): return try closed(hold, call)
-        case .history, .summary, .explain, .refund, .refundSession, .past, .difference, .several: break
-        }
-        let result = try journaled(request)
-        // A reader of the journal has opened these.
-        if case .history(let rows, _) = result { for row in rows { call.ledger.tell(Array(row.description.utf8)) } }
-        return result
-    }
-
-    private func journaled(_ request: HistoryRequest) throws(Missing) -> HistoryResult {
-        if let found = fetched.first(where: { $0.request == request }) { return found.result }
-        throw Missing(request: request)
-    }
-
-    /// A hold that is closed: what the journal has of it, and what this run has done to it.
-    private func closed(_ hold: HoldID, _ call: Call) throws(Missing) -> HistoryResult {
-        var closed: ClosedHold
-        if hold.lsn >= call.ledger.first {
-            guard let placed = call.ledger.event(at: hold.lsn).flatMap({ ClosedHold(placed: $0) }) else {
-                return .rejected(.notFound(.hold))
-            }
-            closed = placed
-        } else {
-            let result = try journaled(.hold(hold))
-            guard case .hold(let found) = result else { return result }
-            closed = found
-        }
-        var lsn = call.ledger.first
-        while let event = call.ledger.event(at: lsn) {
-            closed.add(event, of: hold)
-            lsn = lsn.next
-        }
-        return .hold(closed)
     }
 
     /// What follows from what was decided or read; nil: it was answered.
@@ -213,6 +143,7 @@ struct CommandRunner {
         }
         if let step { return step }
         if case .closedSession(let lsn) = found { return engine.lookUp(closedSession: lsn) }
+        if case .priceBooks(let rows) = found, let step = engine.lookUp(prices: rows) { return step }
         encoder.result(found, open: { call.ledger.clearText($0, of: $1) }, to: &writer)
         return nil
     }

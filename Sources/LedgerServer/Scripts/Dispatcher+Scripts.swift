@@ -115,10 +115,15 @@ extension Dispatcher {
     }
 
     private func run(_ program: ServerProgram, _ parsed: ParsedCommand, for client: Client) {
-        enqueue(.program(program), key: program.key, for: client, slot: begin(parsed, for: client))
+        let slot = begin(parsed, for: client)
+        if client.programs == nil {
+            client.programs = ProgramQueue(allowance: UInt64(scripts.budget.milliseconds) * 1_000_000)
+        }
+        client.programs?.append(program, slot: slot)
+        goOnWithPrograms(of: client)
     }
 
-    /// What came of a program that ran.
+    /// What came of a program that was handed over.
     func answer(_ client: Client, _ slot: UInt64, _ program: any Program) {
         guard let program = program as? ServerProgram else { preconditionFailure("a program of somebody else") }
         switch program.stage {
@@ -127,12 +132,19 @@ extension Dispatcher {
             client.answer(slot, write)
         case .failed(let text): refuse(client, slot, as: text)
         case .needs(let request):
-            let through = engine.durableLSN
-            read(request, for: client, slot: slot) { dispatcher, client, slot, result in
-                program.runner.keep(result, of: request, through: through)
-                dispatcher.enqueue(.program(program), key: program.key, for: client, slot: slot)
+            client.programs?.move(slot, to: .reads)
+            read(request, for: client, slot: slot) { _, client, slot, result in
+                program.runner.journal.keep(result, of: request)
+                client.programs?.move(slot, to: .here)
             }
+        case .early: client.programs?.move(slot, to: .here)
         case .ready: preconditionFailure("a program came back that did not run")
         }
+    }
+
+    /// Hands over what has come, or has come back undecided, and may go on.
+    func goOnWithPrograms(of client: Client) {
+        guard let ready = client.programs?.takeReady({ client.pipeline.isAnswered($0) }) else { return }
+        for (program, slot) in ready { enqueue(.program(program), key: program.key, for: client, slot: slot) }
     }
 }

@@ -17,6 +17,14 @@ class ServerProgram: Program, @unchecked Sendable {
         case failed(String)
         /// It was taken back: to be run again when this is at hand.
         case needs(HistoryRequest)
+        /// It did not run: others of its connection come first.
+        case early
+    }
+
+    /// Its place among the programs of its connection.
+    struct Turn {
+        let order: ProgramOrder
+        let number: UInt64
     }
 
     let origin: EventOrigin
@@ -25,6 +33,7 @@ class ServerProgram: Program, @unchecked Sendable {
     let name: StaticString
     var runner: CommandRunner
     var stage = Stage.ready
+    var turn: Turn?
     private let random: FixedRandom
 
     /// Records of the journal that one program may need.
@@ -42,9 +51,27 @@ class ServerProgram: Program, @unchecked Sendable {
     }
 
     func run(_ ledger: ProgramLedger) -> ProgramEnd {
+        guard turn.map({ $0.order.isTurn(of: $0.number) }) ?? true else {
+            stage = .early
+            return .takeBack
+        }
+        let began = MonotonicTime.now
         random.begin()
-        runner.forgetStale(ledger)
-        return work(ledger)
+        let end = work(ledger)
+        turn?.order.spend(MonotonicTime.now &- began)
+        if isOver { wasAnswered() }
+        return end
+    }
+
+    var isOver: Bool {
+        switch stage {
+        case .done, .failed: true
+        case .ready, .needs, .early: false
+        }
+    }
+
+    func wasAnswered() {
+        if let turn { turn.order.advance(past: turn.number) }
     }
 
     /// Decides, and says in ``stage`` what came of it.
@@ -52,7 +79,7 @@ class ServerProgram: Program, @unchecked Sendable {
 
     func needs(_ request: HistoryRequest) -> ProgramEnd {
         stage =
-            runner.fetches < Self.mostFetched
+            runner.journal.fetches < Self.mostFetched
             ? .needs(request)
             : .failed(
                 "ERR a program may need \(Self.mostFetched) records of the journal, and those of a user who changes "
@@ -94,7 +121,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         var missing: HistoryRequest?
         let outcome = host.run(compiled, keys: evaluation.keys, arguments: evaluation.arguments) { words in
-            do throws(CommandRunner.Missing) {
+            do throws(MissingRecord) {
                 return .value(try self.call(words, ledger))
             } catch {
                 missing = error.request
@@ -135,7 +162,7 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
 
     private func call(
         _ words: [[UInt8]], _ ledger: ProgramLedger
-    ) throws(CommandRunner.Missing) -> RESPValue {
+    ) throws(MissingRecord) -> RESPValue {
         let parsed: ParsedCommand
         do throws(CommandError) {
             parsed = try runner.parse(words)
@@ -188,7 +215,7 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
                         + "nothing was done; ask for less in one (with redis-py: pipeline(transaction=False))")
                 return .takeBack
             }
-            do throws(CommandRunner.Missing) {
+            do throws(MissingRecord) {
                 try runner.perform(command, in: ledger, to: &writer)
             } catch {
                 return needs(error.request)
