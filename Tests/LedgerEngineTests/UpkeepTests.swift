@@ -93,7 +93,8 @@ import Testing
         #expect(holdsInTime { access(path, R_OK) == 0 })
         let listing = String(decoding: try #require(try PosixDisk().contents(of: path)), as: UTF8.self)
         #expect(listing.contains("/fd/1 "))
-        #expect(!listing.contains("socket:") && !listing.contains("/fd/\(socket) "), "\(listing)")
+        // Not by its number: the shell has files of its own, under whichever numbers are free.
+        #expect(!listing.contains("socket:"), "\(listing)")
     }
 
     @Test func `closing the ledger ends an audit at once`() throws {
