@@ -154,7 +154,7 @@ package struct PassportCreated: EventType {
         passport.root = ledger.passport(replaces).map { ledger.root($0) } ?? own
         passport.caps = caps
         let slot = ledger.store.passports.insert(passport)
-        ledger.store.passportIndex.set(id.value, slot)
+        ledger.store.passportIndex.insert(id.value, slot)
         ledger.store.link(slot, of: header.user)
         if let old = ledger.passport(replaces) {
             ledger.store.passports[old].expires = replacedExpires
