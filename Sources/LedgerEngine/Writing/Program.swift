@@ -92,14 +92,14 @@ extension ProgramLedger: ReplyNames {
     // Users as the program has made them, before anybody else may see them.
 
     package func userID(_ user: UserOrdinal) -> ShortText {
-        writer.assumeIsolated { $0.state.userRow(user, at: $0.state.lastTime).id }
+        writer.assumeIsolated { $0.state.userID(user) }
     }
 
     package func email(_ user: UserOrdinal) -> [UInt8] {
         told(
             writer.assumeIsolated { writer in
                 writer.freshEmails[user.value]
-                    ?? writer.clear(writer.state.userRow(user, at: writer.state.lastTime).email, user)
+                    ?? writer.clear(writer.state.email(of: user), user)
             })
     }
 

@@ -149,7 +149,7 @@ extension Writer {
             guard verified.passport.permissions.contains(.write) else {
                 return .rejected(.denied("the user's passport lacks the permission write"))
             }
-            start.user = state.names.user(state.passportView(verified.passport.ordinal).userID)
+            start.user = state.names.user(state.userID(verified.passport.user))
             start.admitted = verified.passport.ordinal
             var request = request
             request.command = .sessionStart(start)
