@@ -27,11 +27,11 @@ extension Opening {
     private func publish(
         _ user: UserOrdinal, of state: borrowing StateMachine, in views: Views, at now: Timestamp
     ) {
-        let row = state.userRow(user, at: now)
-        row.email.sealedBytes.withUnsafeBytes {
+        let id = state.userID(user)
+        state.withSealedEmail(of: user) {
             views.fill(
-                user, hash: state.names.user(row.id), id: row.id, sealedEmail: $0, state.accountView(user, at: now),
-                lastEvent: row.lastEvent)
+                user, hash: state.names.user(id), id: id, sealedEmail: $0, state.accountView(user, at: now),
+                lastEvent: state.lastEvent(of: user))
         }
     }
 

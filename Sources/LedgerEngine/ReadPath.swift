@@ -137,9 +137,13 @@ package final class ReadPath: Sendable {
 
     /// The address in the clear; empty when there is none.
     package func email(_ user: UserOrdinal) -> [UInt8] {
-        let found = views.withEmail(user) { (bytes: Array($0), isSealed: $1) }
-        guard let found, found.isSealed else { return found?.bytes ?? [] }
-        do throws(StorageError) { return try keys.open(found.bytes, user) } catch { return [] }
+        for _ in 0..<2 {
+            let found = views.withEmail(user) { (bytes: Array($0), isSealed: $1) }
+            guard let found, found.isSealed else { return found?.bytes ?? [] }
+            // Where that fails the memory may be gone, because the address has been opened meanwhile.
+            do throws(StorageError) { return try keys.open(found.bytes, user) } catch {}
+        }
+        return []
     }
 }
 

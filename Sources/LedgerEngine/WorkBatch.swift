@@ -125,6 +125,13 @@ package final class WorkBatch: @unchecked Sendable {
         return nil
     }
 
+    /// The name of the passport that the item asks for, in the clear, as it came; nil where it brings none.
+    package func passportName(_ index: Int) -> [UInt8]? {
+        guard case .issue(.passportCreate(let create), _) = entries[index].item, case .clear(let name) = create.name
+        else { return nil }
+        return name
+    }
+
     /// Appends an item; its index is where its result will be. `actor` is who asks: the writer refuses if the passport
     /// is good no more by then.
     @discardableResult

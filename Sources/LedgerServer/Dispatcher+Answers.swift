@@ -82,7 +82,11 @@ extension Dispatcher {
     ) {
         if let secret = work.secret(index) {
             // Shown once, and kept nowhere: this answer waits as it is.
-            client.answer(slot) { receipt(work.event(reference), replayed: false, secret: secret.bytes, to: &$0) }
+            client.answer(slot) {
+                receipt(
+                    work.event(reference), replayed: false, secret: secret.bytes,
+                    passportName: work.passportName(index), to: &$0)
+            }
         } else {
             client.answer(slot, receipt: reference.lsn) {
                 receipt(work.event(reference), replayed: false, to: &$0)
@@ -90,11 +94,19 @@ extension Dispatcher {
         }
     }
 
-    /// The receipt that an event makes, now or whenever it is read again.
-    func receipt(_ event: Event, replayed: Bool, secret: [UInt8]? = nil, to writer: inout RESPWriter) {
+    /// The receipt that an event makes, now or whenever it is read again. `passportName`: what the event has sealed,
+    /// for who has just sent it.
+    func receipt(
+        _ event: Event, replayed: Bool, secret: [UInt8]? = nil, passportName: [UInt8]? = nil,
+        to writer: inout RESPWriter
+    ) {
         // Most receipts show a user's id and nothing else: looked up without a way around.
         var names = ReceiptNames(user: event.user == .none ? ShortText() : engine.reads.userID(event.user))
-        if ReceiptNames.needsTexts(event) { names = ReceiptNames(of: event, from: engine) }
+        if let passportName {
+            names.passport = passportName
+        } else if ReceiptNames.needsTexts(event) {
+            names = ReceiptNames(of: event, from: engine)
+        }
         encoder.receipt(event, replayed: replayed, names: names, secret: secret, to: &writer)
     }
 

@@ -126,7 +126,21 @@ import Testing
             views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") }
                 == "clear@example.org")
         #expect(views.userID(UserOrdinal(1)) == nil)
+        views.releaseSealedEmails()
+        #expect(views.withEmail(UserOrdinal(0)) { bytes, _ in bytes.count } == 17)
     }
+
+    @Test func `a sealed e-mail whose memory is gone reads as zeroes`() {
+        let views = Views(seed: 1)
+        Array("sealed".utf8).withUnsafeBytes {
+            views.fill(
+                UserOrdinal(0), hash: Names(seed: .zero).user("a"), id: "a", sealedEmail: $0, view(0, 0),
+                lastEvent: .none)
+        }
+        views.releaseSealedEmails()
+        #expect(views.withEmail(UserOrdinal(0)) { [UInt8]($0) + [$1 ? 1 : 0] } == [0, 0, 0, 0, 0, 0, 1])
+    }
+
     @Test func `what was there at the start is found once it is indexed, and who comes later as well`() {
         let views = Views(seed: 3)
         let names = Names(seed: Hash128(high: 5, low: 6))

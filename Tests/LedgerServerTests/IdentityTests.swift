@@ -82,6 +82,24 @@ struct IdentityTests {
         }
     }
 
+    @Test func `a passport's name is in its receipt, at once, when asked again, and when it is replaced`() async throws
+    {
+        try await Serving.with { serving in
+            let client = try await serving.connect()
+            let answers = try await client.send([
+                words("USER CREATE a@x.example ID u_a"), words("PASSPORT CREATE u_a Läptop read KEY k"),
+                words("PASSPORT CREATE u_a Läptop read KEY k"), words("PASSPORT CREATE u_a phone read"),
+            ])
+            let names = answers[1...].map { $0["name"]?.string }
+            #expect(names == ["Läptop", "Läptop", "phone"])
+            #expect(answers[1]["secret"]?.string?.count == 63 && answers[2]["secret"]?.string == nil)
+            let id = try #require(answers[1]["passport"]?.string)
+            let replaced = try await ask(client, "PASSPORT ROTATE \(id)")
+            #expect(replaced["name"]?.string == "Läptop" && replaced["secret"]?.string?.count == 63)
+            await client.close()
+        }
+    }
+
     @Test func `users are found by id, by its beginning, and by an address in whatever form`() async throws {
         try await Serving.with { serving in
             let client = try await serving.connect()

@@ -168,7 +168,7 @@ extension StateMachine {
         for ordinal in 0..<UInt32(store.passports.count) {
             let passport = PassportOrdinal(ordinal)
             require(
-                heldBy[passport, default: 0] == store.passports[passport].held,
+                heldBy[passport, default: 0] == store.passports[passport].extras.held,
                 "what is held with passport \(store.passports[passport].id.text) is miscounted")
         }
         func book(_ account: Books.Fixed) -> Int128 { store.books.balance(account) }

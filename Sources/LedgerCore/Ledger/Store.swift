@@ -22,10 +22,11 @@ struct Store: ~Copyable {
 
     /// Hash of the user's id → ordinal.
     var userIndex = HashIndex<Hash128>()
-    /// Passport id → ordinal.
-    var passportIndex = HashIndex<UInt64>()
+    /// By passport id.
+    var passportIndex = RowIndex<Passport>()
+    /// By birth id.
+    var lotIndex = RowIndex<Lot>()
     /// Birth id → slot.
-    var lotIndex = HashIndex<UInt64>()
     var holdIndex = HashIndex<UInt64>()
     var sessionIndex = HashIndex<UInt64>()
     /// Names that are unique for all time: hash → the LSN that answers for it. A session's is its start while it is
@@ -180,9 +181,10 @@ extension HashIndex {
 extension StateMachine {
     func user(_ name: Hash128) -> UserOrdinal? { store.userIndex[name].map { UserOrdinal(UInt32($0)) } }
     func passport(_ id: PassportID) -> PassportOrdinal? {
-        store.passportIndex[id.value].map { PassportOrdinal(UInt32($0)) }
+        store.passportIndex.find(id.value) { store.passports[$0].id == id }
+            .map { PassportOrdinal(UInt32(bitPattern: $0.index)) }
     }
-    func lot(_ id: LotID) -> Slot<Lot>? { store.lotIndex.slot(id.value) }
+    func lot(_ id: LotID) -> Slot<Lot>? { store.lotIndex.find(id.value) { store.lots[$0].id == id } }
     func hold(_ id: HoldID) -> Slot<Hold>? { store.holdIndex.slot(id.value) }
     func session(_ id: SessionID) -> Slot<Session>? {
         // Who decides about a session has just looked at its row; the index lies elsewhere in memory.

@@ -24,7 +24,10 @@ extension UInt64: IndexKey {
 }
 
 /// Open addressing with linear probing, in 256 segments that grow one at a time, so that no insertion pays for moving
-/// the whole table. Load at most 5/8. Removal shifts back what follows: no tombstones. `Key.vacant` cannot be a key.
+/// the whole table. Load at most 4/5; a segment that is full grows by a quarter, so that on average a key has 1.4
+/// places, where doubling at such a load would have 1.8. Segments begin at different sizes: hashes fill them evenly,
+/// and all of the same size would grow at the same time. Removal shifts back what follows: no tombstones.
+/// `Key.vacant` cannot be a key.
 ///
 /// `sorted()` is the only way through it: no order that follows the hash ever decides what is recorded. So a rollback
 /// restores what each key stood for, and not where in a segment it lay.
@@ -35,7 +38,7 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
         var old: UInt64?
     }
 
-    private var segments = ContiguousArray(repeating: IndexSegment<Key>(), count: 256)
+    private var segments = ContiguousArray((0..<256).map { IndexSegment<Key>(first: 32 + UInt32($0 & 7)) })
     private(set) var count = 0
     private var undo = UndoLog<Change>()
     /// What ``setLater(_:_:)`` took, in its order.
@@ -218,14 +221,17 @@ extension HashIndex: Undoable {
     }
 }
 
-/// The keys whose spread begins with the same eight bits. The spread's last bits name a key's home; the key lies there
-/// or behind it with no vacant place between, and the first place is behind the last.
+/// The keys whose spread begins with the same eight bits. The spread's last 32 bits name a key's home, as a fraction of
+/// the segment; the key lies there or behind it with no vacant place between, and the first place is behind the last.
 private struct IndexSegment<Key: IndexKey> {
     typealias Entry = IndexEntry<Key>
 
-    /// None, or a power of two.
     private(set) var entries: ContiguousArray<Entry> = []
-    private var count = 0
+    private var count: UInt32 = 0
+    /// Places that it begins with.
+    private let first: UInt32
+
+    init(first: UInt32) { self.first = first }
 
     @inline(__always)
     func find(_ key: Key, _ spread: UInt64) -> UInt64? {
@@ -246,7 +252,7 @@ private struct IndexSegment<Key: IndexKey> {
 
     @inline(__always)
     mutating func set(_ key: Key, _ spread: UInt64, _ value: UInt64) -> UInt64? {
-        if count * 8 >= entries.count * 5 { grow(to: max(16, entries.count * 2)) }
+        if isFull(Int(count), of: entries.count) { grow(to: larger(entries.count)) }
         var place = home(spread)
         while entries[place].key != .vacant {
             if entries[place].key == key {
@@ -285,10 +291,17 @@ private struct IndexSegment<Key: IndexKey> {
 
     /// Makes room for so many more.
     mutating func reserve(_ more: Int) {
-        var capacity = max(16, entries.count)
-        while (count + more) * 8 > capacity * 5 { capacity *= 2 }
+        guard more > 0 else { return }
+        var capacity = entries.count
+        while isFull(Int(count) + more - 1, of: capacity) { capacity = larger(capacity) }
         if capacity > entries.count { grow(to: capacity) }
     }
+
+    /// Whether one more than `count` would be too many.
+    @inline(__always)
+    private func isFull(_ count: Int, of capacity: Int) -> Bool { count * 5 >= capacity * 4 }
+
+    private func larger(_ capacity: Int) -> Int { capacity == 0 ? Int(first) : capacity + capacity / 4 }
 
     @inline(never)
     private mutating func grow(to capacity: Int) {
@@ -302,9 +315,13 @@ private struct IndexSegment<Key: IndexKey> {
     }
 
     @inline(__always)
-    private func home(_ spread: UInt64) -> Int { Int(truncatingIfNeeded: spread) & (entries.count - 1) }
+    private func home(_ spread: UInt64) -> Int {
+        Int(truncatingIfNeeded: ((spread & 0xFFFF_FFFF) &* UInt64(truncatingIfNeeded: entries.count)) >> 32)
+    }
     @inline(__always)
-    private func next(_ place: Int) -> Int { (place + 1) & (entries.count - 1) }
+    private func next(_ place: Int) -> Int { place + 1 == entries.count ? 0 : place + 1 }
     @inline(__always)
-    private func distance(from home: Int, to place: Int) -> Int { (place &- home) & (entries.count - 1) }
+    private func distance(from home: Int, to place: Int) -> Int {
+        place >= home ? place &- home : place &- home &+ entries.count
+    }
 }

@@ -1,5 +1,5 @@
 /// A ``ShortText`` as rows keep it: up to `inline` bytes lie in the row itself, a longer one apart from it. A million
-/// users with short ids then pay for short ids.
+/// lots with short sources then pay for short ones.
 struct RowText<let inline: Int>: Sendable {
     private var longer: Longer?
     private var count: UInt8 = 0

@@ -181,7 +181,7 @@ struct CommandsBehind: ~Copyable {
     mutating func user(_ event: Event, _ ledger: borrowing StateMachine) -> Hash128 {
         if let known = users[event.user.value] { return known }
         guard Int(event.user.value) < ledger.userCount else { return .zero }
-        let hash = ledger.names.user(ledger.userRow(event.user, at: ledger.lastTime).id)
+        let hash = ledger.names.user(ledger.userID(event.user))
         users[event.user.value] = hash
         return hash
     }

@@ -8,7 +8,7 @@ extension Redecision {
     mutating func finish() throws(StorageError) -> RedecisionReport {
         try drain()
         for (place, user) in worlds.finish(&report).enumerated() {
-            report.ended[place].user = ledger.userRow(user, at: ledger.lastTime).id
+            report.ended[place].user = ledger.userID(user)
         }
         report.unknown = unknown
         return report

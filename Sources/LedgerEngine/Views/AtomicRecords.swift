@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Synchronization
 
 /// Records of a fixed number of atomic words, by number, in chunks that never move and begin at a page: a holder of a
@@ -12,21 +11,22 @@ final class AtomicRecords: @unchecked Sendable {
     private static let chunkBits = 14
     private static let chunkRecords = 1 << chunkBits
     private static let directoryCount = 1 << 16
+    private static let directoryBytes = directoryCount * MemoryLayout<UInt>.stride
     private let words: Int
     private let directory: UnsafeMutablePointer<Atomic<UInt>>
 
     init(words: Int) {
         self.words = words
-        directory = .allocate(capacity: Self.directoryCount)
-        for index in 0..<Self.directoryCount { (directory + index).initialize(to: Atomic(0)) }
+        directory = ZeroedPages.map(Self.directoryBytes, for: "the read views")
+            .assumingMemoryBound(to: Atomic<UInt>.self)
     }
 
     deinit {
         for index in 0..<Self.directoryCount {
             let address = directory[index].load(ordering: .acquiring)
-            if address != 0 { unmap(UnsafeMutableRawPointer(bitPattern: address)!) }
+            if address != 0 { ZeroedPages.unmap(UnsafeMutableRawPointer(bitPattern: address)!, chunkBytes) }
         }
-        directory.deallocate()
+        ZeroedPages.unmap(directory, Self.directoryBytes)
     }
 
     /// nil: nothing near this number was ever made.
@@ -40,20 +40,14 @@ final class AtomicRecords: @unchecked Sendable {
     func record(_ index: Int) -> Record {
         precondition(index >> Self.chunkBits < Self.directoryCount, "the read views are full: a billion records")
         if let record = existing(index) { return record }
-        // Zeroed memory is what `Atomic(0)` initialises to; this is the one place that relies on it, so that memory
-        // which nobody touches is never backed.
-        guard
-            let fresh = mmap(nil, chunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            fresh != MAP_FAILED
-        else { fatalError("out of memory for the read views") }
+        let fresh = ZeroedPages.map(chunkBytes, for: "the read views")
         let (won, _) = directory[index >> Self.chunkBits].compareExchange(
             expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
-        if !won { unmap(fresh) }
+        if !won { ZeroedPages.unmap(fresh, chunkBytes) }
         return existing(index)!
     }
 
     private var chunkBytes: Int { Self.chunkRecords * words * MemoryLayout<UInt64>.stride }
-    private func unmap(_ chunk: UnsafeMutableRawPointer) { munmap(chunk, chunkBytes) }
 
     @inline(__always) private static func record(in chunk: UInt, _ index: Int, _ words: Int) -> Record {
         UnsafeMutableRawPointer(bitPattern: chunk)!.assumingMemoryBound(to: Atomic<UInt64>.self) + index * words

@@ -19,6 +19,7 @@ final class EmailOpener: Sendable {
                 let user = UserOrdinal(UInt32(number))
                 reads.email(user).withUnsafeBytes { reads.views.fill(email: $0, of: user) }
             }
+            if job.isWanted { reads.views.releaseSealedEmails() }
         }
     }
 

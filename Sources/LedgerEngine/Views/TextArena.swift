@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Synchronization
 
 /// Short texts that are written once and then only read, without locks: appended to chunks that never move, named by a
@@ -12,18 +11,19 @@ final class TextArena: @unchecked Sendable {
 
     private static let chunkBytes = 1 << 18
     private static let directoryCount = 1 << 16
+    private static let directoryBytes = directoryCount * MemoryLayout<UInt>.stride
     private let directory: UnsafeMutablePointer<Atomic<UInt>>
     private var chunks = 0
     private var offset = TextArena.chunkBytes
 
     init() {
-        directory = .allocate(capacity: Self.directoryCount)
-        for index in 0..<Self.directoryCount { (directory + index).initialize(to: Atomic(0)) }
+        directory = ZeroedPages.map(Self.directoryBytes, for: "the texts of the read views")
+            .assumingMemoryBound(to: Atomic<UInt>.self)
     }
 
     deinit {
-        for index in 0..<chunks { free(UnsafeMutableRawPointer(bitPattern: directory[index].load(ordering: .relaxed))) }
-        directory.deallocate()
+        for index in 0..<chunks { ZeroedPages.unmap(chunk(index), Self.chunkBytes) }
+        ZeroedPages.unmap(directory, Self.directoryBytes)
     }
 
     /// Copies the text; at most 65,535 bytes. Writer only.
@@ -31,17 +31,25 @@ final class TextArena: @unchecked Sendable {
         guard !text.isEmpty else { return 0 }
         precondition(text.count <= 0xFFFF, "a text is too long for the read views")
         if offset + text.count > Self.chunkBytes {
-            guard chunks < Self.directoryCount, let chunk = malloc(Self.chunkBytes) else {
-                fatalError("out of memory for the texts of the read views")
-            }
+            precondition(chunks < Self.directoryCount, "the texts of the read views are full")
+            let chunk = ZeroedPages.map(Self.chunkBytes, for: "the texts of the read views")
             directory[chunks].store(UInt(bitPattern: chunk), ordering: .releasing)
             chunks += 1
             offset = 0
         }
-        let chunk = UnsafeMutableRawPointer(bitPattern: directory[chunks - 1].load(ordering: .relaxed))!
-        (chunk + offset).copyMemory(from: text.baseAddress!, byteCount: text.count)
+        (chunk(chunks - 1) + offset).copyMemory(from: text.baseAddress!, byteCount: text.count)
         defer { offset += text.count }
         return UInt64(chunks - 1) << 40 | UInt64(offset) << 16 | UInt64(text.count)
+    }
+
+    /// Gives the memory of all texts back. Who holds a reference reads zeroes from then on. Writer only, and it appends
+    /// no more.
+    func release() {
+        for index in 0..<chunks { ZeroedPages.release(chunk(index), Self.chunkBytes) }
+    }
+
+    private func chunk(_ index: Int) -> UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: directory[index].load(ordering: .relaxed))!
     }
 
     func withText<R>(_ reference: Reference, _ body: (UnsafeRawBufferPointer) -> R) -> R {

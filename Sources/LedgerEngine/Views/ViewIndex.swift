@@ -1,21 +1,72 @@
-internal import Glibc
 internal import Synchronization
 
-/// From a hash to a record's number, without locks: 256 segments chosen by the high bits, each an open-addressing table
-/// of atomic words (32 bits of tag, number + 1) behind an atomic pointer. One writer; any number of readers.
+/// From a hash to a record's number, without locks: 256 segments chosen by the first eight bits, each a table with open
+/// addressing of atomic words (32 bits of tag, number + 1) behind an atomic pointer. One writer; any number of readers.
+/// The tag, the 32 bits behind the first eight, is also a record's home as a fraction of its table, so that a table
+/// grows without a look at the records.
 ///
-/// A full segment is rehashed into a table of twice the size; the old one stays until the index goes, because a reader
-/// may be inside (together they are as large as the newest). Nothing is ever removed: a ledger forgets no user and no
-/// passport.
+/// A full segment goes over into a larger table: of twice the size while that is less than a page, then by a quarter.
+/// A reader may still be in the old one. So its address stays until the index goes, and only its memory is given back:
+/// who reads there finds nothing, and looks whether there is a newer table by now. Nothing is ever removed: a ledger
+/// forgets no user and no passport.
 ///
-/// Unchecked Sendable: all shared words are atomics; `used` belongs to the writer.
+/// Unchecked Sendable: all shared words are atomics; `used` and `tables` belong to the writer.
 final class ViewIndex: @unchecked Sendable {
     private static let segmentBits = 8
-    private static let firstCapacity = 16
+    private static let tagMask: UInt64 = 0xFFFF_FFFF_0000_0000
 
     private struct Table {
-        let mask: Int
+        let capacity: Int
         let entries: UnsafeMutablePointer<Atomic<UInt64>>
+
+        init(capacity: Int) {
+            self.capacity = capacity
+            if Self.isMapped(capacity) {
+                entries = ZeroedPages.map(Self.bytes(capacity), for: "the read views")
+                    .assumingMemoryBound(to: Atomic<UInt64>.self)
+            } else {
+                entries = .allocate(capacity: capacity)
+                for index in 0..<capacity { (entries + index).initialize(to: Atomic(0)) }
+            }
+        }
+
+        func deallocate() {
+            if Self.isMapped(capacity) {
+                ZeroedPages.unmap(entries, Self.bytes(capacity))
+            } else {
+                entries.deallocate()
+            }
+        }
+
+        /// Of a table that has a successor. A small one stays as it is: all of them are as large as the newest small
+        /// one.
+        func release() {
+            if Self.isMapped(capacity) { ZeroedPages.release(entries, Self.bytes(capacity)) }
+        }
+
+        static func bytes(_ capacity: Int) -> Int { capacity * MemoryLayout<UInt64>.stride }
+        static func isMapped(_ capacity: Int) -> Bool { bytes(capacity) >= ZeroedPages.size }
+
+        @inline(__always) func home(_ tag: UInt64) -> Int {
+            Int(truncatingIfNeeded: ((tag >> 32) &* UInt64(truncatingIfNeeded: capacity)) >> 32)
+        }
+        @inline(__always) func next(_ place: Int) -> Int { place + 1 == capacity ? 0 : place + 1 }
+
+        /// There is room.
+        func put(_ entry: UInt64) {
+            var place = home(entry & ViewIndex.tagMask)
+            while entries[place].load(ordering: .relaxed) != 0 { place = next(place) }
+            entries[place].store(entry, ordering: .releasing)
+        }
+
+        /// Whether one more than `count` would be too many: at most four fifths are taken.
+        static func isFull(_ count: Int, of capacity: Int) -> Bool { count * 5 >= capacity * 4 }
+
+        /// Segments begin at different sizes: hashes fill them evenly, and all would grow at the same time.
+        static func larger(_ capacity: Int, segment: Int) -> Int {
+            if capacity == 0 { return 16 + 2 * (segment & 7) }
+            return isMapped(capacity) ? capacity + capacity / 4 : capacity * 2
+        }
     }
 
     private let segments: UnsafeMutablePointer<Atomic<UInt>>
@@ -29,7 +80,7 @@ final class ViewIndex: @unchecked Sendable {
 
     deinit {
         for table in tables {
-            table.pointee.entries.deallocate()
+            table.pointee.deallocate()
             table.deallocate()
         }
         segments.deallocate()
@@ -37,31 +88,34 @@ final class ViewIndex: @unchecked Sendable {
 
     /// The number under this hash for which `matches` holds (tags may collide; the record itself decides).
     @inline(__always) func find(_ hash: UInt64, _ matches: (Int) -> Bool) -> Int? {
-        let address = segments[Int(hash >> 56)].load(ordering: .acquiring)
-        guard address != 0 else { return nil }
-        let table = UnsafePointer<Table>(bitPattern: address)!.pointee
-        let tag = hash & 0xFFFF_FFFF_0000_0000
-        var slot = Int(truncatingIfNeeded: hash) & table.mask
-        while true {
-            let entry = table.entries[slot].load(ordering: .acquiring)
-            if entry == 0 { return nil }
-            if entry & 0xFFFF_FFFF_0000_0000 == tag {
-                let number = Int(entry & 0xFFFF_FFFF) - 1
-                if matches(number) { return number }
+        var address = segments[Int(hash >> 56)].load(ordering: .acquiring)
+        let tag = Self.tag(hash)
+        while address != 0 {
+            let table = UnsafePointer<Table>(bitPattern: address)!.pointee
+            var place = table.home(tag)
+            while true {
+                let entry = table.entries[place].load(ordering: .acquiring)
+                if entry == 0 { break }
+                if entry & Self.tagMask == tag {
+                    let number = Int(entry & 0xFFFF_FFFF) - 1
+                    if matches(number) { return number }
+                }
+                place = table.next(place)
             }
-            slot = (slot + 1) & table.mask
+            // Nothing found may mean that the memory is gone, and then the newer table was there before.
+            let newest = segments[Int(hash >> 56)].load(ordering: .acquiring)
+            if newest == address { return nil }
+            address = newest
         }
+        return nil
     }
 
-    /// Publishes a number, whose record must be complete. `hashOf` gives the hash of a number inserted before. Writer
-    /// only.
-    func insert(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
+    /// Publishes a number, whose record must be complete. Writer only.
+    func insert(_ hash: UInt64, _ number: Int) {
         let segment = Int(hash >> 56)
         var table = UnsafePointer<Table>(bitPattern: segments[segment].load(ordering: .relaxed))?.pointee
-        if table == nil || (used[segment] + 1) * 8 > (table!.mask + 1) * 5 {
-            table = grow(segment, from: table, hashOf)
-        }
-        put(hash, number, table!)
+        if Table.isFull(used[segment], of: table?.capacity ?? 0) { table = grow(segment, from: table) }
+        table!.put(Self.entry(hash, number))
         used[segment] += 1
     }
 
@@ -75,51 +129,39 @@ final class ViewIndex: @unchecked Sendable {
         for hash in hashes { ends[Int(hash >> 56) + 1] += 1 }
         for segment in 1..<ends.count { ends[segment] += ends[segment - 1] }
         var next = ends
-        let sorted = [(hash: UInt64, number: Int)](unsafeUninitializedCapacity: hashes.count) { buffer, count in
+        let sorted = [UInt64](unsafeUninitializedCapacity: hashes.count) { buffer, count in
             for (number, hash) in hashes.enumerated() {
                 let segment = Int(hash >> 56)
-                buffer[next[segment]] = (hash, number)
+                buffer[next[segment]] = Self.entry(hash, number)
                 next[segment] += 1
             }
             count = hashes.count
         }
         for segment in 0..<1 << Self.segmentBits where ends[segment] < ends[segment + 1] {
             let part = sorted[ends[segment]..<ends[segment + 1]]
-            var capacity = Self.firstCapacity
-            while part.count * 8 > capacity * 5 { capacity *= 2 }
-            let table = makeTable(capacity)
-            for entry in part { put(entry.hash, entry.number, table) }
+            var capacity = 0
+            while Table.isFull(part.count - 1, of: capacity) { capacity = Table.larger(capacity, segment: segment) }
+            let table = Table(capacity: capacity)
+            for entry in part { table.put(entry) }
             used[segment] = part.count
             publish(table, segment)
         }
     }
 
-    private func put(_ hash: UInt64, _ number: Int, _ table: Table) {
-        var slot = Int(truncatingIfNeeded: hash) & table.mask
-        while table.entries[slot].load(ordering: .relaxed) != 0 { slot = (slot + 1) & table.mask }
-        table.entries[slot].store(hash & 0xFFFF_FFFF_0000_0000 | UInt64(number + 1), ordering: .releasing)
-    }
+    @inline(__always) private static func tag(_ hash: UInt64) -> UInt64 { hash << UInt64(segmentBits) & tagMask }
+    private static func entry(_ hash: UInt64, _ number: Int) -> UInt64 { tag(hash) | UInt64(number + 1) }
 
-    private func grow(_ segment: Int, from old: Table?, _ hashOf: (Int) -> UInt64) -> Table {
-        let capacity = old.map { ($0.mask + 1) * 2 } ?? Self.firstCapacity
-        let table = makeTable(capacity)
+    private func grow(_ segment: Int, from old: Table?) -> Table {
+        let table = Table(capacity: Table.larger(old?.capacity ?? 0, segment: segment))
         if let old {
-            for slot in 0...old.mask {
-                let entry = old.entries[slot].load(ordering: .relaxed)
-                if entry != 0 {
-                    let number = Int(entry & 0xFFFF_FFFF) - 1
-                    put(hashOf(number), number, table)
-                }
+            for place in 0..<old.capacity {
+                let entry = old.entries[place].load(ordering: .relaxed)
+                if entry != 0 { table.put(entry) }
             }
         }
         publish(table, segment)
+        old?.release()
         return table
-    }
-
-    private func makeTable(_ capacity: Int) -> Table {
-        let entries = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: capacity)
-        for index in 0..<capacity { (entries + index).initialize(to: Atomic(0)) }
-        return Table(mask: capacity - 1, entries: entries)
     }
 
     private func publish(_ table: Table, _ segment: Int) {

@@ -6,17 +6,21 @@ internal import Synchronization
 /// one thread at a time; any thread reads, without locks and without waiting for anybody but a store in progress.
 ///
 /// An account takes two lines of memory (``AccountWord``), and one more while it owes, or something accrues
-/// (``AccrualWord``).
+/// (``AccrualWord``). A passport takes one (``PassportWord``).
 final class Views: Sendable {
     private let accounts = AtomicRecords(words: AccountWord.count)
     /// Handed out as accounts first need one, and kept by them.
     private let accruals = AtomicRecords(words: AccrualWord.count)
     private let accrualCount = Atomic<UInt64>(0)
     private let passports = AtomicRecords(words: PassportWord.count)
+    /// By the passport's number: its rate, where it has one.
+    private let passportRates = AtomicRecords(words: 1)
     private let users = ViewIndex()
     private let passportIDs = ViewIndex()
     private let texts = TextArena()
-    /// E-mails of users that were there at the start; another writer fills it (``EmailOpener``).
+    /// Sealed e-mails of users that were there at the start, until the last of them is opened.
+    private let sealedTexts = TextArena()
+    /// The same in the clear; another writer fills it (``EmailOpener``).
     private let openedTexts = TextArena()
     private let seed: UInt64
     /// `requests_per_hour` by user type.
@@ -38,13 +42,14 @@ final class Views: Sendable {
         _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
         lastEvent: LSN
     ) {
-        put(user, hash: hash, id: id, email: email, view, lastEvent: lastEvent, mark: 0)
-        users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(AccountWord.hashHigh) }
+        let reference = email.isEmpty ? 0 : texts.append(email)
+        put(user, hash: hash, id: id, email: reference, view, lastEvent: lastEvent)
+        users.insert(hash.high, Int(user.value))
     }
 
     private func put(
-        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
-        lastEvent: LSN, mark: UInt64
+        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: TextArena.Reference, _ view: AccountView,
+        lastEvent: LSN
     ) {
         let record = accounts.record(Int(user.value))
         let viewed = ViewedID(id) { texts.append($0) }
@@ -52,7 +57,7 @@ final class Views: Sendable {
         record.set(AccountWord.idEnd, viewed.words.2)
         record.set(AccountWord.hashHigh, hash.high)
         record.set(AccountWord.hashLow, hash.low)
-        record.set(AccountWord.email, email.isEmpty ? 0 : texts.append(email) | mark)
+        record.set(AccountWord.email, email)
         store(view, lastEvent: lastEvent)
         // From here on readers see the texts.
         record[AccountWord.id].store(viewed.words.0, ordering: .releasing)
@@ -64,17 +69,15 @@ final class Views: Sendable {
         _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView,
         lastEvent: LSN
     ) {
-        put(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
+        let reference = sealedEmail.isEmpty ? 0 : sealedTexts.append(sealedEmail) | Self.isSealed
+        put(user, hash: hash, id: id, email: reference, view, lastEvent: lastEvent)
     }
 
     /// Makes all users and passports of the start found: those from 0 on, so many of each.
     func index(users userCount: Int, passports passportCount: Int) {
         users.insertAll((0..<userCount).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
-        passportIDs.insertAll((0..<passportCount).map { hashOfPassport($0) })
-    }
-
-    private func hashOfPassport(_ number: Int) -> UInt64 {
-        mix(PassportID(value: passports.existing(number)!.get(PassportWord.id)))
+        passportIDs.insertAll(
+            (0..<passportCount).map { mix(PassportID(value: passports.existing($0)!.get(PassportWord.id))) })
     }
 
     /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
@@ -86,6 +89,9 @@ final class Views: Sendable {
         _ = record[AccountWord.email].compareExchange(
             expected: sealed, desired: openedTexts.append(email) | Self.isOpened, ordering: .releasing)
     }
+
+    /// Nobody's e-mail is sealed any more: gives the memory of those back. Who was about to read one finds zeroes.
+    func releaseSealedEmails() { sealedTexts.release() }
 
     /// Another e-mail, in the clear, or none, for a user who is there. Nobody can reach the old one any more; its bytes
     /// stay in memory until the engine goes, for somebody may be reading them.
@@ -139,11 +145,13 @@ final class Views: Sendable {
         let isNew = passports.record(Int(passport.ordinal.value)).get(0) == 0
         put(passport)
         guard isNew else { return }
-        passportIDs.insert(mix(passport.id), Int(passport.ordinal.value)) { [self] in hashOfPassport($0) }
+        passportIDs.insert(mix(passport.id), Int(passport.ordinal.value))
     }
 
     private func put(_ passport: PassportView) {
         let record = passports.record(Int(passport.ordinal.value))
+        // It never changes.
+        if passport.rate != 0 { passportRates.record(Int(passport.ordinal.value)).set(0, UInt64(passport.rate)) }
         SeqLock.write(record) { record in
             record.set(PassportWord.digest, passport.digest.words.a)
             record.set(PassportWord.digest + 1, passport.digest.words.b)
@@ -154,9 +162,8 @@ final class Views: Sendable {
                 PassportWord.rights,
                 UInt64(passport.user.value) | UInt64(passport.permissions.rawValue) << 32
                     | UInt64(passport.scope.rawValue) << 40 | (passport.revoked ? 1 << 48 : 0)
-                    | (passport.requiresKeys ? 1 << 49 : 0))
+                    | (passport.requiresKeys ? 1 << 49 : 0) | (passport.rate != 0 ? 1 << 50 : 0))
             record.set(PassportWord.expires, passport.expires.nanoseconds)
-            record.set(PassportWord.rate, UInt64(passport.rate))
         }
     }
 
@@ -202,11 +209,13 @@ final class Views: Sendable {
             words: (record.get(AccountWord.id), record.get(AccountWord.idRest), record.get(AccountWord.idEnd))
         ).text { texts.withText($0) { ShortText($0)! } }
     }
-    /// The e-mail, and whether it is still sealed.
+
+    /// The e-mail, and whether it is still sealed. What is sealed may be zeroes by the time that it is read: then it is
+    /// in the clear when it is asked for again.
     func withEmail<R>(_ user: UserOrdinal, _ body: (UnsafeRawBufferPointer, _ isSealed: Bool) -> R) -> R? {
         guard let reference = published(user)?[AccountWord.email].load(ordering: .acquiring) else { return nil }
         let isSealed = reference & Self.isSealed != 0
-        let arena = reference & Self.isOpened == 0 ? texts : openedTexts
+        let arena = isSealed ? sealedTexts : reference & Self.isOpened == 0 ? texts : openedTexts
         return arena.withText(reference & ~(Self.isOpened | Self.isSealed)) { body($0, isSealed) }
     }
 
@@ -237,8 +246,12 @@ final class Views: Sendable {
                 permissions: Permissions(rawValue: UInt8(truncatingIfNeeded: word >> 32)),
                 scope: Scope(rawValue: UInt8(truncatingIfNeeded: word >> 40)) ?? .own,
                 expires: Timestamp(nanoseconds: record.getSigned(PassportWord.expires)), revoked: word >> 48 & 1 == 1,
-                rate: UInt32(truncatingIfNeeded: record.get(PassportWord.rate)), requiresKeys: word >> 49 & 1 == 1)
+                rate: word >> 50 & 1 == 0 ? 0 : rate(ordinal), requiresKeys: word >> 49 & 1 == 1)
         }
+    }
+
+    private func rate(_ passport: PassportOrdinal) -> UInt32 {
+        UInt32(truncatingIfNeeded: passportRates.existing(Int(passport.value))?.get(0) ?? 0)
     }
 
     func requestsPerHour(_ type: UserType) -> Int64 { requestLimits[Int(type.rawValue)].value.load(ordering: .relaxed) }
@@ -331,10 +344,10 @@ private enum PassportWord {
     /// Four words. (The sequence lock is word 0.)
     static let digest = 1
     static let id = 5
-    /// User, permissions, scope, revoked, KEYS.
+    /// User, permissions, scope, revoked, KEYS, whether there is a rate.
     static let rights = 6
-    static let expires = 7, rate = 8
-    static let count = 9
+    static let expires = 7
+    static let count = 8
 }
 
 /// A user's id in three words: a short one, as most are, in the words themselves.

@@ -107,11 +107,11 @@ extension ProgramLedger: ReplyNames {
     // Users as the program has made them, before anybody else may see them.
 
     package func userID(_ user: UserOrdinal) -> ShortText {
-        writer.assumeIsolated { $0.state.userRow(user, at: $0.state.lastTime).id }
+        writer.assumeIsolated { $0.state.userID(user) }
     }
 
     package func email(_ user: UserOrdinal) -> [UInt8] {
-        told(withWriter { $0.clear($0.state.userRow(user, at: $0.state.lastTime).email, user) })
+        told(withWriter { $0.clear($0.state.email(of: user), user) })
     }
 
     package func clearText(_ text: PersonalText, of user: UserOrdinal) -> [UInt8]? {

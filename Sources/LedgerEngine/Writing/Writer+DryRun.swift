@@ -64,7 +64,7 @@ extension Writer {
         let bytes = UnsafeRawBufferPointer(rebasing: unit.decision.batch.bytes[start..<start + Int(reference.length)])
         do throws(StateError) {
             let event = try Event(decoding: bytes, lsn: lsn, time: time)
-            let user = event.user == .none ? ShortText() : state.userRow(event.user, at: unit.time).id
+            let user = event.user == .none ? ShortText() : state.userID(event.user)
             return Tried.Given(event: event, user: user)
         } catch {
             preconditionFailure("an event of our own cannot be read: \(error)")

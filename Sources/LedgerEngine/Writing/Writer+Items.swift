@@ -156,7 +156,7 @@ extension Writer {
             guard verified.passport.permissions.contains(.write) else {
                 return .rejected(.denied("the user's passport lacks the permission write"))
             }
-            start.user = state.names.user(state.passportView(verified.passport.ordinal).userID)
+            start.user = state.names.user(state.userID(verified.passport.user))
             start.admitted = verified.passport.ordinal
             var request = request
             request.command = .sessionStart(start)
@@ -180,7 +180,7 @@ extension Writer {
     /// Name and user, never a secret or a free text.
     private func describe(_ item: WorkItem) -> String {
         guard let user = state.user(of: item.subject), Int(user.value) < state.userCount else { return "\(item.name)" }
-        return "\(item.name) \(state.userRow(user, at: state.lastTime).id)"
+        return "\(item.name) \(state.userID(user))"
     }
 }
 

@@ -328,21 +328,17 @@ actor Writer {
         epoch &+= 1
         while publishedUsers < state.userCount {
             let ordinal = UserOrdinal(UInt32(publishedUsers))
-            let row = state.userRow(ordinal, at: unit.time)
+            let id = state.userID(ordinal)
+            let email = freshEmails.removeValue(forKey: ordinal.value) ?? clear(state.email(of: ordinal), ordinal)
             unit.users.append(
-                CommitUnit.NewUser(
-                    ordinal: ordinal, hash: state.names.user(row.id), id: row.id,
-                    email: freshEmails.removeValue(forKey: ordinal.value) ?? clear(row.email, ordinal)))
-            unit.accounts.append(
-                CommitUnit.Account(view: state.accountView(ordinal, at: unit.time), lastEvent: row.lastEvent))
+                CommitUnit.NewUser(ordinal: ordinal, hash: state.names.user(id), id: id, email: email))
+            unit.accounts.append(account(ordinal, at: unit.time))
             copied.append(epoch)
             publishedUsers += 1
         }
         for user in unit.decision.batch.touchedUsers[firstUser...] where copied[Int(user.value)] != epoch {
             copied[Int(user.value)] = epoch
-            unit.accounts.append(
-                CommitUnit.Account(
-                    view: state.accountView(user, at: unit.time), lastEvent: state.lastEvent(of: user)))
+            unit.accounts.append(account(user, at: unit.time))
         }
         while publishedPassports < state.passportCount {
             unit.passports.append(PassportView(state.passportView(PassportOrdinal(UInt32(publishedPassports)))))
@@ -352,6 +348,10 @@ actor Writer {
             unit.passports.append(PassportView(state.passportView(passport)))
         }
         freshEmails.removeAll(keepingCapacity: true)
+    }
+
+    private func account(_ user: UserOrdinal, at time: Timestamp) -> CommitUnit.Account {
+        CommitUnit.Account(view: state.accountView(user, at: time), lastEvent: state.lastEvent(of: user))
     }
 
     /// A batch that answers from this unit's events keeps their bytes.

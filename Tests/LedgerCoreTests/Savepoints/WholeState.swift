@@ -59,6 +59,8 @@ struct WholeState: Equatable {
     var history: Keys
     var byHash: [Index<Hash128>]
     var byNumber: [Index<UInt64>]
+    var foundPassports: [Slot<Passport>]
+    var foundLots: [Slot<Lot>]
     var timers: [TimerEntry]
 
     init(_ machine: borrowing StateMachine) {
@@ -85,6 +87,8 @@ struct WholeState: Equatable {
         for entry in entries { history.found.append(machine.store.history.find(entry.key.scope, at: entry.time)) }
         byHash = []
         byNumber = []
+        foundPassports = machine.store.passportIndex.sorted()
+        foundLots = machine.store.lotIndex.sorted()
         timers = machine.store.timers.entries
         note(machine.store.userIndex)
         note(machine.store.external)
@@ -92,8 +96,6 @@ struct WholeState: Equatable {
         note(machine.store.instanceIndex)
         note(machine.store.metered)
         note(machine.store.instanceByID)
-        note(machine.store.passportIndex)
-        note(machine.store.lotIndex)
         note(machine.store.holdIndex)
         note(machine.store.sessionIndex)
         note(machine.store.resourceByID)

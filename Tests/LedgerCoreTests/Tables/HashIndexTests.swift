@@ -25,7 +25,7 @@ import Testing
             // Homes in the last places and the first ones of a segment, whatever its size.
             let home = Int64.random(in: -3...2, using: &random)
             let value = UInt64.random(in: 1...15, using: &random) * 8 + UInt64(home + 3)
-            return Alike(value: value, spread: UInt64(bitPattern: home) & 0xff_ffff)
+            return Alike(value: value, spread: UInt64(bitPattern: home) & 0xffff_ffff)
         }
     }
 

@@ -97,7 +97,7 @@ extension StateMachine {
     /// A passport's caps and what is spent of them; its user's do not count.
     func caps(by passport: PassportOrdinal, at now: Timestamp) -> [CapReached] {
         guard passport != .none else { return [] }
-        return reached(store.passports[root(passport)].caps, isPassports: true, at: now) {
+        return reached(store.passports[root(passport)].extras.caps, isPassports: true, at: now) {
             spent(by: passport, $0, at: now)
         }
     }
@@ -144,10 +144,10 @@ extension StateMachine {
     /// Of sessions for other users than the passport's own, what is held counts as a whole.
     func spent(by passport: PassportOrdinal, _ period: CapPeriod, at now: Timestamp) -> Money {
         let root = root(passport)
-        let row = store.passports[root]
+        let (user, extras) = (store.passports[root].user, store.passports[root].extras)
         let start = period.start(at: now)
-        var sum = Int128(row.spending.spent(period, at: now).nanos) + row.held
-        for slot in sessions(of: row.user)
+        var sum = Int128(extras.spending.spent(period, at: now).nanos) + extras.held
+        for slot in sessions(of: user)
         where store.sessions[slot].spender != .none && self.root(store.sessions[slot].spender) == root {
             sum += unheld(slot, since: start, at: now)
         }

@@ -92,12 +92,13 @@ extension StateMachine {
     ) {
         store.accounts[user].spending.add(today: today, month: month, at: instant)
         guard passport != .none else { return }
-        store.passports[root(passport)].spending.add(today: today, month: month, at: instant)
+        store.passports[root(passport)].changeExtras { $0.spending.add(today: today, month: month, at: instant) }
     }
 
     /// What is held with a passport grows or shrinks.
     mutating func hold(by passport: PassportOrdinal, _ amount: Money) {
-        if passport != .none { store.passports[root(passport)].held += Int128(amount.nanos) }
+        guard passport != .none else { return }
+        store.passports[root(passport)].changeExtras { $0.held += Int128(amount.nanos) }
     }
 
     /// The first of the passports that replaced one another: what they spend together, and how much they may, lies

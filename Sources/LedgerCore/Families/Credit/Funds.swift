@@ -44,7 +44,7 @@ extension StateMachine {
             lot.fundedBy = RowText(origin.fundedBy)
             lot.waiting = origin.effective > now
             slot = store.lots.insert(lot)
-            store.lotIndex.set(origin.id.value, slot)
+            store.lotIndex.insert(origin.id.value, slot)
             link(lot: slot)
             schedule(lot: slot)
         }
@@ -209,7 +209,7 @@ extension StateMachine {
         if !store.lots[slot].scope.isEverything { store.accounts[user].scopedLots -= 1 }
         if store.lots[slot].kind == .earning { store.accounts[user].earningLots -= 1 }
         store.unlink(slot, of: user)
-        store.lotIndex.remove(store.lots[slot].id.value)
+        store.lotIndex.remove(store.lots[slot].id.value, slot)
         store.lots.remove(slot)
         store.accounts[user].lotCount -= 1
         return expires != .never && expires <= store.accounts[user].nextExpiry

@@ -4,16 +4,12 @@ struct Passport: Recordable, Listed, Equatable {
     var user = UserOrdinal.none
     var lastFour: UInt32 = 0
     var digest = Digest256.zero
-    // Derived: what holds and sessions that were begun with it pin, of all users, in nano-USD beyond 64 bits.
-    var held = Int128(0)
-    var name = PersonalText.none
+    private var sealedName = SharedBytes([])
     var created = Timestamp.distantPast
     var expires = Timestamp.never
-    var caps = Caps()
-    var spending = Spending()
+    private var ownExtras = PassportExtras.Shared()
     /// The first of those that replaced one another: spending, what is held and caps of all of them lie there.
     var root = PassportOrdinal.none
-    var rate: UInt32 = 0
     var permissions: Permissions = []
     var scope = Scope.own
     private var marks = Marks()
@@ -25,6 +21,15 @@ struct Passport: Recordable, Listed, Equatable {
         static let replaced = Marks(rawValue: 2)
         static let requiresKeys = Marks(rawValue: 4)
     }
+
+    var name: PersonalText {
+        get { PersonalText(sealed: sealedName.array) }
+        set { sealedName = SharedBytes(newValue.sealedBytes) }
+    }
+
+    var extras: PassportExtras { ownExtras.extras }
+
+    mutating func changeExtras(_ change: (inout PassportExtras) -> Void) { ownExtras.change(change) }
 
     private func has(_ mark: Marks) -> Bool { marks.contains(mark) }
 
@@ -48,6 +53,7 @@ struct Passport: Recordable, Listed, Equatable {
     }
 
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
+        var (name, extras) = (name, extras)
         try c.unsigned(&id.value)
         try c.user(&user)
         try c.digest(&digest)
@@ -59,11 +65,14 @@ struct Passport: Recordable, Listed, Equatable {
         try c.time(&expires)
         try c.bool(&revoked)
         try c.bool(&replaced)
-        try c.small(&rate)
+        try c.small(&extras.rate)
         try c.bool(&requiresKeys)
         try c.passport(&root)
-        try caps.code(with: &c)
-        try spending.code(with: &c)
+        try extras.caps.code(with: &c)
+        try extras.spending.code(with: &c)
+        guard C.reads else { return }
+        self.name = name
+        if extras != self.extras { changeExtras { $0 = extras } }
     }
 }
 
@@ -96,8 +105,9 @@ extension StateMachine {
         guard expires <= issuer.expires else {
             throw .denied("a passport cannot issue one that outlives it (\(issuer.expires))")
         }
-        guard issuer.rate == 0 || (rate > 0 && rate <= issuer.rate) else {
-            throw .denied("a passport cannot issue one with more requests an hour than its own \(issuer.rate)")
+        let ownRate = issuer.extras.rate
+        guard ownRate == 0 || (rate > 0 && rate <= ownRate) else {
+            throw .denied("a passport cannot issue one with more requests an hour than its own \(ownRate)")
         }
         guard requiresKeys || !issuer.requiresKeys else {
             throw .denied("a passport with KEYS required cannot issue one without")
@@ -108,7 +118,7 @@ extension StateMachine {
     /// Nobody lets spend more than they may.
     func check(_ actor: PassportOrdinal, mayCap caps: Caps) throws(Rejection) {
         guard actor != .none else { return }
-        let own = store.passports[root(actor)].caps
+        let own = store.passports[root(actor)].extras.caps
         for period in CapPeriod.allCases {
             guard caps[period] <= own[period] else {
                 throw .denied(

@@ -82,12 +82,12 @@ package struct PassportRotate: CommandType {
         }
         guard id.value != 0, ledger.passport(id) == nil else { throw .exists(.passport) }
         try ledger.check(
-            decision.actor, mayIssue: row.permissions, row.scope, expires: row.expires, rate: row.rate,
-            requiresKeys: row.requiresKeys, caps: ledger.store.passports[row.root].caps)
+            decision.actor, mayIssue: row.permissions, row.scope, expires: row.expires, rate: row.extras.rate,
+            requiresKeys: row.requiresKeys, caps: ledger.store.passports[row.root].extras.caps)
         let event = PassportCreated(
             id: id, digest: digest, lastFour: lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
-            expires: row.expires, rate: row.rate, requiresKeys: row.requiresKeys,
-            caps: ledger.store.passports[row.root].caps, replaces: old,
+            expires: row.expires, rate: row.extras.rate, requiresKeys: row.requiresKeys,
+            caps: ledger.store.passports[row.root].extras.caps, replaces: old,
             replacedExpires: min(row.expires, decision.now + overlap))
         return .accepted(event.commit(in: &ledger, user: row.user, &decision))
     }
@@ -148,13 +148,13 @@ package struct PassportCreated: EventType {
         var passport = Passport()
         (passport.id, passport.user, passport.digest, passport.lastFour) = (id, header.user, digest, lastFour)
         (passport.name, passport.permissions, passport.scope) = (name, permissions, scope)
-        (passport.created, passport.expires, passport.rate) = (header.asOf, expires, rate)
+        (passport.created, passport.expires) = (header.asOf, expires)
         passport.requiresKeys = requiresKeys
         let own = PassportOrdinal(UInt32(ledger.store.passports.count))
         passport.root = ledger.passport(replaces).map { ledger.root($0) } ?? own
-        passport.caps = caps
+        if caps != Caps() || rate != 0 { passport.changeExtras { ($0.caps, $0.rate) = (caps, rate) } }
         let slot = ledger.store.passports.insert(passport)
-        ledger.store.passportIndex.set(id.value, slot)
+        ledger.store.passportIndex.insert(id.value, slot)
         ledger.store.link(slot, of: header.user)
         if let old = ledger.passport(replaces) {
             ledger.store.passports[old].expires = replacedExpires

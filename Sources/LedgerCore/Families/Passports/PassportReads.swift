@@ -22,18 +22,20 @@ package struct PassportRow: Sendable {
 }
 
 extension StateMachine {
+    /// What readers see of a passport: no texts, and nothing that was spent.
     package func passportView(_ passport: PassportOrdinal) -> PassportRow {
         let row = store.passports[passport]
         return PassportRow(
-            ordinal: passport, id: row.id, user: row.user, userID: store.accounts[row.user].id, digest: row.digest,
-            lastFour: row.lastFour, name: row.name, permissions: row.permissions, scope: row.scope,
-            created: row.created, expires: row.expires, revoked: row.revoked, rate: row.rate,
-            requiresKeys: row.requiresKeys, caps: store.passports[row.root].caps)
+            ordinal: passport, id: row.id, user: row.user, userID: ShortText(), digest: row.digest,
+            lastFour: row.lastFour, name: .none, permissions: row.permissions, scope: row.scope,
+            created: row.created, expires: row.expires, revoked: row.revoked, rate: row.extras.rate,
+            requiresKeys: row.requiresKeys, caps: store.passports[row.root].extras.caps)
     }
 
-    /// The same, with what was spent.
+    /// The same, with all that is known of it.
     func passportRow(_ passport: PassportOrdinal, at now: Timestamp) -> PassportRow {
         var row = passportView(passport)
+        (row.userID, row.name) = (store.accounts[row.user].id, store.passports[passport].name)
         row.spentDay = spent(by: passport, .day, at: now)
         row.spentMonth = spent(by: passport, .month, at: now)
         return row

@@ -19,7 +19,7 @@ package struct PassportSet: CommandType {
         guard let ordinal = ledger.passport(passport) else { throw .notFound(.passport) }
         let row = ledger.store.passports[ordinal]
         guard !row.revoked, row.expires > decision.now else { throw .closed(.passport) }
-        var caps = ledger.store.passports[row.root].caps
+        var caps = ledger.store.passports[row.root].extras.caps
         if let day { caps.day = day }
         if let month { caps.month = month }
         try ledger.check(decision.actor, mayCap: caps)
@@ -47,6 +47,6 @@ package struct PassportChanged: EventType {
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
-        ledger.store.passports[ledger.root(ledger.passport(passport)!)].caps = caps
+        ledger.store.passports[ledger.root(ledger.passport(passport)!)].changeExtras { $0.caps = caps }
     }
 }

@@ -1,11 +1,7 @@
 /// A user and the account that goes with every user. What few accounts have lies apart: ``AccountExtras``.
 struct Account: Recordable, Equatable {
-    private var shortID = RowText<39>("")
-    var email = PersonalText.none
-    var name = PersonalText.none
+    private var texts = AccountTexts()
     var emailHash = Hash128.zero
-    var type = UserType.free
-    var state = UserState.active
     var created = Timestamp.distantPast
     var createdBy = LSN.none
 
@@ -14,6 +10,9 @@ struct Account: Recordable, Equatable {
     var promo = Money.zero
     var held = Money.zero
     var spending = Spending()
+    // Here, for there is room behind what was spent.
+    var type = UserType.free
+    var state = UserState.active
     /// The user's last event: head of the thread through the journal.
     var lastEvent = LSN.none
 
@@ -33,16 +32,30 @@ struct Account: Recordable, Equatable {
     var exhaustingCount: Int32 = 0
     var holdCount: Int32 = 0
 
-    var id: ShortText {
-        @inline(__always) get { shortID.text }
-        set { shortID = RowText(newValue) }
+    init() {}
+
+    init(id: ShortText, email: PersonalText, name: PersonalText) {
+        texts = AccountTexts(id: id, email: email, name: name)
     }
 
+    var id: ShortText { texts.id }
+    var email: PersonalText {
+        get { texts.email }
+        set { texts = AccountTexts(id: id, email: newValue, name: name) }
+    }
+    var name: PersonalText {
+        get { texts.name }
+        set { texts = AccountTexts(id: id, email: email, name: newValue) }
+    }
+    /// Without a copy.
+    func withSealedEmail<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R { texts.withSealedEmail(body) }
+
     mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        var rest = extras
-        try c.text(&shortID)
+        var (id, email, name, rest) = (id, email, name, extras)
+        try c.text(&id)
         try c.personal(&email)
         try c.personal(&name)
+        if C.reads { texts = AccountTexts(id: id, email: email, name: name) }
         try c.hash(&emailHash)
         try c.choice(&type)
         try c.choice(&state)

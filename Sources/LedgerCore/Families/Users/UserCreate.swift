@@ -80,9 +80,9 @@ package struct UserCreated: EventType {
     }
 
     package func apply(to ledger: inout StateMachine, _ header: EventHeader) {
-        var account = Account()
-        (account.id, account.email, account.name, account.emailHash) = (id, email, name, emailHash)
-        (account.type, account.created, account.createdBy) = (type, header.asOf, header.lsn)
+        var account = Account(id: id, email: email, name: name)
+        (account.emailHash, account.type) = (emailHash, type)
+        (account.created, account.createdBy) = (header.asOf, header.lsn)
         let slot = ledger.store.accounts.insert(account)
         precondition(UInt32(slot.index) == header.user.value, "a user got another number than the event says")
         ledger.store.userIndex.set(ledger.names.user(id), slot)

@@ -21,6 +21,15 @@ extension StateMachine {
             storage: storageStanding(user), lastEvent: row.lastEvent)
     }
 
+    package func userID(_ user: UserOrdinal) -> ShortText { store.accounts[user].id }
+
+    package func email(of user: UserOrdinal) -> PersonalText { store.accounts[user].email }
+
+    /// Without a copy; no bytes where there is no address.
+    package func withSealedEmail<R>(of user: UserOrdinal, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        store.accounts[user].withSealedEmail(body)
+    }
+
     /// Some text that was sealed under the user's key, if there is any.
     package func sealedText(of user: UserOrdinal) -> PersonalText {
         let email = store.accounts[user].email

@@ -86,7 +86,7 @@ extension StateMachine {
         try check(row.user)
         let (id, user) = (row.id, row.user)
         let slot = store.passports.insert(row)
-        store.passportIndex.setLater(id.value, slot)
+        store.passportIndex.insertLater(id.value, slot)
         store.link(slot, of: user)
     }
 
@@ -94,7 +94,7 @@ extension StateMachine {
         try check(row.user)
         let (id, user, pending) = (row.id, row.user, row.waiting ? row.free : .zero)
         let slot = store.lots.insert(row)
-        store.lotIndex.setLater(id.value, slot)
+        store.lotIndex.insertLater(id.value, slot)
         if !pending.isZero { store.accounts[user].pending += pending }
         link(lot: slot)
         schedule(lot: slot)
@@ -130,7 +130,7 @@ extension StateMachine {
     }
 
     private func check(_ pins: LotAmounts) throws(StateError) {
-        for index in 0..<pins.count where store.lotIndex[pins[index].lot.value] == nil {
+        for index in 0..<pins.count where lot(pins[index].lot) == nil {
             throw StateError("a hold pins a lot that does not exist")
         }
     }
