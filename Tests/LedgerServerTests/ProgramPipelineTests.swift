@@ -172,20 +172,43 @@ import Testing
         }
     }
 
+    @Test func `it is the turn of one at a time, and of none when they have had their share`() {
+        let order = ProgramOrder(allowance: 100)
+        #expect(order.isTurn(of: 0) && !order.isTurn(of: 1))
+        order.advance(past: 1)
+        #expect(order.isTurn(of: 0))
+        order.advance(past: 0)
+        order.advance(past: 0)
+        #expect(!order.isTurn(of: 0) && order.isTurn(of: 1) && !order.isTurn(of: 2))
+        order.spend(60)
+        #expect(order.isTurn(of: 1))
+        order.spend(40)
+        #expect(!order.isTurn(of: 1))
+        order.beginAnew()
+        #expect(order.isTurn(of: 1))
+    }
+
     @Test func `others have their turn between those that take long`() async throws {
-        try await with(milliseconds: 100) { serving, client in
+        try await with(milliseconds: 200) { serving, client in
             let other = try await serving.connect()
-            let long = eval(
-                "local n = 0 for i = 1, 200000 do n = n + i end return ledger.charge('u_a', '0.01', 'long').lsn")
-            async let answers = client.send(Array(repeating: long, count: 200))
+            let source = """
+                local n = 0
+                for i = 1, tonumber(ARGV[1]) do n = n + i end
+                return ledger.charge("u_a", "0.01", "long").lsn
+                """
+            // Some 25 ms each: eight in one go, of sixty-four.
+            let clock = ContinuousClock()
+            let taken = try await clock.measure { _ = try await client.call(eval(source, "0", "200000")) }
+            let turns = max(1, Int(200_000 * (Duration.milliseconds(25) / taken)))
+            async let answers = client.send(Array(repeating: eval(source, "0", "\(turns)"), count: 64))
             var between: [Int64] = []
             for _ in 0..<10 {
                 between.append(try await other.call("CREDIT", "CHARGE", "u_a", "0.01", "api")["lsn"]?.integer ?? 0)
             }
             let found = try await answers
             let lsns = found.compactMap(\.integer)
-            #expect(lsns == lsns.sorted() && lsns.count == 200, "\(found.compactMap { $0.error?.text })")
-            #expect(between.filter { $0 < lsns.last ?? 0 }.count >= 3, "\(between) \(lsns)")
+            #expect(lsns == lsns.sorted() && lsns.count == 64, "\(found.compactMap { $0.error?.text })")
+            #expect(between.filter { $0 < lsns.last ?? 0 }.count >= 5, "\(between) \(lsns)")
             await other.close()
         }
     }
