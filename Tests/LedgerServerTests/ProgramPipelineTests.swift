@@ -172,20 +172,78 @@ import Testing
         }
     }
 
-    @Test func `others have their turn between those that take long`() async throws {
-        try await with(milliseconds: 100) { serving, client in
-            let other = try await serving.connect()
-            let long = eval(
-                "local n = 0 for i = 1, 200000 do n = n + i end return ledger.charge('u_a', '0.01', 'long').lsn")
-            async let answers = client.send(Array(repeating: long, count: 200))
-            var between: [Int64] = []
-            for _ in 0..<10 {
-                between.append(try await other.call("CREDIT", "CHARGE", "u_a", "0.01", "api")["lsn"]?.integer ?? 0)
+    @Test func `several connections that send many at once decide on what is there`() async throws {
+        try await with { serving, client in
+            let source = """
+                for _, row in ipairs(ledger.history("u_a", { count = 1000 })[2]) do
+                  if row.source == ARGV[1] then return "already" end
+                end
+                assert(ledger.charge("u_a", "0.01", ARGV[1]))
+                return "charged"
+                """
+            let requests = (0..<25).map { eval(source, "0", "once\($0)") }
+            let said = try await withThrowingTaskGroup(of: [RESPValue].self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        let one = try await serving.connect()
+                        let answers = try await one.send(requests)
+                        await one.close()
+                        return answers
+                    }
+                }
+                return try await group.reduce(into: [[RESPValue]]()) { $0.append($1) }
             }
-            let found = try await answers
-            let lsns = found.compactMap(\.integer)
-            #expect(lsns == lsns.sorted() && lsns.count == 200, "\(found.compactMap { $0.error?.text })")
-            #expect(between.filter { $0 < lsns.last ?? 0 }.count >= 3, "\(between) \(lsns)")
+            for index in requests.indices {
+                let words = said.map { $0[index].string ?? "\($0[index])" }
+                #expect(words.sorted() == ["already", "already", "already", "charged"])
+            }
+            #expect(try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "99.75")
+        }
+    }
+
+    @Test func `it is the turn of one at a time, and of none when they have had their share`() {
+        let order = ProgramOrder(allowance: 100)
+        #expect(order.isTurn(of: 0) && !order.isTurn(of: 1))
+        order.advance(past: 1)
+        #expect(order.isTurn(of: 0))
+        order.advance(past: 0)
+        order.advance(past: 0)
+        #expect(!order.isTurn(of: 0) && order.isTurn(of: 1) && !order.isTurn(of: 2))
+        order.spend(60)
+        #expect(order.isTurn(of: 1))
+        order.spend(40)
+        #expect(!order.isTurn(of: 1))
+        order.beginAnew()
+        #expect(order.isTurn(of: 1))
+    }
+
+    @Test func `others have their turn between those that take long`() async throws {
+        try await with(milliseconds: 200) { serving, client in
+            let other = try await serving.connect()
+            let source = """
+                local n = 0
+                for i = 1, tonumber(ARGV[1]) do n = n + i end
+                return ledger.charge("u_a", "0.01", "long").lsn
+                """
+            // As long as it takes for all of them to be some goes of 200 ms, on whatever machine.
+            var turns = 50_000
+            while true {
+                let clock = ContinuousClock()
+                let began = clock.now
+                let requests = Array(repeating: eval(source, "0", "\(turns)"), count: 64)
+                async let answers = client.send(requests)
+                var between: [Int64] = []
+                for _ in 0..<10 {
+                    between.append(try await other.call("CREDIT", "CHARGE", "u_a", "0.01", "api")["lsn"]?.integer ?? 0)
+                }
+                let found = try await answers
+                let lsns = found.compactMap(\.integer)
+                #expect(lsns == lsns.sorted() && lsns.count == 64, "\(found.compactMap { $0.error?.text })")
+                turns *= 2
+                if clock.now - began < .milliseconds(1200) { continue }
+                #expect(between.filter { $0 < lsns.last ?? 0 }.count >= 4, "\(between) \(lsns)")
+                break
+            }
             await other.close()
         }
     }

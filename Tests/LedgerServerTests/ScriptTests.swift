@@ -195,6 +195,18 @@ import Testing
         }
     }
 
+    @Test func `a script that revokes the passport it came with is taken back`() async throws {
+        try await with { serving, admin in
+            let made = try await admin.call("PASSPORT", "CREATE", "u_a", "s", "read,write,admin", "SCOPE", "all")
+            let client = try await serving.connect(try #require(made["secret"]?.string))
+            let source = "ledger.charge('u_a', '1', 'api') return ledger.passport.revoke(ARGV[1]).id"
+            let id = try #require(made["passport"]?.string)
+            #expect(try await client.call("EVAL", source, "0", id).error?.code == "NOAUTH")
+            #expect(try await client.call("CREDIT", "BALANCE", "u_a")["available"]?.string == "10.00")
+            await client.close()
+        }
+    }
+
     @Test func `labels stay texts, and RESP2 has null for false`() async throws {
         try await with { serving, client in
             _ = try await client.call("CREDIT", "CHARGE", "u_a", "1", "api", "LABELS", "total=05,team=ml")
