@@ -38,39 +38,54 @@ final class Views: Sendable {
         _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
         lastEvent: LSN
     ) {
-        put(user, hash: hash, id: id, email: email, view, lastEvent: lastEvent, mark: 0)
+        put(
+            user, hash: hash, id: ViewedID(id) { texts.append($0) }, email: texts.append(email), view,
+            lastEvent: lastEvent)
         users.insert(hash.high, Int(user.value)) { [accounts] in accounts.existing($0)!.get(AccountWord.hashHigh) }
     }
 
+    /// `email`: its reference, marked.
     private func put(
-        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
-        lastEvent: LSN, mark: UInt64
+        _ user: UserOrdinal, hash: Hash128, id: ViewedID, email: TextArena.Reference, _ view: AccountView,
+        lastEvent: LSN
     ) {
         let record = accounts.record(Int(user.value))
-        let viewed = ViewedID(id) { texts.append($0) }
-        record.set(AccountWord.idRest, viewed.words.1)
-        record.set(AccountWord.idEnd, viewed.words.2)
+        record.set(AccountWord.idRest, id.words.1)
+        record.set(AccountWord.idEnd, id.words.2)
         record.set(AccountWord.hashHigh, hash.high)
         record.set(AccountWord.hashLow, hash.low)
-        record.set(AccountWord.email, email.isEmpty ? 0 : texts.append(email) | mark)
+        record.set(AccountWord.email, email)
         store(view, lastEvent: lastEvent)
         // From here on readers see the texts.
-        record[AccountWord.id].store(viewed.words.0, ordering: .releasing)
+        record[AccountWord.id].store(id.words.0, ordering: .releasing)
     }
 
     /// A user that was there at the start, of whom only the sealed e-mail is at hand. Found after
-    /// ``index(users:passports:)``.
+    /// ``index(users:)``. Several threads may do this at once, for other users each, with a cursor each.
     func fill(
         _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView,
-        lastEvent: LSN
+        lastEvent: LSN, at cursor: inout TextArena.Cursor
     ) {
-        put(user, hash: hash, id: id, email: sealedEmail, view, lastEvent: lastEvent, mark: Self.isSealed)
+        let email = texts.append(sealedEmail, at: &cursor)
+        put(
+            user, hash: hash, id: ViewedID(id) { texts.append($0, at: &cursor) },
+            email: email == 0 ? 0 : email | Self.isSealed, view, lastEvent: lastEvent)
     }
 
-    /// Makes all users and passports of the start found: those from 0 on, so many of each.
-    func index(users userCount: Int, passports passportCount: Int) {
-        users.insertAll((0..<userCount).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
-        passportIDs.insertAll((0..<passportCount).map { hashOfPassport($0) })
+    /// Makes room for so many, before they are filled. Cost: all of their memory is cleared. Any thread.
+    func reserve(users: Int, passports passportCount: Int, while isWanted: () -> Bool) {
+        accounts.reserve(users, while: isWanted)
+        passports.reserve(passportCount, while: isWanted)
+    }
+
+    /// Makes all users of the start found: those from 0 on, so many. One thread; another may do the same for passports.
+    func index(users count: Int) {
+        users.insertAll((0..<count).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
+    }
+
+    /// The same for passports.
+    func index(passports count: Int) {
+        passportIDs.insertAll((0..<count).map { hashOfPassport($0) })
     }
 
     private func hashOfPassport(_ number: Int) -> UInt64 {
@@ -160,7 +175,7 @@ final class Views: Sendable {
         }
     }
 
-    /// A passport that was there at the start. Found after ``index(users:passports:)``.
+    /// A passport that was there at the start. Found after ``index(passports:)``.
     func fill(_ passport: PassportView) { put(passport) }
 
     func store(_ limits: Limits) {

@@ -21,6 +21,11 @@ extension StateMachine {
             storage: storageStanding(user), lastEvent: row.lastEvent)
     }
 
+    /// What a user is found and shown by.
+    package func idAndEmail(of user: UserOrdinal) -> (id: ShortText, email: PersonalText) {
+        (store.accounts[user].id, store.accounts[user].email)
+    }
+
     /// Some text that was sealed under the user's key, if there is any.
     package func sealedText(of user: UserOrdinal) -> PersonalText {
         let email = store.accounts[user].email
