@@ -38,10 +38,14 @@ package enum SnapshotReader {
         if let lsn, found != lsn {
             throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
         }
-        // One thread reads, checks, decompresses and takes apart while this one puts rows into tables.
-        let frames = Ahead<(section: UInt16, rows: State.FrameRows), Void>("snapshot", most: 2) {
+        let memory = ScratchPool()
+        // One thread reads, checks and unpacks, another takes rows apart, and this one puts them into tables.
+        let frames = Ahead<SnapshotFile.LoadedFrame, Void>("snapshot", most: 2) { (give) throws(StorageError) in
+            try file.scan(into: memory) { frame in give(frame) }
+        }
+        let rows = Ahead<(section: UInt16, rows: State.FrameRows), Void>("rows", most: 2) {
             (give) throws(StorageError) in
-            try file.scan { (frame) throws(StorageError) in
+            while case .item(let frame) = try frames.next() {
                 guard State.reads(section: frame.section, version: frame.version) else {
                     throw StorageError(.newerFormat, path, "section \(frame.section) has version \(frame.version)")
                 }
@@ -49,12 +53,13 @@ package enum SnapshotReader {
                     try State.read(
                         section: frame.section, version: frame.version, rows: frame.rows, bytes: frame.bytes)
                 }
-                return give((frame.section, rows))
+                memory.giveBack(frame.memory)
+                guard give((frame.section, rows)) else { return }
             }
         }
         // Behind the last frame the whole file was in order.
-        while case .item(let (section, rows)) = try frames.next() {
-            try damage(path, section) { () throws(StateError) in try state.restore(rows) }
+        while case .item(let (section, frame)) = try rows.next() {
+            try damage(path, section) { () throws(StateError) in try state.restore(frame) }
         }
         try damage(path) { () throws(StateError) in try finish(&state) }
         let description = file.description
@@ -96,12 +101,16 @@ package enum SnapshotReader {
 
 /// An open snapshot whose header and footer have been checked.
 private struct SnapshotFile: Sendable {
-    /// A frame as it was before it was compressed. Its bytes are valid while it is visited.
-    struct LoadedFrame {
+    /// A frame as it was before it was compressed.
+    struct LoadedFrame: Sendable {
         let section: UInt16
         let version: UInt8
         let rows: Int
-        let bytes: UnsafeRawBufferPointer
+        let byteCount: Int
+        let memory: Scratch
+
+        /// Valid until the memory is given back.
+        var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory.bytes(byteCount)) }
     }
 
     let file: any DiskFile
@@ -173,11 +182,20 @@ private struct SnapshotFile: Sendable {
     }
 
     /// Hands out every frame in order, until `visit` wants no more; afterwards the hash of the file and the digest of
-    /// the state have been compared.
+    /// the state have been compared. A frame is valid while it is visited.
     func scan(_ visit: (LoadedFrame) throws(StorageError) -> Bool) throws(StorageError) {
+        let memory = ScratchPool()
+        try scan(into: memory) { (frame) throws(StorageError) in
+            defer { memory.giveBack(frame.memory) }
+            return try visit(frame)
+        }
+    }
+
+    /// The same; each frame lies in memory of `pool`, and whoever takes the frame gives it back there.
+    func scan(into pool: ScratchPool, _ visit: (LoadedFrame) throws(StorageError) -> Bool) throws(StorageError) {
         let decompressor = ZstdDecompressor()
-        let (packed, plain) = (Scratch(), Scratch())
-        defer { withExtendedLifetime((packed, plain)) {} }
+        let packed = Scratch()
+        defer { withExtendedLifetime(packed) {} }
         var hash = SHA256Stream()
         var digest = StateDigest()
         headerBytes.withUnsafeBytes { hash.update($0) }
@@ -201,12 +219,15 @@ private struct SnapshotFile: Sendable {
                 throw StorageError(.damagedSnapshot, path, at: offset, "the checksum of frame \(number) does not match")
             }
             hash.update(UnsafeRawBufferPointer(compressed))
-            let bytes = plain.bytes(frame.bytes)
-            guard decompressor.decompress(UnsafeRawBufferPointer(compressed), into: bytes) else {
+            let loaded = LoadedFrame(
+                section: frame.section, version: frame.version, rows: frame.rows, byteCount: frame.bytes,
+                memory: pool.take())
+            guard
+                decompressor.decompress(
+                    UnsafeRawBufferPointer(compressed), into: loaded.memory.bytes(loaded.byteCount))
+            else {
                 throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")
             }
-            let loaded = LoadedFrame(
-                section: frame.section, version: frame.version, rows: frame.rows, bytes: UnsafeRawBufferPointer(bytes))
             digest.add(section: frame.section, version: frame.version, rows: frame.rows, loaded.bytes)
             guard try visit(loaded) else { return }
             offset += frame.compressedBytes
