@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #if defined(__aarch64__)
 #include <arm_acle.h>
@@ -107,6 +109,18 @@ int florin_spawn_closing_from(void *actions, int first) {
 
 bool florin_holds(const void *text, size_t length, const void *wanted, size_t count) {
     return memmem(text, length, wanted, count) != NULL;
+}
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void florin_populate(void *address, size_t bytes) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)address + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)address + bytes) / page * page;
+    /* Best effort: whoever touches a page that is not there gets it then. */
+    if (first < end) (void)madvise((void *)first, end - first, MADV_POPULATE_WRITE);
 }
 
 void florin_trim(void) { malloc_trim(0); }

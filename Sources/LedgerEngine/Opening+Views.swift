@@ -4,34 +4,35 @@ internal import LedgerStorage
 
 /// What readers see of a ledger that was opened, and its rules.
 extension Opening {
-    /// Fills the views, passports on a thread of their own. E-mails stay sealed there until ``EmailOpener`` comes to
-    /// them.
+    /// Fills the views, in two threads. E-mails stay sealed there until ``EmailOpener`` comes to them.
     func publish(_ state: borrowing StateMachine, in views: Views, at now: Timestamp) {
         withUnsafePointer(to: state) { state in
-            // Both threads only read, and this one does not go on before the other has ended.
+            // Both threads only read it, and this one does not go on before the other has ended.
             nonisolated(unsafe) let state = state
-            let passports = NamedThread.start("passports") {
-                for number in 0..<state.pointee.passportCount {
-                    views.fill(PassportView(state.pointee.passportView(PassportOrdinal(UInt32(number)))))
-                }
-            }
-            for number in 0..<state.pointee.userCount {
-                publish(UserOrdinal(UInt32(number)), of: state.pointee, in: views, at: now)
-            }
-            passports.join()
+            _ = NamedThread.both(
+                "views", { Self.publish(.first, of: state.pointee, in: views, at: now) },
+                { Self.publish(.second, of: state.pointee, in: views, at: now) })
+            let (users, passports) = (state.pointee.userCount, state.pointee.passportCount)
+            _ = NamedThread.both("views", { views.index(users: users) }, { views.index(passports: passports) })
         }
-        views.index(users: state.userCount, passports: state.passportCount)
         views.store(state.limits)
     }
 
-    private func publish(
-        _ user: UserOrdinal, of state: borrowing StateMachine, in views: Views, at now: Timestamp
+    private static func publish(
+        _ half: Half, of state: borrowing StateMachine, in views: Views, at now: Timestamp
     ) {
-        let id = state.userID(user)
-        state.withSealedEmail(of: user) {
-            views.fill(
-                user, hash: state.names.user(id), id: id, sealedEmail: $0, state.accountView(user, at: now),
-                lastEvent: state.lastEvent(of: user))
+        var cursor = Views.Cursor()
+        for number in half.of(state.userCount) {
+            let user = UserOrdinal(number)
+            let id = state.userID(user)
+            state.withSealedEmail(of: user) {
+                views.fill(
+                    user, hash: state.names.user(id), id: id, sealedEmail: $0, state.accountView(user, at: now),
+                    lastEvent: state.lastEvent(of: user), at: &cursor)
+            }
+        }
+        for number in half.of(state.passportCount) {
+            views.fill(PassportView(state.passportView(PassportOrdinal(number))))
         }
     }
 

@@ -34,7 +34,8 @@ struct Opening {
                 : LockedDirectory.open(path, on: disk)
         }
         let tightened = tightenSecrets(lock.directory)
-        var recovered = try recover(lock)
+        var ahead: ViewsAhead?
+        var recovered = try recover(lock) { if ahead == nil { ahead = ViewsAhead($0) } }
         let journal = recovered.journal
         let report = recovered.report
         var state = recovered.takeState()
@@ -77,7 +78,8 @@ struct Opening {
             secret = minted
         }
 
-        let views = Views(seed: state.names.hash(Names.Space.key, ["views"]).high)
+        let views = ahead?.views ?? Views(of: state)
+        ahead = nil
         let reads = ReadPath(
             views: views, pepper: pepper, keys: keys, passportUse: PassportUse(disk, directory: configuration.path))
         let publishing = Lap.now
@@ -112,13 +114,15 @@ struct Opening {
         do throws(StorageError) { return try body() } catch { throw EngineError(error) }
     }
 
-    private func recover(_ lock: LockedDirectory) throws(EngineError) -> Recovered<StateMachine> {
+    private func recover(
+        _ lock: LockedDirectory, loaded: (borrowing StateMachine) -> Void
+    ) throws(EngineError) -> Recovered<StateMachine> {
         let options = Recovery.Options(
             segmentBytes: configuration.segmentBytes,
             checksHistory: configuration.checksHistoryFirst && !configuration.isOfCopy)
         return try attempt { () throws(StorageError) in
             guard let reading = configuration.reading else {
-                return try Recovery.open(lock, as: StateMachine.self, options: options)
+                return try Recovery.open(lock, as: StateMachine.self, options: options, loaded: loaded)
             }
             return try Recovery.read(lock, through: reading.through, as: StateMachine.self, options: options)
         }

@@ -117,8 +117,11 @@ import Testing
     @Test func `an e-mail that was added sealed is replaced by the clear one`() {
         let views = Views(seed: 1)
         let names = Names(seed: .zero)
+        var cursor = Views.Cursor()
         Array("sealed".utf8).withUnsafeBytes {
-            views.fill(UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view(0, 0), lastEvent: .none)
+            views.fill(
+                UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view(0, 0), lastEvent: .none,
+                at: &cursor)
         }
         #expect(views.withEmail(UserOrdinal(0)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") } == "sealed!")
         Array("clear@example.org".utf8).withUnsafeBytes { views.fill(email: $0, of: UserOrdinal(0)) }
@@ -153,15 +156,18 @@ import Testing
                 user: UserOrdinal(UInt32(number)), digest: .zero, permissions: [.read], scope: .all, expires: .never,
                 revoked: false, rate: 0, requiresKeys: false)
         }
+        views.reserve(users: before, passports: before) { true }
+        var cursor = Views.Cursor()
         for user in 0..<before {
             let ordinal = UserOrdinal(UInt32(user))
             views.fill(
                 ordinal, hash: names.user(id(user)), id: id(user), sealedEmail: noText, view(ordinal.value, 1),
-                lastEvent: LSN(1))
+                lastEvent: LSN(1), at: &cursor)
             views.fill(passport(user))
         }
         #expect(views.user(names.user(id(17))) == nil)
-        views.index(users: before, passports: before)
+        views.index(users: before)
+        views.index(passports: before)
         for user in before..<count {
             let ordinal = UserOrdinal(UInt32(user))
             views.add(
@@ -175,8 +181,39 @@ import Testing
         }
         #expect(views.user(names.user(id(count))) == nil && views.passport(PassportID(value: 2)) == nil)
         let empty = Views(seed: 3)
-        empty.index(users: 0, passports: 0)
+        empty.index(users: 0)
+        empty.index(passports: 0)
         #expect(empty.user(names.user("a")) == nil)
+    }
+
+    /// As a start fills them: half of the users each, their texts in chunks of their own.
+    @Test func `two threads fill the views at once, and every text is where it belongs`() {
+        let views = Views(seed: 3)
+        let names = Names(seed: Hash128(high: 5, low: 6))
+        let count = 12_000
+        @Sendable func id(_ user: UInt32) -> ShortText { ShortText("a-user-whose-id-is-longer-than-most-\(user)")! }
+        @Sendable func email(_ user: UInt32) -> String {
+            "sealed \(user) " + String(repeating: "x", count: Int(user % 90))
+        }
+        @Sendable func fill(_ half: Half) {
+            var cursor = Views.Cursor()
+            for user in half.of(count) {
+                Array(email(user).utf8).withUnsafeBytes {
+                    views.fill(
+                        UserOrdinal(user), hash: names.user(id(user)), id: id(user), sealedEmail: $0, view(user, 1),
+                        lastEvent: LSN(1), at: &cursor)
+                }
+            }
+        }
+        _ = NamedThread.both("half", { fill(.first) }, { fill(.second) })
+        views.index(users: count)
+        for user in 0..<UInt32(count) {
+            #expect(views.user(names.user(id(user))) == UserOrdinal(user))
+            #expect(views.userID(UserOrdinal(user)) == id(user))
+            #expect(
+                views.withEmail(UserOrdinal(user)) { String(decoding: $0, as: UTF8.self) + ($1 ? "!" : "") }
+                    == email(user) + "!")
+        }
     }
 
     @Test func `an id of any length is read as it was stored`() {

@@ -113,6 +113,5 @@ struct PeopledToy: JournaledState, ~Copyable {
         try ToyState.read(section: section, version: version, rows: rows, bytes: bytes)
     }
     mutating func restore(_ frame: consuming ToyFrame) throws(StateError) { try toy.restore(frame) }
-    mutating func finishRestoring() throws(StateError) { try toy.finishRestoring() }
     func violations() -> [String] { toy.violations() }
 }

@@ -20,7 +20,6 @@ import Testing
         var booksSum: Int128 { toy.booksSum }
         var counters: [UInt32: Int64] { toy.counters }
         func violations() -> [String] { toy.violations() }
-        mutating func finishRestoring() throws(StateError) { try toy.finishRestoring() }
 
         static func reads(section: UInt16, version: UInt8) -> Bool {
             section == 2 ? (1...2).contains(version) : version == 1

@@ -65,8 +65,6 @@ package struct ToyState: JournaledState, ~Copyable {
         }
     }
 
-    package mutating func finishRestoring() throws(StateError) {}
-
     package func violations() -> [String] {
         let sum = counters.values.reduce(Int128(0)) { $0 + Int128($1) }
         return (sum == total ? [] : ["the counters sum to \(sum), the total is \(total)"])

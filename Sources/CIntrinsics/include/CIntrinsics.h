@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What Swift cannot say itself: four instructions, a flag, and three calls that Glibc's module hides. Everything here is
+/* What Swift cannot say itself: four instructions, a flag, and some calls that Glibc's module hides. Everything here is
    thread-safe, and pure but for those calls. */
 
 /* CRC32C (Castagnoli, reflected, initial value and final xor all ones) of `count` bytes, going on from `crc`:
@@ -33,6 +33,11 @@ int florin_spawn_closing_from(void *actions, int first);
 /* From now on every allocation of at least `bytes` has pages of its own, which free() gives back to the system:
    mallopt(M_MMAP_THRESHOLD). 0, or -1. */
 int florin_own_pages_from(int bytes);
+
+/* Has the system back the pages that lie wholly within `bytes` at `address` with memory, now and in one go instead of
+   at the first touch of each: madvise(MADV_POPULATE_WRITE). What they hold stays. A kernel that cannot (before 5.14)
+   backs them when they are touched, as ever. */
+void florin_populate(void *address, size_t bytes);
 
 /* Whether `wanted` lies somewhere in `text`: memmem. */
 bool florin_holds(const void *text, size_t length, const void *wanted, size_t count);

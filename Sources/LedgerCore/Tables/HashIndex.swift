@@ -41,8 +41,9 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     private var segments = ContiguousArray((0..<256).map { IndexSegment<Key>(first: 32 + UInt32($0 & 7)) })
     private(set) var count = 0
     private var undo = UndoLog<Change>()
-    /// What ``setLater(_:_:)`` took, in its order.
-    private var late: ContiguousArray<IndexEntry<Key>> = []
+    /// What ``setLater(_:_:)`` took, by segment, in its order; empty where it took nothing.
+    private var late: [ContiguousArray<IndexEntry<Key>>] = []
+    private var lateCount = 0
     /// While a capture is under way.
     private var capture: EntriesBefore<Key>?
 
@@ -78,36 +79,27 @@ struct HashIndex<Key: IndexKey>: ~Copyable {
     /// be asked. No savepoint is open.
     mutating func setLater(_ key: Key, _ value: UInt64) {
         precondition(key != .vacant && !undo.isOpen, "a key cannot be stored later")
-        late.append(IndexEntry(key: key, value: value))
+        if late.isEmpty { late = Array(repeating: [], count: Self.segmentCount) }
+        late[Int(key.spread >> 56)].append(IndexEntry(key: key, value: value))
+        lateCount += 1
         // Sixteen megabytes and more are not kept for long.
-        if late.count == 1 << 20 { settle() }
+        if lateCount == 1 << 20 { settle() }
     }
 
     /// Stores what ``setLater(_:_:)`` took, segment by segment: each is small enough for a near cache while its keys
     /// come, where keys in any order miss every cache each time. A segment grows once.
     mutating func settle() {
-        guard !late.isEmpty else { return }
-        var ends = [Int](repeating: 0, count: 257)
-        for entry in late { ends[Int(entry.key.spread >> 56) + 1] += 1 }
-        for segment in 0..<256 { ends[segment + 1] += ends[segment] }
-        var next = ends
-        let sorted = ContiguousArray<IndexEntry<Key>>(unsafeUninitializedCapacity: late.count) {
-            buffer, count in
-            for entry in late {
-                let segment = Int(entry.key.spread >> 56)
-                (buffer.baseAddress! + next[segment]).initialize(to: entry)
-                next[segment] += 1
-            }
-            count = late.count
-        }
-        late = []
-        for segment in 0..<256 {
-            let part = sorted[ends[segment]..<ends[segment + 1]]
-            segments[segment].reserve(part.count)
-            for entry in part where segments[segment].set(entry.key, entry.key.spread, entry.value) == nil {
+        guard lateCount > 0 else { return }
+        for number in 0..<Self.segmentCount {
+            // The memory of one serves the next segments.
+            var part: ContiguousArray<IndexEntry<Key>> = []
+            swap(&part, &late[number])
+            segments[number].reserve(part.count)
+            for entry in part where segments[number].set(entry.key, entry.key.spread, entry.value) == nil {
                 count += 1
             }
         }
+        (late, lateCount) = ([], 0)
     }
 
     /// All entries, sorted by key: the canonical order of a snapshot.

@@ -29,6 +29,8 @@ struct Slab<Row>: ~Copyable {
     private let shared: UnsafeMutablePointer<SlabDirectory<Row>>
     /// Handed out next, the last one first.
     private(set) var free: [Slot<Row>] = []
+    /// Memory for the next chunks, see ``take(_:)``.
+    private var room: [SlabChunk<Row>] = []
     /// Slots ever used.
     private var used = 0
     private(set) var count = 0
@@ -49,7 +51,11 @@ struct Slab<Row>: ~Copyable {
         for slot in slots { directory.live(slot).deinitialize(count: 1) }
         directory.deallocate()
         shared.deallocate()
+        for chunk in room { chunk.deallocate() }
     }
+
+    /// Before it makes chunks of its own, it uses this memory.
+    mutating func take(_ ready: SlabRoom<Row>?) { if let ready { room += ready.takeAll() } }
 
     /// By its address: a row is large, and a look at one field of it is to copy no more than that.
     subscript(slot: Slot<Row>) -> Row {
@@ -80,7 +86,7 @@ struct Slab<Row>: ~Copyable {
             precondition(used < Int(Int32.max), "a table is full")
             (slot, reused) = (Slot(index: Int32(used)), false)
             if !directory.holds(slot) {
-                directory.addChunk()
+                directory.add(room.popLast() ?? SlabChunk())
                 shared.pointee = directory
             }
             used += 1
@@ -250,17 +256,10 @@ struct SlabSlots<Row>: Sequence, IteratorProtocol {
 /// Where the chunks of a slab are. Two tables of pointers and nothing that is counted, so that a sequence reads it
 /// without touching a reference count. It grows by doubling; what it points to stays where it is.
 private struct SlabDirectory<Row> {
-    private struct Chunk {
-        var rows: UnsafeMutablePointer<Row>
-        /// A bit for each row: whether it is there.
-        var live: UnsafeMutablePointer<UInt64>
-    }
-
     private static var chunkBits: Int { 12 }
-    private static var chunkRows: Int { 1 << chunkBits }
-    private static var chunkMask: Int { chunkRows - 1 }
+    private static var chunkMask: Int { SlabChunk<Row>.rowCount - 1 }
 
-    private var chunks = UnsafeMutablePointer<Chunk>.allocate(capacity: 4)
+    private var chunks = UnsafeMutablePointer<SlabChunk<Row>>.allocate(capacity: 4)
     private var capacity = 4
     private var count = 0
 
@@ -305,26 +304,66 @@ private struct SlabDirectory<Row> {
         return nil
     }
 
-    mutating func addChunk() {
+    mutating func add(_ chunk: SlabChunk<Row>) {
         if count == capacity {
-            let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: capacity * 2)
+            let larger = UnsafeMutablePointer<SlabChunk<Row>>.allocate(capacity: capacity * 2)
             larger.moveInitialize(from: chunks, count: count)
             chunks.deallocate()
             (chunks, capacity) = (larger, capacity * 2)
         }
-        let words = Self.chunkRows / 64
-        let chunk = Chunk(rows: .allocate(capacity: Self.chunkRows), live: .allocate(capacity: words))
-        chunk.live.initialize(repeating: 0, count: words)
         (chunks + count).initialize(to: chunk)
         count += 1
     }
 
     /// The rows are gone already.
     func deallocate() {
-        for index in 0..<count {
-            chunks[index].rows.deallocate()
-            chunks[index].live.deallocate()
-        }
+        for index in 0..<count { chunks[index].deallocate() }
         chunks.deallocate()
+    }
+}
+
+/// Memory for some thousand rows, and which of them are there.
+private struct SlabChunk<Row> {
+    static var rowCount: Int { 4096 }
+
+    let rows: UnsafeMutablePointer<Row>
+    /// A bit for each row: whether it is there.
+    let live: UnsafeMutablePointer<UInt64>
+
+    init() {
+        rows = .allocate(capacity: Self.rowCount)
+        let words = Self.rowCount / 64
+        live = .allocate(capacity: words)
+        live.initialize(repeating: 0, count: words)
+    }
+
+    /// The rows are gone already.
+    func deallocate() {
+        rows.deallocate()
+        live.deallocate()
+    }
+}
+
+/// Memory for the chunks of a slab that is going to be filled: whoever makes it has the system clear its pages, which
+/// takes longer than filling them, and need not be the thread that fills.
+///
+/// Unchecked Sendable: one thread makes it, and hands it over before another takes what is in it.
+final class SlabRoom<Row>: @unchecked Sendable {
+    private var chunks: [SlabChunk<Row>] = []
+
+    /// For as many of these rows as fill whole chunks, so that none of it is left when all of them are there.
+    init(rows: Int) {
+        for _ in 0..<rows / SlabChunk<Row>.rowCount {
+            let chunk = SlabChunk<Row>()
+            florin_populate(chunk.rows, SlabChunk<Row>.rowCount * MemoryLayout<Row>.stride)
+            chunks.append(chunk)
+        }
+    }
+
+    deinit { for chunk in chunks { chunk.deallocate() } }
+
+    fileprivate func takeAll() -> [SlabChunk<Row>] {
+        defer { chunks = [] }
+        return chunks
     }
 }

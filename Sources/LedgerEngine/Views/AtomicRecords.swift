@@ -1,3 +1,4 @@
+internal import CIntrinsics
 internal import Synchronization
 
 /// Records of a fixed number of atomic words, by number, in chunks that never move and begin at a page: a holder of a
@@ -45,6 +46,15 @@ final class AtomicRecords: @unchecked Sendable {
             expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
         if !won { ZeroedPages.unmap(fresh, chunkBytes) }
         return existing(index)!
+    }
+
+    /// Makes the records before this number ready to be written: the system clears their pages now, for as long as
+    /// `isWanted` says so. Any thread.
+    func reserve(_ count: Int, while isWanted: () -> Bool) {
+        for first in stride(from: 0, to: count, by: Self.chunkRecords) where isWanted() {
+            let records = min(count - first, Self.chunkRecords)
+            florin_populate(record(first), records * words * MemoryLayout<UInt64>.stride)
+        }
     }
 
     private var chunkBytes: Int { Self.chunkRecords * words * MemoryLayout<UInt64>.stride }

@@ -26,6 +26,12 @@ final class Views: Sendable {
     /// `requests_per_hour` by user type.
     private let requestLimits: [RequestLimit]
 
+    /// Where one thread that fills them puts texts.
+    struct Cursor: ~Copyable {
+        fileprivate var texts = TextArena.Cursor()
+        fileprivate var sealedTexts = TextArena.Cursor()
+    }
+
     private final class RequestLimit: Sendable {
         let value = Atomic<Int64>(Limits.none)
     }
@@ -42,42 +48,55 @@ final class Views: Sendable {
         _ user: UserOrdinal, hash: Hash128, id: ShortText, email: UnsafeRawBufferPointer, _ view: AccountView,
         lastEvent: LSN
     ) {
-        let reference = email.isEmpty ? 0 : texts.append(email)
-        put(user, hash: hash, id: id, email: reference, view, lastEvent: lastEvent)
+        put(
+            user, hash: hash, id: ViewedID(id) { texts.append($0) }, email: texts.append(email), view,
+            lastEvent: lastEvent)
         users.insert(hash.high, Int(user.value))
     }
 
+    /// `email`: its reference, marked.
     private func put(
-        _ user: UserOrdinal, hash: Hash128, id: ShortText, email: TextArena.Reference, _ view: AccountView,
+        _ user: UserOrdinal, hash: Hash128, id: ViewedID, email: TextArena.Reference, _ view: AccountView,
         lastEvent: LSN
     ) {
         let record = accounts.record(Int(user.value))
-        let viewed = ViewedID(id) { texts.append($0) }
-        record.set(AccountWord.idRest, viewed.words.1)
-        record.set(AccountWord.idEnd, viewed.words.2)
+        record.set(AccountWord.idRest, id.words.1)
+        record.set(AccountWord.idEnd, id.words.2)
         record.set(AccountWord.hashHigh, hash.high)
         record.set(AccountWord.hashLow, hash.low)
         record.set(AccountWord.email, email)
         store(view, lastEvent: lastEvent)
         // From here on readers see the texts.
-        record[AccountWord.id].store(viewed.words.0, ordering: .releasing)
+        record[AccountWord.id].store(id.words.0, ordering: .releasing)
     }
 
     /// A user that was there at the start, of whom only the sealed e-mail is at hand. Found after
-    /// ``index(users:passports:)``.
+    /// ``index(users:)``. Several threads may do this at once, for other users each, with a cursor each.
     func fill(
         _ user: UserOrdinal, hash: Hash128, id: ShortText, sealedEmail: UnsafeRawBufferPointer, _ view: AccountView,
-        lastEvent: LSN
+        lastEvent: LSN, at cursor: inout Cursor
     ) {
-        let reference = sealedEmail.isEmpty ? 0 : sealedTexts.append(sealedEmail) | Self.isSealed
-        put(user, hash: hash, id: id, email: reference, view, lastEvent: lastEvent)
+        let email = sealedTexts.append(sealedEmail, at: &cursor.sealedTexts)
+        put(
+            user, hash: hash, id: ViewedID(id) { texts.append($0, at: &cursor.texts) },
+            email: email == 0 ? 0 : email | Self.isSealed, view, lastEvent: lastEvent)
     }
 
-    /// Makes all users and passports of the start found: those from 0 on, so many of each.
-    func index(users userCount: Int, passports passportCount: Int) {
-        users.insertAll((0..<userCount).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
+    /// Makes room for so many, before they are filled. Cost: all of their memory is cleared. Any thread.
+    func reserve(users: Int, passports passportCount: Int, while isWanted: () -> Bool) {
+        accounts.reserve(users, while: isWanted)
+        passports.reserve(passportCount, while: isWanted)
+    }
+
+    /// Makes all users of the start found: those from 0 on, so many. One thread; another may do the same for passports.
+    func index(users count: Int) {
+        users.insertAll((0..<count).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
+    }
+
+    /// The same for passports.
+    func index(passports count: Int) {
         passportIDs.insertAll(
-            (0..<passportCount).map { mix(PassportID(value: passports.existing($0)!.get(PassportWord.id))) })
+            (0..<count).map { mix(PassportID(value: passports.existing($0)!.get(PassportWord.id))) })
     }
 
     /// The clear e-mail of a user who was added with a sealed one. One thread, any one.
@@ -167,7 +186,7 @@ final class Views: Sendable {
         }
     }
 
-    /// A passport that was there at the start. Found after ``index(users:passports:)``.
+    /// A passport that was there at the start. Found after ``index(passports:)``.
     func fill(_ passport: PassportView) { put(passport) }
 
     func store(_ limits: Limits) {

@@ -70,6 +70,30 @@ final class AlignedBuffer {
     var readable: UnsafeRawBufferPointer { UnsafeRawBufferPointer(bytes) }
 }
 
+/// Memory that is used again and again, and grows to the largest use of it. What is taken anew each time and given back
+/// the system clears each time, which takes longer than most of what is done with it.
+///
+/// Unchecked Sendable: it belongs to one thread at a time, and is handed on under a lock.
+final class Scratch: @unchecked Sendable {
+    private var buffer = AlignedBuffer(count: 0)
+
+    /// So many bytes of it, with whatever is in them. Valid until the next call, or until it goes.
+    func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        if buffer.bytes.count < count {
+            // Some more than is needed: the next use is of about the same size.
+            buffer = AlignedBuffer(count: (count + count / 4).rounded(upTo: 64 << 10))
+        }
+        return buffer.bytes.slice(0, count)
+    }
+}
+
+/// Scratch that goes from one thread to the next and comes back. Any thread.
+final class ScratchPool: Sendable {
+    private let spares = Lock<[Scratch]>([])
+    func take() -> Scratch { spares.withLock { $0.popLast() } ?? Scratch() }
+    func giveBack(_ scratch: Scratch) { spares.withLock { $0.append(scratch) } }
+}
+
 extension Int {
     /// This number rounded up to a multiple of `unit`.
     func rounded(upTo unit: Int) -> Int { (self + unit - 1) / unit * unit }

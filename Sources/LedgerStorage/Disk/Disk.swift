@@ -93,6 +93,14 @@ extension DiskFile {
         return got == count ? bytes : nil
     }
 
+    /// Fills `buffer` from `offset`; false where the file is shorter.
+    func fill(
+        _ buffer: UnsafeMutableRawBufferPointer, at offset: Int, pastCache: Bool
+    ) throws(StorageError) -> Bool {
+        let count = try pastCache ? readPastCache(into: buffer, at: offset) : read(into: buffer, at: offset)
+        return count == buffer.count
+    }
+
     package func write(_ bytes: [UInt8], at offset: Int) throws(StorageError) {
         let result = bytes.withUnsafeBytes { raw in
             Result { () throws(StorageError) in try write(raw, at: offset) }

@@ -39,10 +39,15 @@ struct ZstdDecompressor: ~Copyable {
     func decompress(_ input: UnsafeRawBufferPointer, count: Int) -> [UInt8]? {
         var complete = false
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            let result = ZSTD_decompressDCtx(context, buffer.baseAddress, count, input.baseAddress, input.count)
-            complete = ZSTD_isError(result) == 0 && result == count
+            complete = decompress(input, into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count))
             initialized = complete ? count : 0
         }
         return complete ? bytes : nil
+    }
+
+    /// Fills `output` out of `input`; false when it holds anything else than as many bytes.
+    func decompress(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Bool {
+        let result = ZSTD_decompressDCtx(context, output.baseAddress, output.count, input.baseAddress, input.count)
+        return ZSTD_isError(result) == 0 && result == output.count
     }
 }

@@ -6,8 +6,8 @@ internal import LedgerCore
 ///
 /// Each way in which a segment can be wrong is an error of its own, naming the file: missing, truncated, another
 /// segment's, another ledger's, headless.
-struct JournalInspection {
-    struct Segment {
+struct JournalInspection: Sendable {
+    struct Segment: Sendable {
         /// As the manifest lists it, completed by what the file itself says.
         var record: Manifest.Segment
         /// Of a live segment that was begun.

@@ -31,17 +31,14 @@ extension KeyStore {
                 let ordinal = UserOrdinal(UInt32(number))
                 let place = (number - first) * Self.slotBytes
                 var trouble: StorageError?
-                do throws(StorageError) {
-                    let isThere = place + Self.slotBytes <= count
-                    let slot = isThere ? try decode(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty
-                    if case .empty = slot, number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
-                    if case .key = slot, ledger.isDeleted(ordinal) { findings.survivors += 1 }
-                    if case .key = slot, number < users, opening {
-                        let text = ledger.sealedText(ordinal)
-                        if !text.isEmpty { _ = try open(text, ordinal) }
-                    }
-                } catch {
-                    trouble = error
+                let isThere = place + Self.slotBytes <= count
+                switch isThere ? Self.kind(buffer.readable.slice(place, Self.slotBytes), ordinal) : .empty {
+                case .empty: if number < users, ledger.hasSealedText(ordinal) { trouble = missing(ordinal) }
+                case .key:
+                    if ledger.isDeleted(ordinal) { findings.survivors += 1 }
+                    if opening, number < users { trouble = faultOpening(ledger.sealedText(ordinal), ordinal) }
+                case .destroyed: break
+                case .damaged: trouble = damaged(ordinal)
                 }
                 guard let trouble else { continue }
                 guard number < users else {
@@ -53,6 +50,16 @@ extension KeyStore {
             }
         }
         return findings
+    }
+
+    private func faultOpening(_ text: [UInt8], _ ordinal: UserOrdinal) -> StorageError? {
+        guard !text.isEmpty else { return nil }
+        do throws(StorageError) {
+            _ = try open(text, ordinal)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// What a start has to say about the keys of the ledger that it found; nothing when all are there.

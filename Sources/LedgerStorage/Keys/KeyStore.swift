@@ -323,15 +323,32 @@ package final class KeyStore: Sendable {
         }.get()
     }
 
-    func decode(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
-        if slot.isZero { return .empty }
-        let isWhole = slot.slice(0, 60).crc32c == slot.number(at: 60) && slot.number(at: 4) == ordinal.value
-        switch slot[0] {
-        case 1 where isWhole: return .key([UInt8](slot.slice(8, 32)))
-        case 2 where isWhole: return .destroyed
-        default:
-            throw StorageError(.damagedKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
+    private func decode(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) throws(StorageError) -> Slot {
+        switch Self.kind(slot, ordinal) {
+        case .empty: return .empty
+        case .key: return .key([UInt8](slot.slice(8, 32)))
+        case .destroyed: return .destroyed
+        case .damaged: throw damaged(ordinal)
         }
+    }
+
+    /// What a slot is, without taking the key out of it.
+    enum Kind { case empty, key, destroyed, damaged }
+
+    static func kind(_ slot: UnsafeRawBufferPointer, _ ordinal: UserOrdinal) -> Kind {
+        if slot.isZero { return .empty }
+        guard slot.slice(0, 60).crc32c == slot.number(at: 60), slot.number(at: 4) == ordinal.value else {
+            return .damaged
+        }
+        switch slot[0] {
+        case 1: return .key
+        case 2: return .destroyed
+        default: return .damaged
+        }
+    }
+
+    func damaged(_ ordinal: UserOrdinal) -> StorageError {
+        StorageError(.damagedKey, directory.keys, at: Self.offset(ordinal), "user \(ordinal.value)")
     }
 
     private static func encode(

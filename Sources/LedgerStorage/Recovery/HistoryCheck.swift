@@ -27,6 +27,15 @@ package struct HistoryCheck: Sendable {
         return true
     }
 
+    /// The same on a thread of its own, which ends with what is returned; it ends with how long it took.
+    func beside() -> Ahead<Void, Lap> {
+        Ahead("history", most: .max) { (isWanted) throws(StorageError) in
+            let began = Lap.now
+            _ = try run { isWanted(()) }
+            return Lap.now - began
+        }
+    }
+
     private func explained(_ error: StorageError) -> StorageError {
         var error = error
         error.detail +=

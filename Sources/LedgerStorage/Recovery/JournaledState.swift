@@ -26,8 +26,14 @@ package protocol JournaledState: ~Copyable {
     mutating func restore(_ frame: consuming FrameRows) throws(StateError)
     /// Whether it knows a section's rows in this version. A snapshot with others is left to the program that made it.
     static func reads(section: UInt16, version: UInt8) -> Bool
-    mutating func finishRestoring() throws(StateError)
-    /// A sentence for each invariant that does not hold.
+    /// Behind the last frame: what is left to be done with half of the tables. Two threads do one each at once.
+    mutating func settle(_ half: Half)
+    /// What half of the rows are by themselves. Only reads: two threads do one each at once.
+    func audit(_ half: Half) -> RowAudit
+    /// A sentence for each invariant that does not hold, with the audits of both halves: a snapshot that leads to one
+    /// is refused.
+    func violations(with halves: [RowAudit]) -> [String]
+    /// The same, asked at any time.
     func violations() -> [String]
     /// Users have ordinals from 0.
     var userCount: Int { get }
@@ -43,6 +49,9 @@ package protocol JournaledState: ~Copyable {
 extension JournaledState where Self: ~Copyable {
     package func prefetch(_ event: UnsafeRawBufferPointer, _ step: PrefetchStep) {}
     package static func reads(section: UInt16, version: UInt8) -> Bool { version == 1 }
+    package mutating func settle(_ half: Half) {}
+    package func audit(_ half: Half) -> RowAudit { RowAudit() }
+    package func violations(with halves: [RowAudit]) -> [String] { [] }
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
     package func sealedText(_ user: UserOrdinal) -> [UInt8] { [] }

@@ -47,7 +47,7 @@ extension Recovered: Sendable where State: Sendable & ~Copyable {}
 ///   2. inspect: every listed segment is there, whole, in its place; what lies beside them is not needed (`Leftovers`)
 ///   3. replay: state from snapshot and tail, the chain checked throughout; the current segment is read past the page
 ///      cache
-///   4. check: every sealed segment that the replay did not read, against its checksums (`HistoryCheck`)
+///   4. check, beside the replay: every sealed segment that it does not read, against its checksums (`HistoryCheck`)
 ///   5. tidy: remains of an interrupted step go. Nothing was changed before this.
 ///   6. settle the tail: zero the room behind it if anything is there, sync. Only now is what was read also what stays,
 ///      because a batch that was written but not synced before the crash is made durable before anybody sees it.
@@ -79,18 +79,21 @@ package enum Recovery {
     }
 
     /// The lock belongs to the returned journal afterwards.
+    /// `loaded` sees the state before the journal is read: what a snapshot says, or nothing yet. (Again, where the
+    /// journal shows that it takes another snapshot.)
     package static func open<State: JournaledState & ~Copyable>(
-        _ lock: LockedDirectory, as type: State.Type = State.self, options: Options = Options()
+        _ lock: LockedDirectory, as type: State.Type = State.self, options: Options = Options(),
+        loaded: (borrowing State) -> Void = { _ in }
     ) throws(StorageError) -> Recovered<State> {
         do throws(StorageError) {
-            return try recover(lock, options)
+            return try recover(lock, options, loaded)
         } catch {
             throw error.isReadOnly ? StorageError(.readOnlyDirectory, lock.directory.path, error.description) : error
         }
     }
 
     private static func recover<State: JournaledState & ~Copyable>(
-        _ lock: LockedDirectory, _ options: Options
+        _ lock: LockedDirectory, _ options: Options, _ loaded: (borrowing State) -> Void
     ) throws(StorageError) -> Recovered<State> {
         let directory = lock.directory
         var report = RecoveryReport()
@@ -102,7 +105,14 @@ package enum Recovery {
         let leftovers = try Leftovers.find(inspection, segmentBytes: options.segmentBytes)
         report.warnings += leftovers.warnings
 
-        var replay = try Replay<State>.run(inspection, to: .end, everyLiveSegment: true)
+        // Beside the replay: these segments have nothing to do with it.
+        var history: Ahead<Void, Lap>?
+        var replay = try Replay<State>.run(
+            inspection, to: .end, everyLiveSegment: true,
+            begun: { first, state in
+                loaded(state)
+                history = options.checksHistory ? HistoryCheck(directory, segments: 1..<first).beside() : nil
+            })
         report.snapshotLSN = replay.snapshot?.head.lastLSN
         report.rejectedSnapshots = replay.rejectedSnapshots
         report.replayedEvents = replay.events
@@ -112,10 +122,11 @@ package enum Recovery {
         report.wasClosed = replay.isClosed
         report.took = replay.took
 
-        let unread = HistoryCheck(directory, segments: 1..<replay.firstSegment)
-        let began = Lap.now
-        if options.checksHistory { _ = try unread.run() } else { report.unread = unread }
-        report.took.history = Lap.now - began
+        if let history {
+            report.took.history = try history.finish()
+        } else {
+            report.unread = HistoryCheck(directory, segments: 1..<replay.firstSegment)
+        }
 
         report.warnings += KeyStore.warnings(directory, replay.state)
 

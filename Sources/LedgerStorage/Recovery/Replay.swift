@@ -42,10 +42,13 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
             try JournalInspection(directory, manifest, pastCache: false), to: target, everyLiveSegment: false)
     }
 
-    /// `mayBegin`: with which snapshots. `pace` is called behind each batch, and may sleep.
+    /// `mayBegin`: with which snapshots. `begun` is told the number of the first segment that is read, and the state
+    /// before it; again, where an older snapshot turns out to be needed. `pace` is called behind each batch, and may
+    /// sleep.
     static func run(
         _ inspection: JournalInspection, to target: Target, everyLiveSegment: Bool,
-        from mayBegin: (LSN) -> Bool = { _ in true }, pace: () -> Void = {}
+        from mayBegin: (LSN) -> Bool = { _ in true }, begun: (UInt64, borrowing State) -> Void = { _, _ in },
+        pace: () -> Void = {}
     ) throws(StorageError) -> Replay<State> {
         let directory = inspection.directory
         var rejected: [StorageError] = []
@@ -56,7 +59,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
                 let snapshot = try SnapshotReader.load(directory.snapshot(lsn), directory, of: lsn, into: &state)
                 guard target.allows(snapshot) else { continue }
                 let loaded = Lap.now
-                var replay = try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected, pace)
+                var replay = try Replay(state, snapshot, inspection, target, everyLiveSegment, rejected, begun, pace)
                 replay.took = ReplayTimes(snapshot: loaded - began, journal: Lap.now - loaded)
                 return replay
             } catch {
@@ -67,7 +70,7 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
                 began = Lap.now
             }
         }
-        var replay = try Replay(State(), nil, inspection, target, everyLiveSegment, rejected, pace)
+        var replay = try Replay(State(), nil, inspection, target, everyLiveSegment, rejected, begun, pace)
         replay.took.journal = Lap.now - began
         return replay
     }
@@ -88,7 +91,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
 
     private init(
         _ start: consuming State, _ snapshot: SnapshotDescription?, _ inspection: JournalInspection, _ target: Target,
-        _ everyLiveSegment: Bool, _ rejected: [StorageError], _ pace: () -> Void
+        _ everyLiveSegment: Bool, _ rejected: [StorageError], _ begun: (UInt64, borrowing State) -> Void,
+        _ pace: () -> Void
     ) throws(StorageError) {
         var state = start
         var first = snapshot.map { inspection.index(holding: $0.head) } ?? 0
@@ -109,7 +113,8 @@ package struct Replay<State: JournaledState & ~Copyable>: ~Copyable {
             rejectedSnapshots = rejected
             return
         }
-        let end = try inspection.scan(from: first, limit: target.limit) { batch throws(StorageError) in
+        begun(inspection.segments[first].record.number, state)
+        let end = try inspection.scanAhead(from: first, limit: target.limit) { batch throws(StorageError) in
             let header = batch.header
             if let snapshot, header.sequence == snapshot.head.nextSequence {
                 guard header.previousChain == snapshot.head.chain, header.firstLSN == snapshot.head.nextLSN else {

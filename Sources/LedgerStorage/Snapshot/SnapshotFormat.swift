@@ -74,9 +74,13 @@ struct FrameDigests: SnapshotSink, Equatable {
     private var versions: [UInt16: UInt8] = [:]
 
     mutating func frame(section: UInt16, version: UInt8, rows: Int, bytes: [UInt8]) throws(Never) {
+        bytes.withUnsafeBytes { add(section: section, version: version, rows: rows, $0) }
+    }
+
+    mutating func add(section: UInt16, version: UInt8, rows: Int, _ bytes: UnsafeRawBufferPointer) {
         var stream = SHA256Stream()
         stream.update(UInt64(version) | UInt64(rows) << 8)
-        bytes.withUnsafeBytes { stream.update($0) }
+        stream.update(bytes)
         sections[section, default: []].append(stream.finish())
         versions[section] = version
     }

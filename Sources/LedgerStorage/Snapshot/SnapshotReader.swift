@@ -22,7 +22,7 @@ package enum SnapshotReader {
     static func frameDigests(_ path: String, _ directory: DataDirectory) throws(StorageError) -> FrameDigests {
         var digests = FrameDigests()
         try SnapshotFile(path, directory, pastCache: false).scan { frame in
-            digests.frame(section: frame.section, version: frame.version, rows: frame.rows, bytes: frame.bytes)
+            digests.add(section: frame.section, version: frame.version, rows: frame.rows, frame.bytes)
             return true
         }
         return digests
@@ -38,25 +38,30 @@ package enum SnapshotReader {
         if let lsn, found != lsn {
             throw StorageError(.damagedSnapshot, path, "it is the snapshot of LSN \(found.value) under another's name")
         }
-        let frames = FramesAhead(file) { (frame) throws(StorageError) in
-            guard State.reads(section: frame.section, version: frame.version) else {
-                throw StorageError(.newerFormat, path, "section \(frame.section) has version \(frame.version)")
-            }
-            let rows = frame.bytes.withUnsafeBytes { bytes in
-                Result { () throws(StateError) in
-                    try State.read(section: frame.section, version: frame.version, rows: frame.rows, bytes: bytes)
+        let memory = ScratchPool()
+        // One thread reads, checks and unpacks, another takes rows apart, and this one puts them into tables.
+        let frames = Ahead<SnapshotFile.LoadedFrame, Void>("snapshot", most: 2) { (give) throws(StorageError) in
+            try file.scan(into: memory) { frame in give(frame) }
+        }
+        let rows = Ahead<(section: UInt16, rows: State.FrameRows), Void>("rows", most: 2) {
+            (give) throws(StorageError) in
+            while case .item(let frame) = try frames.next() {
+                guard State.reads(section: frame.section, version: frame.version) else {
+                    throw StorageError(.newerFormat, path, "section \(frame.section) has version \(frame.version)")
                 }
+                let rows = try damage(path, frame.section) { () throws(StateError) in
+                    try State.read(
+                        section: frame.section, version: frame.version, rows: frame.rows, bytes: frame.bytes)
+                }
+                memory.giveBack(frame.memory)
+                guard give((frame.section, rows)) else { return }
             }
-            return try damage(path, frame.section) { () throws(StateError) in try rows.get() }
         }
-        while let (section, rows) = try frames.next() {
-            try damage(path, section) { () throws(StateError) in try state.restore(rows) }
+        // Behind the last frame the whole file was in order.
+        while case .item(let (section, frame)) = try rows.next() {
+            try damage(path, section) { () throws(StateError) in try state.restore(frame) }
         }
-        do throws(StateError) {
-            try state.finishRestoring()
-        } catch {
-            throw StorageError(.damagedSnapshot, path, error.reason)
-        }
+        try damage(path) { () throws(StateError) in try finish(&state) }
         let description = file.description
         guard state.lastLSN == description.head.lastLSN else {
             throw StorageError(
@@ -69,77 +74,28 @@ package enum SnapshotReader {
         return description
     }
 
+    /// Indexes and invariants, half each by two threads. In the halves of the indexes nothing is the same; then both
+    /// threads only read; and neither begins anything before the other is done with what came before.
+    private static func finish<State: JournaledState & ~Copyable>(_ state: inout State) throws(StateError) {
+        let violations = withUnsafeMutablePointer(to: &state) { state -> [String] in
+            nonisolated(unsafe) let state = state
+            _ = NamedThread.both("indexes", { state.pointee.settle(.first) }, { state.pointee.settle(.second) })
+            let halves = NamedThread.both(
+                "invariants", { state.pointee.audit(.first) }, { state.pointee.audit(.second) })
+            return state.pointee.violations(with: [halves.0, halves.1])
+        }
+        if let first = violations.first { throw .doesNotHoldTogether(first) }
+    }
+
     private static func damage<R>(
-        _ path: String, _ section: UInt16, _ body: () throws(StateError) -> R
+        _ path: String, _ section: UInt16? = nil, _ body: () throws(StateError) -> R
     ) throws(StorageError) -> R {
         do throws(StateError) {
             return try body()
         } catch {
-            throw StorageError(.damagedSnapshot, path, "section \(section): \(error.reason)")
+            let place = section.map { "section \($0): " } ?? ""
+            throw StorageError(.damagedSnapshot, path, place + error.reason)
         }
-    }
-}
-
-/// A snapshot's frames, which one thread reads, checks, decompresses and takes apart while another puts their rows into
-/// tables: so a load lasts as long as the slower of the two.
-///
-/// Unchecked Sendable: what changes is touched under `monitor` only.
-private final class FramesAhead<Rows: Sendable>: @unchecked Sendable {
-    private let monitor = Monitor()
-    private let thread: NamedThread
-    private let state: State
-
-    /// Shared with the thread, which must not keep the owner alive.
-    private final class State: @unchecked Sendable {
-        var ready: [(section: UInt16, rows: Rows)] = []
-        var end: Result<Void, StorageError>?
-        var isWanted = true
-    }
-
-    private static var most: Int { 2 }
-
-    init(
-        _ file: SnapshotFile, _ read: @escaping @Sendable (SnapshotFile.LoadedFrame) throws(StorageError) -> Rows
-    ) {
-        let (monitor, state) = (monitor, State())
-        self.state = state
-        thread = NamedThread.start("snapshot") {
-            let end = Result { () throws(StorageError) in
-                try file.scan { (frame) throws(StorageError) in
-                    let rows = try read(frame)
-                    return monitor.withLock {
-                        monitor.wait { state.ready.count < Self.most || !state.isWanted }
-                        state.ready.append((frame.section, rows))
-                        monitor.wake()
-                        return state.isWanted
-                    }
-                }
-            }
-            monitor.withLock {
-                state.end = end
-                monitor.wake()
-            }
-        }
-    }
-
-    deinit {
-        monitor.withLock {
-            state.isWanted = false
-            monitor.wake()
-        }
-        thread.join()
-    }
-
-    /// The next frame's; nil behind the last one, when the whole file was in order.
-    func next() throws(StorageError) -> (section: UInt16, rows: Rows)? {
-        let (frame, end) = monitor.withLock {
-            monitor.wait { !state.ready.isEmpty || state.end != nil }
-            defer { monitor.wake() }
-            return state.ready.isEmpty ? (nil, state.end) : (state.ready.removeFirst(), nil)
-        }
-        if let frame { return frame }
-        try end?.get()
-        return nil
     }
 }
 
@@ -150,7 +106,11 @@ private struct SnapshotFile: Sendable {
         let section: UInt16
         let version: UInt8
         let rows: Int
-        let bytes: [UInt8]
+        let byteCount: Int
+        let memory: Scratch
+
+        /// Valid until the memory is given back.
+        var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory.bytes(byteCount)) }
     }
 
     let file: any DiskFile
@@ -222,9 +182,20 @@ private struct SnapshotFile: Sendable {
     }
 
     /// Hands out every frame in order, until `visit` wants no more; afterwards the hash of the file and the digest of
-    /// the state have been compared.
+    /// the state have been compared. A frame is valid while it is visited.
     func scan(_ visit: (LoadedFrame) throws(StorageError) -> Bool) throws(StorageError) {
+        let memory = ScratchPool()
+        try scan(into: memory) { (frame) throws(StorageError) in
+            defer { memory.giveBack(frame.memory) }
+            return try visit(frame)
+        }
+    }
+
+    /// The same; each frame lies in memory of `pool`, and whoever takes the frame gives it back there.
+    func scan(into pool: ScratchPool, _ visit: (LoadedFrame) throws(StorageError) -> Bool) throws(StorageError) {
         let decompressor = ZstdDecompressor()
+        let packed = Scratch()
+        defer { withExtendedLifetime(packed) {} }
         var hash = SHA256Stream()
         var digest = StateDigest()
         headerBytes.withUnsafeBytes { hash.update($0) }
@@ -240,19 +211,24 @@ private struct SnapshotFile: Sendable {
             else { throw StorageError(.damagedSnapshot, path, at: offset, "the header of frame \(number) is damaged") }
             header.withUnsafeBytes { hash.update($0) }
             offset += SnapshotFormat.frameHeaderBytes
+            let compressed = packed.bytes(frame.compressedBytes)
             guard
-                let compressed = try file.readBytes(at: offset, count: frame.compressedBytes, pastCache: pastCache),
-                compressed.withUnsafeBytes({ $0.crc32c }) == frame.checksum
+                try file.fill(compressed, at: offset, pastCache: pastCache),
+                UnsafeRawBufferPointer(compressed).crc32c == frame.checksum
             else {
                 throw StorageError(.damagedSnapshot, path, at: offset, "the checksum of frame \(number) does not match")
             }
-            compressed.withUnsafeBytes { hash.update($0) }
-            guard let bytes = compressed.withUnsafeBytes({ decompressor.decompress($0, count: frame.bytes) }) else {
+            hash.update(UnsafeRawBufferPointer(compressed))
+            let loaded = LoadedFrame(
+                section: frame.section, version: frame.version, rows: frame.rows, byteCount: frame.bytes,
+                memory: pool.take())
+            guard
+                decompressor.decompress(
+                    UnsafeRawBufferPointer(compressed), into: loaded.memory.bytes(loaded.byteCount))
+            else {
                 throw StorageError(.damagedSnapshot, path, at: offset, "frame \(number) does not decompress")
             }
-            bytes.withUnsafeBytes { digest.add(section: frame.section, version: frame.version, rows: frame.rows, $0) }
-            let loaded = LoadedFrame(
-                section: frame.section, version: frame.version, rows: frame.rows, bytes: bytes)
+            digest.add(section: frame.section, version: frame.version, rows: frame.rows, loaded.bytes)
             guard try visit(loaded) else { return }
             offset += frame.compressedBytes
         }

@@ -19,6 +19,22 @@ package struct NamedThread: Sendable {
     /// Nobody will wait for it.
     package func detach() { pthread_detach(handle) }
 
+    /// Does two things at once, `other` on a thread of its own; returns what came of them when both are done.
+    package static func both<A, B: Sendable>(
+        _ name: String, _ body: () -> A, _ other: @escaping @Sendable () -> B
+    ) -> (A, B) {
+        let outcome = Outcome<B>()
+        let thread = start(name) { outcome.value = other() }
+        let mine = body()
+        thread.join()
+        return (mine, outcome.value!)
+    }
+
+    /// Unchecked Sendable: written before the thread ends, read after it was joined.
+    private final class Outcome<Value: Sendable>: @unchecked Sendable {
+        var value: Value?
+    }
+
     fileprivate final class Body: Sendable {
         let name: String
         let nice: Int32

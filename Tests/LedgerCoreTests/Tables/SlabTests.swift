@@ -130,6 +130,22 @@ import Testing
         #expect(counter.live == 0)
     }
 
+    @Test func `rows go to the same slots where memory was made ready for them, as much of it as there is`() {
+        var slab = Slab<TestRow>()
+        // Two chunks, none, and one that nobody comes to use.
+        for rows in [10_000, 4_095, 4_096] { slab.take(SlabRoom(rows: rows)) }
+        slab.take(nil)
+        for value in 0..<9_000 as Range<UInt64> {
+            let slot = slab.insert(TestRow(value: value))
+            #expect(slot.index == Int32(value))
+        }
+        for value in 0..<9_000 as Range<UInt64> {
+            #expect(slab[Slot(index: Int32(value))].value == value)
+        }
+        slab.remove(Slot(index: 17))
+        #expect(slab.insert(TestRow(value: 1)).index == 17)
+    }
+
     @Test func `a slot that holds no row is a mistake`() async {
         await #expect(processExitsWith: .failure) {
             var slab = Slab<TestRow>()

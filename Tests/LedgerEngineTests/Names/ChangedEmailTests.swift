@@ -80,8 +80,10 @@ import Testing
         let view = AccountView(
             user: UserOrdinal(0), type: .pro, state: .active, paid: .zero, promo: .zero, held: .zero, debt: .zero,
             available: .zero, asOf: .distantPast, slope: 0, validUntil: .never)
+        var cursor = Views.Cursor()
         Array("sealed".utf8).withUnsafeBytes {
-            views.fill(UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view, lastEvent: .none)
+            views.fill(
+                UserOrdinal(0), hash: names.user("a"), id: "a", sealedEmail: $0, view, lastEvent: .none, at: &cursor)
         }
         Array("new@x.example".utf8).withUnsafeBytes { views.setEmail(UserOrdinal(0), $0) }
         Array("old@x.example".utf8).withUnsafeBytes { views.fill(email: $0, of: UserOrdinal(0)) }

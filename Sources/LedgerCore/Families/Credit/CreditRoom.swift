@@ -58,8 +58,7 @@ extension StateMachine {
     static let noSuchLot = "is about a lot that is not there"
 
     func lot(_ id: LotID, of user: UserOrdinal) -> Lot? {
-        guard let slot = lot(id), store.lots[slot].user == user else { return nil }
-        return store.lots[slot]
+        find(lot: id, of: user).map { store.lots[$0] }
     }
 
     /// New credit, of which a part repays debt: the account must be able to hold it.
@@ -83,7 +82,7 @@ extension StateMachine {
         var taken: [UInt64: Money] = [:]
         for index in 0..<parts.count {
             let part = parts[index]
-            guard let slot = lot(part.lot), store.lots[slot].user == user else { return Self.noSuchLot }
+            guard let slot = find(lot: part.lot, of: user) else { return Self.noSuchLot }
             // The usual list has one part.
             let before = parts.count > 1 ? taken[part.lot.value] ?? .zero : .zero
             let there = share == .free ? store.lots[slot].free : store.lots[slot].pinned

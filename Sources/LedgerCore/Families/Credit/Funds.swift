@@ -14,11 +14,18 @@ extension StateMachine {
         return slot
     }
 
-    /// The same for a lot of a user. What pays is nearly always among the first in burn order, which are at hand; the
-    /// index of all lots lies elsewhere in memory.
+    /// The same for a lot of a user.
     func slot(of lot: LotID, of user: UserOrdinal) -> Slot<Lot> {
-        for slot in lots(of: user).prefix(2) where store.lots[slot].id == lot { return slot }
-        return slot(of: lot)
+        guard let slot = find(lot: lot, of: user) else { preconditionFailure("a lot that does not exist") }
+        return slot
+    }
+
+    /// A lot of a user, who is there; nil where the user has no such lot. What pays is nearly always among the first in
+    /// burn order, which are at hand; the index of all lots lies elsewhere in memory.
+    func find(lot id: LotID, of user: UserOrdinal) -> Slot<Lot>? {
+        for slot in lots(of: user).prefix(2) where store.lots[slot].id == id { return slot }
+        guard let slot = lot(id), store.lots[slot].user == user else { return nil }
+        return slot
     }
 
     // MARK: Changing, by `apply` alone

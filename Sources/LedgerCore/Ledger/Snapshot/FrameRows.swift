@@ -51,12 +51,12 @@ enum FrameTable: Sendable {
         case .active: self = .active(try RowPieces(count, blank: ActiveRule(), from: &reader))
         case .scheduled: self = .scheduled(try RowPieces(count, blank: ScheduledRule(), from: &reader))
         case .spaces: self = .spaces(try RowPieces(count, blank: Space(), from: &reader))
-        case .users: self = .users(try RowPieces(count, blank: Account(), from: &reader))
-        case .passports: self = .passports(try RowPieces(count, blank: Passport(), from: &reader))
-        case .lots: self = .lots(try RowPieces(count, blank: Lot(), from: &reader))
-        case .holds: self = .holds(try RowPieces(count, blank: Hold(), from: &reader))
-        case .sessions: self = .sessions(try RowPieces(count, blank: Session(), from: &reader))
-        case .resources: self = .resources(try RowPieces(count, blank: Resource(), from: &reader))
+        case .users: self = .users(try RowPieces(count, blank: Account(), inSlab: true, from: &reader))
+        case .passports: self = .passports(try RowPieces(count, blank: Passport(), inSlab: true, from: &reader))
+        case .lots: self = .lots(try RowPieces(count, blank: Lot(), inSlab: true, from: &reader))
+        case .holds: self = .holds(try RowPieces(count, blank: Hold(), inSlab: true, from: &reader))
+        case .sessions: self = .sessions(try RowPieces(count, blank: Session(), inSlab: true, from: &reader))
+        case .resources: self = .resources(try RowPieces(count, blank: Resource(), inSlab: true, from: &reader))
         case .external: self = .external(try RowPieces(count, blank: HashRow(), from: &reader))
         case .refunded: self = .refunded(try RowPieces(count, blank: NumberRow(), from: &reader))
         case .sessionTime: self = .sessionTime(try RowPieces(count, blank: NumberRow(), from: &reader))
@@ -64,7 +64,7 @@ enum FrameTable: Sendable {
         case .allowances: self = .allowances(try RowPieces(count, blank: Allowance(), from: &reader))
         case .allowedUntil: self = .allowedUntil(try RowPieces(count, blank: NumberRow(), from: &reader))
         case .spaceGrants: self = .spaceGrants(try RowPieces(count, blank: NumberRow(), from: &reader))
-        case .instances: self = .instances(try RowPieces(count, blank: Instance(), from: &reader))
+        case .instances: self = .instances(try RowPieces(count, blank: Instance(), inSlab: true, from: &reader))
         case .meters: self = .meters(try RowPieces(count, blank: Meter(), from: &reader))
         case .metered: self = .metered(try RowPieces(count, blank: HashRow(), from: &reader))
         }
@@ -75,9 +75,14 @@ enum FrameTable: Sendable {
 /// of a whole frame to the system, and the system would clear it again.
 struct RowPieces<Row: Recordable & Sendable>: Sequence, Sendable {
     private var pieces: [ContiguousArray<Row>] = []
+    /// Memory for them in their table: made ready here, because this is not the thread that fills the tables.
+    let room: SlabRoom<Row>?
     private static var most: Int { 4096 }
 
-    fileprivate init(_ count: Int, blank: Row, from reader: inout ColumnReader) throws(StateError) {
+    /// `inSlab`: they belong in one.
+    fileprivate init(
+        _ count: Int, blank: Row, inSlab: Bool = false, from reader: inout ColumnReader
+    ) throws(StateError) {
         var left = count
         while left > 0 {
             var piece = ContiguousArray<Row>()
@@ -91,6 +96,8 @@ struct RowPieces<Row: Recordable & Sendable>: Sequence, Sendable {
             left -= rows
             pieces.append(piece)
         }
+        // Now that the rows are there: a count that the frame does not hold takes no memory.
+        room = inSlab ? SlabRoom(rows: count) : nil
     }
 
     func makeIterator() -> FlattenSequence<[ContiguousArray<Row>]>.Iterator { pieces.joined().makeIterator() }

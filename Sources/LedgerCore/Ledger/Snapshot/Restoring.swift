@@ -15,11 +15,18 @@ extension StateMachine {
         case .scheduled(let rows): for row in rows { restore(row) }
         case .spaces(let rows): store.spaces += rows
         case .meters(let rows): store.meters += rows
-        case .users(let rows): for row in rows { restore(row) }
-        case .passports(let rows): for row in rows { try restore(row) }
-        case .lots(let rows): for row in rows { try restore(row) }
+        case .users(let rows):
+            store.accounts.take(rows.room)
+            for row in rows { restore(row) }
+        case .passports(let rows):
+            store.passports.take(rows.room)
+            for row in rows { try restore(row) }
+        case .lots(let rows):
+            store.lots.take(rows.room)
+            for row in rows { try restore(row) }
         case .holds(let rows):
             store.lotIndex.settle()
+            store.holds.take(rows.room)
             for row in rows {
                 try check(row.user)
                 try check(row.pins)
@@ -27,17 +34,20 @@ extension StateMachine {
             }
         case .sessions(let rows):
             store.lotIndex.settle()
+            store.sessions.take(rows.room)
             for row in rows {
                 try check(row.user)
                 try check(row.pins)
                 insert(row)
             }
         case .resources(let rows):
+            store.resources.take(rows.room)
             for row in rows {
                 try check(row.user)
                 insert(row)
             }
         case .instances(let rows):
+            store.instances.take(rows.room)
             for row in rows {
                 try check(row.user)
                 insert(row)
@@ -74,7 +84,7 @@ extension StateMachine {
         store.timers.push(TimerEntry(due: row.at, kind: .activation, born: row.lsn.value))
     }
 
-    private mutating func restore(_ row: Account) {
+    private mutating func restore(_ row: consuming Account) {
         let (name, end, unpaid) = (names.user(row.id), row.fundsEnd, row.storageUnpaidSince)
         let slot = store.accounts.insert(row)
         store.userIndex.setLater(name, slot)
@@ -82,7 +92,7 @@ extension StateMachine {
         checkStorage(UserOrdinal(UInt32(slot.index)), at: unpaid)
     }
 
-    private mutating func restore(_ row: Passport) throws(StateError) {
+    private mutating func restore(_ row: consuming Passport) throws(StateError) {
         try check(row.user)
         let (id, user) = (row.id, row.user)
         let slot = store.passports.insert(row)
@@ -90,7 +100,7 @@ extension StateMachine {
         store.link(slot, of: user)
     }
 
-    private mutating func restore(_ row: Lot) throws(StateError) {
+    private mutating func restore(_ row: consuming Lot) throws(StateError) {
         try check(row.user)
         let (id, user, pending) = (row.id, row.user, row.waiting ? row.free : .zero)
         let slot = store.lots.insert(row)
@@ -135,19 +145,32 @@ extension StateMachine {
         }
     }
 
-    private mutating func settleIndexes() {
-        store.userIndex.settle()
-        store.passportIndex.settle()
-        store.lotIndex.settle()
-        store.external.settle()
-        store.refunded.settle()
-        store.sessionTime.settle()
-        store.metered.settle()
+    /// Behind the last frame: the indexes find what was restored. The halves have nothing in common, so two threads may
+    /// do one each at the same time.
+    package mutating func settle(_ half: Half) {
+        switch half {
+        case .first:
+            store.userIndex.settle()
+            store.external.settle()
+            store.metered.settle()
+        case .second:
+            store.passportIndex.settle()
+            store.lotIndex.settle()
+            store.refunded.settle()
+            store.sessionTime.settle()
+        }
     }
 
-    /// Ends a restore: what was derived on the way must agree with itself.
+    /// Ends a restore on one thread: what was derived on the way must agree with itself.
     package mutating func finishRestoring() throws(StateError) {
-        settleIndexes()
-        if let first = violations().first { throw StateError("the snapshot does not hold together: \(first)") }
+        for half in Half.allCases { settle(half) }
+        if let first = violations().first { throw StateError.doesNotHoldTogether(first) }
+    }
+}
+
+extension StateError {
+    /// Of a snapshot whose rows break an invariant.
+    package static func doesNotHoldTogether(_ violation: String) -> StateError {
+        StateError("the snapshot does not hold together: \(violation)")
     }
 }
