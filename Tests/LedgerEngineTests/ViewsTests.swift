@@ -135,10 +135,11 @@ import Testing
 
     @Test func `a sealed e-mail whose memory is gone reads as zeroes`() {
         let views = Views(seed: 1)
+        var cursor = Views.Cursor()
         Array("sealed".utf8).withUnsafeBytes {
             views.fill(
                 UserOrdinal(0), hash: Names(seed: .zero).user("a"), id: "a", sealedEmail: $0, view(0, 0),
-                lastEvent: .none)
+                lastEvent: .none, at: &cursor)
         }
         views.releaseSealedEmails()
         #expect(views.withEmail(UserOrdinal(0)) { [UInt8]($0) + [$1 ? 1 : 0] } == [0, 0, 0, 0, 0, 0, 1])

@@ -42,7 +42,7 @@ import Testing
     @Test func `what is held with a passport is found in either half`() {
         for passport in 0..<UInt32(ledger().machine.store.passports.count) {
             var ledger = ledger()
-            ledger.machine.store.passports[PassportOrdinal(passport)].held += 1
+            ledger.machine.store.passports[PassportOrdinal(passport)].changeExtras { $0.held += 1 }
             let found = ledger.machine.violations()
             #expect(found.count == 1 && found[0].hasSuffix(" is miscounted"), "\(found)")
         }
