@@ -26,8 +26,9 @@ package protocol JournaledState: ~Copyable {
     mutating func restore(_ frame: consuming FrameRows) throws(StateError)
     /// Whether it knows a section's rows in this version. A snapshot with others is left to the program that made it.
     static func reads(section: UInt16, version: UInt8) -> Bool
-    /// Behind the last frame: what is left to be done with half of the tables. Two threads do one each at once.
-    mutating func settle(_ half: Half)
+    /// Behind the last frame: what is left to be done with the tables, in two parts that have nothing in common. `both`
+    /// may do them at the same time, and returns when both are done.
+    mutating func settle(_ both: (_ one: () -> Void, _ other: @escaping @Sendable () -> Void) -> Void)
     /// What half of the rows are by themselves. Only reads: two threads do one each at once.
     func audit(_ half: Half) -> RowAudit
     /// A sentence for each invariant that does not hold, with the audits of both halves: a snapshot that leads to one
@@ -49,7 +50,7 @@ package protocol JournaledState: ~Copyable {
 extension JournaledState where Self: ~Copyable {
     package func prefetch(_ event: UnsafeRawBufferPointer, _ step: PrefetchStep) {}
     package static func reads(section: UInt16, version: UInt8) -> Bool { version == 1 }
-    package mutating func settle(_ half: Half) {}
+    package mutating func settle(_ both: (_ one: () -> Void, _ other: @escaping @Sendable () -> Void) -> Void) {}
     package func audit(_ half: Half) -> RowAudit { RowAudit() }
     package func violations(with halves: [RowAudit]) -> [String] { [] }
     package var userCount: Int { 0 }

@@ -145,26 +145,53 @@ extension StateMachine {
         }
     }
 
-    /// Behind the last frame: the indexes find what was restored. The halves have nothing in common, so two threads may
-    /// do one each at the same time.
-    package mutating func settle(_ half: Half) {
-        switch half {
-        case .first:
-            store.userIndex.settle()
-            store.external.settle()
-            store.metered.settle()
-        case .second:
-            store.passportIndex.settle()
-            store.lotIndex.settle()
-            store.refunded.settle()
-            store.sessionTime.settle()
+    /// Behind the last frame: the indexes find what was restored. `both` does two things, which may be at the same time:
+    /// they have nothing in common, for half of the indexes are apart from the state meanwhile.
+    package mutating func settle(_ both: (_ one: () -> Void, _ other: @escaping @Sendable () -> Void) -> Void) {
+        var apart = IndexesApart()
+        apart.exchange(&store)
+        withUnsafeMutablePointer(to: &apart) { apart in
+            // Nobody but the other one touches it, and `both` returns when that is done.
+            nonisolated(unsafe) let apart = apart
+            both(
+                {
+                    store.userIndex.settle()
+                    store.external.settle()
+                    store.metered.settle()
+                }, { apart.pointee.settle() })
         }
+        apart.exchange(&store)
     }
 
     /// Ends a restore on one thread: what was derived on the way must agree with itself.
     package mutating func finishRestoring() throws(StateError) {
-        for half in Half.allCases { settle(half) }
+        settle { one, other in
+            one()
+            other()
+        }
         if let first = violations().first { throw StateError.doesNotHoldTogether(first) }
+    }
+}
+
+/// Some of a ledger's indexes, in a place of their own.
+private struct IndexesApart: ~Copyable {
+    private var passports = RowIndex<Passport>()
+    private var lots = RowIndex<Lot>()
+    private var refunded = HashIndex<UInt64>()
+    private var sessionTime = HashIndex<UInt64>()
+
+    mutating func exchange(_ store: inout Store) {
+        swap(&passports, &store.passportIndex)
+        swap(&lots, &store.lotIndex)
+        swap(&refunded, &store.refunded)
+        swap(&sessionTime, &store.sessionTime)
+    }
+
+    mutating func settle() {
+        passports.settle()
+        lots.settle()
+        refunded.settle()
+        sessionTime.settle()
     }
 }
 
