@@ -215,13 +215,13 @@ extension HashIndex: Undoable {
 
 /// The keys whose spread begins with the same eight bits. The spread's last 32 bits name a key's home, as a fraction of
 /// the segment; the key lies there or behind it with no vacant place between, and the first place is behind the last.
-private struct IndexSegment<Key: IndexKey> {
+private struct IndexSegment<Key: IndexKey>: ProbedSegment {
     typealias Entry = IndexEntry<Key>
 
     private(set) var entries: ContiguousArray<Entry> = []
     private var count: UInt32 = 0
-    /// Places that it begins with.
-    private let first: UInt32
+    let first: UInt32
+    var places: Int { entries.count }
 
     init(first: UInt32) { self.first = first }
 
@@ -284,16 +284,9 @@ private struct IndexSegment<Key: IndexKey> {
     /// Makes room for so many more.
     mutating func reserve(_ more: Int) {
         guard more > 0 else { return }
-        var capacity = entries.count
-        while isFull(Int(count) + more - 1, of: capacity) { capacity = larger(capacity) }
+        let capacity = capacity(for: more, beside: Int(count))
         if capacity > entries.count { grow(to: capacity) }
     }
-
-    /// Whether one more than `count` would be too many.
-    @inline(__always)
-    private func isFull(_ count: Int, of capacity: Int) -> Bool { count * 5 >= capacity * 4 }
-
-    private func larger(_ capacity: Int) -> Int { capacity == 0 ? Int(first) : capacity + capacity / 4 }
 
     @inline(never)
     private mutating func grow(to capacity: Int) {
@@ -307,13 +300,43 @@ private struct IndexSegment<Key: IndexKey> {
     }
 
     @inline(__always)
-    private func home(_ spread: UInt64) -> Int {
-        Int(truncatingIfNeeded: ((spread & 0xFFFF_FFFF) &* UInt64(truncatingIfNeeded: entries.count)) >> 32)
+    private func home(_ spread: UInt64) -> Int { home(ofFraction: spread & 0xFFFF_FFFF) }
+}
+
+/// The places of a segment of an index with linear probing, and how it grows: by a quarter, once four fifths are taken.
+protocol ProbedSegment {
+    /// Places that there are.
+    var places: Int { get }
+    /// Places that it begins with.
+    var first: UInt32 { get }
+}
+
+extension ProbedSegment {
+    /// Whether one more than `count` would be too many.
+    @inline(__always)
+    func isFull(_ count: Int, of capacity: Int) -> Bool { count * 5 >= capacity * 4 }
+
+    func larger(_ capacity: Int) -> Int { capacity == 0 ? Int(first) : capacity + capacity / 4 }
+
+    /// Room for `more` beside `count`.
+    func capacity(for more: Int, beside count: Int) -> Int {
+        var capacity = places
+        while isFull(count + more - 1, of: capacity) { capacity = larger(capacity) }
+        return capacity
     }
+
+    /// `fraction`: 32 bits of a hash.
     @inline(__always)
-    private func next(_ place: Int) -> Int { place + 1 == entries.count ? 0 : place + 1 }
+    func home(ofFraction fraction: UInt64) -> Int {
+        Int(truncatingIfNeeded: (fraction &* UInt64(truncatingIfNeeded: places)) >> 32)
+    }
+
+    /// The first place is behind the last.
     @inline(__always)
-    private func distance(from home: Int, to place: Int) -> Int {
-        place >= home ? place &- home : place &- home &+ entries.count
+    func next(_ place: Int) -> Int { place + 1 == places ? 0 : place + 1 }
+
+    @inline(__always)
+    func distance(from home: Int, to place: Int) -> Int {
+        place >= home ? place &- home : place &- home &+ places
     }
 }

@@ -103,11 +103,11 @@ extension RowIndex: Undoable {
 
 /// Entries of one segment: the tag above, the slot and one below; 0 is vacant. An entry lies at its home or behind it
 /// with no vacant place between, and the first place is behind the last.
-private struct RowSegment {
+private struct RowSegment: ProbedSegment {
     private var entries: ContiguousArray<UInt64> = []
     private var count: UInt32 = 0
-    /// Places that it begins with.
-    private let first: UInt32
+    let first: UInt32
+    var places: Int { entries.count }
 
     private static let tagMask: UInt64 = 0xFFFF_FFFF_0000_0000
 
@@ -171,16 +171,9 @@ private struct RowSegment {
     /// Makes room for so many more.
     mutating func reserve(_ more: Int) {
         guard more > 0 else { return }
-        var capacity = entries.count
-        while isFull(Int(count) + more - 1, of: capacity) { capacity = larger(capacity) }
+        let capacity = capacity(for: more, beside: Int(count))
         if capacity > entries.count { grow(to: capacity) }
     }
-
-    /// Whether one more than `count` would be too many.
-    @inline(__always)
-    private func isFull(_ count: Int, of capacity: Int) -> Bool { count * 5 >= capacity * 4 }
-
-    private func larger(_ capacity: Int) -> Int { capacity == 0 ? Int(first) : capacity + capacity / 4 }
 
     @inline(never)
     private mutating func grow(to capacity: Int) {
@@ -190,13 +183,5 @@ private struct RowSegment {
     }
 
     @inline(__always)
-    private func home(_ entry: UInt64) -> Int {
-        Int(truncatingIfNeeded: ((entry >> 32) &* UInt64(truncatingIfNeeded: entries.count)) >> 32)
-    }
-    @inline(__always)
-    private func next(_ place: Int) -> Int { place + 1 == entries.count ? 0 : place + 1 }
-    @inline(__always)
-    private func distance(from home: Int, to place: Int) -> Int {
-        place >= home ? place &- home : place &- home &+ entries.count
-    }
+    private func home(_ entry: UInt64) -> Int { home(ofFraction: entry >> 32) }
 }
