@@ -8,8 +8,8 @@
 /// command does not wait for millions. Forgetting moves `head`; the entries before it go a chunk at a time, and never
 /// under a savepoint: a rollback finds them where they were.
 package struct CommandHistory: ~Copyable {
-    /// What a remembered key takes in memory: 48 bytes of its entry, and the 24 of the index's with the room that it has
-    /// to spare as it grows.
+    /// What a remembered key takes in memory: 48 bytes of its entry, and the 24 of the index's with the room that it
+    /// has to spare as it grows.
     package static let bytesPerKey: UInt64 = 120
     /// More than come with one: in the end everything that is too old is forgotten.
     static let forgottenWithAnEvent = 16

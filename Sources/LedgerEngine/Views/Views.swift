@@ -54,7 +54,6 @@ final class Views: Sendable {
         users.insert(hash.high, Int(user.value))
     }
 
-    /// `email`: its reference, marked.
     private func put(
         _ user: UserOrdinal, hash: Hash128, id: ViewedID, email: TextArena.Reference, _ view: AccountView,
         lastEvent: LSN
@@ -93,7 +92,6 @@ final class Views: Sendable {
         users.insertAll((0..<count).map { accounts.existing($0)!.get(AccountWord.hashHigh) })
     }
 
-    /// The same for passports.
     func index(passports count: Int) {
         passportIDs.insertAll(
             (0..<count).map { mix(PassportID(value: passports.existing($0)!.get(PassportWord.id))) })

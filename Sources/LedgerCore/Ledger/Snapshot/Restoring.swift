@@ -145,8 +145,8 @@ extension StateMachine {
         }
     }
 
-    /// Behind the last frame: the indexes find what was restored. `both` does two things, which may be at the same time:
-    /// they have nothing in common, for half of the indexes are apart from the state meanwhile.
+    /// Behind the last frame: the indexes find what was restored. `both` does two things, maybe at the same time: they
+    /// have nothing in common, for half of the indexes are apart from the state meanwhile.
     package mutating func settle(_ both: (_ one: () -> Void, _ other: @escaping @Sendable () -> Void) -> Void) {
         var apart = IndexesApart()
         apart.exchange(&store)
