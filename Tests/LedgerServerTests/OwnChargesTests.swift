@@ -65,12 +65,8 @@ import Testing
     @Test func `a session that is stopped in a script can be refunded in it, with what was posted of it before`()
         async throws
     {
-        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
-        try await Serving.with {
-            $0.scriptMilliseconds = 10_000
-        } engine: {
-            $0.clock = clock
-        } _: { serving in
+        let clock = ManualClock(OwnWritesTests.morning)
+        try await OwnWritesTests.serve(clock) { serving in
             let client = try await serving.connect()
             for line in [
                 "USER CREATE a@b.example ID u_a TYPE pro", "CREDIT PURCHASE u_a 20 card",

@@ -13,14 +13,22 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct OwnWritesTests {
     private typealias Table = ReadYourWritesTests
 
-    /// A server whose time stands, and two connections.
-    static func with(_ body: (Serving, RemoteLedger, RemoteLedger) async throws -> Void) async throws {
-        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
+    static let morning = Timestamp("2026-11-23T09:30:00Z")!
+
+    /// A server with this clock, whose scripts have time.
+    static func serve(_ clock: ManualClock, _ body: (Serving) async throws -> Void) async throws {
         try await Serving.with {
             $0.scriptMilliseconds = 10_000
         } engine: {
             $0.clock = clock
-        } _: { serving in
+        } _: {
+            try await body($0)
+        }
+    }
+
+    /// A server whose time stands, and two connections.
+    static func with(_ body: (Serving, RemoteLedger, RemoteLedger) async throws -> Void) async throws {
+        try await serve(ManualClock(morning)) { serving in
             let (one, other) = (try await serving.connect(), try await serving.connect())
             try await body(serving, one, other)
             await one.close()
@@ -144,12 +152,8 @@ import Testing
         """
 
     @Test func `pages of a history go on across the border between what is new and what was there`() async throws {
-        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
-        try await Serving.with {
-            $0.scriptMilliseconds = 10_000
-        } engine: {
-            $0.clock = clock
-        } _: { serving in
+        let clock = ManualClock(Self.morning)
+        try await Self.serve(clock) { serving in
             let client = try await serving.connect()
             for line in [
                 "USER CREATE a@b.example ID u_a TYPE pro", "CREDIT PURCHASE u_a 10 card",

@@ -124,12 +124,8 @@ import Testing
         let requests = (0..<150).flatMap { _ in request(&random) }
         var answers: [[RESPValue]] = []
         for atOnce in [true, false] {
-            let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
-            try await Serving.with {
-                $0.scriptMilliseconds = 10_000
-            } engine: {
-                $0.clock = clock
-            } _: { serving in
+            let clock = ManualClock(OwnWritesTests.morning)
+            try await OwnWritesTests.serve(clock) { serving in
                 let client = try await serving.connect()
                 for line in [
                     "USER CREATE a@b.example ID u_a TYPE pro", "CREDIT PURCHASE u_a 100 stripe",

@@ -13,8 +13,9 @@ struct RowIndex<Row>: ~Copyable {
     private var segments = ContiguousArray((0..<256).map { RowSegment(first: 32 + UInt32($0 & 7)) })
     private(set) var count = 0
     private var undo = UndoLog<Change>()
-    /// What ``insertLater(_:_:)`` took.
-    private var late: ContiguousArray<(spread: UInt64, slot: Slot<Row>)> = []
+    /// What ``insertLater(_:_:)`` took, by segment.
+    private var late: [ContiguousArray<UInt64>] = []
+    private var lateCount = 0
 
     /// The row that carries the number. `carries` is asked about live rows only, mostly about no other than that one.
     @inline(__always)
@@ -54,31 +55,24 @@ struct RowIndex<Row>: ~Copyable {
     /// ``HashIndex/setLater(_:_:)``.
     mutating func insertLater(_ number: UInt64, _ slot: Slot<Row>) {
         precondition(!undo.isOpen, "a row cannot be stored later")
-        late.append((number.spread, slot))
-        if late.count == 1 << 20 { settle() }
+        let spread = number.spread
+        if late.isEmpty { late = Array(repeating: [], count: segments.count) }
+        late[Self.segment(spread)].append(RowSegment.entry(spread, slot.index))
+        lateCount += 1
+        if lateCount == 1 << 20 { settle() }
     }
 
     mutating func settle() {
-        guard !late.isEmpty else { return }
-        var ends = [Int](repeating: 0, count: 257)
-        for row in late { ends[Self.segment(row.spread) + 1] += 1 }
-        for segment in 0..<256 { ends[segment + 1] += ends[segment] }
-        var next = ends
-        let sorted = ContiguousArray<UInt64>(unsafeUninitializedCapacity: late.count) { buffer, count in
-            for row in late {
-                let segment = Self.segment(row.spread)
-                (buffer.baseAddress! + next[segment]).initialize(to: RowSegment.entry(row.spread, row.slot.index))
-                next[segment] += 1
-            }
-            count = late.count
+        guard lateCount > 0 else { return }
+        for number in segments.indices {
+            // The memory of one serves the next segments.
+            var part: ContiguousArray<UInt64> = []
+            swap(&part, &late[number])
+            segments[number].reserve(part.count)
+            for entry in part { segments[number].insert(entry) }
         }
-        count += late.count
-        late = []
-        for segment in 0..<256 {
-            let part = sorted[ends[segment]..<ends[segment + 1]]
-            segments[segment].reserve(part.count)
-            for entry in part { segments[segment].insert(entry) }
-        }
+        count += lateCount
+        (late, lateCount) = ([], 0)
     }
 
     /// Every row in here, by slot.
