@@ -115,10 +115,10 @@ let package = Package(
         .target(name: "LedgerTestKit", dependencies: ["LedgerCore", "LedgerStorage"], path: "Tests/LedgerTestKit"),
         .target(name: "CountedMemory", path: "Tests/CountedMemory", cSettings: [.unsafeFlags(["-fno-builtin"])]),
         .executableTarget(
-            name: "charge-cost",
+            name: "operation-cost",
             dependencies: [
                 "CountedMemory", "LedgerCore", "LedgerEngine", .product(name: "Logging", package: "swift-log"),
-            ], path: "Tests/ChargeCost"),
+            ], path: "Tests/OperationCost"),
         .testTarget(name: "LedgerCoreTests", dependencies: ["LedgerCore", "LedgerTestKit"]),
         .testTarget(name: "LedgerStorageTests", dependencies: ["LedgerStorage", "LedgerTestKit"]),
         .testTarget(name: "LedgerRulesTests", dependencies: ["LedgerRules", "LedgerCore", "CLua"]),

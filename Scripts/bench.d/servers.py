@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent
 # So many secrets fit into a command line, which is how `florin load` is told them: 64 bytes each, 6 MiB at most.
 PASSPORTS = 90_000
+WARM_UP = 0.5  # seconds of a run before those that count
 REFUSED = re.compile(rb"(?:^|\r\n)-([^\r]*)\r\n")
 
 
@@ -163,6 +164,10 @@ class Florin(Server):
         self.ask("LIMIT", "SET", "pro", "requests_per_hour", "none")
         self.ask("LIMIT", "SET", "pro", "sessions", "none")
 
+    def unsealed(self):
+        """Files of the journal that are not sealed: the one that is written, and what sealing has not come to yet."""
+        return sum(1 for _ in (self.data / "journal").glob("[0-9]*.segment"))
+
     def quiet(self):
         """Waits until no snapshot is made."""
         wait(60, f"the snapshot of {self.name}", lambda: self.info("persistence")["snapshot_in_progress"] == "0")
@@ -261,7 +266,7 @@ def long_command_line():
 class Load:
     """One run of `florin load`; `figures` has what it said."""
 
-    def __init__(self, driver, server, connections, pipeline, seconds, secrets, parameters, warmup=0.5):
+    def __init__(self, driver, server, connections, pipeline, seconds, secrets, parameters, warmup=WARM_UP):
         command = [driver, "load", HERE / "work.lua", "--connect", f"127.0.0.1:{server.port}", "--json"]
         command += ["--connections", str(connections), "--pipeline", str(pipeline)]
         command += ["--duration", f"{round(seconds * 1000)}ms", "--warmup", f"{round(warmup * 1000)}ms"]

@@ -1,14 +1,19 @@
-"""Where the time of a charge goes: the server's own, by stage and thread, what wakes whom, and what is waited for."""
+"""Where the time of a charge goes: the server's own, by stage and thread, what wakes whom, and what is waited for.
+
+A stage works on a batch: a charge is in it for as long as that takes of all of its batch, and by Little's law the rate
+times that long are in it at any moment. All others of those that are in flight wait between stages or at the client."""
 import collections
 import pathlib
 import re
 import shutil
 import signal
+import statistics
 import subprocess
+import time
 from dataclasses import dataclass
 
 from servers import Trouble
-from upkeep import FULL
+from upkeep import FULL, Beside
 
 RATE = 999  # samples a second
 # A sample is of the first stage that one of its functions belongs to.
@@ -37,17 +42,21 @@ class Stages:
     """A table: nanoseconds a charge by thread and stage, as long as they are worth a line."""
 
     nanoseconds: dict
+    sync: float  # microseconds that one took, on the clock
     wakes: dict  # by thread, how often it was woken a batch
     charges_a_batch: float
     batches_a_second: float
     rate: float
 
     def shown(self):
-        lines = [f"{'thread':<14} {'stage':<20} {'ns a charge':>12}"]
+        titles = f"{'ns a charge':>12} {'µs a batch':>12} {'in flight':>12}"
+        lines = [f"{'thread':<14} {'stage':<20} {titles}"]
         for thread, stages in sorted(self.nanoseconds.items()):
             for stage, nanoseconds in sorted(stages.items(), key=lambda item: -item[1]):
                 if nanoseconds >= 5:
-                    lines.append(f"{thread:<14} {stage:<20} {nanoseconds:>12,.0f}")
+                    batch = nanoseconds * self.charges_a_batch / 1000
+                    inside = f"{batch:>12,.0f} {batch * self.rate / 1e6:>12,.1f}"
+                    lines.append(f"{thread:<14} {stage:<20} {nanoseconds:>12,.0f} {inside}")
         work = sum(sum(stages.values()) for stages in self.nanoseconds.values())
         lines.append(f"{'':<14} {'all':<20} {work:>12,.0f}")
         flight = FULL[0] * FULL[1]
@@ -55,6 +64,7 @@ class Stages:
         notes = [
             f"{self.rate:,.0f} charges/s, {FULL[0]} × {FULL[1]}; {self.charges_a_batch:,.0f} charges a batch, "
             f"{self.batches_a_second:,.0f} batches and syncs a second",
+            f"a sync took {self.sync:,.0f} µs on the clock (median), {self.sync * self.rate / 1e6:,.0f} in flight in it",
             f"woken a batch: {woken}",
             f"{flight} are in flight, so an answer takes {flight / self.rate * 1e6:,.0f} µs, and "
             f"{work / 1000:.1f} of them are work on it: the rest it waits for the others",
@@ -70,20 +80,34 @@ def stages(bench):
     bench.measure(server, "charge", *FULL)
     server.quiet()
     seconds = bench.seconds * 2
-    before, woken = server.info("stats"), switches(server)
+    before, woken, began = server.info("stats"), switches(server), time.monotonic()
     samples = bench.place("samples") / "perf"
     command = ["perf", "record", "-q", "-g", "-F", str(RATE), "-p", str(server.process.pid), "-o", samples]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as sampler:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as sampler, Syncs(server) as syncs:
         run = bench.measure(server, "charge", *FULL, seconds)
         sampler.send_signal(signal.SIGINT)
-    after = server.info("stats")
+    after, lasted = server.info("stats"), time.monotonic() - began  # warm-up and all, as the batches
     batches = int(after["batches"]) - int(before["batches"])
     charges = run["commands"]
     nanoseconds = {}
     for (thread, stage), count in by_stage(bench, samples).items():
         nanoseconds.setdefault(thread, {})[stage] = count / RATE / charges * 1e9
     wakes = {thread: (count - woken[thread]) / batches for thread, count in switches(server).items()}
-    return [Stages(nanoseconds, wakes, charges / batches, batches / seconds, run["rate"])]
+    return [Stages(nanoseconds, statistics.median(syncs.microseconds), wakes, charges / batches, batches / lasted, run["rate"])]
+
+
+class Syncs(Beside):
+    """How long the last sync took, looked at now and then."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        self.microseconds = []
+
+    def work(self):
+        for turn in self.turns():
+            if turn % 10 == 0:
+                self.microseconds.append(int(self.server.info("persistence")["last_sync_usec"]))
 
 
 def by_stage(bench, samples):

@@ -12,20 +12,27 @@ FULL = (16, 32)  # connections and depth of charges at full rate, where the dept
 
 
 def aged(bench):
-    """Two charges a request, while the journal goes on from file to file: nobody waits long for a file."""
-    size, seconds = ("64MiB", 45) if bench.seconds > 2 else ("8MiB", 8)
+    """Two charges a request, while the journal goes on from file to file, full ones are sealed and snapshots made:
+    nobody waits long for a file."""
+    size, seconds = ("64MiB", 60) if bench.seconds > 2 else ("8MiB", 8)
+    enough = 10 if bench.seconds > 2 else 1
     servers = [bench.florin(side, "--segment-size", size) for side in bench.binaries]
 
     def files(server):
         return max(int(file.name.split(".")[0]) for file in (server.data / "journal").glob("[0-9]*"))
 
     def measured(server, _):
-        first = files(server)
+        first, before = files(server), server.info("persistence")["last_snapshot_lsn"]
+        snapshot = threading.Timer(seconds / 3, server.ask, ("SNAPSHOT",))
+        snapshot.start()
         with DiskControl(server.home) as control:
             run = bench.measure(server, "charge", 1, 2, seconds)
-        rolls = files(server) - first
-        said = f"{run['rate']:,.0f} charges/s, {rolls} new files of {size}, p99.9 {run['p99.9']:.1f} ms; "
-        said += f"a raw sync beside it took {control.longest:.0f} ms at most"
+        snapshot.join()
+        rolls, waiting = files(server) - first, server.unsealed()
+        if rolls < enough or waiting > enough or server.info("persistence")["last_snapshot_lsn"] == before:
+            raise Trouble(f"{rolls} new files, {waiting} of all not sealed: too few or too many, or no snapshot")
+        said = f"{run['rate']:,.0f} charges/s, {rolls} new files of {size}, {waiting} not sealed at the end, a snapshot"
+        said += f"; p99.9 {run['p99.9']:.1f} ms; a raw sync beside it took {control.longest:.0f} ms at most"
         return run | {"note": said}
 
     for server in servers:
@@ -37,27 +44,12 @@ def aged(bench):
     return [found]
 
 
-class DiskControl:
-    """Syncs 4 KiB of a file of its own, fifty times a second: what takes long there, too, is the disk's doing."""
+class Beside:
+    """Does something fifty times a second beside what is measured, on a thread of its own."""
 
-    def __init__(self, home):
-        self.path = home / "control"
-        self.longest = 0
+    def __init__(self):
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work)
-
-    def work(self):
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.pwrite(file, bytes(1 << 20), 0)
-        os.fsync(file)
-        turn = 0
-        while not self.ended.wait(0.02):
-            began = time.monotonic()
-            os.pwrite(file, b"x" * 4096, turn % 256 * 4096)
-            os.fdatasync(file)
-            self.longest = max(self.longest, (time.monotonic() - began) * 1000)
-            turn += 1
-        os.close(file)
 
     def __enter__(self):
         self.thread.start()
@@ -66,6 +58,43 @@ class DiskControl:
     def __exit__(self, *_):
         self.ended.set()
         self.thread.join()
+
+    def turns(self):
+        """Their numbers, until it has ended."""
+        return itertools.takewhile(lambda _: not self.ended.wait(0.02), itertools.count())
+
+
+class DiskControl(Beside):
+    """Syncs 4 KiB of a file of its own: what takes long there, too, is the disk's doing."""
+
+    def __init__(self, home):
+        super().__init__()
+        self.path = home / "control"
+        self.longest = 0
+
+    def work(self):
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.pwrite(file, bytes(1 << 20), 0)
+        os.fsync(file)
+        for turn in self.turns():
+            began = time.monotonic()
+            os.pwrite(file, b"x" * 4096, turn % 256 * 4096)
+            os.fdatasync(file)
+            self.longest = max(self.longest, (time.monotonic() - began) * 1000)
+        os.close(file)
+
+
+class Resident(Beside):
+    """The memory of a server: at first, and at most."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        self.first = self.most = server.resident()
+
+    def work(self):
+        for _ in self.turns():
+            self.most = max(self.most, self.server.resident())
 
 
 def verify_busy(bench):
@@ -86,7 +115,7 @@ def snapshots(bench):
     """Charges at full rate with a snapshot that is forced meanwhile, and without."""
     server = bench.sides(bench.users)[0]
     seconds = bench.seconds * 2
-    rates, tails = [], []
+    rates, tails, memory = [], [], []
 
     def snapshot():
         time.sleep(0.5 + seconds / 4)
@@ -96,9 +125,11 @@ def snapshots(bench):
         before = server.info("persistence")["last_snapshot_lsn"]
         asking = threading.Thread(target=snapshot)
         asking.start()
-        run = bench.measure(server, "charge", *FULL, seconds)
-        asking.join()
-        server.quiet()
+        with Resident(server) as resident:
+            run = bench.measure(server, "charge", *FULL, seconds)
+            asking.join()
+            server.quiet()
+        memory.append((resident.most / resident.first - 1) * 100)
         if server.info("persistence")["last_snapshot_lsn"] == before:
             raise Trouble("no snapshot was made")
         return run
@@ -113,6 +144,7 @@ def snapshots(bench):
     return [
         Line("snapshot at full load: slower by", {"florin": rates}, "%", most=5, note=spread(rates, "%")),
         Line("  its p99.9 longer by", {"florin": tails}, "ms", most=1, note=spread(tails, "ms")),
+        Line("  memory more by, at most", {"florin": memory}, "%", most=10, note=spread(memory, "%")),
     ]
 
 
@@ -153,3 +185,21 @@ def allowances(bench):
         figures[side] = [(time.monotonic() - began) * 1000]
         connection.close()
     return [Line(f"allowances, {bench.users:,} users", figures, "ms")]
+
+
+def month_end(bench):
+    """Storage is billed by the month of the calendar: until all that every user has is posted at the end of one, as a
+    charge sees it that comes behind. The rest of a month is posted day by day, at an instant of each user's own."""
+    figures = {}
+    for side in bench.binaries:
+        server = bench.florin(side, "--clock", "driven")
+        server.ask("CLOCK", "SET", "2027-01-31T23:59:00Z")
+        server.fill(bench.users)
+        server.bulk(("STORAGE", "CREATE", name(user), f"bucket-{user}", "bucket", "10") for user in range(bench.users))
+        connection = server.connect()
+        began = time.monotonic()
+        connection.ask("CLOCK", "SET", "2027-02-01T00:00:01Z")
+        connection.ask("CREDIT", "CHARGE", name(1), "0.000001", "api")
+        figures[side] = [(time.monotonic() - began) * 1000]
+        connection.close()
+    return [Line(f"month end, {bench.users:,} with storage", figures, "ms")]

@@ -57,13 +57,11 @@ extension CommandTable {
     /// Fields of answers that hold an amount of money: what a script gets as one. A test holds them against what the
     /// answers write.
     package static let moneyFields: Set<String> = [
-        "accrued", "amount", "available", "available_for", "bonus", "cap_day", "cap_month", "captured", "cost",
-        "credits",
-        "current_balance", "debt", "expired", "expiring_credit", "forfeited", "forgiven", "granted", "held", "lapsed",
-        "list", "list_price", "list_rate", "original", "overdraft", "owed", "paid", "pinned", "posted", "promo",
-        "purchased", "rate",
-        "recomputed", "released", "remaining", "repaid", "rollover", "share", "spent_day", "spent_month", "total",
-        "total_adjusted", "total_earned", "total_expired", "total_granted", "total_purchased", "total_refunded",
-        "total_spent", "total_transferred", "unposted",
+        "accrued", "amount", "author_share", "available", "available_for", "bonus", "cap_day", "cap_month", "captured",
+        "cost", "credits", "current_balance", "debt", "expired", "expiring_credit", "forfeited", "forgiven", "granted",
+        "held", "lapsed", "list", "list_price", "list_rate", "original", "overdraft", "owed", "paid", "pinned",
+        "posted", "promo", "purchased", "rate", "recomputed", "released", "remaining", "repaid", "rollover",
+        "spent_day", "spent_month", "total", "total_adjusted", "total_earned", "total_expired", "total_granted",
+        "total_purchased", "total_refunded", "total_spent", "total_transferred", "unposted",
     ]
 }
