@@ -50,7 +50,7 @@ extension StateMachine {
     mutating func sweepTimers() {
         let open =
             store.lots.count + store.holds.count + store.sessions.count + store.resources.count + store.scheduled.count
-        guard store.timers.count > 16_384 + 4 * open else { return }
+        guard store.timers.count > 16_384 + 4 * open else { return store.timers.needsNoSweep() }
         // The queue is moved out, so that its rows can be looked at, and back.
         var timers = TimerQueue()
         swap(&timers, &store.timers)

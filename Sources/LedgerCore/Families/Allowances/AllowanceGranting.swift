@@ -168,8 +168,9 @@ extension StateMachine {
 
     /// The next round is due then at the latest. One that is under way or due earlier begins again.
     mutating func set(allowanceRound due: Timestamp) {
-        store.allowanceRound.due = min(store.allowanceRound.due, due)
         store.allowanceRound.next = UserOrdinal(0)
+        guard due < store.allowanceRound.due else { return }  // there is a timer for it already
+        store.allowanceRound.due = due
         scheduleAllowances()
     }
 
