@@ -27,13 +27,10 @@ package struct HistoryCheck: Sendable {
         return true
     }
 
-    /// The same on a thread of its own, which ends with what is returned; it ends with how long it took.
-    func beside() -> Ahead<Void, Lap> {
-        Ahead("history", most: .max) { (isWanted) throws(StorageError) in
-            let began = Lap.now
-            _ = try run { isWanted(()) }
-            return Lap.now - began
-        }
+    /// The same on a thread of its own, which ends with what is returned. Nothing is handed over: it asks only whether
+    /// it is still wanted.
+    func beside() -> Ahead<Void, Void> {
+        Ahead("history", most: .max) { (isWanted) throws(StorageError) in _ = try run { isWanted(()) } }
     }
 
     private func explained(_ error: StorageError) -> StorageError {

@@ -106,7 +106,7 @@ package enum Recovery {
         report.warnings += leftovers.warnings
 
         // Beside the replay: these segments have nothing to do with it.
-        var history: Ahead<Void, Lap>?
+        var history: Ahead<Void, Void>?
         var replay = try Replay<State>.run(
             inspection, to: .end, everyLiveSegment: true,
             begun: { first, state in
@@ -123,7 +123,9 @@ package enum Recovery {
         report.took = replay.took
 
         if let history {
-            report.took.history = try history.finish()
+            let waiting = Lap.now
+            try history.finish()
+            report.took.history = Lap.now - waiting
         } else {
             report.unread = HistoryCheck(directory, segments: 1..<replay.firstSegment)
         }
