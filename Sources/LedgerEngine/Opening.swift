@@ -35,7 +35,7 @@ struct Opening {
         }
         let tightened = tightenSecrets(lock.directory)
         var ahead: ViewsAhead?
-        var recovered = try recover(lock) { if ahead == nil { ahead = ViewsAhead($0) } }
+        var recovered = try recover(lock) { if ahead == nil, $0.userCount > 0 { ahead = ViewsAhead($0) } }
         let journal = recovered.journal
         let report = recovered.report
         var state = recovered.takeState()

@@ -135,15 +135,20 @@ package final class ReadPath: Sendable {
     /// Empty for a user that nobody may see yet.
     package func userID(_ user: UserOrdinal) -> ShortText { views.userID(user) ?? ShortText() }
 
-    /// The address in the clear; empty when there is none.
+    /// The address in the clear; empty when there is none, or where it cannot be opened.
     package func email(_ user: UserOrdinal) -> [UInt8] {
-        for _ in 0..<2 {
+        do throws(StorageError) { return try openEmail(user) } catch { return [] }
+    }
+
+    /// The same; throws where it cannot be opened.
+    func openEmail(_ user: UserOrdinal) throws(StorageError) -> [UInt8] {
+        func open() throws(StorageError) -> [UInt8] {
             let found = views.withEmail(user) { (bytes: Array($0), isSealed: $1) }
             guard let found, found.isSealed else { return found?.bytes ?? [] }
-            // Where that fails the memory may be gone, because the address has been opened meanwhile.
-            do throws(StorageError) { return try keys.open(found.bytes, user) } catch {}
+            return try keys.open(found.bytes, user)
         }
-        return []
+        // Where that fails the memory may be gone, because the address has been opened meanwhile.
+        do throws(StorageError) { return try open() } catch { return try open() }
     }
 }
 

@@ -15,11 +15,21 @@ final class EmailOpener: Sendable {
     func start() {
         guard userCount > 0 else { return }
         job.start("emails", nice: 15) { [self] in
+            var isComplete = true
             for number in 0..<userCount where job.isWanted {
                 let user = UserOrdinal(UInt32(number))
-                reads.email(user).withUnsafeBytes { reads.views.fill(email: $0, of: user) }
+                do throws(StorageError) {
+                    try reads.openEmail(user).withUnsafeBytes { reads.views.fill(email: $0, of: user) }
+                } catch {
+                    // A disk that could not be read now may be readable later: then a read of the address opens it.
+                    if error.isOfTheSystem {
+                        isComplete = false
+                    } else {
+                        reads.views.fill(email: UnsafeRawBufferPointer(start: nil, count: 0), of: user)
+                    }
+                }
             }
-            if job.isWanted { reads.views.releaseSealedEmails() }
+            if job.isWanted, isComplete { reads.views.releaseSealedEmails() }
         }
     }
 

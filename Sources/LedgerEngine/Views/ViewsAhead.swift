@@ -10,7 +10,6 @@ final class ViewsAhead {
         let (views, job) = (Views(of: state), job)
         let (users, passports) = (state.userCount, state.passportCount)
         self.views = views
-        guard users > 0 else { return }
         job.start("views", nice: 0) {
             views.reserve(users: users, passports: passports) { job.isWanted }
         }

@@ -6,10 +6,21 @@ package struct NamedThread: Sendable {
 
     /// `name` is what `top -H` shows, at most 15 bytes.
     package static func start(_ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void) -> NamedThread {
+        guard let thread = startIfPossible(name, nice: nice, body) else {
+            fatalError("a thread could not be started: the system has no more of them for this process")
+        }
+        return thread
+    }
+
+    private static func startIfPossible(
+        _ name: String, nice: Int32, _ body: @escaping @Sendable () -> Void
+    ) -> NamedThread? {
         let box = Unmanaged.passRetained(Body(name, nice, body))
         var handle = pthread_t()
-        let code = pthread_create(&handle, nil, { runThread($0) }, box.toOpaque())
-        precondition(code == 0, "a thread could not be started")
+        guard pthread_create(&handle, nil, { runThread($0) }, box.toOpaque()) == 0 else {
+            box.release()
+            return nil
+        }
         return NamedThread(handle: handle)
     }
 
@@ -19,13 +30,15 @@ package struct NamedThread: Sendable {
     /// Nobody will wait for it.
     package func detach() { pthread_detach(handle) }
 
-    /// Does two things at once, `other` on a thread of its own; returns what came of them when both are done.
+    /// Does two things at once, `other` on a thread of its own, or one after the other where the system has no thread for
+    /// it; returns what came of them when both are done.
     package static func both<A, B: Sendable>(
         _ name: String, _ body: () -> A, _ other: @escaping @Sendable () -> B
     ) -> (A, B) {
         let outcome = Outcome<B>()
-        let thread = start(name) { outcome.value = other() }
+        let thread = startIfPossible(name, nice: 0) { outcome.value = other() }
         let mine = body()
+        guard let thread else { return (mine, other()) }
         thread.join()
         return (mine, outcome.value!)
     }
