@@ -113,5 +113,5 @@ struct PeopledToy: JournaledState, ~Copyable {
         try ToyState.read(section: section, version: version, rows: rows, bytes: bytes)
     }
     mutating func restore(_ frame: consuming ToyFrame) throws(StateError) { try toy.restore(frame) }
-    func violations() -> [String] { toy.violations() }
+    func violations(with halves: [RowAudit]) -> [String] { toy.violations(with: halves) }
 }

@@ -19,7 +19,7 @@ import Testing
         var lastTime: Timestamp { toy.lastTime }
         var booksSum: Int128 { toy.booksSum }
         var counters: [UInt32: Int64] { toy.counters }
-        func violations() -> [String] { toy.violations() }
+        func violations(with halves: [RowAudit]) -> [String] { toy.violations(with: halves) }
 
         static func reads(section: UInt16, version: UInt8) -> Bool {
             section == 2 ? (1...2).contains(version) : version == 1

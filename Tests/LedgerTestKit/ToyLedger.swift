@@ -65,7 +65,7 @@ package struct ToyState: JournaledState, ~Copyable {
         }
     }
 
-    package func violations() -> [String] {
+    package func violations(with _: [RowAudit] = []) -> [String] {
         let sum = counters.values.reduce(Int128(0)) { $0 + Int128($1) }
         return (sum == total ? [] : ["the counters sum to \(sum), the total is \(total)"])
             + (counters[.max] == nil ? [] : ["the last counter may not be used"])

@@ -1,16 +1,3 @@
-/// Half of the users and passports, by ordinal: with one each, two threads are done in half the time.
-package enum Half: CaseIterable, Sendable {
-    case first, second
-
-    /// Its share of the ordinals of so many.
-    package func of(_ count: Int) -> Range<UInt32> {
-        switch self {
-        case .first: 0..<UInt32(count / 2)
-        case .second: UInt32(count / 2)..<UInt32(count)
-        }
-    }
-}
-
 /// The promises that hold between any two events, recomputed from the rows.
 extension StateMachine {
     /// One sentence for each invariant that does not hold, a hundred at most. Cost: a pass over all state.

@@ -52,7 +52,7 @@ extension JournaledState where Self: ~Copyable {
     package static func reads(section: UInt16, version: UInt8) -> Bool { version == 1 }
     package mutating func settle(_ both: (_ one: () -> Void, _ other: @escaping @Sendable () -> Void) -> Void) {}
     package func audit(_ half: Half) -> RowAudit { RowAudit() }
-    package func violations(with halves: [RowAudit]) -> [String] { [] }
+    package func violations() -> [String] { violations(with: Half.allCases.map { audit($0) }) }
     package var userCount: Int { 0 }
     package func hasSealedText(_ user: UserOrdinal) -> Bool { false }
     package func sealedText(_ user: UserOrdinal) -> [UInt8] { [] }
