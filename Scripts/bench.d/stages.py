@@ -64,7 +64,7 @@ class Stages:
         notes = [
             f"{self.rate:,.0f} charges/s, {FULL[0]} × {FULL[1]}; {self.charges_a_batch:,.0f} charges a batch, "
             f"{self.batches_a_second:,.0f} batches and syncs a second",
-            f"a sync took {self.sync:,.0f} µs on the clock (median), {self.sync * self.rate / 1e6:,.0f} in flight in it",
+            f"a sync took {self.sync:,.0f} µs (median), {self.sync * self.rate / 1e6:,.0f} are in flight in it",
             f"woken a batch: {woken}",
             f"{flight} are in flight, so an answer takes {flight / self.rate * 1e6:,.0f} µs, and "
             f"{work / 1000:.1f} of them are work on it: the rest it waits for the others",
@@ -93,7 +93,8 @@ def stages(bench):
     for (thread, stage), count in by_stage(bench, samples).items():
         nanoseconds.setdefault(thread, {})[stage] = count / RATE / charges * 1e9
     wakes = {thread: (count - woken[thread]) / batches for thread, count in switches(server).items()}
-    return [Stages(nanoseconds, statistics.median(syncs.microseconds), wakes, charges / batches, batches / lasted, run["rate"])]
+    sync = statistics.median(syncs.microseconds)
+    return [Stages(nanoseconds, sync, wakes, charges / batches, batches / lasted, run["rate"])]
 
 
 class Syncs(Beside):
