@@ -1,5 +1,6 @@
 import Glibc
 import LedgerClient
+import LedgerCore
 import RESP
 import Testing
 
@@ -51,7 +52,7 @@ extension EndToEnd {
             #expect(verify.output == readFile(source + "/expected.json"))
 
             // With its journal, and from its snapshot alone where it has one.
-            let server = try await ServerProcess.start(workspace)
+            let server = try await ServerProcess.start(workspace, "--clock", "driven")
             let client = try await server.connect()
             for line in (readFile(source + "/balances.tsv") ?? "").split(separator: "\n") {
                 let fields = line.split(separator: "\t")
@@ -61,6 +62,42 @@ extension EndToEnd {
             await client.close()
             await server.stop()
             try await workspace.expectSound()
+        }
+
+        @Test func `the golden directory of today's format has events of every kind, and its listing says each thing once`()
+            async throws
+        {
+            let workspace = try await Self.unpack("format-1")
+            let listing = try await workspace.florin("journal", workspace.data, "--json")
+            #expect(listing.end == .exit(0), "\(listing.errors)")
+            var kinds: Set<String> = []
+            for line in listing.output.split(separator: "\n") {
+                let keys = Self.outerKeys(of: line)
+                #expect(Set(keys).count == keys.count, "\(line)")
+                if let kind = line.firstMatch(of: /"event":"(\w+)"/) { kinds.insert(String(kind.1)) }
+            }
+            #expect(Set(EventCode.allCases.map(\.name)).subtracting(kinds) == [])
+        }
+
+        /// The names of a JSON object's own fields.
+        private static func outerKeys(of line: Substring) -> [String] {
+            var (depth, keys, text) = (0, [String](), "")
+            var (isInText, isEscaped) = (false, false)
+            for character in line {
+                if isInText {
+                    if !isEscaped, character == "\"" { isInText = false } else { text.append(character) }
+                    isEscaped = !isEscaped && character == "\\"
+                    continue
+                }
+                switch character {
+                case "\"": (isInText, text) = (true, "")
+                case "{", "[": depth += 1
+                case "}", "]": depth -= 1
+                case ":": if depth == 1 { keys.append(text) }
+                default: break
+                }
+            }
+            return keys
         }
     }
 }

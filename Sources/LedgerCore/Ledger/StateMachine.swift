@@ -81,8 +81,8 @@ package struct StateMachine: ~Copyable {
             if request.key != nil {
                 // A key that came with what was answered long ago remembers that answer too (SPEC 9).
                 switch outcome {
-                case .replayed(let lsn): commit(Answered(event: lsn, recorded: nil), &decision)
-                case .recorded(let lsn, let arguments): commit(Answered(event: lsn, recorded: arguments), &decision)
+                case .replayed(let lsn): commit(Answered(answer: lsn, recorded: nil), &decision)
+                case .recorded(let lsn, let arguments): commit(Answered(answer: lsn, recorded: arguments), &decision)
                 case .accepted, .rejected: break
                 }
             }

@@ -205,7 +205,7 @@ extension Event {
     package var firstAnswer: FirstAnswer {
         if case .refused(let refused) = body { return .refusal(refused.rejection.rejection) }
         guard case .answered(let answered) = body else { return .receipt }
-        return .earlier(answered.event, arguments: answered.recorded)
+        return .earlier(answered.answer, arguments: answered.recorded)
     }
 
     /// What this event of a recorded session or usage says to one who records with these arguments.

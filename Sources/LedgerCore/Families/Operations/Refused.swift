@@ -27,15 +27,16 @@ package struct Refused: EventType {
 package struct Answered: EventType {
     package static let code = EventCode.answered
     package static let isAboutUser = false
-    package static let blank = Answered(event: .none, recorded: nil)
+    package static let blank = Answered(answer: .none, recorded: nil)
     package var body: EventBody { .answered(self) }
 
-    package var event: LSN
+    /// The event whose receipt is the answer.
+    package var answer: LSN
     /// What a RECORD asked: the earlier event answers the same arguments, others are refused with `EXISTS`.
     package var recorded: Hash128?
 
     package mutating func code<C: Coder>(with c: inout C) throws(C.Failure) {
-        try c.lsn(&event)
+        try c.lsn(&answer)
         var present = recorded != nil
         try c.bool(&present)
         guard present else { return }
