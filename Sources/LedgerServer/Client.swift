@@ -142,7 +142,9 @@ final class Client {
     var host: String { address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address }
 
     /// What its answers take, in bytes: those that wait for their turn, for the transport, and in it.
-    var owed: Int { pipeline.keptBytes + waiting.weight + output.bytes.count + buffered }
+    var owed: Int { pipeline.keptBytes + untaken }
+    /// The part of it that goes when the client reads.
+    var untaken: Int { waiting.weight + output.bytes.count + buffered }
 
     /// Nothing is under way, and nothing waits that the transport has not got.
     var isAnswered: Bool { pipeline.isEmpty && waiting.isEmpty && held == nil }

@@ -91,8 +91,10 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         client.takesOutput = context.channel.isWritable
+        let isHeldBack = client.programs?.isHeldBack == true
+        if client.takesOutput, isHeldBack { measure() }
         // Not from here: the channel may be in the middle of a write of ours.
-        if client.takesOutput, !client.waiting.isEmpty || client.state.hasBacklog || client.isFollowing,
+        if client.takesOutput, !client.waiting.isEmpty || client.state.hasBacklog || client.isFollowing || isHeldBack,
             let rounds = dispatcher.rounds
         {
             rounds.add { [dispatcher, client] in dispatcher.goOn(client) }

@@ -47,6 +47,40 @@ import Testing
         }
     }
 
+    @Test func `a client that does not read its answers is owed no more than the limit, and gets all when it does`()
+        async throws
+    {
+        try await Serving.with {
+            $0.answerLimit = 256 << 10
+        } _: { serving in
+            let client = try await serving.connect()
+            let socket = try RawSocket(port: serving.server.port, receiveBuffer: 1 << 16)
+            socket.send("HELLO 2 AUTH default \(serving.passport)\r\nPING\r\n")
+            _ = await socket.read(until: "+PONG\r\n")
+            // More than the kernel and the limit hold.
+            let source = "return string.rep('e', 300000) .. '<' .. ARGV[1] .. '>'"
+            for number in 1...100 { socket.send("EVAL \"\(source)\" 0 \(number)\r\n") }
+            let counters = serving.server.counters
+            #expect(try await eventually { counters.answersWaiting.load(ordering: .relaxed) > 256 << 10 })
+            for _ in 0..<20 { _ = try await client.call("PING") }
+            #expect(counters.answersWaiting.load(ordering: .relaxed) < 8 << 20)
+            var (bytes, end) = (0, [UInt8]())
+            while !String(decoding: end, as: UTF8.self).contains("<100>") {
+                guard let chunk = socket.readNow() else {
+                    try await Task.sleep(nanoseconds: 5_000_000)
+                    continue
+                }
+                bytes += chunk.count
+                end = Array((end + chunk).suffix(20))
+            }
+            #expect(bytes > 100 * 300_000)
+            socket.send("PING\r\n")
+            _ = await socket.read(until: "+PONG\r\n")
+            #expect(counters.clientsDropped.load(ordering: .relaxed) == 0)
+            await client.close()
+        }
+    }
+
     @Test func `what reads the journal is decided in its place among them`() async throws {
         try await with { _, client in
             // Each finds what the one before it has charged, as the newest row.

@@ -129,7 +129,9 @@ extension Dispatcher {
         switch program.stage {
         case .done(let write):
             if let watch = program as? WatchProgram { client.transaction.watched += watch.watched }
+            let owed = client.owed
             client.answer(slot, write)
+            client.programs?.note(answerBytes: client.owed - owed)
         case .failed(let text): refuse(client, slot, as: text)
         case .needs(let request):
             client.programs?.move(slot, to: .reads)
@@ -142,8 +144,12 @@ extension Dispatcher {
         }
     }
 
-    /// Hands over what has come, or has come back undecided, and may go on.
+    /// Hands over what has come, or has come back undecided, and may go on: not what would be answered to a client that
+    /// has too much to read already. (What is kept behind a program that did not run yet is not to be read before it.)
     func goOnWithPrograms(of client: Client) {
+        guard client.programs != nil else { return }
+        client.programs?.isHeldBack = client.untaken > configuration.answerLimit
+        guard client.programs?.isHeldBack == false else { return }
         guard let ready = client.programs?.takeReady({ client.pipeline.isAnswered($0) }) else { return }
         for (program, slot) in ready { enqueue(.program(program), key: program.key, for: client, slot: slot) }
     }

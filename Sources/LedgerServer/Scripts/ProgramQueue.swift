@@ -10,10 +10,15 @@ struct ProgramQueue {
     let order: ProgramOrder
     private var underWay = CircularBuffer<Entry>()
     private var numbers: UInt64 = 0
-    /// How many may be away at once.
-    private var window = ProgramQueue.most
+    /// How many may be away at once. Few at first: how large their answers are is known behind the first.
+    private var window = 8
+    private var answersAreLarge = false
+    /// Whether some are not handed over before the client has read.
+    var isHeldBack = false
 
     private static let most = 128
+    /// Bytes. Larger answers are made one by one.
+    private static let largeAnswer = 64 << 10
 
     private struct Entry {
         let program: ServerProgram
@@ -49,12 +54,15 @@ struct ProgramQueue {
         }
     }
 
+    /// Says of one how long its answer is.
+    mutating func note(answerBytes: Int) { answersAreLarge = answerBytes > Self.largeAnswer }
+
     /// Forgets those that have been answered, and takes out what is to be handed over now, in order.
     mutating func takeReady(_ isAnswered: (UInt64) -> Bool) -> [(program: ServerProgram, slot: UInt64)] {
         while let first = underWay.first, isAnswered(first.slot) {
             first.program.wasAnswered()
             underWay.removeFirst()
-            window = min(window * 2, Self.most)
+            window = answersAreLarge ? 1 : min(window * 2, Self.most)
         }
         // It came back though it was the next one: the others of the ledger have had their turn.
         if case .here? = underWay.first?.place { order.beginAnew() }
