@@ -1,4 +1,5 @@
 internal import LedgerCore
+internal import LedgerStorage
 
 /// Opens the e-mails of users that were there at the start, in the background: a few microseconds each are too many to
 /// wait for. Until a user's turn comes, a read of the address opens it (``ReadPath/email(_:)``).

@@ -102,7 +102,7 @@ package struct StorageError: Error, Sendable, Equatable {
     }
 
     /// The system did not let us look, or failed while we did: says nothing about what the bytes are.
-    var isOfTheSystem: Bool {
+    package var isOfTheSystem: Bool {
         if case .system = reason { return true }
         return false
     }
