@@ -4,6 +4,7 @@ import LedgerCore
 import LedgerEngine
 import LedgerTestKit
 import RESP
+import Synchronization
 import Testing
 
 @testable import LedgerServer

@@ -12,6 +12,9 @@ enum Operation: String, CaseIterable {
     case admission = "SESSION ADMIT and STOP"
     case verification = "PASSPORT VERIFY"
 
+    /// So many of one between two marks.
+    static let counted = 300
+
     struct Cost {
         let allocations: Double
         let copiedBytes: Double
@@ -23,11 +26,11 @@ enum Operation: String, CaseIterable {
     var most: Cost {
         #if DEBUG
             switch self {
-            case .charge: Cost(allocations: 60, copiedBytes: 60_000, instructions: 1e9)
-            case .keyedCharge: Cost(allocations: 60, copiedBytes: 60_000, instructions: 1e9)
-            case .record: Cost(allocations: 60, copiedBytes: 60_000, instructions: 1e9)
-            case .admission: Cost(allocations: 60, copiedBytes: 60_000, instructions: 1e9)
-            case .verification: Cost(allocations: 60, copiedBytes: 60_000, instructions: 1e9)
+            case .charge: Cost(allocations: 55, copiedBytes: 30_000, instructions: 300_000)
+            case .keyedCharge: Cost(allocations: 55, copiedBytes: 32_000, instructions: 330_000)
+            case .record: Cost(allocations: 42, copiedBytes: 22_000, instructions: 335_000)
+            case .admission: Cost(allocations: 158, copiedBytes: 90_000, instructions: 880_000)
+            case .verification: Cost(allocations: 2.2, copiedBytes: 4500, instructions: 47_000)
             }
         #else
             switch self {
