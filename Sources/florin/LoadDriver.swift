@@ -92,10 +92,9 @@ struct LoadDriver {
         let bar = bar
         let monitor = LoadMonitor(threads: options.threads) { bar.show($0, title) }
         Interruption.stop = { monitor.stop() }
-        let events = events
-        let watching = Task { await events.watch() }
-        defer { watching.cancel() }
-        let outcome = try await session.run(options, monitor)
+        let outcome = try await events.during { () async throws(LoadError) in
+            try await session.run(options, monitor)
+        }
         return (outcome, events.events(of: outcome))
     }
 }
