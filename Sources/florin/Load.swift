@@ -29,8 +29,9 @@ struct Load: AsyncParsableCommand {
             recorded, and the books and every balance must end as they were. The directory is only read, beside its \
             server too.
 
-            Exit codes: 0 success, 1 it failed or the books do not agree, 4 a threshold or objective was missed, 5 a \
-            replayed ledger is not the recorded one, 64 a mistake in the command line or the script.
+            Exit codes: 0 success, 1 it failed, the books do not agree, or receipts could not be looked up, 4 a \
+            threshold or objective was missed, 5 a replayed ledger is not the recorded one, 64 a mistake in the command \
+            line or the script.
             """)
 
     @Argument(help: ArgumentHelp("The scenario; default: charge, which is built in.", valueName: "script.lua"))
@@ -142,8 +143,13 @@ struct Load: AsyncParsableCommand {
         let report = try result.get()
         if let html { try writeFile(html, HTMLReport.render(report)) }
         if json { writeLine(LoadJSON.text(of: report)) } else { writeText(TerminalReport.render(report)) }
-        if let reconciliation = report.reconciliation, !reconciliation.isGood {
-            throw Failure("books and receipts do not agree")
+        if let reconciliation = report.reconciliation {
+            switch reconciliation.finding {
+            case .agree: break
+            case .disagree: throw Failure("books and receipts do not agree")
+            case .notAllLookedUp:
+                throw Failure("receipts could not be looked up: \(reconciliation.receipts.refusedText ?? "")")
+            }
         }
         if let fault = report.booksFault { throw Failure("the books could not be read: \(fault)") }
         if !report.meetsThresholds { throw Failure(Self.missed(report), code: 4) }

@@ -151,6 +151,8 @@ enum LoadJSON {
         json.add("receipts_lost", number: reconciliation.receipts.lost)
         json.add("receipts_twice", number: reconciliation.receipts.twice)
         json.add("receipts_different", number: reconciliation.receipts.different)
+        json.add("receipts_unreadable", number: reconciliation.receipts.unreadable)
+        json.add("receipts_not_looked_up", raw: errors(reconciliation.receipts.refused))
         json.add("others", raw: list(reconciliation.others.map(JSONText.quoted)))
         return json.text
     }

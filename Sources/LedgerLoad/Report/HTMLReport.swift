@@ -140,8 +140,13 @@ package enum HTMLReport {
 
     private static func books(_ reconciliation: Reconciliation?) -> String {
         guard let reconciliation else { return "" }
-        return "<h2>Books</h2>\n<p class=\"\(reconciliation.isGood ? "good" : "bad")\">"
-            + (reconciliation.isGood ? "Books and receipts agree." : "Books and receipts do not agree.") + "</p>\n<ul>"
+        let finding =
+            switch reconciliation.finding {
+            case .agree: "Books and receipts agree."
+            case .disagree: "Books and receipts do not agree."
+            case .notAllLookedUp: "Not all receipts could be looked up; the others agree with the books."
+            }
+        return "<h2>Books</h2>\n<p class=\"\(reconciliation.isGood ? "good" : "bad")\">\(finding)</p>\n<ul>"
             + reconciliation.lines.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>\n"
     }
 

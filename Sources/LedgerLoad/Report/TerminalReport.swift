@@ -33,7 +33,13 @@ package enum TerminalReport {
             lines += ["", "This client was itself the limit:"] + limits.map { "  " + $0 }
         }
         if let reconciliation = report.reconciliation {
-            lines += ["", reconciliation.isGood ? "Books and receipts agree:" : "BOOKS AND RECEIPTS DO NOT AGREE:"]
+            let finding =
+                switch reconciliation.finding {
+                case .agree: "Books and receipts agree:"
+                case .disagree: "BOOKS AND RECEIPTS DO NOT AGREE:"
+                case .notAllLookedUp: "NOT ALL RECEIPTS COULD BE LOOKED UP, the others agree with the books:"
+                }
+            lines += ["", finding]
             lines += reconciliation.lines.map { "  " + $0 }
         }
         if let fault = report.booksFault { lines += ["", "THE BOOKS COULD NOT BE READ: \(fault)"] }
