@@ -74,9 +74,12 @@ package enum HTMLReport {
     }
 
     private static func notes(_ report: LoadReport) -> String {
+        var notes = report.highestNotes
         let limits = report.outcome.clientLimits
-        guard !limits.isEmpty else { return "" }
-        return "<p class=\"bad\">This client was itself the limit: \(escaped(limits.joined(separator: "; "))).</p>\n"
+        if !limits.isEmpty { notes.append(("This client was itself the limit", limits)) }
+        return notes.map { note in
+            "<p class=\"bad\">\(escaped("\(note.sentence): \(note.reasons.joined(separator: "; "))")).</p>\n"
+        }.joined()
     }
 
     private static func searchLegend(_ search: SearchResult) -> String {
