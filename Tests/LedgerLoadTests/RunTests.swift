@@ -108,12 +108,23 @@ struct RunTests {
 
     @Test func `A lost connection leaves one outcome unknown, and is opened again`() async throws {
         let toy = try await ToyRun(.init(hangUpAt: 20))
-        let outcome = try await toy.run {
-            $0.connections = 1
-            $0.duration = 1_500_000_000
-            $0.mode = .open(rate: 100)
-            $0.arrivals = .constant
+        var options = LoadOptions()
+        options.mode = .open(rate: 100)
+        options.arrivals = .constant
+        options.connections = 1
+        options.warmup = 0
+        options.duration = 60_000_000_000
+        let monitor = LoadMonitor(threads: 1) { _ in }
+        // It ends when it goes on behind the lost one, however long that takes.
+        let server = toy.server
+        let ending = Task {
+            while !Task.isCancelled, server.state.withLock({ $0.commands }) <= 20 {
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            monitor.stop()
         }
+        let outcome = try await toy.session.run(options, monitor)
+        ending.cancel()
         #expect(outcome.all.errors["LOST"] == 1)
         #expect(outcome.reconnects == 1)
         let reconciliation = try #require(try await toy.session.reconcile())
