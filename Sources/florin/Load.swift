@@ -21,16 +21,21 @@ struct Load: AsyncParsableCommand {
             afterwards. Scripts are Lua: Scripts/load has some, the page LoadTests says how to write others. Any \
             server that speaks RESP3 will do; against Redis the same script runs with what it has for Redis.
 
-            Without --rate (or a script's ramp) it is a closed loop: connections × pipeline clients, each with one \
-            operation under way. The books are compared with what was acknowledged, to the nano-dollar.
+            Without --rate (or a script's rate or ramp) it is a closed loop: connections × pipeline clients, each with \
+            one operation under way. The books are compared with what was acknowledged, to the nano-dollar.
+
+            Objectives (--slo, and the script's thresholds) are judged by the run that is reported. Without a script \
+            there are two: rates are judged by the highest one, latencies by the run at half of it, errors by both. \
+            What was not measured is missed.
 
             With --replay DIR a data directory is the load: its journal is turned back into the commands that gave it, \
             for a new ledger. Against a server of its own, or one begun by serve --clock driven, time is set to what was \
             recorded, and the books and every balance must end as they were. The directory is only read, beside its \
             server too.
 
-            Exit codes: 0 success, 1 it failed or the books do not agree, 4 a threshold or objective was missed, 5 a \
-            replayed ledger is not the recorded one, 64 a mistake in the command line or the script.
+            Exit codes: 0 success, 1 it failed, the books do not agree, or receipts could not be looked up, 4 a \
+            threshold or objective was missed, 5 a replayed ledger is not the recorded one, 64 a mistake in the command \
+            line or the script: also an option that would have no effect.
             """)
 
     @Argument(help: ArgumentHelp("The scenario; default: charge, which is built in.", valueName: "script.lua"))
@@ -62,38 +67,51 @@ struct Load: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Open loop: so many operations a second begin, whatever the server does. 0: closed loop.", valueName: "n"))
+            """
+            Open loop: so many operations a second begin, whatever the server does, in the place of the script's rate \
+            or ramp. 0: closed loop.
+            """, valueName: "n"))
     var rate: Double?
 
     @Option(help: "When the operations of an open loop begin; default: the script's, else poisson.")
     var arrivals: ArrivalKind?
 
-    @Option(help: "How long is measured; default: the script's, else 10s.")
+    @Option(help: "How long is measured; default: the script's, else 10s. Not with --search or a script's ramp.")
     var duration: Span?
 
-    @Option(help: "How long it runs before that; default: the script's, else 2s.")
+    @Option(
+        help: """
+            How long it runs before that; default: the script's, else 2s; of that at most 1s before each rate of \
+            --search. Not with a script's ramp.
+            """)
     var warmup: Span?
 
-    @Flag(name: .customLong("long"), help: "The long form: 300 s after 30 s of warm-up.")
+    @Flag(
+        name: .customLong("long"),
+        help: "The long form: 300 s after 30 s of warm-up. Not with --search or a script's ramp.")
     var isLong = false
 
-    @Option(help: "Event loops that drive the load.")
-    var threads = 1
+    @Option(help: "Event loops that drive the load; default: 1.")
+    var threads: Int?
 
-    @Option(help: "The same seed draws the same keys and arrivals.")
-    var seed: UInt64 = 1
+    @Option(help: "The same seed draws the same keys and arrivals; default: 1.")
+    var seed: UInt64?
 
-    @Option(help: "Arrivals that may wait for a free client; what comes beyond is dropped and counted.")
-    var backlog = 100_000
+    @Option(
+        help: """
+            Arrivals of an open loop that may wait for a free client; what comes beyond is dropped and counted; \
+            default: 100000.
+            """)
+    var backlog: Int?
 
     @Option(help: ArgumentHelp("An objective, like 'p99<5ms'; repeatable, besides the script's.", valueName: "limit"))
     var slo: [String] = []
 
-    @Flag(help: "Find the highest rate that meets --slo, and draw the curve.")
+    @Flag(help: "Find the highest rate that meets --slo and the script's thresholds, and draw the curve.")
     var search = false
 
-    @Option(help: "With --search: how long each rate is measured.")
-    var probe = Span(.seconds(5))
+    @Option(help: "With --search: how long each rate is measured; default: 5s.")
+    var probe: Span?
 
     @Option(help: ArgumentHelp("Write the report as one HTML file that needs no network.", valueName: "file"))
     var html: String?
@@ -105,10 +123,10 @@ struct Load: AsyncParsableCommand {
 
     func validate() throws {
         try validateReplay()
-        guard 1...1024 ~= threads else { throw ValidationError("--threads must be from 1 to 1024") }
+        guard 1...1024 ~= threads ?? 1 else { throw ValidationError("--threads must be from 1 to 1024") }
         guard 1...100_000 ~= connections ?? 1 else { throw ValidationError("--connections must be from 1 to 100000") }
         guard 1...100_000 ~= pipeline ?? 1 else { throw ValidationError("--pipeline must be from 1 to 100000") }
-        guard backlog >= 1 else { throw ValidationError("--backlog must be at least 1") }
+        guard backlog ?? 1 >= 1 else { throw ValidationError("--backlog must be at least 1") }
         guard rate ?? 0 >= 0, rate ?? 0 <= 1e8 else { throw ValidationError("--rate must be from 0 to 100000000") }
         guard !search || !slo.isEmpty else { throw ValidationError("--search needs what to look for: --slo 'p99<5ms'") }
         guard !search || rate == nil else { throw ValidationError("--search and --rate exclude each other") }
@@ -127,9 +145,10 @@ struct Load: AsyncParsableCommand {
         let objectives = try slo.map { text throws(Failure) in
             try Self.checking { () throws(LoadError) in try Threshold(text) }
         }
-        // A mistake in the script is told before a server starts.
+        // A mistake in the script, or in what is asked of it, is told before a server starts.
         _ = try Self.checking { () throws(LoadError) in
-            try LoadSession.scenario(name: name, source: source, parameters: values, server: "florin")
+            try request.options(
+                for: LoadSession.scenario(name: name, source: source, parameters: values, server: "florin"))
         }
         let own = connect == nil ? try LoadServer.start() : nil
         let result: Result<LoadReport, Failure>
@@ -142,11 +161,24 @@ struct Load: AsyncParsableCommand {
         let report = try result.get()
         if let html { try writeFile(html, HTMLReport.render(report)) }
         if json { writeLine(LoadJSON.text(of: report)) } else { writeText(TerminalReport.render(report)) }
-        if let reconciliation = report.reconciliation, !reconciliation.isGood {
-            throw Failure("books and receipts do not agree")
+        try judge(report)
+    }
+
+    /// The exit code and its sentence: the books first, for without them no figure counts.
+    private func judge(_ report: LoadReport) throws(Failure) {
+        if let reconciliation = report.reconciliation {
+            switch reconciliation.finding {
+            case .agree: break
+            case .disagree: throw Failure("books and receipts do not agree")
+            case .notAllLookedUp:
+                throw Failure("receipts could not be looked up: \(reconciliation.receipts.refusedText ?? "")")
+            }
         }
         if let fault = report.booksFault { throw Failure("the books could not be read: \(fault)") }
         if !report.meetsThresholds { throw Failure(Self.missed(report), code: 4) }
+        if request.course == .canonical, report.highest == nil, !report.isInterrupted {
+            throw Failure("no charge succeeded within the measured time: there is no rate to tell")
+        }
     }
 
     private static func missed(_ report: LoadReport) -> String {
@@ -191,20 +223,20 @@ extension Load {
         let scenario = try Self.checking { () throws(LoadError) in
             try LoadSession.scenario(name: name, source: source, parameters: values, server: server)
         }
+        let options = try Self.checking { () throws(LoadError) in try request.options(for: scenario) }
         let session = LoadSession(
-            scenario: scenario, target: target, control: control, server: server, threads: threads)
+            scenario: scenario, target: target, control: control, server: server, threads: options.threads)
         let bar = LoadProgress(isShown: !json && isatty(STDERR_FILENO) == 1)
         Interruption.watch()
         let driver = LoadDriver(
-            session: session, options: options(scenario), objectives: objectives, bar: bar,
+            session: session, request: request, options: options, objectives: objectives, bar: bar,
             events: ServerEvents(control: try await Self.connect(target)))
         let report: Result<LoadReport, Failure>
         do throws(Failure) {
             report = .success(
                 try await Self.awaiting { () async throws(LoadError) in
                     try await session.setUp { bar.setUp($0) }
-                    if search { return try await driver.search(probe: UInt64(probe.value.nanoseconds)) }
-                    return script == nil && rate == nil ? try await driver.canonical() : try await driver.once()
+                    return try await driver.run()
                 })
         } catch {
             report = .failure(error)
@@ -226,29 +258,21 @@ extension Load {
         }
     }
 
-    /// The command line goes before the script, and the script before what holds otherwise.
-    private func options(_ scenario: Scenario) -> LoadOptions {
-        var options = LoadOptions()
-        let defaults = scenario.defaults
-        options.connections = connections ?? defaults.connections ?? 16
-        options.pipeline = pipeline ?? defaults.pipeline ?? 1
-        options.threads = threads
-        options.seed = seed
-        options.backlog = backlog
-        if let nanoseconds = defaults.duration { options.duration = nanoseconds }
-        if let nanoseconds = defaults.warmup { options.warmup = nanoseconds }
-        if isLong {
-            options.duration = 300_000_000_000
-            options.warmup = 30_000_000_000
-        }
-        if let duration { options.duration = UInt64(duration.value.nanoseconds) }
-        if let warmup { options.warmup = UInt64(warmup.value.nanoseconds) }
-        let kind = arrivals.map { Arrivals(rawValue: $0.rawValue)! } ?? defaults.arrivals ?? .poisson
-        if let rate = rate ?? (scenario.stages.isEmpty ? defaults.rate : nil) {
-            options.mode = rate > 0 ? .open(rate: rate, kind) : .closed
-        } else if !scenario.stages.isEmpty {
-            options.mode = .ramp(scenario.stages, kind)
-        }
-        return options
+    /// The options as they were given.
+    private var request: LoadRequest {
+        var request = LoadRequest()
+        request.course = search ? .search : script == nil && rate == nil ? .canonical : .once
+        request.connections = connections
+        request.pipeline = pipeline
+        request.threads = threads
+        request.seed = seed
+        request.backlog = backlog
+        request.rate = rate
+        request.arrivals = arrivals.map { Arrivals(rawValue: $0.rawValue)! }
+        request.duration = duration.map { UInt64($0.value.nanoseconds) }
+        request.warmup = warmup.map { UInt64($0.value.nanoseconds) }
+        request.isLong = isLong
+        request.probe = probe.map { UInt64($0.value.nanoseconds) }
+        return request
     }
 }

@@ -5,6 +5,8 @@ internal import Synchronization
 /// The order of runs: one, two for the canonical workload, or as many as a search takes; then the books.
 struct LoadDriver {
     let session: LoadSession
+    let request: LoadRequest
+    /// Of the first run.
     let options: LoadOptions
     let objectives: [Threshold]
     let bar: LoadProgress
@@ -12,8 +14,16 @@ struct LoadDriver {
 
     private var thresholds: [Threshold] { session.scenario.thresholds + objectives }
 
+    func run() async throws(LoadError) -> LoadReport {
+        switch request.course {
+        case .once: try await once()
+        case .canonical: try await canonical()
+        case .search: try await search()
+        }
+    }
+
     /// One run as it was asked for.
-    func once() async throws(LoadError) -> LoadReport {
+    private func once() async throws(LoadError) -> LoadReport {
         let (outcome, events) = try await run(options, session.scenario.name)
         var report = report(outcome)
         report.events = events
@@ -23,44 +33,34 @@ struct LoadDriver {
     }
 
     /// The highest rate of the closed loop, then half of it in an open loop.
-    func canonical() async throws(LoadError) -> LoadReport {
-        let (highest, _) = try await run(options, "highest rate")
+    private func canonical() async throws(LoadError) -> LoadReport {
+        let (highest, atHighest) = try await run(options, "highest rate")
         guard !Interruption.isAsked, highest.rate > 0 else {
             var report = report(highest)
+            report.events = atHighest
+            report.verdicts = try highest.verdicts(thresholds, half: nil)
             await reconcile(&report)
             return report
         }
         var half = options
-        half.mode = .open(rate: highest.rate / 2, .poisson)
+        half.mode = .open(rate: highest.rate / 2)
         let (outcome, events) = try await run(half, "half of it")
         var report = report(outcome)
         report.highest = highest
         report.events = events
-        report.verdicts = try outcome.verdicts(thresholds)
+        report.verdicts = try highest.verdicts(thresholds, half: outcome)
         await reconcile(&report)
         return report
     }
 
-    /// `probe`: nanoseconds a rate is measured.
-    func search(probe: UInt64) async throws(LoadError) -> LoadReport {
-        var closed = options
-        closed.mode = .closed
-        closed.duration = probe
-        let (ceiling, _) = try await run(closed, "closed loop")
+    /// The highest rate that meets the thresholds, below what a closed loop reaches.
+    private func search() async throws(LoadError) -> LoadReport {
+        let (ceiling, _) = try await run(options, "closed loop")
         guard ceiling.rate > 0 else { throw LoadError("nothing was answered: there is no rate to begin with") }
-        let arrivals: Arrivals =
-            switch options.mode {
-            case .closed: .poisson
-            case .open(_, let arrivals), .ramp(_, let arrivals): arrivals
-            }
         let search = RateSearch(thresholds: thresholds)
         let found = try await search.run(ceiling: ceiling.rate) { rate throws(LoadError) in
             guard !Interruption.isAsked else { return nil }
-            var options = options
-            options.mode = .open(rate: rate, arrivals)
-            options.duration = probe
-            options.warmup = min(options.warmup, 1_000_000_000)
-            return try await run(options, "\(Int(rate))/s asked for").0
+            return try await run(request.options(at: rate, after: options), "\(Int(rate))/s asked for").0
         }
         guard let shown = found.best ?? found.points.first else { throw LoadError("ended before a rate was measured") }
         var report = report(shown.outcome)
@@ -92,10 +92,9 @@ struct LoadDriver {
         let bar = bar
         let monitor = LoadMonitor(threads: options.threads) { bar.show($0, title) }
         Interruption.stop = { monitor.stop() }
-        let events = events
-        let watching = Task { await events.watch() }
-        defer { watching.cancel() }
-        let outcome = try await session.run(options, monitor)
+        let outcome = try await events.during { () async throws(LoadError) in
+            try await session.run(options, monitor)
+        }
         return (outcome, events.events(of: outcome))
     }
 }
@@ -132,20 +131,13 @@ struct LoadProgress: Sendable {
 
     func show(_ second: Second, _ title: String) {
         if Interruption.isAsked { Interruption.stop() }
-        var line = "\(title): \(second.isWarmup ? "warm-up " : "")\(second.end / 1_000_000_000) s  "
-        line += "\(Units.grouped(Int(second.rate.rounded())))/s  p50 \(Units.duration(second.p50))  "
-        line += "p99 \(Units.duration(second.p99))"
-        if second.waiting > 0 { line += "  waiting \(Units.grouped(second.waiting))" }
-        if second.dropped > 0 { line += "  dropped \(Units.grouped(second.dropped))" }
-        let errors = second.errors.sorted { $0.key < $1.key }
-        line += errors.isEmpty ? "  no errors" : errors.map { "  \($0.key) \(Units.grouped($0.value))" }.joined()
-        draw(line)
+        draw(LiveLine.text(of: second, title: title))
     }
 
     func finish() { draw("") }
 
     private func draw(_ line: String) {
-        if isShown { writeText("\r\u{1B}[K" + line.prefix(118), to: STDERR_FILENO) }
+        if isShown { writeText("\r\u{1B}[K" + line, to: STDERR_FILENO) }
     }
 }
 

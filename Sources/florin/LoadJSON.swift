@@ -40,6 +40,7 @@ enum LoadJSON {
         let options = outcome.options
         var json = JSONText()
         json.add("loop", text: options.mode.isOpen ? "open" : "closed")
+        if options.mode.isOpen { json.add("arrivals", text: options.arrivals.rawValue) }
         json.add("connections", number: options.connections)
         json.add("pipeline", number: options.pipeline)
         json.add("threads", number: options.threads)
@@ -104,7 +105,7 @@ enum LoadJSON {
     private static func verdict(_ verdict: Verdict) -> String {
         var json = JSONText()
         json.add("threshold", text: verdict.threshold.text)
-        json.add("measured", raw: number(verdict.measured))
+        json.add("measured", raw: verdict.measured.map(number) ?? "null")
         json.add("met", flag: verdict.isMet)
         return json.text
     }
@@ -151,6 +152,8 @@ enum LoadJSON {
         json.add("receipts_lost", number: reconciliation.receipts.lost)
         json.add("receipts_twice", number: reconciliation.receipts.twice)
         json.add("receipts_different", number: reconciliation.receipts.different)
+        json.add("receipts_unreadable", number: reconciliation.receipts.unreadable)
+        json.add("receipts_not_looked_up", raw: errors(reconciliation.receipts.refused))
         json.add("others", raw: list(reconciliation.others.map(JSONText.quoted)))
         return json.text
     }

@@ -34,7 +34,8 @@ extension Load {
             ("a script", script != nil), ("--set", !parameters.isEmpty), ("--connections", connections != nil),
             ("--pipeline", pipeline != nil), ("--rate", rate != nil), ("--arrivals", arrivals != nil),
             ("--duration", duration != nil), ("--warmup", warmup != nil), ("--long", isLong), ("--slo", !slo.isEmpty),
-            ("--search", search), ("--html", html != nil),
+            ("--search", search), ("--probe", probe != nil), ("--html", html != nil), ("--threads", threads != nil),
+            ("--seed", seed != nil), ("--backlog", backlog != nil),
         ]
         if let other = others.first(where: \.1) {
             throw ValidationError("--replay sends what was recorded, as it was: it goes without \(other.0)")

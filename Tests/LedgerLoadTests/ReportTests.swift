@@ -13,7 +13,7 @@ struct ReportTests {
             """
         let scenario = try ScenarioReader.read(name: "s", source: source, parameters: [:])
         var options = LoadOptions()
-        options.mode = isOpen ? .open(rate: 1000, .poisson) : .closed
+        options.mode = isOpen ? .open(rate: 1000) : .closed
         var result = WorkerResult(operations: 2, sources: 1)
         for number in 1...1000 {
             let time = UInt64(number) * 10_000
@@ -86,6 +86,112 @@ struct ReportTests {
         #expect(html.contains("the longest by lines: 1 fsync."))
         #expect(html.components("<svg") == 3 && html.components("</svg>") == 3)
         #expect(!html.contains("nan") && !html.contains("inf\""))
+    }
+
+    @Test func `Without a script two numbers come first, and what limited the higher one`() throws {
+        var report = try report()
+        report.highest = try .made { options, result in
+            (options.connections, options.pipeline) = (16, 16)
+            result.answer(2000, after: 1_000_000)
+        }
+        let numbers = """
+            2,000 durable charges a second: the highest rate (closed loop; 16 connections × pipeline 16)
+            p99 19.8 ms: response time at half of it
+
+            """
+        #expect(TerminalReport.render(report).hasPrefix(numbers + "\ntoy.lua: a <toy>\n"))
+        #expect(!HTMLReport.render(report).contains("the highest rate"))
+        report.highest = try .made { options, result in
+            (options.connections, options.pipeline) = (16, 16)
+            result.answer(2000, after: 1_000_000)
+            result.refuse(20, "BUSY")
+            result.cpuNanoseconds = 950_000_000
+        }
+        let limit = "At the highest rate this client was itself the limit, so it is a lower bound:"
+        let reason =
+            "its event loop was busy for 95 % of the time: --threads gives it more, another machine is better"
+        let text = TerminalReport.render(report)
+        let notes = """
+            \(limit)
+              \(reason)
+            Errors at the highest rate:
+              20 errors (0.990 %): BUSY 20
+
+            toy.lua: a <toy>
+
+            """
+        #expect(text.hasPrefix(numbers + notes), "\(text)")
+        let html = HTMLReport.render(report)
+        #expect(html.contains("<b>2,000</b><span>durable charges/s, the highest</span>"))
+        #expect(html.contains("<p class=\"bad\">\(limit) \(reason).</p>"))
+        #expect(html.contains("<p class=\"bad\">Errors at the highest rate: 20 errors (0.990 %): BUSY 20.</p>"))
+    }
+
+    @Test func `The run that is reported has its own limits`() throws {
+        var report = try report()
+        report.outcome.clientLoad = 0.95
+        let reason = "its event loop was busy for 95 % of the time"
+        #expect(TerminalReport.render(report).contains("\nThis client was itself the limit:\n  \(reason)"))
+        #expect(HTMLReport.render(report).contains("This client was itself the limit: \(reason)"))
+    }
+
+    @Test func `The curve of a search is in the text and drawn`() throws {
+        let threshold = try Threshold("p99 < 5ms")
+        func point(_ rate: Int, done: Int, milliseconds: UInt64, busy: UInt64 = 0) throws -> SearchPoint {
+            let outcome = try RunOutcome.made { options, result in
+                options.mode = .open(rate: Double(rate))
+                result.arrivals = rate
+                result.answer(done, after: milliseconds * 1_000_000)
+                result.cpuNanoseconds = busy * 10_000_000
+            }
+            return SearchPoint(
+                rate: Double(rate), outcome: outcome, verdicts: try outcome.verdicts([threshold]),
+                isKept: outcome.isKept)
+        }
+        var report = try report()
+        report.search = SearchResult(
+            points: [
+                try point(100, done: 100, milliseconds: 1), try point(200, done: 200, milliseconds: 2),
+                try point(400, done: 400, milliseconds: 50, busy: 95), try point(800, done: 500, milliseconds: 50),
+            ], ceiling: 800)
+        let curve = """
+
+            asked/s  done/s      p50      p99    p99.9      max
+                100     100  1.00 ms  1.00 ms  1.00 ms  1.00 ms  met
+                200     200  2.00 ms  2.00 ms  2.00 ms  2.00 ms  met
+                400     400  50.0 ms  50.0 ms  50.0 ms  50.0 ms  missed
+                800     500  50.0 ms  50.0 ms  50.0 ms  50.0 ms  not kept up
+            Highest rate that meets it: 200/s
+            This client was itself the limit: a better one may find more.
+
+            """
+        let text = TerminalReport.render(report)
+        #expect(text.contains(curve), "\(text)")
+        let html = HTMLReport.render(report)
+        #expect(html.contains("<h2>Latency by rate</h2>") && html.components("<svg") == 4)
+        #expect(html.components("class=\"dot met\"") == 6 && html.components("class=\"dot missed\"") == 6)
+        #expect(html.contains("200/s: p99 2.00 ms, met") && html.contains("800/s: p50 50.0 ms, not kept up"))
+        #expect(html.contains("The highest rate that meets the objective is 200/s. Hollow points did not meet it."))
+        #expect(html.contains("<b>200</b><span>operations/s meet the objective</span>"))
+    }
+
+    @Test func `The live line tells of one second`() {
+        var second = Second(
+            end: 3_000_000_000, nanoseconds: 1_000_000_000, completed: 1234, errors: [:], dropped: 0, waiting: 0,
+            isWarmup: false, p50: 820_000, p99: 12_400_000, maximum: 20_000_000)
+        #expect(
+            LiveLine.text(of: second, title: "half of it")
+                == "half of it: 3 s  1,234/s  p50 820 µs  p99 12.4 ms  no errors")
+        second.isWarmup = true
+        second.waiting = 1200
+        second.dropped = 5
+        second.errors = ["LIMIT": 1, "BUSY": 3000]
+        #expect(
+            LiveLine.text(of: second, title: "half of it")
+                == "half of it: warm-up 3 s  1,234/s  p50 820 µs  p99 12.4 ms  waiting 1,200  dropped 5  BUSY 3,000  "
+                + "LIMIT 1")
+        // More than a line would leave its end behind when it is drawn anew.
+        #expect(LiveLine.text(of: second, title: String(repeating: "long", count: 30)).count == LiveLine.width)
     }
 
     @Test func `An empty run has a report, too`() throws {

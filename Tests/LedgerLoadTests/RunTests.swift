@@ -25,7 +25,8 @@ struct RunTests {
         let outcome = try await toy.run {
             $0.threads = 2
             $0.connections = 3
-            $0.mode = .open(rate: 400, .constant)
+            $0.mode = .open(rate: 400)
+            $0.arrivals = .constant
         }
         #expect(398...401 ~= outcome.arrivals)
         #expect(outcome.all.completed == outcome.arrivals)
@@ -33,11 +34,34 @@ struct RunTests {
         try await toy.end()
     }
 
+    @Test func `A ramp lasts as long as its stages, and all of it is measured`() async throws {
+        let toy = try await ToyRun()
+        let outcome = try await toy.run {
+            $0.mode = .ramp([
+                Stage(rate: 400, nanoseconds: 500_000_000), Stage(rate: 200, nanoseconds: 0),
+                Stage(rate: 200, nanoseconds: 250_000_000),
+            ])
+            $0.arrivals = .constant
+            // Of a run at one rate.
+            $0.warmup = 30_000_000_000
+            $0.duration = 60_000_000_000
+        }
+        // The area under it: 100 on the way up, and 50.
+        #expect(149...150 ~= outcome.arrivals)
+        #expect(outcome.all.completed == outcome.arrivals && outcome.dropped == 0)
+        #expect(outcome.nanoseconds == 750_000_000)
+        #expect(
+            LoadReport.drive(outcome.options)
+                == "open loop, ramp up to 400/s, constant arrivals; 2 connections × pipeline 1")
+        try await toy.end()
+    }
+
     @Test func `A stall shows in the response times of all who came meanwhile, and in one service time`() async throws {
         let toy = try await ToyRun(.init(stall: 200_000_000..<500_000_000))
         let outcome = try await toy.run {
             $0.connections = 1
-            $0.mode = .open(rate: 200, .constant)
+            $0.mode = .open(rate: 200)
+            $0.arrivals = .constant
         }
         #expect(outcome.arrivals == outcome.all.completed + outcome.all.failed)
         // Of 200 arrivals 60 come during the stall and wait for what is left of it: 20 of them at least 200 ms.
@@ -54,7 +78,7 @@ struct RunTests {
         let toy = try await ToyRun(.init(capacity: 100))
         let outcome = try await toy.run {
             $0.connections = 1
-            $0.mode = .open(rate: 1000, .poisson)
+            $0.mode = .open(rate: 1000)
             $0.backlog = 10
             $0.duration = 500_000_000
         }
@@ -66,7 +90,10 @@ struct RunTests {
 
     @Test func `Errors are counted by their code and not among the latencies`() async throws {
         let toy = try await ToyRun(.init(busyEvery: 4))
-        let outcome = try await toy.run { $0.mode = .open(rate: 200, .constant) }
+        let outcome = try await toy.run {
+            $0.mode = .open(rate: 200)
+            $0.arrivals = .constant
+        }
         let busy = outcome.all.errors["BUSY"] ?? 0
         #expect(abs(busy - outcome.arrivals / 4) <= 1)
         #expect(outcome.all.completed == outcome.arrivals - busy)
@@ -81,11 +108,23 @@ struct RunTests {
 
     @Test func `A lost connection leaves one outcome unknown, and is opened again`() async throws {
         let toy = try await ToyRun(.init(hangUpAt: 20))
-        let outcome = try await toy.run {
-            $0.connections = 1
-            $0.duration = 1_500_000_000
-            $0.mode = .open(rate: 100, .constant)
+        var options = LoadOptions()
+        options.mode = .open(rate: 100)
+        options.arrivals = .constant
+        options.connections = 1
+        options.warmup = 0
+        options.duration = 60_000_000_000
+        let monitor = LoadMonitor(threads: 1) { _ in }
+        // It ends when it goes on behind the lost one, however long that takes.
+        let server = toy.server
+        let ending = Task {
+            while !Task.isCancelled, server.state.withLock({ $0.commands }) <= 20 {
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            monitor.stop()
         }
+        let outcome = try await toy.session.run(options, monitor)
+        ending.cancel()
         #expect(outcome.all.errors["LOST"] == 1)
         #expect(outcome.reconnects == 1)
         let reconciliation = try #require(try await toy.session.reconcile())
@@ -99,7 +138,8 @@ struct RunTests {
     @Test func `A receipt that is not in the books is found`() async throws {
         let toy = try await ToyRun(.init(loseEvery: 10))
         _ = try await toy.run {
-            $0.mode = .open(rate: 100, .constant)
+            $0.mode = .open(rate: 100)
+            $0.arrivals = .constant
             $0.duration = 500_000_000
         }
         let reconciliation = try #require(try await toy.session.reconcile())
@@ -112,7 +152,8 @@ struct RunTests {
     @Test func `No answer at all meets no limit of latency`() async throws {
         let toy = try await ToyRun(.init(busyEvery: 1))
         let outcome = try await toy.run {
-            $0.mode = .open(rate: 50, .constant)
+            $0.mode = .open(rate: 50)
+            $0.arrivals = .constant
             $0.duration = 200_000_000
         }
         let verdicts = try outcome.verdicts([Threshold("p99 < 1h"), Threshold("charge p99 < 1h")])

@@ -9,7 +9,7 @@ struct SearchTests {
             name: "s", source: "return function(p) return { mix = { { name = \"a\", \"PING\" } } } end", parameters: [:]
         )
         var options = LoadOptions()
-        options.mode = .open(rate: rate, .constant)
+        options.mode = .open(rate: rate)
         var result = WorkerResult(operations: 1, sources: 0)
         result.arrivals = Int(rate)
         result.completedInTime = Int(min(rate, capacity))
@@ -57,7 +57,8 @@ struct SearchTests {
         let found = try await search.run(ceiling: 4000) { rate throws(LoadError) in
             do {
                 return try await toy.run {
-                    $0.mode = .open(rate: rate, .constant)
+                    $0.mode = .open(rate: rate)
+                    $0.arrivals = .constant
                     $0.connections = 4
                     $0.pipeline = 8
                     $0.duration = 300_000_000

@@ -35,8 +35,9 @@ struct ReceiptLookup {
             let part = receipts[first..<min(first + window, receipts.count)]
             first = part.endIndex
             for (receipt, answer) in zip(part, try await send(part.map { ["EXPLAIN", $0.charge] })) {
+                if findings.addRefusal(answer) { continue }
                 findings.looked += 1
-                if answer.error != nil || answer["charge"]?.string != receipt.charge {
+                if answer["charge"]?.string != receipt.charge {
                     findings.lost += 1
                 } else if receipt.isSingle, Self.nanos(answer["amount"]) != Units.nanos(receipt.amount) {
                     findings.different += 1
@@ -54,8 +55,10 @@ struct ReceiptLookup {
             let receipt = receipts[index]
             guard let next = Self.justAfter(receipt.time) else { continue }
             let words = ["CREDIT", "HISTORY", receipt.user, "FROM", receipt.time, "TO", next, "COUNT", "1000"]
-            guard let rows = try await send([words])[0].elements?.last?.elements else { continue }
+            let answer = try await send([words])[0]
+            if findings.addRefusal(answer) { continue }
             findings.histories += 1
+            let rows = answer.elements?.last?.elements ?? []
             switch rows.count(where: { $0["id"]?.string == receipt.charge }) {
             case 1: break
             case 0: findings.lost += 1
@@ -100,7 +103,9 @@ struct ReceiptLookup {
 
 /// What looking up receipts found.
 package struct ReceiptFindings: Hashable, Sendable {
+    /// Receipts that the ledger was asked for and answered about.
     package var looked = 0
+    /// Histories that were read.
     package var histories = 0
     /// The ledger does not know them.
     package var lost = 0
@@ -108,7 +113,25 @@ package struct ReceiptFindings: Hashable, Sendable {
     package var twice = 0
     /// Another amount than the receipt said.
     package var different = 0
+    /// Receipts that are none.
     package var unreadable = 0
+    /// Questions that were refused, by the error's code: the ledger may know the receipt or not.
+    package var refused: [String: Int] = [:]
 
     package init() {}
+
+    /// `NOPERM 12, BUSY 3`; nil where nothing was refused.
+    package var refusedText: String? {
+        guard !refused.isEmpty else { return nil }
+        return refused.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { "\($0.key) \(Units.grouped($0.value))" }.joined(separator: ", ")
+    }
+
+    /// Counts an answer that does not say what the ledger knows. False for those that do: NOTFOUND says so, any other
+    /// error does not.
+    mutating func addRefusal(_ answer: RESPValue) -> Bool {
+        guard let error = answer.error, error.code != "NOTFOUND" else { return false }
+        refused[error.code.isEmpty ? "ERR" : error.code, default: 0] += 1
+        return true
+    }
 }

@@ -36,10 +36,23 @@ package struct Reconciliation: Hashable, Sendable {
         self.receipts = receipts
     }
 
-    package var isGood: Bool {
-        sources.allSatisfy(\.isGood) && sum ?? 0 == 0 && receipts.lost == 0 && receipts.twice == 0
-            && receipts.different == 0 && receipts.unreadable == 0
+    package enum Finding: Hashable, Sendable {
+        case agree
+        /// Something is lost, twice, different or cannot be read.
+        case disagree
+        /// Nothing of what was seen disagrees, and not all was seen.
+        case notAllLookedUp
     }
+
+    package var finding: Finding {
+        let isWhole = sources.allSatisfy(\.isGood) && sum ?? 0 == 0
+        guard isWhole, receipts.lost == 0, receipts.twice == 0, receipts.different == 0, receipts.unreadable == 0 else {
+            return .disagree
+        }
+        return receipts.refused.isEmpty ? .agree : .notAllLookedUp
+    }
+
+    package var isGood: Bool { finding == .agree }
 
     /// For people, a line each.
     package var lines: [String] {
@@ -59,11 +72,15 @@ package struct Reconciliation: Hashable, Sendable {
                 )
             }
         }
-        if receipts.looked > 0 {
+        if receipts.looked > 0 || !receipts.refused.isEmpty {
             lines.append(
                 "receipts looked up again: \(Units.grouped(receipts.looked)), lost \(receipts.lost), twice "
                     + "\(receipts.twice), another amount \(receipts.different) (\(receipts.histories) histories read)")
         }
+        if receipts.unreadable > 0 {
+            lines.append("receipts that could not be read: \(Units.grouped(receipts.unreadable))")
+        }
+        if let refused = receipts.refusedText { lines.append("could not be looked up: \(refused)") }
         if sources.isEmpty { lines.append("nothing was charged") }
         if let sum { lines.append("sum over all books: \(sum == 0 ? "0" : Units.money(sum))") }
         if !others.isEmpty {

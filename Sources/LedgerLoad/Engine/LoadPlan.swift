@@ -17,9 +17,10 @@ package struct LoadTarget: Sendable {
 package enum LoadMode: Hashable, Sendable {
     /// Each virtual client begins its next operation when the one before is answered (and its think time is over).
     case closed
-    /// On a schedule of their own, as users do.
-    case open(rate: Double, Arrivals)
-    case ramp([Stage], Arrivals)
+    /// On a schedule of their own, as users do: operations a second.
+    case open(rate: Double)
+    /// The same at a rate that changes.
+    case ramp([Stage])
 
     package var isOpen: Bool {
         switch self {
@@ -32,6 +33,8 @@ package enum LoadMode: Hashable, Sendable {
 /// How one run is driven. Times in nanoseconds.
 package struct LoadOptions: Sendable {
     package var mode = LoadMode.closed
+    /// Of an open loop. Apart from the mode: a closed loop may be the first of several runs, and the others open.
+    package var arrivals = Arrivals.poisson
     package var connections = 32
     /// Operations under way at once on each connection.
     package var pipeline = 1
@@ -50,7 +53,7 @@ package struct LoadOptions: Sendable {
     var arrivalTime: UInt64 {
         switch mode {
         case .closed, .open: warmup + duration
-        case .ramp(let stages, _): stages.reduce(0) { $0 + $1.nanoseconds }
+        case .ramp(let stages): stages.reduce(0) { $0 + $1.nanoseconds }
         }
     }
 
@@ -119,5 +122,12 @@ struct LoadPlan: Sendable {
             cumulativeWeights.append(sum)
         }
         cumulativeWeights[cumulativeWeights.count - 1] = 1
+    }
+
+    /// The operation that a number of 0 to 1, and below 1, draws: each as often as its weight says.
+    func operation(at choice: Double) -> Int {
+        var operation = 0
+        while cumulativeWeights[operation] <= choice { operation += 1 }
+        return operation
     }
 }

@@ -164,12 +164,28 @@ package struct RunOutcome: Sendable {
                     "\"\(threshold.text)\": there is no operation '\(threshold.operation ?? "")'; there are "
                         + operations.map(\.name).joined(separator: ", "))
             }
-            var verdict = Verdict(threshold, measured: value)
-            // No answer at all meets no limit of latency.
             let answered = operations.first { $0.name == threshold.operation }?.measured ?? all
-            if threshold.isLatency, answered.completed == 0 { verdict.isMet = false }
-            verdicts.append(verdict)
+            let isMeasured = !threshold.isLatency || answered.completed > 0
+            verdicts.append(Verdict(threshold, measured: isMeasured ? value : nil))
         }
         return verdicts
+    }
+
+    /// Of the canonical workload, whose closed loop this is: rates are judged by it, latencies and dropped arrivals by
+    /// `half`, the open loop behind it, and errors by the one that had more of them. Where there was no open loop,
+    /// because nothing was answered or it was ended before, what it should have measured was not.
+    package func verdicts(_ thresholds: [Threshold], half: RunOutcome?) throws(LoadError) -> [Verdict] {
+        let here = try verdicts(thresholds)
+        let there = try half?.verdicts(thresholds)
+        return here.indices.map { index -> Verdict in
+            switch thresholds[index].metric {
+            case .rate: return here[index]
+            case .percentile, .maximum, .mean, .dropped:
+                return there?[index] ?? Verdict(thresholds[index], measured: nil)
+            case .errors:
+                guard let there, there[index].measured ?? 0 > here[index].measured ?? 0 else { return here[index] }
+                return there[index]
+            }
+        }
     }
 }

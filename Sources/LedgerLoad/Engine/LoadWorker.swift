@@ -88,11 +88,11 @@ final class LoadWorker {
         backlogLimit = max(1, options.backlog / workers)
         switch options.mode {
         case .closed: break
-        case .open(let rate, let arrivals):
+        case .open(let rate):
             schedule = ArrivalSchedule(
-                rate: rate / Double(workers), nanoseconds: options.arrivalTime, arrivals: arrivals)
-        case .ramp(let stages, let arrivals):
-            schedule = ArrivalSchedule(stages: stages, share: 1 / Double(workers), arrivals: arrivals)
+                rate: rate / Double(workers), nanoseconds: options.arrivalTime, arrivals: options.arrivals)
+        case .ramp(let stages):
+            schedule = ArrivalSchedule(stages: stages, share: 1 / Double(workers), arrivals: options.arrivals)
         }
         connections = (0..<mine).map { LoadConnection(number: $0, worker: self) }
         // Threads walk through sequential keys in parts of their own.
@@ -117,9 +117,7 @@ final class LoadWorker {
     /// Begins an operation that was meant to begin at `intended`.
     func begin(_ slot: Int32, intended: UInt64) {
         let index = Int(slot)
-        let choice = generator.unit()
-        var operation = 0
-        while plan.cumulativeWeights[operation] <= choice { operation += 1 }
+        let operation = plan.operation(at: generator.unit())
         draw(operation, index)
         slots[index].operation = Int32(operation)
         slots[index].step = 0

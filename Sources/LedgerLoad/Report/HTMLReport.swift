@@ -74,9 +74,12 @@ package enum HTMLReport {
     }
 
     private static func notes(_ report: LoadReport) -> String {
+        var notes = report.highestNotes
         let limits = report.outcome.clientLimits
-        guard !limits.isEmpty else { return "" }
-        return "<p class=\"bad\">This client was itself the limit: \(escaped(limits.joined(separator: "; "))).</p>\n"
+        if !limits.isEmpty { notes.append(("This client was itself the limit", limits)) }
+        return notes.map { note in
+            "<p class=\"bad\">\(escaped("\(note.sentence): \(note.reasons.joined(separator: "; "))")).</p>\n"
+        }.joined()
     }
 
     private static func searchLegend(_ search: SearchResult) -> String {
@@ -140,8 +143,13 @@ package enum HTMLReport {
 
     private static func books(_ reconciliation: Reconciliation?) -> String {
         guard let reconciliation else { return "" }
-        return "<h2>Books</h2>\n<p class=\"\(reconciliation.isGood ? "good" : "bad")\">"
-            + (reconciliation.isGood ? "Books and receipts agree." : "Books and receipts do not agree.") + "</p>\n<ul>"
+        let finding =
+            switch reconciliation.finding {
+            case .agree: "Books and receipts agree."
+            case .disagree: "Books and receipts do not agree."
+            case .notAllLookedUp: "Not all receipts could be looked up; the others agree with the books."
+            }
+        return "<h2>Books</h2>\n<p class=\"\(reconciliation.isGood ? "good" : "bad")\">\(finding)</p>\n<ul>"
             + reconciliation.lines.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>\n"
     }
 

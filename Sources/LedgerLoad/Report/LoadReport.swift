@@ -14,7 +14,8 @@ package struct LoadReport: Sendable {
     package var booksFault: String?
     package var events: [ServerEvent] = []
     package var search: SearchResult?
-    /// The highest rate of the closed loop that went before, where the canonical workload ran.
+    /// The highest rate of the closed loop that went before, where the canonical workload ran; `outcome` is the open
+    /// loop at half of it.
     package var highest: RunOutcome?
     /// It was ended before its time.
     package var isInterrupted = false
@@ -39,13 +40,27 @@ package struct LoadReport: Sendable {
         let how =
             switch options.mode {
             case .closed: "closed loop"
-            case .open(let rate, let arrivals):
-                "open loop, \(Units.fixed(rate, digits: 0))/s, \(arrivals.rawValue) arrivals"
-            case .ramp(let stages, let arrivals):
+            case .open(let rate):
+                "open loop, \(Units.fixed(rate, digits: 0))/s, \(options.arrivals.rawValue) arrivals"
+            case .ramp(let stages):
                 "open loop, ramp up to \(Units.fixed(stages.map(\.rate).max() ?? 0, digits: 0))/s, "
-                    + "\(arrivals.rawValue) arrivals"
+                    + "\(options.arrivals.rawValue) arrivals"
             }
         return "\(how); \(clients)"
+    }
+
+    /// What must be said of the highest rate beside the number, a sentence and its reasons each: it is a run of its
+    /// own, and the one in which this client is most likely the limit. Empty where there is nothing to say, or no such
+    /// run.
+    var highestNotes: [(sentence: String, reasons: [String])] {
+        guard let highest else { return [] }
+        var notes: [(sentence: String, reasons: [String])] = []
+        let limits = highest.clientLimits
+        if !limits.isEmpty {
+            notes.append(("At the highest rate this client was itself the limit, so it is a lower bound", limits))
+        }
+        if let errors = highest.errorText { notes.append(("Errors at the highest rate", [errors])) }
+        return notes
     }
 
     /// What the reports show of a histogram: nanoseconds, by name.
@@ -60,6 +75,16 @@ package struct LoadReport: Sendable {
         var text = "\(percentile)"
         if text.hasSuffix(".0") { text.removeLast(2) }
         return "p" + text
+    }
+}
+
+extension RunOutcome {
+    /// `4 errors (0.398 %): BUSY 3, LIMIT 1`; nil without any.
+    var errorText: String? {
+        guard all.failed > 0 else { return nil }
+        let codes = all.errors.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return "\(Units.grouped(all.failed)) errors (\(Units.fixed(errorShare * 100, digits: 3)) %): "
+            + codes.map { "\($0.key) \(Units.grouped($0.value))" }.joined(separator: ", ")
     }
 }
 

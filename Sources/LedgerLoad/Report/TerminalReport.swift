@@ -10,6 +10,7 @@ package enum TerminalReport {
                     + "(\(LoadReport.drive(highest.options)))")
             lines.append(
                 "p99 \(Units.duration(report.outcome.all.response.valueAtPercentile(99))): response time at half of it")
+            for note in report.highestNotes { lines += ["\(note.sentence):"] + note.reasons.map { "  " + $0 } }
             lines.append("")
         }
         lines.append("\(report.scenario): \(report.about)")
@@ -19,7 +20,7 @@ package enum TerminalReport {
         lines += throughput(report.outcome)
         lines.append("")
         lines += latencies(report.outcome)
-        lines += errors(report.outcome)
+        lines.append(report.outcome.errorText ?? "No errors.")
         if let search = report.search { lines += [""] + curve(search) }
         if !report.verdicts.isEmpty {
             lines.append("")
@@ -33,7 +34,13 @@ package enum TerminalReport {
             lines += ["", "This client was itself the limit:"] + limits.map { "  " + $0 }
         }
         if let reconciliation = report.reconciliation {
-            lines += ["", reconciliation.isGood ? "Books and receipts agree:" : "BOOKS AND RECEIPTS DO NOT AGREE:"]
+            let finding =
+                switch reconciliation.finding {
+                case .agree: "Books and receipts agree:"
+                case .disagree: "BOOKS AND RECEIPTS DO NOT AGREE:"
+                case .notAllLookedUp: "NOT ALL RECEIPTS COULD BE LOOKED UP, the others agree with the books:"
+                }
+            lines += ["", finding]
             lines += reconciliation.lines.map { "  " + $0 }
         }
         if let fault = report.booksFault { lines += ["", "THE BOOKS COULD NOT BE READ: \(fault)"] }
@@ -77,15 +84,6 @@ package enum TerminalReport {
                 ? "Response time counts from when an operation was meant to begin, service time from when it was sent."
                 : "A closed loop waits for the server before it asks again: it cannot see what waiting users would.")
         return lines
-    }
-
-    private static func errors(_ outcome: RunOutcome) -> [String] {
-        guard outcome.all.failed > 0 else { return ["No errors."] }
-        let codes = outcome.all.errors.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        return [
-            "\(Units.grouped(outcome.all.failed)) errors (\(Units.fixed(outcome.errorShare * 100, digits: 3)) %): "
-                + codes.map { "\($0.key) \(Units.grouped($0.value))" }.joined(separator: ", ")
-        ]
     }
 
     private static func curve(_ search: SearchResult) -> [String] {

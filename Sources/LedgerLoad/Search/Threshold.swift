@@ -75,18 +75,24 @@ package struct Threshold: Hashable, Sendable {
 /// A threshold and what was measured.
 package struct Verdict: Hashable, Sendable {
     package var threshold: Threshold
-    package var measured: Double
-    package var isMet: Bool
+    /// In the unit of the threshold's bound; nil where there was nothing to measure it by.
+    package var measured: Double?
 
-    package init(_ threshold: Threshold, measured: Double) {
+    package init(_ threshold: Threshold, measured: Double?) {
         self.threshold = threshold
         self.measured = measured
-        isMet = threshold.isUpperBound ? measured < threshold.bound : measured > threshold.bound
+    }
+
+    /// What was not measured is not met: no answer at all is no fast one.
+    package var isMet: Bool {
+        guard let measured else { return false }
+        return threshold.isUpperBound ? measured < threshold.bound : measured > threshold.bound
     }
 
     /// `4.21 ms`, `0.02 %`, `12,300/s`.
     package var measuredText: String {
-        switch threshold.metric {
+        guard let measured else { return "not measured" }
+        return switch threshold.metric {
         case .percentile, .maximum, .mean: Units.duration(UInt64(max(0, measured)))
         case .errors: Units.fixed(measured * 100, digits: 3) + " %"
         case .rate: Units.fixed(measured, digits: 0) + "/s"
