@@ -64,6 +64,22 @@ extension EndToEnd {
             await server.stop()
         }
 
+        @Test func `what was watched is not forgotten by Ctrl-C without a word`() async throws {
+            let terminal = try await PseudoTerminal.prompt(in: workspace, columns: 100, rows: 40)
+            #expect(await terminal.enter("USER CREATE ada@example.com ID ada", shows: "available"))
+            #expect(await terminal.enter("WATCH ada", shows: "OK"))
+            terminal.type("WAIT 999999\r")
+            #expect(await terminal.wait { _ in !terminal.isRaw })
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(await terminal.press("\u{3}", shows: "what ended with the connection: what was watched"))
+            #expect(await terminal.enter("MULTI", shows: "what was watched is watched no more"))
+            #expect(await terminal.enter("UNWATCH", shows: "OK"))
+            #expect(await terminal.enter("MULTI", prompts: " multi>"))
+            #expect(await terminal.enter("RESET", shows: "RESET"))
+            #expect(await terminal.enter("EXEC", shows: "EXEC without MULTI"))
+            await leave(terminal)
+        }
+
         @Test func `in a window of one row, or one column, it goes on`() async throws {
             let terminal = try await PseudoTerminal.prompt(in: workspace)
             #expect(await terminal.enter("USER CREATE ada@example.com ID ada", shows: "available"))
@@ -72,13 +88,12 @@ extension EndToEnd {
                 terminal.resize(columns: columns, rows: rows)
                 terminal.type("watch 0.1 describe ada\r")
                 #expect(await terminal.wait { _ in !terminal.isRaw })
-                for _ in 0..<30 { terminal.read(milliseconds: 10) }
+                for _ in 0..<50 { terminal.read(milliseconds: 10) }
                 terminal.type("x")
                 #expect(await terminal.wait { _ in terminal.isRaw })
-                terminal.type("plot ada\rdescribe ada\rhelp\r")
-                for _ in 0..<30 { terminal.read(milliseconds: 10) }
             }
             terminal.resize(columns: 80, rows: 24)
+            terminal.type("\r")
             #expect(await terminal.enter("PING", shows: "PONG"), "\(terminal.screen.text)")
             await leave(terminal)
         }
@@ -91,7 +106,7 @@ extension EndToEnd {
                 #expect(await terminal.enter("CREDIT CHARGE ada 1.25 api", shows: "3.75"))
                 #expect(await terminal.enter("plot(ledger.history('ada'))", shows: "5.00 ┤"))
                 #expect(await terminal.enter("r = revenue('1h', 3)"))
-                #expect(await terminal.enter("#r, r[4].total", shows: "1.25"), "\(terminal.screen.text)")
+                #expect(await terminal.enter("r[4].total", shows: "1.25"), "\(terminal.screen.text)")
                 #expect(await terminal.enter("plot(r)", shows: "1.25 ┤"))
                 await leave(terminal)
             }

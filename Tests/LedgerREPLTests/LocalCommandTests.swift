@@ -127,6 +127,17 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         }
     }
 
+    @Test(arguments: 0...3)
+    func `a terminal of no width is answered, too`(width: Int) async {
+        var rendering = Rendering(layout: .tables(width: width), usesColour: true)
+        rendering.rows = width - 2
+        var repl = prompt()
+        for line in ["describe ada", "plot ada", "CREDIT HISTORY ada", "help", "help charge", "plot{ 1, 2 }"] {
+            let outcome = await repl.evaluate(line, rendering)
+            #expect(!outcome.output.isEmpty && !outcome.failed, "\(line): \(outcome)")
+        }
+    }
+
     @Test func `for scripts it is a value, and nobody is nobody`() async {
         var repl = prompt()
         let text = await repl.evaluate("describe ada", Rendering(layout: .json)).output

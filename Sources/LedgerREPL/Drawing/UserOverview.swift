@@ -56,7 +56,9 @@ struct UserOverview {
             (answers[1][field] ?? user[field])?.string.map { "\(field) \($0)" }
         }
         var lines = DisplayText.wrapped(text, to: rendering.width, indent: 2)
-        if rendering.usesColour, lines.hasPrefix(id) { lines = Style.command.applied(to: id) + lines.dropFirst(id.count) }
+        if rendering.usesColour, lines.hasPrefix(id) {
+            lines = Style.command.applied(to: id) + lines.dropFirst(id.count)
+        }
         return lines + "\n" + DisplayText.wrapped(amounts.joined(separator: "   "), to: rendering.width, indent: 0)
             + "\n"
     }

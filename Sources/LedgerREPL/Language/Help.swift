@@ -92,7 +92,10 @@ package enum Help {
                 "What the whole ledger booked in the last seven days, in twelve parts, to be drawn by plot(revenue(\"7d\")). Each part loads the ledger as it was (AT), which admins may."
             ),
             ("tail(user, from)", "Shows events as they come, until Ctrl-C. Both may be left out."),
-            ("watch(f, \"1s\")", "Calls f every second and draws what it shows or returns in place, until a key. Text does, too: a command, or Lua."),
+            (
+                "watch(f, \"1s\")",
+                "Calls f every second and draws what it shows or returns in place, until a key. Text does, too: a command, or Lua."
+            ),
             (
                 "f = fork()",
                 "A copy of the whole ledger, to try things out: f:enter() and leave() (as .use f and .leave), f:advance(\"20d\"), f:rule(name, source), f:diff(), f:run(\"CREDIT\", \"BALANCE\", \"ada\"), f:drop()."

@@ -281,7 +281,6 @@ package final class LuaSession: Sendable {
         function __names(t)
             local names = {}
             if t == nil then t = _ENV end
-            if type(t) == "string" then t = string end
             if type(t) ~= "table" then return "" end
             for k in pairs(t) do if type(k) == "string" then names[#names + 1] = k end end
             return concat(names, "\\n")
