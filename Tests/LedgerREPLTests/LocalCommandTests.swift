@@ -122,6 +122,7 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         for amount in ["27.50", "25.00", "2.50", "5.00", "0.0375", "0.05625", "0.0025", "0.25"] {
             #expect(words.contains(amount), "\(text)")
         }
+        for pair in ["available 27.50", "promo 5.00", "debt 0.00"] where width >= 20 { #expect(text.contains(pair)) }
         for line in text.split(separator: "\n") where width >= 40 {
             #expect(DisplayText.width(of: String(line)) <= width, "\(text)")
         }

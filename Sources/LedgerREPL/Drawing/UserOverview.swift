@@ -59,8 +59,18 @@ struct UserOverview {
         if rendering.usesColour, lines.hasPrefix(id) {
             lines = Style.command.applied(to: id) + lines.dropFirst(id.count)
         }
-        return lines + "\n" + DisplayText.wrapped(amounts.joined(separator: "   "), to: rendering.width, indent: 0)
-            + "\n"
+        // An amount stays beside its name.
+        var rows = [""]
+        for amount in amounts {
+            let row = rows[rows.count - 1]
+            let longer = row.isEmpty ? amount : row + "   " + amount
+            if row.isEmpty || longer.count <= rendering.width ?? .max {
+                rows[rows.count - 1] = longer
+            } else {
+                rows.append(amount)
+            }
+        }
+        return lines + "\n" + rows.joined(separator: "\n") + "\n"
     }
 
     private func lots(_ rendering: Rendering) -> String {
