@@ -371,6 +371,18 @@ static int call_host(lua_State *L) {
     return lua_gettop(L);
 }
 
+// Compiles what was typed at a prompt as a function; nil and why where it is none. A person waits for it, and no budget
+// counts it but that of memory.
+static int prompt_compile(lua_State *L) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    charge_text(L, length);
+    if (luaL_loadbufferx(L, text, length, "=lua", "t") == LUA_OK) return 1;
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
 struct script_setup {
     const clua_function *functions;
     int count;
@@ -413,6 +425,7 @@ static int open_script(lua_State *L) {
     set_function(L, script_usd, "usd");
     set_function(L, script_tostring, "tostring");
     set_function(L, script_type, "type");
+    if (setup->keeps_globals) set_function(L, prompt_compile, "__compile");
     lua_newtable(L);
     set_function(L, money_nanos, "nanos");
     set_function(L, money_of, "of");

@@ -134,6 +134,35 @@ package final class RemoteLedger: CommandPort {
         return try call.outcome.withLockedValue { $0! }.get()
     }
 
+    /// Lines that wait for who shows them; beyond that they are only counted.
+    private static let mostLines = 4096
+
+    /// Asks for MONITOR and hands on each line as it comes, until the task is cancelled or the connection ends. The
+    /// connection is for nothing else from then on. Where lines come faster than `each` takes them, some are left out,
+    /// and a line says how many. Throws ``ClientError``, and `RESPError` where it is refused.
+    package func monitor(_ each: (String) -> Void) async throws {
+        let (lines, line) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingOldest(Self.mostLines))
+        let missed = NIOLockedValueBox(0)
+        channel.eventLoop.execute { [replies] in
+            replies.value.takeUnasked { value in
+                guard let text = value.string else { return }
+                if case .dropped = line.yield(text) { missed.withLockedValue { $0 += 1 } }
+            } end: {
+                line.finish()
+            }
+        }
+        if let error = try await send([[Array("MONITOR".utf8)]])[0].error { throw error }
+        for await text in lines {
+            each(text)
+            let count = missed.withLockedValue { count in
+                defer { count = 0 }
+                return count
+            }
+            if count > 0 { each("(\(count) commands are not shown: they come faster than they are shown)") }
+        }
+    }
+
     /// Lets what is under way be answered, for at most `timeoutSeconds`, then closes. Later calls of `send` throw
     /// `notConnected`. Closing twice does no harm.
     package func close(timeoutSeconds: Int64 = 5) async {

@@ -118,6 +118,8 @@ final class ReplyHandler: ChannelInboundHandler {
     private var ended: String?  // why nothing can be sent any more
     private var closing = false
     private var inactive: [() -> Void] = []
+    /// Who takes what comes while nothing is asked, and is told when no more can come.
+    private var unasked: (take: (RESPValue) -> Void, end: () -> Void)?
 
     init(peer: String) { self.peer = peer }
 
@@ -144,6 +146,12 @@ final class ReplyHandler: ChannelInboundHandler {
     func fail(_ reason: String) {
         end(reason)
         context?.close(promise: nil)
+    }
+
+    /// From now on what comes while no command waits for its answer is handed on: MONITOR's lines. Errors are not; they
+    /// say why a server hangs up.
+    func takeUnasked(_ take: @escaping (RESPValue) -> Void, end: @escaping () -> Void) {
+        if ended != nil { end() } else { unasked = (take, end) }
     }
 
     func onInactive(_ body: @escaping () -> Void) {
@@ -245,7 +253,8 @@ final class ReplyHandler: ChannelInboundHandler {
         if case .push = value { return }  // answers nothing; nobody here subscribes yet
         guard let batch = waiting.first else {
             // Servers say why they hang up (too many clients, shutting down) without having been asked.
-            if let error = value.error { end(error.text) }
+            if let error = value.error { return end(error.text) }
+            unasked?.take(value)
             return
         }
         if batch.receive(value) { waiting.removeFirst() }
@@ -254,6 +263,8 @@ final class ReplyHandler: ChannelInboundHandler {
     /// The first reason stays.
     private func end(_ reason: String) {
         if ended == nil { ended = closing && waiting.isEmpty ? "the connection is closed" : reason }
+        unasked?.end()
+        unasked = nil
         let lost = waiting
         waiting = []
         for batch in lost { batch.lose(peer: peer, reason: ended ?? reason) }

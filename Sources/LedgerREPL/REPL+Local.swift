@@ -44,6 +44,7 @@ extension REPL {
             let loaded = try await reload()
             returnToLedger()
             port = loaded.port
+            (ties, lost) = (ConnectionTies(), ConnectionTies())
             return Outcome(output: loaded.notice + "\n")
         } catch {
             return Outcome(errors: "\(error)\n", failed: true)

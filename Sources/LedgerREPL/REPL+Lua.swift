@@ -5,10 +5,15 @@ internal import RESP
 extension REPL {
     /// What a line is, as far as this prompt knows.
     func kind(of input: String) -> InputKind {
-        let (lua, known, isWithinChunk) = (self.lua, self.known, self.isWithinChunk)
-        return InputKind.of(input, in: catalogue) { name in
-            // A chunk that is under way keeps the state: nobody can be asked.
-            !isWithinChunk && !KnownIDs.Kind.allCases.contains { known.contains(name, as: $0) } && lua.isVariable(name)
+        let (lua, isWithinChunk) = (self.lua, self.isWithinChunk)
+        // A chunk that is under way keeps the state: nobody can be asked.
+        return kind(of: input) { !isWithinChunk && lua.isVariable($0) }
+    }
+
+    func kind(of input: String, isVariable: (String) -> Bool) -> InputKind {
+        let known = self.known
+        return InputKind.of(input, in: catalogue, isVariable: isVariable) { id in
+            KnownIDs.Kind.allCases.contains { known.contains(id, as: $0) }
         }
     }
 
@@ -82,7 +87,7 @@ extension REPL {
             outcome.errors += rendering.text(of: .error(RESPError(parsing: error.text)))
             return
         }
-        let text = LuaSource.located(error, in: source)
+        let text = LuaSource.located(error, in: source, firstLine: firstLine ?? 1)
         outcome.errors += rendering.text(of: .error(RESPError(code: "LUA", message: text)))
         guard let missing = LuaSource.missingName(error.text) else { return }
         let fields = LuaSession.paths.flatMap { $0.split(separator: ".").dropFirst().map(String.init) }
@@ -94,9 +99,11 @@ extension REPL {
         guard case .tables = rendering.layout else {
             return rendering.text(of: .array(points.map { .integer($0.value) }))
         }
+        guard !points.isEmpty else { return "nothing to draw\n" }
         let rows = min(max((rendering.rows ?? 24) * 2 / 3, 8), 20)
-        return Plot(points.sorted { $0.time < $1.time }, usesUnicode: rendering.usesUnicode)
-            .text(columns: rendering.width ?? 80, rows: rows)
+        var plot = Plot(points.sorted { $0.time < $1.time }, usesUnicode: rendering.usesUnicode)
+        plot.isNumbered = points.allSatisfy { $0.time <= points.count }
+        return plot.text(columns: rendering.width ?? 80, rows: rows)
     }
 }
 

@@ -203,7 +203,7 @@ extension REPL {
             await reconnect(&outcome)
             throw Stop("\nno longer waiting; \(unknown)\n\(outcome.errors)", wasInterrupted: true)
         }
-        port = ended.0.port
+        take(from: ended.0)
         switch ended.1 {
         case .success(let value): return value
         case .failure(let error): throw Stop("\(error)\n")

@@ -62,6 +62,7 @@ extension REPL {
 
     private mutating func follow(_ request: TailRequest, _ rendering: Rendering) async -> Outcome {
         if isInTransaction { return Self.needsEnd }
+        if !lost.isEmpty { return Outcome(errors: "\(TiesLost(ties: lost))\n", failed: true) }
         if case .later = audience {
             return Outcome(errors: ".tail goes on and on: nobody is here to see it\n", failed: true)
         }
@@ -146,7 +147,8 @@ extension REPL {
         case .connectionLost, .notConnected: break
         case .cannotConnect, .passportRefused, .turnedAway, .notALedger, .cancelled: return false
         }
-        guard let reconnect = options.reconnect else { return false }
+        // Where the connection was more than a way to the ledger, the next command tells what ended with it.
+        guard let reconnect = options.reconnect, ties.isEmpty else { return false }
         _ = audience.take("", "the connection is lost; trying again, until Ctrl-C\n")
         var told = ""
         var pause = Duration.milliseconds(200)

@@ -137,7 +137,7 @@ extension REPL {
     /// Completion knows the ids that were shown, a page of users to begin with, and asks for the users whose ids begin
     /// with what is typed where it knows none of these. Nobody waits for the page.
     private func meetUsers() {
-        let (port, known, isInTransaction) = (reach, self.known, isInTransaction)
+        let (port, known, isInTransaction) = (reach, self.known, self.isInTransaction)
         let isFirst = known.search { text in
             guard !isInTransaction else { return }
             let words = text.isEmpty ? ["USER", "LIST", "COUNT", "100"] : ["USER", "FIND", text, "COUNT", "50"]
@@ -194,7 +194,8 @@ extension REPL {
         let copy = asked
         Signals.clearInterrupt()
         // A chunk of Lua is ended and says how far it came; what is followed ends when its present answer is there.
-        let patience: Duration = kind(of: command) == .lua || Self.isTail(command) ? .seconds(2) : .zero
+        let isLua = kind(of: command) == .lua
+        let patience: Duration = isLua || Self.isFollowing(command) ? .seconds(2) : .zero
         let ended = await Self.unlessInterrupted(patience) {
             var prompt = copy
             let outcome = await prompt.evaluate(command, rendering)
@@ -210,29 +211,17 @@ extension REPL {
         }
         var outcome = Outcome(errors: "\nno longer waiting; whether it was carried out is not known\n", failed: true)
         outcome.wasInterrupted = true
+        // Of a transaction that may have come to its EXEC nobody can say that nothing of it was carried out.
+        let name = command.split(whereSeparator: \.isWhitespace).first?.uppercased()
+        if name == "EXEC" || isLua { ties.endTransaction() }
         await reconnect(&outcome)
         return outcome
     }
 
-    mutating func reconnect(_ outcome: inout Outcome) async {
-        guard let reconnect = options.reconnect else { return }
-        do {
-            port = try await reconnect()
-            isInTransaction = false
-            let forks = known.endForks()
-            // Of the one that was entered the next prompt tells.
-            let others = forks.filter { $0 != world.fork }.joined(separator: ", ")
-            if !others.isEmpty {
-                outcome.errors += "what ended with the connection: fork \(DisplayText.sanitized(others))\n"
-            }
-        } catch {
-            outcome.errors += "\(error)\n"
-        }
-    }
-
-    private static func isTail(_ command: String) -> Bool {
-        let first = command.split(whereSeparator: \.isWhitespace).first?.lowercased()
-        return first == LocalCommand.tail.rawValue || first == "tail"
+    /// Whether it goes on until Ctrl-C, and then ends by itself.
+    private static func isFollowing(_ command: String) -> Bool {
+        let first = command.split(whereSeparator: \.isWhitespace).first?.lowercased() ?? ""
+        return [LocalCommand.tail.rawValue, "tail", "monitor"].contains(first)
     }
 
     /// What the work gives, or nil when there was Ctrl-C or the process is to end: the work is cancelled then, and

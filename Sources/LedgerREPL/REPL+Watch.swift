@@ -39,13 +39,10 @@ struct DrawingInPlace: Sendable {
         let head = console.rendering.usesColour ? Style.faint.applied(to: title) : title
         // A tab is as wide as where it stands wants it: too much for who has to know how wide a row is.
         let text = text.replacing("\t", with: "    ")
-        var lines = ([head] + text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
-            .map { DisplayText.cutStyled($0, to: size.columns) }
-        if lines.last == "" { lines.removeLast() }
-        if lines.count > size.rows - 1 {
-            lines = Array(lines.prefix(size.rows - 2)) + ["and \(lines.count - size.rows + 2) lines more"]
-        }
-        let up = height > 0 ? "\u{1b}[\(min(height, size.rows - 1))A" : ""
+        // The cursor stands in the row below.
+        let lines = DisplayText.fitted(head + "\n" + text, columns: size.columns, rows: max(size.rows - 1, 1))
+        let above = min(height, size.rows - 1)
+        let up = above > 0 ? "\u{1b}[\(above)A" : ""
         console.terminal.write("\r" + up + "\u{1b}[J" + lines.map { $0 + "\r\n" }.joined())
         height = lines.count
     }

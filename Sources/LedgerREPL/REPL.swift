@@ -16,6 +16,10 @@ package struct REPL: Sendable {
         /// Opens a new connection when the old one turns out to be gone before a command was sent, and when somebody
         /// does not want to wait for an answer any longer.
         package var reconnect: (@Sendable () async throws -> any CommandPort)?
+        /// Hands on the lines of MONITOR, by a connection of their own (they are answers to nothing, and would be taken
+        /// for those to other commands), until the task is cancelled or that connection ends. Throws what was refused.
+        /// Nil where nobody else speaks to the ledger.
+        package var monitor: (@Sendable (_ each: @escaping @Sendable (String) -> Void) async throws -> Void)?
         /// The ledger lives in this process: SHUTDOWN ends the prompt with it.
         package var isEmbedded = false
         /// The ledger is looked at as it was then: shown in the prompt.
@@ -46,12 +50,16 @@ package struct REPL: Sendable {
     var port: any CommandPort
     /// The ledger, or a fork that was entered.
     package internal(set) var world = World.ledger
-    /// Between MULTI and EXEC: whatever is sent is queued, so nothing may be asked that was not typed.
-    var isInTransaction = false
+    /// What the connection has that a new one would not have.
+    var ties = ConnectionTies()
+    /// What the connection before it had, until somebody says to go on without it.
+    var lost = ConnectionTies()
     /// What a person is to be told before the next line is read.
     package internal(set) var notice: String?
     /// Who sees what a chunk of Lua shows while it runs.
     var audience = Audience.later
+    /// Where in its input what is run began: errors say so, for nobody sees the line that they are about.
+    var firstLine: Int?
     /// Somebody works for a chunk that is under way, and keeps the state of Lua.
     var isWithinChunk = false
     /// What RULE EDIT was left with.
@@ -87,8 +95,10 @@ package struct REPL: Sendable {
         var hasFailed = false
         for text in script {
             var splitter = self.splitter
-            for command in splitter.split(text) {
-                guard await runOfScript(command, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
+            let pieces = splitter.numbered(text)
+            for piece in pieces {
+                firstLine = pieces.count > 1 ? piece.line : nil
+                guard await runOfScript(piece.text, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
         return hasFailed ? 1 : 0
@@ -110,10 +120,14 @@ package struct REPL: Sendable {
             if isAtEnd, !pending.isEmpty { lines.append(pending[...]) }
             for line in lines {
                 guard let input = splitter.take(String(decoding: line, as: UTF8.self)) else { continue }
+                firstLine = splitter.firstLine
                 guard await runOfScript(input, rendering, &hasFailed) else { return hasFailed ? 1 : 0 }
             }
         }
-        if let last = splitter.finish() { _ = await runOfScript(last, rendering, &hasFailed) }
+        if let last = splitter.finish() {
+            firstLine = splitter.firstLine
+            _ = await runOfScript(last, rendering, &hasFailed)
+        }
         return hasFailed ? 1 : 0
     }
 
@@ -122,7 +136,8 @@ package struct REPL: Sendable {
     {
         let outcome = await evaluate(command, rendering)
         writeAll(outcome.output, to: STDOUT_FILENO)
-        writeAll(outcome.errors, to: STDERR_FILENO)
+        let place = outcome.errors.isEmpty ? nil : firstLine
+        writeAll((place.map { "line \($0): " } ?? "") + outcome.errors, to: STDERR_FILENO)
         hasFailed = hasFailed || outcome.failed
         return !outcome.quits
     }
@@ -180,6 +195,7 @@ package struct REPL: Sendable {
         if let local = Self.local(texts) { return await run(local, texts, rendering) }
         if CommandCatalogue.isRuleEdit(texts) { return Outcome(errors: "RULE EDIT needs a terminal\n", failed: true) }
         if let followed = await tailCommand(texts, rendering) { return followed }
+        if let watched = await monitorCommand(texts, rendering) { return watched }
         let isCommand = catalogue.command(for: texts) != nil
         let sent =
             words.count == 1 && !isCommand ? commands(for: texts[0]).first.map { $0.map { Array($0.utf8) } } : nil
@@ -225,35 +241,5 @@ package struct REPL: Sendable {
         case .some: false
         case nil: true  // a port in this process has no other reason
         }
-    }
-
-    /// Sends, on a new connection if the old one is known to be gone: only where nothing was sent, never where the
-    /// outcome is unknown.
-    mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
-        do {
-            let answers = try await reach.send(commands)
-            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
-            return answers
-        } catch ClientError.notConnected(let peer, let reason) {
-            guard let reconnect = options.reconnect else { throw ClientError.notConnected(peer: peer, reason: reason) }
-            port = try await reconnect()
-            isInTransaction = false
-            let answers = try await reach.send(commands)
-            for (words, answer) in zip(commands, answers) { noteTransaction(words, answer) }
-            return answers
-        }
-    }
-
-    private mutating func noteTransaction(_ words: [[UInt8]], _ answer: RESPValue) {
-        guard let first = words.first else { return }
-        let name = String(decoding: first, as: UTF8.self).uppercased()
-        if name == "MULTI", answer.error == nil { isInTransaction = true }
-        if ["EXEC", "DISCARD", "RESET"].contains(name) { isInTransaction = false }
-    }
-
-    /// What a copy of this prompt has changed while it worked for it.
-    mutating func take(from copy: REPL) {
-        (port, last, world) = (copy.port, copy.last, copy.world)
-        (mustAskMode, isInTransaction) = (copy.mustAskMode, copy.isInTransaction)
     }
 }

@@ -156,6 +156,13 @@ struct OpenPort {
         }
     }
 
+    /// Hands on what MONITOR shows there, by one more connection, until the task is cancelled or that ends.
+    static func monitor(_ address: Address, _ each: @Sendable (String) -> Void) async throws {
+        let ledger = try await RemoteLedger.connect(host: address.host, port: address.port, passport: passport)
+        try await ledger.monitor(each)
+        await ledger.close()
+    }
+
     /// Its ledger as it was at a moment.
     func past(_ moment: Moment) async throws(Failure) -> OpenPort {
         do {

@@ -53,6 +53,9 @@ struct Prompt: AsyncParsableCommand {
         options.reconnect = opened.another
         options.moment = at?.value.text
         options.reload = opened.reload
+        if let address = place.connect, at == nil {
+            options.monitor = { each in try await OpenPort.monitor(address, each) }
+        }
         options.isEmbedded = place.connect == nil
         var prompt = REPL(port: opened.port, catalogue: .ledger, options: options)
         let code = await prompt.run()

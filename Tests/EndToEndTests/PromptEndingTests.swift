@@ -19,6 +19,8 @@ extension EndToEnd {
             ("watch 1 ECHO still", "every 1s: ECHO still"),
             ("watch(function() print('still') end)", "every 1s: a function"),
             (".tail", "userCreated"), ("help", "here it is"), ("\\e ECHO a", "here it is"),
+            // More than a pipe takes before somebody reads.
+            ("('a line of text\\n'):rep(20000)", "here it is"),
             ("RULE EDIT session_runtime", "here it is"),
         ]
 

@@ -110,8 +110,13 @@ extension EndToEnd {
                 await terminal.enter("watch(function() end, 'soon')", shows: "takes a time from 0.1s to 1h, not soon"))
             #expect(await terminal.enter("watch('ECHO still', 0.1)", shows: "every 0.1s: ECHO still, until a key"))
             terminal.type("x")
-            #expect(await terminal.enter("watch('1 + 1')", shows: "a chunk is under way"))
+            #expect(await terminal.enter("watch('n + 0.5', '0.1s')", shows: "every 0.1s: n + 0.5, until a key"))
+            #expect(await terminal.wait { $0.lines.contains { $0.hasSuffix(".5") } })
             terminal.type("x")
+            let step = "watch('n = n + 1 return { thrice = n * 3 }', '0.1s')"
+            #expect(await terminal.enter(step, shows: "thrice │"))
+            terminal.type("x")
+            #expect(await terminal.enter("watch('= 1')", shows: "LUA watch('= 1'): unexpected symbol near '='"))
             await leave(terminal)
         }
 

@@ -50,6 +50,49 @@ private func answers(_ range: Range<Int>) -> [RESPValue] { range.map { .text("\(
         await server.stop()
     }
 
+    @Test func `MONITOR's lines come one by one until the connection ends`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                writer.bytes += "+OK\r\n+1 [0 a:1] \"PING\"\r\n>1\r\n+news\r\n+2 [0 a:1] \"ECHO\" \"a\"\r\n".utf8
+                return words == ["MONITOR"] ? .close : .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        var lines: [String] = []
+        try await ledger.monitor { lines.append($0) }
+        #expect(lines == ["1 [0 a:1] \"PING\"", "2 [0 a:1] \"ECHO\" \"a\""])
+        // Of a connection that is gone there is nothing to come.
+        await #expect(throws: ClientError.self) { try await ledger.monitor { _ in } }
+        await server.stop()
+    }
+
+    @Test func `MONITOR that is refused is told, and one that is cancelled ends`() async throws {
+        let server = try await FakeServer.start(
+            FakeServer.greeting { words, writer in
+                writer.bytes += "+OK\r\n+first\r\n".utf8
+                return .goOn
+            })
+        let ledger = try await RemoteLedger.connect(host: "127.0.0.1", port: server.port)
+        let (seen, see) = AsyncStream.makeStream(of: String.self)
+        let watching = Task { try await ledger.monitor { see.yield($0) } }
+        for await line in seen {
+            #expect(line == "first")
+            break
+        }
+        watching.cancel()
+        try await watching.value
+        await ledger.close()
+        await server.stop()
+        let strict = try await FakeServer.start(
+            FakeServer.greeting { _, writer in
+                writer.error("NOPERM this command needs permission admin")
+                return .goOn
+            })
+        let refused = try await RemoteLedger.connect(host: "127.0.0.1", port: strict.port)
+        await #expect(throws: RESPError.self) { try await refused.monitor { _ in } }
+        await refused.close()
+        await strict.stop()
+    }
+
     @Test func `pushes and attributes disturb nobody`() async throws {
         let server = try await FakeServer.start(
             FakeServer.greeting { words, writer in

@@ -73,6 +73,15 @@ struct CommandTableTests {
         #expect(failure(line) == expected)
     }
 
+    @Test func `an option that the command does not have says which one may have been meant`() {
+        let meant = failure("CREDIT HISTORY u CONT 5")
+        #expect(meant?.hasPrefix("ERR unknown option 'CONT' for CREDIT HISTORY (did you mean COUNT?): use ") == true)
+        let none = failure("CREDIT HISTORY u SINCE 5")
+        #expect(none?.hasPrefix("ERR unknown option 'SINCE' for CREDIT HISTORY: use CREDIT HISTORY ") == true)
+        let secret = failure("CREDIT HISTORY u \(secret) 5")
+        #expect(secret?.hasPrefix("ERR unknown option (63 bytes, not shown) for CREDIT HISTORY: use ") == true)
+    }
+
     @Test func `usage lines say what may stand where`() {
         #expect(CommandTable.spec(.auth).usage == "AUTH [default] passport")
         #expect(CommandTable.spec(.hello).usage == "HELLO [2|3 [AUTH default passport] [SETNAME name]]")

@@ -47,6 +47,11 @@ private let ledger = FakePort { words in
             ])
         ])
     case "STORAGE LIST": page([])
+    case "RUNWAY ada":
+        map([
+            "user": "ada", "burn_rate": "0.04", "sessions": "1", "session_rate": "0.0375", "storage_rate": "0.0025",
+            "empty_at": "2026-12-28T02:00:00Z",
+        ])
     case "CREDIT HISTORY":
         page([
             map([
@@ -79,7 +84,8 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
                 available 27.50   paid 25.00   promo 5.00   held 2.50   debt 0.00
 
                 lots, in the order in which they burn
-                  1  l_a  promo   5.00  ▒█          expires 2027-01-01 (in 32d 12h), for api, 2…
+                  1  l_a  promo   5.00  ▒█          expires 2027-01-01 (in 32d 12h), for api,
+                                                    2.50 held
                   2  l_b  paid   25.00  ██████████  does not expire
 
                 holds
@@ -87,7 +93,9 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
 
                 sessions
                   job-81  medium  0.0375 an hour  1h 30m  0.05625  active
-                  together 0.0375 an hour; credit lasts until 2026-12-30 02:00 (in 30d 14h)
+
+                together 0.04 an hour (sessions 0.0375, storage 0.0025); credit lasts until
+                  2026-12-28 02:00 (in 28d 14h)
 
                 last charges
                   c_2  2026-11-29 11:00  0.25  api  one call
@@ -104,6 +112,31 @@ private func prompt() -> REPL { REPL(port: ledger, catalogue: sampleCatalogue, o
         #expect(
             DisplayText.height(of: text, columns: 60) == text.split(separator: "\n", omittingEmptySubsequences: false)
                 .count - 1)
+    }
+
+    @Test(arguments: [12, 20, 30, 40, 55, 70, 80, 120])
+    func `no amount loses a digit, however narrow the terminal is`(width: Int) async {
+        var repl = prompt()
+        let text = await repl.evaluate("describe ada", Rendering(layout: .tables(width: width))).output
+        let words = text.split { !$0.isNumber && $0 != "." }.map(String.init)
+        for amount in ["27.50", "25.00", "2.50", "5.00", "0.0375", "0.05625", "0.0025", "0.25"] {
+            #expect(words.contains(amount), "\(text)")
+        }
+        for pair in ["available 27.50", "promo 5.00", "debt 0.00"] where width >= 20 { #expect(text.contains(pair)) }
+        for line in text.split(separator: "\n") where width >= 40 {
+            #expect(DisplayText.width(of: String(line)) <= width, "\(text)")
+        }
+    }
+
+    @Test(arguments: 0...3)
+    func `a terminal of no width is answered, too`(width: Int) async {
+        var rendering = Rendering(layout: .tables(width: width), usesColour: true)
+        rendering.rows = width - 2
+        var repl = prompt()
+        for line in ["describe ada", "plot ada", "CREDIT HISTORY ada", "help", "help charge", "plot{ 1, 2 }"] {
+            let outcome = await repl.evaluate(line, rendering)
+            #expect(!outcome.output.isEmpty && !outcome.failed, "\(line): \(outcome)")
+        }
     }
 
     @Test func `for scripts it is a value, and nobody is nobody`() async {

@@ -201,7 +201,8 @@ typedef struct clua_function {
 
 // Gives a new state, before anything is loaded, what scripts have besides rules: pcall, amounts, bounded functions of
 // text, and these functions. Time is the wall's here, from the beginning of a run to its end. `keeps_globals`: what one
-// chunk sets the next one sees, errors leave the state as it is, and chunk after chunk may be loaded.
+// chunk sets the next one sees, errors leave the state as it is, chunk after chunk may be loaded, and `__compile(text)`
+// makes a function of a text, or gives nil and why not.
 clua_status clua_open_script(clua *state, const clua_function *functions, int count, bool keeps_globals, clua_host host);
 
 // Compiles a script. (What clua_code gives of it goes to clua_load_code of another state, opened likewise.)

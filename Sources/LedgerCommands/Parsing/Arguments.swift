@@ -35,7 +35,7 @@ struct Arguments {
         while index < words.count {
             guard let field = option(words[index]) else {
                 if grammar.count == grammar.positional { throw wrongCount() }
-                throw .invalid("unknown option \(Echo.quoted(words[index])) for \(spec.name): use \(spec.usage)")
+                throw unknownOption(words[index])
             }
             guard place[field] < 0 else { throw .invalid("option \(label(field)) is given twice") }
             if grammar[field].kind != .flag {
@@ -59,6 +59,13 @@ struct Arguments {
         guard name != .none else { return nil }
         for field in grammar.positional..<grammar.count where grammar[field].token == name { return field }
         return nil
+    }
+
+    /// Says which option may have been meant.
+    private func unknownOption(_ word: UnsafeRawBufferPointer) -> CommandError {
+        let near = CommandTable.nearest(Echo.folded(word), among: spec.options.compactMap(\.token))
+        let meant = near.map { " (did you mean \($0)?)" } ?? ""
+        return .invalid("unknown option \(Echo.quoted(word)) for \(spec.name)\(meant): use \(spec.usage)")
     }
 
     private func wrongCount() -> CommandError {

@@ -14,7 +14,9 @@ struct AlignedRows {
 
     var rows: [[Cell]] = []
 
-    /// Lines with `margin` blanks in front and two between columns; cut where they would be wider than `rendering`.
+    /// Lines with `margin` blanks in front and two between columns. What would be wider than `rendering` goes on in the
+    /// next line, below its own column where there is room for some words: a number that lost digits is another number,
+    /// so nothing is cut but a single word that is wider than the whole line.
     func text(margin: Int = 2, _ rendering: Rendering) -> String {
         var widths: [Int] = []
         for row in rows {
@@ -23,20 +25,69 @@ struct AlignedRows {
                 widths[column] = max(widths[column], DisplayText.width(of: cell.text))
             }
         }
-        var text = ""
-        for row in rows {
-            var line = String(repeating: " ", count: margin)
-            for (column, cell) in row.enumerated() {
-                let space = String(repeating: " ", count: widths[column] - DisplayText.width(of: cell.text))
-                let shown = rendering.usesColour ? cell.style.applied(to: cell.text) : cell.text
-                let isLast = column == row.count - 1
-                line += cell.isRight ? space + shown : shown + (isLast ? "" : space)
-                if !isLast { line += "  " }
-            }
-            while line.last == " " { line.removeLast() }
-            text += (rendering.width.map { DisplayText.cutStyled(line, to: $0) } ?? line) + "\n"
+        return rows.map { lines(of: $0, widths, margin, rendering).map { $0 + "\n" }.joined() }.joined()
+    }
+
+    /// Room that is worth to be filled with words.
+    private static let leastRoom = 24
+
+    private func lines(of row: [Cell], _ widths: [Int], _ margin: Int, _ rendering: Rendering) -> [String] {
+        func styled(_ text: String, _ cell: Cell) -> String {
+            rendering.usesColour && !text.isEmpty ? cell.style.applied(to: text) : text
         }
-        return text
+        func blanks(_ count: Int) -> String { String(repeating: " ", count: max(count, 0)) }
+        var lines: [String] = []
+        var line = blanks(margin)
+        var used = margin
+        for (column, cell) in row.enumerated() {
+            let width = DisplayText.width(of: cell.text)
+            let isLast = column == row.count - 1
+            let gap = column == 0 ? 0 : 2
+            guard let limit = rendering.width, used + gap + max(width, cell.isRight ? widths[column] : 0) > limit else {
+                let space = widths[column] - width
+                line += blanks(gap) + blanks(cell.isRight ? space : 0) + styled(cell.text, cell)
+                line += blanks(cell.isRight || isLast ? 0 : space)
+                used += gap + (isLast ? width : widths[column])
+                continue
+            }
+            guard width > 0 else { continue }
+            var indent = used + gap
+            if isLast, !cell.isRight, limit - indent >= Self.leastRoom {
+                line += blanks(gap)
+            } else {
+                if column > 0 { lines.append(line) }
+                indent = margin + 2
+                line = blanks(indent)
+            }
+            let room = max(limit - indent, 1)
+            let parts = Self.parts(of: cell.text, room)
+            line += styled(parts[0], cell)
+            for part in parts.dropFirst() {
+                lines.append(line)
+                line = blanks(indent) + styled(part, cell)
+            }
+            used = indent + DisplayText.width(of: parts[parts.count - 1])
+        }
+        return (lines + [line]).map { line in
+            var line = line
+            while line.last == " " { line.removeLast() }
+            return line
+        }
+    }
+
+    /// Broken at blanks alone: a word that is too wide by itself is cut, and shows it.
+    private static func parts(of text: String, _ room: Int) -> [String] {
+        var parts = [""]
+        for word in text.split(separator: " ") {
+            let line = parts[parts.count - 1]
+            let longer = line.isEmpty ? String(word) : line + " " + word
+            if line.isEmpty || DisplayText.width(of: longer) <= room {
+                parts[parts.count - 1] = longer
+            } else {
+                parts.append(String(word))
+            }
+        }
+        return parts.map { DisplayText.cut($0, to: room) }
     }
 }
 

@@ -17,6 +17,8 @@ package struct Plot: Sendable {
     /// In the order of their times.
     package var points: [Point]
     package var usesUnicode: Bool
+    /// The times are numbers, 1 and so on: of values that were given without any.
+    package var isNumbered = false
 
     package init(_ points: [Point], usesUnicode: Bool) {
         self.points = points
@@ -106,6 +108,7 @@ package struct Plot: Sendable {
     }
 
     private func time(_ nanoseconds: Int64) -> String {
+        if isNumbered { return "\(nanoseconds)" }
         let text = "\(Timestamp(nanoseconds: nanoseconds))"
         return text.prefix(10) + " " + text.dropFirst(11).prefix(8).prefix { $0 != "Z" && $0 != "." }
     }

@@ -9,13 +9,14 @@ struct UserOverview {
             ["USER", "GET", user], ["CREDIT", "BALANCE", user], ["CREDIT", "LOTS", user, "COUNT", "1000"],
             ["HOLD", "LIST", user, "COUNT", "20"], ["SESSION", "LIST", "USER", user, "COUNT", "20"],
             ["STORAGE", "LIST", user, "COUNT", "20"], ["CREDIT", "HISTORY", user, "COUNT", "50"],
+            ["RUNWAY", user],
         ]
     }
 
     /// Of each kind of thing.
     private static let mostRows = 20
 
-    private static let names = ["user", "balance", "lots", "holds", "sessions", "storage", "history"]
+    private static let names = ["user", "balance", "lots", "holds", "sessions", "storage", "history", "runway"]
 
     private var answers: [RESPValue]
 
@@ -37,7 +38,7 @@ struct UserOverview {
 
     func text(_ rendering: Rendering) -> String {
         header(rendering) + lots(rendering) + holds(rendering) + sessions(rendering) + storage(rendering)
-            + charges(rendering)
+            + use(rendering) + charges(rendering)
     }
 
     // MARK: Parts
@@ -49,14 +50,27 @@ struct UserOverview {
         let rest = ["name", "email", "type", "state"].compactMap { field in
             user[field]?.string.map { DisplayText.sanitized($0) }.flatMap { $0.isEmpty ? nil : $0 }
         }
-        var text = (rendering.usesColour ? Style.command.applied(to: id) : id) + dot + rest.joined(separator: dot)
+        var text = id + dot + rest.joined(separator: dot)
         if let created = time(user["created"]) { text += dot + "since " + created }
         let amounts = ["available", "paid", "promo", "held", "debt"].compactMap { field in
             (answers[1][field] ?? user[field])?.string.map { "\(field) \($0)" }
         }
-        let line = rendering.width.map { DisplayText.cutStyled(text, to: $0) } ?? text
-        return line + "\n" + DisplayText.wrapped(amounts.joined(separator: "   "), to: rendering.width, indent: 0)
-            + "\n"
+        var lines = DisplayText.wrapped(text, to: rendering.width, indent: 2)
+        if rendering.usesColour, lines.hasPrefix(id) {
+            lines = Style.command.applied(to: id) + lines.dropFirst(id.count)
+        }
+        // An amount stays beside its name.
+        var rows = [""]
+        for amount in amounts {
+            let row = rows[rows.count - 1]
+            let longer = row.isEmpty ? amount : row + "   " + amount
+            if row.isEmpty || longer.count <= rendering.width ?? .max {
+                rows[rows.count - 1] = longer
+            } else {
+                rows.append(amount)
+            }
+        }
+        return lines + "\n" + rows.joined(separator: "\n") + "\n"
     }
 
     private func lots(_ rendering: Rendering) -> String {
@@ -99,12 +113,8 @@ struct UserOverview {
     }
 
     private func sessions(_ rendering: Rendering) -> String {
-        var rates = MoneySum.zero
-        var empty: RESPValue?
-        let text = section("sessions", answers[4], none: nil, rendering) { sessions in
+        section("sessions", answers[4], none: nil, rendering) { sessions in
             sessions.map { session in
-                if let rate = amount(session["rate"]) { rates += rate }
-                if session["empty_at"]?.string != nil { empty = session["empty_at"] }
                 var notes = [word(session["status"])]
                 if let deadline = time(session["deadline"]) {
                     notes.append("ends \(deadline)\(left(session["deadline"]))")
@@ -118,9 +128,20 @@ struct UserOverview {
                 ]
             }
         }
-        guard !text.isEmpty, rates.nanos > 0 else { return text }
-        let until = time(empty).map { "; credit lasts until \($0)\(left(empty))" } ?? ""
-        return text + DisplayText.wrapped("  together \(rates) an hour\(until)", to: rendering.width, indent: 2) + "\n"
+    }
+
+    /// What all sessions and all that is stored use together, and how long that can go on: the lists above may show
+    /// some of them.
+    private func use(_ rendering: Rendering) -> String {
+        let runway = answers[7]
+        guard runway.error == nil, let rate = amount(runway["burn_rate"]), rate > .zero else { return "" }
+        let parts = [("sessions", "session_rate"), ("storage", "storage_rate")].compactMap { name, field in
+            amount(runway[field]).flatMap { $0 > .zero ? "\(name) \($0)" : nil }
+        }
+        let shares = parts.count > 1 ? " (\(parts.joined(separator: ", ")))" : ""
+        let until = time(runway["empty_at"]).map { "; credit lasts until \($0)\(left(runway["empty_at"]))" } ?? ""
+        let text = "together \(rate) an hour\(shares)\(until)"
+        return "\n" + DisplayText.wrapped(text, to: rendering.width, indent: 2) + "\n"
     }
 
     private func storage(_ rendering: Rendering) -> String {

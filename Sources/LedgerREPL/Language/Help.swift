@@ -83,9 +83,19 @@ package enum Help {
             ("usd\"0.05\"", "An amount, to the nano-dollar. Floats are none."),
             ("_", "The last value. What is set stays until you leave."),
             ("print(v), show(v)", "Shows values at once: as text, or as the table that an expression alone would be."),
-            ("describe(u), plot(u)", "As describe and plot do; plot also draws any list of amounts, or of rows."),
+            (
+                "describe(u), plot(u)",
+                "As describe and plot do; plot also draws a page of CREDIT HISTORY, and any list of amounts, or of rows."
+            ),
+            (
+                "revenue(\"7d\", 12)",
+                "What the whole ledger booked in the last seven days, in twelve parts, to be drawn by plot(revenue(\"7d\")). Each part loads the ledger as it was (AT), which admins may."
+            ),
             ("tail(user, from)", "Shows events as they come, until Ctrl-C. Both may be left out."),
-            ("watch(f, \"1s\")", "Calls f every second and draws what it shows or returns in place, until a key."),
+            (
+                "watch(f, \"1s\")",
+                "Calls f every second and draws what it shows or returns in place, until a key. Text does, too: a command, or Lua."
+            ),
             (
                 "f = fork()",
                 "A copy of the whole ledger, to try things out: f:enter() and leave() (as .use f and .leave), f:advance(\"20d\"), f:rule(name, source), f:diff(), f:run(\"CREDIT\", \"BALANCE\", \"ada\"), f:drop()."

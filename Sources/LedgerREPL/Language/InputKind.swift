@@ -3,15 +3,18 @@
 /// A line whose first words are a command is a command, and everything else is Lua. Where both could be meant: words
 /// before an `=` are Lua (`time = 5`), and so is a variable before an operator (`time + 1`); a noun of the table with
 /// any verb behind it is a command, so that a misspelt verb is told as such; two words side by side are no Lua, so they
-/// are a misspelt command; a word alone is a variable if there is such a one, and otherwise the id of something. Pure.
+/// are a misspelt command; a word alone is a variable if there is such a one, or what a variable has (`f1.users`), and
+/// otherwise the id of something. Pure.
 package enum InputKind: Hashable, Sendable {
     /// Blank, or a comment.
     case nothing
     case command
     case lua
 
+    /// `isKnown`: an id that was shown, which comes before a variable of that name.
     package static func of(
-        _ input: String, in catalogue: CommandCatalogue, isVariable: (String) -> Bool = { _ in false }
+        _ input: String, in catalogue: CommandCatalogue, isVariable: (String) -> Bool = { _ in false },
+        isKnown: (String) -> Bool = { _ in false }
     ) -> InputKind {
         let start = input.drop { $0.isWhitespace }
         if start.isEmpty { return .nothing }
@@ -25,10 +28,13 @@ package enum InputKind: Hashable, Sendable {
         let texts = words.map(\.text)
         guard let first = texts.first else { return .nothing }
         if texts.count > 1, texts[1].hasPrefix("=") { return .lua }
-        if texts.count > 1, operators.contains(texts[1]), isVariable(first) { return .lua }
+        func isValue(_ name: String) -> Bool { !isKnown(name) && isVariable(name) }
+        if texts.count > 1, operators.contains(texts[1]), isValue(first) { return .lua }
         if LocalCommand.named(first) != nil || catalogue.command(for: texts) != nil { return .command }
         if texts.count == 1 {
-            if isName(first) { return isVariable(first) || literals.contains(first) ? .lua : .command }
+            if isName(first) { return isValue(first) || literals.contains(first) ? .lua : .command }
+            let holder = String(first.prefix { $0 != "." && $0 != ":" })
+            if holder != first, isName(holder), !isKnown(first), isVariable(holder) { return .lua }
             return isID(first) ? .command : .lua
         }
         if catalogue.commands.contains(where: { $0.name[0].lowercased() == first.lowercased() }) { return .command }
@@ -75,6 +81,9 @@ package struct InputSplitter {
     private let isIncomplete: (String) -> Bool
     private var pending = ""
     private var isBegun = false
+    private var taken = 0
+    /// The line in which the piece that was given last began, or the one that is under way; the first is 1.
+    package private(set) var firstLine = 1
 
     package init(kind: @escaping (String) -> InputKind, isIncomplete: @escaping (String) -> Bool) {
         self.kind = kind
@@ -84,6 +93,8 @@ package struct InputSplitter {
     /// What ends with this line.
     package mutating func take(_ line: String) -> String? {
         pending += isBegun ? "\n" + line : line
+        taken += 1
+        if !isBegun { firstLine = taken }
         isBegun = true
         let goesOn =
             switch kind(pending) {
@@ -101,14 +112,18 @@ package struct InputSplitter {
     }
 
     /// All of a text; one chunk of Lua, where that is what it is as a whole.
-    package mutating func split(_ text: String) -> [String] {
+    package mutating func split(_ text: String) -> [String] { numbered(text).map(\.text) }
+
+    /// The same, with the line in which each piece begins; the first is 1.
+    package mutating func numbered(_ text: String) -> [(line: Int, text: String)] {
         var text = text
         while text.last?.isNewline == true { text.removeLast() }
-        if kind(text) == .lua, !isIncomplete(text), LuaSource.isWhole(text) { return [text] }
-        var pieces: [String] = []
+        if kind(text) == .lua, !isIncomplete(text), LuaSource.isWhole(text) { return [(1, text)] }
+        var pieces: [(line: Int, text: String)] = []
+        taken = 0
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if let piece = take(String(line)) { pieces.append(piece) }
+            if let piece = take(String(line)) { pieces.append((firstLine, piece)) }
         }
-        return pieces + (finish().map { [$0] } ?? [])
+        return pieces + (finish().map { [(firstLine, $0)] } ?? [])
     }
 }

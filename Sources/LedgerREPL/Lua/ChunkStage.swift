@@ -71,7 +71,13 @@ final class ChunkStage: Sendable {
         case .leave:
             outcome = prompt.leave(rendering)
             if outcome.failed { return Self.raised(outcome.errors) }
-        case .watch(let every, let command): return await watch(every, command, prompt)
+        case .undrawable(let reason): return Self.raised(reason)
+        case .revenue(let span, let parts):
+            let answer = await prompt.revenue(span, parts)
+            keep(prompt)
+            return answer
+        case .watch(let every, let text, let isVariable): return await watch(every, text, isVariable, prompt)
+        case .draw(let every, let title): return draw(every, title, prompt)
         case .frame: return .boolean(await frame())
         }
         keep(prompt)
@@ -101,21 +107,25 @@ final class ChunkStage: Sendable {
 
     // MARK: watch
 
-    private func watch(_ every: String, _ command: String?, _ prompt: REPL) async -> RESPValue {
+    /// True: the text is no command, and the chunk is to draw it.
+    private func watch(_ every: String, _ text: String, _ isVariable: Bool, _ prompt: REPL) async -> RESPValue {
         guard case .person(let console) = prompt.audience else { return Self.raised("watch needs a terminal") }
-        if let command {
-            var prompt = prompt
-            state.withLock { $0.isEndless = true }
-            let words = ["watch", every] + command.split(whereSeparator: \.isWhitespace).map(String.init)
-            let outcome = await prompt.watch(words.joined(separator: " "), words, at: console)
-            if !Task.isCancelled { state.withLock { $0.isEndless = false } }
-            keep(prompt)
-            return outcome.failed ? Self.raised(outcome.errors) : .null
-        }
+        if prompt.kind(of: text, isVariable: { _ in isVariable }) == .lua { return .boolean(true) }
+        var prompt = prompt
+        state.withLock { $0.isEndless = true }
+        let words = ["watch", every] + text.split(whereSeparator: \.isWhitespace).map(String.init)
+        let outcome = await prompt.watch(words.joined(separator: " "), words, at: console)
+        if !Task.isCancelled { state.withLock { $0.isEndless = false } }
+        keep(prompt)
+        return outcome.failed ? Self.raised(outcome.errors) : .null
+    }
+
+    private func draw(_ every: String, _ title: String, _ prompt: REPL) -> RESPValue {
+        guard case .person(let console) = prompt.audience else { return Self.raised("watch needs a terminal") }
         guard let span = REPL.interval(every) else {
             return Self.raised("watch(f, \"1s\") takes a time from 0.1s to 1h, not \(DisplayText.sanitized(every))")
         }
-        switch DrawingInPlace.begin(at: console, title: REPL.title(every, "a function"), milliseconds: span) {
+        switch DrawingInPlace.begin(at: console, title: REPL.title(every, title), milliseconds: span) {
         case .success(let drawing):
             state.withLock { ($0.drawing, $0.drawn) = (drawing, "") }
             return .null

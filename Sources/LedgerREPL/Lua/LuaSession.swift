@@ -22,9 +22,15 @@ package final class LuaSession: Sendable {
         /// Into a fork, and back.
         case enter(String)
         case leave
-        /// What is shown from now on stands in one place, and is drawn anew after so long; `command`: what is to be
-        /// run for it, where that is no function.
-        case watch(every: String, command: String?)
+        /// A curve that is none: why.
+        case undrawable(String)
+        /// A command that is to be run again and again, in one place. Answers true where the text is Lua instead: the
+        /// chunk makes a function of it. `isVariable`: it begins with the name of one.
+        case watch(every: String, text: String, isVariable: Bool)
+        /// What is shown from now on stands in one place, and is drawn anew after so long.
+        case draw(every: String, title: String)
+        /// The ledger's revenue over a time, in so many parts. Answers the rows.
+        case revenue(span: String, parts: String)
         /// All of one drawing was shown. Answers, after the interval, whether there is to be another one.
         case frame
     }
@@ -183,33 +189,71 @@ package final class LuaSession: Sendable {
             if type(user) == "table" then user, from = user.user, user.from end
             call("tail", user or "", from or "")
         end
+        local compile, byte, find, sub = __compile, string.byte, string.find, string.sub
+        local function isNamePart(b)
+            return b == 95 or b >= 48 and b <= 57 or b >= 65 and b <= 90 or b >= 97 and b <= 122
+        end
         function watch(what, every)
             if type(what) == "number" or type(every) == "function" then what, every = every, what end
             if every == nil then every = "1s" end
-            if type(what) ~= "function" and type(what) ~= "string" then
-                error('watch(f, "1s") takes a function, or a command as text', 0)
+            local title = "a function"
+            if type(what) == "string" then
+                local last = 0
+                while last < #what and isNamePart(byte(what, last + 1)) do last = last + 1 end
+                local isVariable = _ENV[sub(what, 1, last)] ~= nil
+                if not call("watch", tostring(every), what, tostring(isVariable)) then return end
+                title = what
+                local f, why = compile("return " .. what)
+                if not f then f, why = compile(what) end
+                if not f then error("watch('" .. what .. "'): " .. sub(why, (find(why, ": ") or -1) + 2), 0) end
+                what = f
             end
-            if type(what) == "function" then
-                call("watch", tostring(every))
-                repeat
-                    local drawn, refused = what()
-                    if drawn == nil then drawn = refused end
-                    if drawn ~= nil then value(drawn) end
-                until not call("frame")
-            else
-                call("watch", tostring(every), what)
+            if type(what) ~= "function" then error('watch(f, "1s") takes a function, or a command or Lua as text', 0) end
+            call("draw", tostring(every), title)
+            repeat
+                local drawn, refused = what()
+                if drawn == nil then drawn = refused end
+                if drawn ~= nil then value(drawn) end
+            until not call("frame")
+        end
+        local drawable = "plot takes a user, a list of amounts, or rows that have available, total, amount or value"
+        local function height(row)
+            if type(row) ~= "table" then return row end
+            for _, name in ipairs{ "available", "total", "amount", "value" } do
+                if row[name] ~= nil then return row[name] end
             end
         end
+        local function isList(v)
+            if type(v) ~= "table" then return false end
+            for k in pairs(v) do if type(k) ~= "number" then return false end end
+            return true
+        end
         function plot(series)
-            if series == nil then error("plot takes a user, or a list of amounts", 0) end
+            if series == nil then error(drawable, 0) end
             if type(series) ~= "table" then return call("plot", series) end
-            local points = {}
-            for i, row in ipairs(series) do
-                local time, value = "", row
-                if type(row) == "table" then time, value = row.time or "", row.available or row.amount or row.value end
-                points[i] = time .. " " .. tostring(value)
+            local more = false
+            if #series == 2 and type(series[1]) ~= "table" and isList(series[2]) then
+                more = tostring(series[1]) ~= "0"
+                series = series[2]
             end
-            call("series", concat(points, "\\n"))
+            if #series == 0 then
+                for _ in pairs(series) do error(drawable, 0) end
+            end
+            local heights, timed = {}, true
+            for i = 1, #series do
+                local row = series[i]
+                heights[i] = height(row)
+                if heights[i] == nil then error("row " .. i .. " has nothing to draw: " .. drawable, 0) end
+                if type(row) ~= "table" or type(row.time) ~= "string" then timed = false end
+            end
+            for i = 1, #heights do
+                heights[i] = (timed and series[i].time or "") .. " " .. tostring(heights[i])
+            end
+            call("series", concat(heights, "\\n"))
+            if more then call("print", "this page alone: there are more rows (plot(user) draws all of a user's)") end
+        end
+        function revenue(span, parts)
+            return call("revenue", tostring(span or "7d"), tostring(parts or 12))
         end
         local forks = 0
         function fork(name)

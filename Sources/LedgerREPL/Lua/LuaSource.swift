@@ -28,30 +28,36 @@ package enum LuaSource {
     ///
     /// Lua says the line, and what it met. Where that was while it compiled, the column is where the source up to there
     /// stops making sense. What makes no sense from its first word on was meant as an expression.
-    static func located(_ error: ScriptError, in source: String) -> String {
+    ///
+    /// `firstLine`: where the source begins in its input, for lines of more than one.
+    static func located(_ error: ScriptError, in source: String, firstLine: Int = 1) -> String {
         guard error.kind == .source else {
             // What was raised without a place; and where the prelude raised it is nobody's business.
             let placeless = "lua: "
-            guard error.text.hasPrefix(placeless) else { return located(error.text, in: source, before: "") }
+            guard error.text.hasPrefix(placeless) else {
+                return located(error.text, in: source, firstLine, before: "").text
+            }
             let text = error.text.dropFirst(placeless.count)
             guard text.hasPrefix("prelude:") else { return String(text) }
             return String(text.dropFirst("prelude:".count).drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
         }
-        let asStatements = located(error.text, in: source, before: "")
-        guard asStatements.hasPrefix("column 1:") || asStatements.hasPrefix("line 1, column 1:"),
-            let asExpression = compile(expression + source)
-        else { return asStatements }
-        return located(asExpression.text, in: source, before: expression)
+        let asStatements = located(error.text, in: source, firstLine, before: "")
+        guard asStatements.isAtStart, let asExpression = compile(expression + source) else { return asStatements.text }
+        return located(asExpression.text, in: source, firstLine, before: expression).text
     }
 
-    private static func located(_ message: String, in source: String, before: String) -> String {
-        guard let (line, text) = split(message) else { return message }
+    /// `isAtStart`: it complains of the very first word.
+    private static func located(
+        _ message: String, in source: String, _ firstLine: Int, before: String
+    ) -> (text: String, isAtStart: Bool) {
+        guard let (line, text) = split(message) else { return (message, false) }
         let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
         let isOneLine = lines.count == 1
+        let shown = line + firstLine - 1
         guard (1...lines.count).contains(line), let near = near(text),
             let column = column(of: near, in: lines, line, before: before)
-        else { return isOneLine ? text : "line \(line): \(text)" }
-        return (isOneLine ? "" : "line \(line), ") + "column \(column): \(text)"
+        else { return (isOneLine ? text : "line \(shown): \(text)", false) }
+        return ((isOneLine ? "" : "line \(shown), ") + "column \(column): \(text)", line == 1 && column == 1)
     }
 
     /// `script:2: unexpected symbol near '='` → 2 and the rest.

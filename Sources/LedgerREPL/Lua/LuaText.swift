@@ -95,7 +95,7 @@ enum LuaText {
     /// What a script always has.
     static let names = [
         "describe", "error", "fork", "ipairs", "leave", "ledger", "math", "money", "pairs", "pcall", "plot", "print",
-        "select", "show", "string", "table", "tail", "tonumber", "tostring", "type", "usd", "watch",
+        "revenue", "select", "show", "string", "table", "tail", "tonumber", "tostring", "type", "usd", "watch",
     ]
 
     /// `members` gives the names in a table, by its path; of the globals where there is none.
@@ -123,7 +123,8 @@ enum LuaText {
         var place = tokens.count - 1
         let begun = isOpen && last.kind == .name ? last.text : ""
         if !begun.isEmpty { place -= 1 }
-        while place >= 1, tokens[place].text == ".", tokens[place - 1].kind == .name {
+        // A method is chosen as a field is: `f:advance`.
+        while place >= 1, [".", ":"].contains(tokens[place].text), tokens[place - 1].kind == .name {
             path.insert(tokens[place - 1].text, at: 0)
             place -= 2
         }

@@ -92,23 +92,31 @@ final class Trial: Sendable {
         case "print": return .text(DisplayText.sanitized(texts.dropFirst().joined(), multiline: true) + "\n")
         case "describe", "plot": return .command(texts)
         case "tail": return .tail(Array(texts.dropFirst()))
-        case "series": return .series(Self.points(texts.dropFirst().joined()))
+        case "series": return Self.series(texts.dropFirst().joined())
+        case "revenue" where texts.count == 3: return .revenue(span: texts[1], parts: texts[2])
         case "enter" where texts.count == 2: return .enter(texts[1])
         case "leave" where texts.count == 1: return .leave
-        case "watch" where texts.count == 2 || texts.count == 3:
-            return .watch(every: texts[1], command: texts.count == 3 ? texts[2] : nil)
+        case "watch" where texts.count == 4:
+            return .watch(every: texts[1], text: texts[2], isVariable: texts[3] == "true")
+        case "draw" where texts.count == 3: return .draw(every: texts[1], title: texts[2])
         case "frame" where texts.count == 1: return .frame
         default: return nil
         }
     }
 
     /// Lines of a time, which may be missing, and a value.
-    private static func points(_ text: String) -> [Plot.Point] {
-        text.split(separator: "\n").enumerated().compactMap { index, line in
-            let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-            guard words.count == 2, let value = Money(String(words[1]), signed: true) else { return nil }
-            let time = Timestamp(String(words[0]))?.nanoseconds ?? Int64(index + 1)
-            return Plot.Point(time: time, value: value.nanos)
+    private static func series(_ text: String) -> LuaSession.Item {
+        var points: [Plot.Point] = []
+        for (index, line) in text.split(separator: "\n").enumerated() {
+            let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let last = words.last, let value = Money(last, signed: true) else {
+                return .undrawable("row \(index + 1): '\(DisplayText.sanitized(words.last ?? ""))' is no amount")
+            }
+            guard let time = words[0].isEmpty ? Int64(index + 1) : Timestamp(words[0])?.nanoseconds else {
+                return .undrawable("row \(index + 1): '\(DisplayText.sanitized(words[0]))' is no time")
+            }
+            points.append(Plot.Point(time: time, value: value.nanos))
         }
+        return .series(points)
     }
 }

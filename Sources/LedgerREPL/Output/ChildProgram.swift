@@ -35,11 +35,8 @@ enum ChildProgram {
             if input != nil { close(ends[1]) }
             return nil
         }
-        if let input {
-            // A pager that is left early takes no more.
-            writeAll(input, to: ends[1])
-            close(ends[1])
-        }
+        var feed = input.map { Feed($0, to: ends[1]) }
+        defer { feed?.end() }
         var status: Int32 = 0
         var isTold = false
         while true {
@@ -51,9 +48,46 @@ enum ChildProgram {
                 isTold = true
                 kill(process, SIGHUP)
             }
-            poll(nil, 0, 20)
+            // A pager takes what a screen shows, and the rest when somebody has read that.
+            if feed?.isOpen == true { feed?.goOn(milliseconds: 20) } else { poll(nil, 0, 20) }
         }
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+    }
+
+    /// A text on its way into a pipe, a piece whenever there is room: whoever waits for the program is never kept by a
+    /// program that does not read.
+    private struct Feed {
+        private var rest: ArraySlice<UInt8>
+        private let file: Int32
+        private(set) var isOpen = true
+
+        init(_ text: String, to file: Int32) {
+            rest = Array(text.utf8)[...]
+            self.file = file
+            _ = fcntl(file, F_SETFL, O_NONBLOCK)
+        }
+
+        /// Waits for room for so long at most, and fills it. Ends by itself behind the last byte, and where nobody
+        /// reads any more: a pager that is left early takes no more.
+        mutating func goOn(milliseconds: Int32) {
+            var descriptor = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
+            guard poll(&descriptor, 1, milliseconds) > 0 else { return }
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    if errno == EAGAIN { return }
+                    break
+                }
+                rest = rest.dropFirst(count)
+            }
+            end()
+        }
+
+        mutating func end() {
+            if isOpen { close(file) }
+            isOpen = false
+        }
     }
 
     /// Whether a program of this name would be found.

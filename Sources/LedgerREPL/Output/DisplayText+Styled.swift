@@ -24,9 +24,22 @@ extension DisplayText {
         return String(result)
     }
 
+    /// The lines of a text in a window of so many columns and rows: each cut where it is too wide, and where there are
+    /// more than fit, the last one says how many are left out.
+    package static func fitted(_ text: String, columns: Int, rows: Int) -> [String] {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        if lines.last == "" { lines.removeLast() }
+        if lines.count > rows {
+            let kept = max(rows - 1, 0)
+            lines = rows > 0 ? Array(lines.prefix(kept)) + ["and \(lines.count - kept) lines more"] : []
+        }
+        return lines.map { cutStyled($0, to: columns) }
+    }
+
     /// At most `limit` columns of a line, its colours whole.
-    static func cutStyled(_ line: String, to limit: Int) -> String {
+    package static func cutStyled(_ line: String, to limit: Int) -> String {
         if width(of: withoutStyles(line)) <= limit { return line }
+        guard limit > 0 else { return "" }
         var result = ""
         var used = 0
         var isEscape = false

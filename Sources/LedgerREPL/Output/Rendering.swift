@@ -129,9 +129,11 @@ package struct Rendering: Sendable {
             return indented(record(pairs, width: width.map { $0 - 2 }))
         case .array(let items), .set(let items):
             guard let rows = Self.rows(of: items) else { return nil }
-            let (table, hidden, _) = grid(rows, width: width.map { $0 - 2 })
-            guard !hidden.isEmpty else { return indented(table) }
-            let note = "(not shown: " + hidden.joined(separator: ", ") + (whole.map { "; \($0) shows all)" } ?? ")")
+            let (table, hidden, isCut) = grid(rows, width: width.map { $0 - 2 })
+            var notes = hidden.isEmpty ? [] : ["not shown: " + hidden.joined(separator: ", ")]
+            if let whole, isCut || !hidden.isEmpty { notes.append("\(whole) shows all") }
+            guard !notes.isEmpty else { return indented(table) }
+            let note = "(" + notes.joined(separator: "; ") + ")"
             return indented(table + DisplayText.wrapped(note, to: width.map { $0 - 2 }, indent: 1) + "\n")
         case .bulk(let bytes), .verbatim(_, let bytes):
             guard bytes.dropLast().contains(0x0a) else { return nil }

@@ -21,6 +21,9 @@ private let ledger = FakePort { words in
     }
 }
 
+private let drawable =
+    "plot takes a user, a list of amounts, or rows that have available, total, amount or value"
+
 private func prompt(_ port: any CommandPort = ledger) -> REPL {
     REPL(port: port, catalogue: .ledger, options: .init(title: "test"))
 }
@@ -74,6 +77,7 @@ extension REPL {
         ("if x then", .lua),
         ("return 5", .lua), ("describe('ada')", .lua), ("known", .lua), ("known + 1", .lua), ("not known", .lua),
         ("a and b", .lua),
+        ("known.available", .lua), ("f1.users", .command), ("f1:users", .command),
         (".lest", .command), ("\\x", .command), (".5 + 1", .lua), ("?", .command),
         ("-- a comment", .lua), ("5", .lua), ("nil", .lua), ("_", .lua), ("_.available", .lua), ("function f(x)", .lua),
         ("{1, 2}", .lua),
@@ -82,6 +86,29 @@ extension REPL {
     ])
     func `a command, or Lua`(line: String, kind: InputKind) {
         #expect(InputKind.of(line, in: .ledger) { $0 == "known" } == kind)
+    }
+
+    @Test(arguments: ["f1.users", "f1:drop", "f1.a.b"])
+    func `what a variable has is Lua, though it looks like an id`(line: String) {
+        #expect(InputKind.of(line, in: .ledger) { $0 == "f1" } == .lua)
+        #expect(InputKind.of(line, in: .ledger) { $0 == "f1.users" } == .command)
+        // An id that was shown is one.
+        #expect(InputKind.of(line, in: .ledger, isVariable: { _ in true }, isKnown: { $0 == line }) == .command)
+        #expect(InputKind.of(line, in: .ledger, isVariable: { _ in true }, isKnown: { $0 == "f1" }) == .lua)
+    }
+
+    @Test func `a fork is asked by its usual name`() async {
+        var repl = prompt(FakePort { map(["name": $0[2], "users": "3"]) })
+        #expect(await repl.shown("f1 = fork()") == "")
+        #expect(await repl.shown("f1.users") == "3\n")
+    }
+
+    @Test func `each piece knows the line in which it began`() {
+        var splitter = InputSplitter(
+            kind: { InputKind.of($0, in: .ledger) }, isIncomplete: LuaSource.isIncomplete)
+        let pieces = splitter.numbered("PING\n\nfor i = 1, 2 do\n  print(i)\nend\nECHO \"a\nb\"\nPING\nx = {")
+        #expect(pieces.filter { !$0.text.isEmpty }.map(\.line) == [1, 3, 6, 8, 9])
+        #expect(splitter.numbered("x = 1\ny = 2").map(\.line) == [1])
     }
 
     @Test func `lines are run when they are whole`() {
@@ -172,14 +199,21 @@ extension REPL {
         ("leger.charge()", "LUA attempt to index a nil value (global 'leger')\ndid you mean ledger?\n"),
         ("ledger.chrge()", "LUA attempt to call a nil value (field 'chrge')\ndid you mean charge?\n"),
         ("('x'):entr()", "LUA attempt to call a nil value (method 'entr')\ndid you mean enter?\n"),
-        ("watch(1)", "LUA watch(f, \"1s\") takes a function, or a command as text\n"),
+        ("watch(1)", "LUA watch(f, \"1s\") takes a function, or a command or Lua as text\n"),
+        ("plot()", "LUA \(drawable)\n"), ("plot{ a = 1 }", "LUA \(drawable)\n"),
+        ("plot(ledger.credit.balance('ada'))", "LUA \(drawable)\n"),
+        ("plot{ { name = 'x' } }", "LUA row 1 has nothing to draw: \(drawable)\n"),
+        ("plot{ 1, { amount = 2 }, 'many' }", "LUA row 3: 'many' is no amount\n"),
+        ("plot{ { time = 'soon', value = 1 } }", "LUA row 1: 'soon' is no time\n"),
+        ("revenue('soon')", "LUA revenue takes a time like 7d or 12h, not soon\n"),
+        ("revenue('7d', 0)", "LUA revenue takes 1 to 100 parts, not 0\n"),
         ("describe()", "LUA describe takes a user\n"),
         ("usd'1' + 0.5", "LUA + takes two amounts; this is a number (usd\"0.05\" makes one)\n"),
         ("1 +", "LUA unexpected symbol near <eof>\n"),
     ])
     func `errors say where, and what may have been meant`(source: String, error: String) async {
         var repl = prompt()
-        let outcome = await repl.evaluate(source, tables)
+        let outcome = await repl.evaluate(source, Rendering(layout: .tables(width: nil)))
         #expect(outcome == REPL.Outcome(errors: error, failed: true))
     }
 
@@ -233,7 +267,61 @@ extension REPL {
         var repl = prompt()
         let text = await repl.shown("plot{ usd'1', usd'3', usd'2' }")
         #expect(text.contains("3.00 ┤") && text.contains("0.00 ┤"))
-        #expect(await repl.shown("plot{}") == "")
+        // Without times the places are counted.
+        #expect(text.split(separator: "\n").last!.hasPrefix("      1 ") && text.hasSuffix(" 3\n"))
+        #expect(await repl.shown("plot{}") == "nothing to draw\n")
+        #expect(await repl.shown("plot{ '0', {} }") == "nothing to draw\n")
+    }
+
+    @Test func `a page of movements is drawn as what was left after each, in the order of time`() async {
+        @Sendable func page(_ cursor: String) -> RESPValue {
+            .array([
+                .text(cursor),
+                .array([
+                    map(["id": "c_2", "time": "2026-11-29T11:00:00Z", "amount": "2.50", "available": "27.50"]),
+                    map(["id": "e_1", "time": "2026-11-02T00:00:00Z", "amount": "25.00", "available": "30.00"]),
+                ]),
+            ])
+        }
+        var repl = prompt(FakePort { page($0.contains("COUNT") ? "7" : "0") })
+        let text = await repl.shown("plot(ledger.history('ada'))")
+        #expect(text.contains("30.00 ┤") && text.contains("2026-11-02 00:00:00") && !text.contains("nothing"))
+        #expect(text.hasSuffix("2026-11-29 11:00:00\n"))
+        #expect(await repl.shown("plot(ledger.credit.history{ user = 'ada', count = 2 })").contains("this page alone"))
+    }
+
+    @Test func `the ledger's revenue over a time, from its books as they were`() async {
+        let asked = Mutex<[String]>([])
+        let port = FakePort { words in
+            let line = words.joined(separator: " ")
+            asked.withLock { $0.append(line) }
+            func books(_ amount: String) -> RESPValue {
+                .text("# Books\r\nusers/paid:-5.00\r\nrevenue/api:\(amount)\r\nrevenue/my:job:0.50\r\n")
+            }
+            switch line {
+            case "INFO ledger": return .text("# Ledger\r\ntime:2026-11-29T12:00:00Z\r\n")
+            case "INFO books": return books("4.25")
+            case "AT 2026-11-28T12:00:00Z INFO books": return books("1.00")
+            case "AT 2026-11-29T00:00:00Z INFO books": return books("3.00")
+            case "TAIL FROM 1 COUNT 1 BLOCK 0":
+                return .array([.integer(2), .array([map(["lsn": "1", "time": "2026-11-01T00:00:00Z"])])])
+            default: return .error(RESPError(code: "ERR", message: line))
+            }
+        }
+        var repl = prompt(port)
+        #expect(
+            await repl.shown("revenue('1d', 2)", Rendering(layout: .tabs)) == """
+                amount\ttime\ttotal
+                0.00\t2026-11-28T12:00:00Z\t0.00
+                2.00\t2026-11-29T00:00:00Z\t2.00
+                1.25\t2026-11-29T12:00:00Z\t3.25
+
+                """)
+        let text = await repl.shown("plot(revenue('1d', 2))")
+        #expect(text.contains("3.25 ┤") && text.contains("2026-11-28 12:00:00"))
+        #expect(asked.withLock { $0.count } == 10)
+        // Never before the ledger's first event.
+        #expect(await repl.shown("revenue('365d', 1)") == "ERR AT 2026-11-01T00:00:00Z INFO books\n")
     }
 
     @Test func `a script runs it, and fails by it`() async {
@@ -304,6 +392,10 @@ extension REPL {
         let language = EditSession.Language.prompt(of: repl)
         #expect(language.complete("x = pri").words == ["prices", "print"])
         #expect(language.complete("x = prices.").words == ["large", "small"])
+        _ = await repl.evaluate("f = { name = 'f1', advance = print, adopt = print }", tables)
+        #expect(language.complete("f:ad").words == ["adopt", "advance"])
+        #expect(language.complete("f.ad").words == ["adopt", "advance"])
+        #expect(language.complete("x = f:adv").words == ["advance"])
     }
 
     @Test func `any text at all has styles within it, and completes to something`() {

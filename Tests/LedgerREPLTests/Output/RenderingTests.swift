@@ -94,6 +94,28 @@ private let history = RESPValue.array([
         for line in table(rows, width: 45).split(separator: "\n") { #expect(DisplayText.width(of: String(line)) <= 45) }
     }
 
+    @Test func `a text in a window of any size, even none`() {
+        #expect(DisplayText.fitted("a\nb\nc\n", columns: 80, rows: 3) == ["a", "b", "c"])
+        #expect(DisplayText.fitted("a\nb\nc\n", columns: 80, rows: 2) == ["a", "and 2 lines more"])
+        #expect(DisplayText.fitted("a\nb", columns: 80, rows: 1) == ["and 2 lines more"])
+        #expect(DisplayText.fitted("long", columns: 80, rows: 1) == ["long"])
+        for (columns, rows) in [(80, 0), (80, -1), (0, 3), (1, 3), (-1, 1)] {
+            let lines = DisplayText.fitted("\u{1b}[1mlong\u{1b}[0m\nb\nc\nd", columns: columns, rows: rows)
+            #expect(lines.count <= max(rows, 0))
+            #expect(lines.allSatisfy { DisplayText.height(of: $0, columns: max(columns, 1)) <= 1 })
+        }
+    }
+
+    @Test func `a table within an answer that shows less than all says so, too`() {
+        let row = map(["id": "c_1", "description": "a very long description of what was bought", "amount": "1.00"])
+        var rendering = Rendering(layout: .tables(width: 40))
+        rendering.whole = ".last"
+        let answer = RESPValue.map([RESPPair(.text("charges"), .array([row]))])
+        #expect(rendering.text(of: answer).hasSuffix("… │   1.00\n  (.last shows all)\n"))
+        rendering.layout = .tables(width: 80)
+        #expect(!rendering.text(of: answer).contains(".last"))
+    }
+
     @Test func `a table that would be cut to nothing is drawn row by row`() {
         let rows = RESPValue.array([
             map([
