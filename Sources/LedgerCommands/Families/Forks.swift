@@ -12,7 +12,7 @@ extension CommandTable {
         notes: [
             "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some hundredths of a second for a small ledger and one to two seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
             "It belongs to its connection and ends with it. Nothing that happens in it leaves it: it is kept in memory, and recorded nowhere. INFO memory counts all of them (`forks`), INFO forks lists them.",
-            "`serve --fork-memory` bounds what they take together, and half of it how much one of them may grow. A fork that has come there can be read and changes no more (READONLY, and FORK ADVANCE ends).",
+            "`serve --fork-memory` bounds what they take together, and one of them may grow by half of that at most. A fork that has come there can be read and changes no more (READONLY, and FORK ADVANCE ends).",
         ],
         reply: .map(["name", "lsn", "time", "began", "users", "seconds"]), examples: ["FORK NEW what-if"],
         since: "0.2.0"
