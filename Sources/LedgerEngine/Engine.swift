@@ -180,6 +180,10 @@ package final class Engine: Sendable {
     /// Why mutations are refused now; nil when they are not.
     package var readOnly: String? { gate.refusal }
 
+    /// Of a fork: nothing is decided in it for this reason, and no timer fires; nil: as ever. Reads go on. What is
+    /// being decided this instant comes to its end: some milliseconds at most.
+    func holdStill(_ reason: String?) { if gate.setFork(reason) { executor.poke() } }
+
     package func now() -> Timestamp { clock.now() }
 
     /// Lets the housekeeper look at clock and disk now instead of within a second.

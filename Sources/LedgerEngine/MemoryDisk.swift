@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LedgerCore
 package import LedgerStorage
+internal import Synchronization
 
 /// A disk that is memory: for a ledger that nobody keeps. Syncs are free and mean nothing.
 package final class MemoryDisk: Disk {
@@ -10,15 +11,24 @@ package final class MemoryDisk: Disk {
         var locks: Set<String> = []
     }
     private let contents = Lock(Contents())
+    private let meter = Meter()
 
     package init() {}
+
+    /// What its files take, in bytes, those included that were removed and are still open. Cost: one load.
+    package var byteCount: Int { meter.bytes.load(ordering: .relaxed) }
+
+    /// What the files of one disk take.
+    fileprivate final class Meter: Sendable {
+        let bytes = Atomic<Int>(0)
+    }
 
     package func open(_ path: String, _ mode: OpenMode) throws(StorageError) -> any DiskFile {
         let file = contents.withLock { contents -> MemoryFile? in
             let found = contents.files[path]
             guard mode == .create else { return found }
             guard found == nil else { return nil }
-            let file = MemoryFile(path)
+            let file = MemoryFile(path, meter)
             contents.files[path] = file
             return file
         }
@@ -88,7 +98,11 @@ private final class MemoryFile: DiskFile {
     let path: String
     private let contents = Lock(Contents())
 
-    init(_ path: String) { self.path = path }
+    private let meter: MemoryDisk.Meter
+
+    init(_ path: String, _ meter: MemoryDisk.Meter) { (self.path, self.meter) = (path, meter) }
+
+    deinit { meter.bytes.subtract(contents.withLock { $0.bytes.capacity }, ordering: .relaxed) }
 
     func size() throws(StorageError) -> Int { contents.withLock { $0.size } }
 
@@ -116,7 +130,11 @@ private final class MemoryFile: DiskFile {
         contents.withLock { contents in
             guard !source.isEmpty else { return }
             let missing = offset + source.count - contents.bytes.count
-            if missing > 0 { contents.bytes += [UInt8](repeating: 0, count: missing) }
+            if missing > 0 {
+                let before = contents.bytes.capacity
+                contents.bytes += [UInt8](repeating: 0, count: missing)
+                meter.bytes.add(contents.bytes.capacity - before, ordering: .relaxed)
+            }
             contents.size = max(contents.size, offset + source.count)
             contents.bytes.withUnsafeMutableBytes { target in
                 UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count]).copyMemory(from: source)

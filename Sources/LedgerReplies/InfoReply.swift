@@ -25,7 +25,7 @@ package enum InfoReply {
             self.server(engine, server), clients(server), memory(engine, server), persistence(engine),
             stats(engine, server),
             replication(engine), commands(engine, server), keyspace(engine), ledger(engine), books(engine),
-        ] + (engine.followers.isEmpty ? [] : [followers(engine)])
+        ] + (engine.followers.isEmpty ? [] : [followers(engine)]) + (server.heldForks.isEmpty ? [] : [forks(server)])
     }
 
     /// The sections asked for, in any case; nothing, `all`, `everything` or `default` asks for each of them.
@@ -152,6 +152,19 @@ package enum InfoReply {
                     ("\(follower.name)_lag", "\(follower.lag)"), ("\(follower.name)_error", follower.error ?? "none"),
                 ]
             })
+    }
+
+    /// Each fork: whose it is, and what it takes.
+    private static func forks(_ server: ServerFigures) -> Section {
+        let fields = server.heldForks.enumerated().map { index, fork in
+            let line = [
+                ("name", fork.name.string), ("client", "\(fork.client)"), ("addr", fork.address),
+                ("user", fork.user.string), ("age", "\(fork.age)"), ("memory_bytes", "\(fork.bytes)"),
+                ("grown_bytes", "\(fork.grown)"),
+            ]
+            return ("fork_\(index)", line.map { "\($0.0)=\(whole($0.1))" }.joined(separator: ","))
+        }
+        return Section("Forks", fields, isList: true)
     }
 
     private static func keyspace(_ engine: EngineInfo) -> Section {

@@ -98,9 +98,30 @@ package struct ServerFigures: Sendable {
     /// Forks, and bytes of memory set aside for them.
     package var forks = 0
     package var forkBytes = 0
+    package var heldForks: [HeldFork] = []
     /// The event up to which a past is loaded, none where none is, and bytes of memory set aside for it.
     package var pastLSN = LSN.none
     package var pastBytes = 0
+    /// A fork, and the connection that holds it.
+    package struct HeldFork: Sendable {
+        package var name: ShortText
+        package var client: UInt64
+        package var address: String
+        /// Of the passport that asked for it; empty: the owner of the directory.
+        package var user: ShortText
+        /// Seconds since it was asked for.
+        package var age: Int64
+        /// Memory set aside for it, and what it has taken since it began.
+        package var bytes: Int
+        package var grown: Int
+
+        package init(
+            name: ShortText, client: UInt64, address: String, user: ShortText, age: Int64, bytes: Int, grown: Int
+        ) {
+            (self.name, self.client, self.address, self.user) = (name, client, address, user)
+            (self.age, self.bytes, self.grown) = (age, bytes, grown)
+        }
+    }
     /// Requests that were answered BUSY for want of room for answers.
     package var busy: UInt64 = 0
     /// Requests by command that were refused before the ledger saw them.

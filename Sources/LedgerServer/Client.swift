@@ -61,7 +61,7 @@ final class Client {
     /// Nil: it has not sent one yet.
     var programs: ProgramQueue?
     /// Other worlds that it has open, by their names.
-    var forks: [ShortText: OpenFork] = [:]
+    var forks: [ShortText: HeldFork] = [:]
 
     /// Answers whose turn has come, on their way to the transport.
     var output = RESPWriter(version: .v2)
@@ -150,8 +150,19 @@ final class Client {
     var isAnswered: Bool { pipeline.isEmpty && waiting.isEmpty && held == nil }
 
     func dropForks() {
-        for fork in forks.values { fork.drop() }
+        for fork in forks.values { fork.open.drop() }
         forks = [:]
+    }
+
+    /// Ends what goes on in its forks.
+    func interruptForks(_ reason: String) {
+        for fork in forks.values { fork.open.interrupt(reason) }
+    }
+
+    /// Somebody else speaks from now on: no transaction is carried out that was begun before.
+    func endTransactions() {
+        transaction.end()
+        for (name, fork) in forks where fork.isAborted != nil { forks[name]?.isAborted = true }
     }
 
     /// Nothing of it is needed any more, though work under way may still hold it.

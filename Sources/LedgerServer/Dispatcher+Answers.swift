@@ -212,6 +212,7 @@ extension Dispatcher {
         it.answersWaiting = counters.answersWaiting.load(ordering: .relaxed)
         it.scripts = scripts.count
         (it.forks, it.forkBytes) = forks.used(for: .fork)
+        it.heldForks = forks.held
         (it.pastLSN, it.pastBytes) = (past.past?.lsn ?? .none, forks.used(for: .past).bytes)
         it.busy = counters.commandsBusy.load(ordering: .relaxed)
         it.rejected = counters.rejected.withLock { counts in

@@ -68,7 +68,7 @@ extension Dispatcher {
         switch result {
         case .valid(let verified):
             identify(client, as: verified.passport.ordinal)
-            client.transaction.end()
+            client.endTransactions()
             return nil
         case .rejected(let rejection):
             failedAuthentication(client, secret.passport.text)
@@ -87,7 +87,7 @@ extension Dispatcher {
         notices.note("authentication failed", client, ["passport": "\(passport)"])
     }
 
-    private func describe(_ client: Client) -> ClientReply {
+    func describe(_ client: Client) -> ClientReply {
         var user = ShortText()
         if case .passport(let ordinal) = client.standing, let view = engine.reads.passport(ordinal) {
             user = engine.reads.userID(view.user)

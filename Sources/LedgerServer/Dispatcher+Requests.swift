@@ -86,7 +86,7 @@ extension Dispatcher {
     private func requiresKeys(_ passport: PassportView) -> Bool { configuration.requiresKeys || passport.requiresKeys }
 
     /// What can be refused once the arguments are known; a passport of scope `own` reaches its own user only.
-    private func mayName(_ parsed: ParsedCommand, _ rights: Authorization.Rights?) throws(CommandError) {
+    func mayName(_ parsed: ParsedCommand, _ rights: Authorization.Rights?) throws(CommandError) {
         guard let rights else { return }
         if let refusal = Authorization.refusal(parsed, rights) { throw refusal }
         guard rights.scope == .own else { return }

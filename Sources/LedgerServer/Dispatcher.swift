@@ -121,9 +121,10 @@ final class Dispatcher {
 
     func client(_ number: UInt64) -> Client? { clients[number] }
 
-    /// A client that has sent its last may have gone for good: a WAIT is not waited for much longer.
+    /// A client that has sent its last may have gone for good: no WAIT and no FORK ADVANCE goes on much longer.
     func inputEnded(of client: Client) {
         limitWaitForEvents(of: client, to: configuration.drainSeconds)
+        limitForks(of: client, to: configuration.drainSeconds)
         if client.wait != nil { limitWait(of: client, to: configuration.drainSeconds * 1_000_000_000) }
     }
 
@@ -147,6 +148,7 @@ final class Dispatcher {
         whenEmpty = done
         forEachClient { client in
             endWaitForEvents(of: client)
+            client.interruptForks("the server is being stopped")
             client.state.finish()
             settle(client)
         }

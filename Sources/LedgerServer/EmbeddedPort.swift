@@ -7,6 +7,7 @@ internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOPosix
 package import RESP
+internal import Synchronization
 
 /// An engine in this process as a place to send commands to: for the prompt and the importer on a data directory. The
 /// same dispatcher as behind a socket, without the socket.
@@ -14,48 +15,83 @@ package import RESP
 /// The holder of the directory needs no passport: its commands are the engine's own (`PassportOrdinal.none` in the
 /// journal).
 package final class EmbeddedPort: CommandPort {
-    private let group: MultiThreadedEventLoopGroup
-    private let eventLoop: any EventLoop
-    private let connection: NIOLoopBound<EmbeddedConnection>
-    private let feeds: Feeds
-    private let past: PastDesk
+    /// What the connections of one port share, which has them one after the other.
+    private final class House: Sendable {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop: any EventLoop
+        let dispatcher: NIOLoopBound<Dispatcher>
+        let feeds: Feeds
+        let past: PastDesk
+        /// Of the last connection.
+        let number = Atomic<UInt64>(0)
 
-    /// `room`: for the forks that are made by way of it, and for its past; nil: its own. `scriptMilliseconds`: how long
-    /// a script may run; nil: as a server has it.
-    package init(
-        engine: Engine, version: String, logger: Logger, room: ForkRoom? = nil, scriptMilliseconds: Int? = nil
-    ) async throws {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
-        eventLoop = loop
-        let feeds = Feeds(engine: engine, version: version, logger: logger)
-        self.feeds = feeds
-        let forks = room ?? ForkRoom(memory: ServerConfiguration().forkMemory)
-        let past = PastDesk(of: engine, in: forks, seconds: ServerConfiguration().pastSeconds, version, logger)
-        self.past = past
-        connection = try await loop.submit {
+        init(
+            _ engine: Engine, _ version: String, _ logger: Logger, _ room: ForkRoom?, _ scriptMilliseconds: Int?
+        ) async throws {
             var configuration = ServerConfiguration()
             configuration.eventLoops = 1
             // Answers go to the caller at once: nobody is slow here.
             configuration.pipelineBytes = .max
             configuration.answerLimit = .max
             configuration.answerLimitOverAll = .max
-            let dispatcher = Dispatcher(
-                engine: engine, configuration: configuration, counters: ServerCounters(),
-                scripts: ScriptHost(
-                    budget: ScriptBudget(milliseconds: scriptMilliseconds ?? configuration.scriptMilliseconds)),
-                forks: forks, past: past, version: version,
-                logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
-            return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)
+            configuration.scriptMilliseconds = scriptMilliseconds ?? configuration.scriptMilliseconds
+            let loop = group.next()
+            eventLoop = loop
+            let feeds = Feeds(engine: engine, version: version, logger: logger)
+            self.feeds = feeds
+            let forks = room ?? ForkRoom(memory: configuration.forkMemory)
+            let past = PastDesk(of: engine, in: forks, seconds: configuration.pastSeconds, version, logger)
+            self.past = past
+            dispatcher = try await loop.submit { [configuration] in
+                let dispatcher = Dispatcher(
+                    engine: engine, configuration: configuration, counters: ServerCounters(),
+                    scripts: ScriptHost(budget: ScriptBudget(milliseconds: configuration.scriptMilliseconds)),
+                    forks: forks, past: past, version: version,
+                    logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
+                return NIOLoopBound(dispatcher, eventLoop: loop)
+            }.get()
+        }
+    }
+
+    private let house: House
+    private let eventLoop: any EventLoop
+    private let connection: NIOLoopBound<EmbeddedConnection>
+
+    /// `room`: for the forks that are made by way of it, and for its past; nil: its own. `scriptMilliseconds`: how long
+    /// a script may run; nil: as a server has it.
+    package convenience init(
+        engine: Engine, version: String, logger: Logger, room: ForkRoom? = nil, scriptMilliseconds: Int? = nil
+    ) async throws {
+        try await self.init(House(engine, version, logger, room, scriptMilliseconds))
+    }
+
+    private init(_ house: House) async throws {
+        self.house = house
+        eventLoop = house.eventLoop
+        let number = house.number.add(1, ordering: .relaxed).newValue
+        connection = try await eventLoop.submit { [house] in
+            NIOLoopBound(EmbeddedConnection(house.dispatcher.value, number), eventLoop: house.eventLoop)
         }.get()
     }
 
-    /// Ends the port's thread; what was sent is answered first. The engine is not stopped.
+    /// A new connection in place of this one, which ends at once: what it was not answered yet fails, and its forks and
+    /// back-tests end with it. The rest is shared, the room for forks and the past among it.
+    package func another() async throws -> EmbeddedPort {
+        await leave()
+        return try await EmbeddedPort(house)
+    }
+
+    /// Ends the connection, as ``another()`` does.
+    package func leave() async { try? await eventLoop.submit { [connection] in connection.value.close() }.get() }
+
+    /// Ends it, and the port's thread. The engine is not stopped: that comes before, where anything may be under way in
+    /// it, which would come back to this thread.
     package func close() async {
-        try? await eventLoop.submit { [connection] in connection.value.end() }.get()
-        try? await group.shutdownGracefully()
-        feeds.tails.stop()
-        await past.close()
+        await leave()
+        await house.past.close()
+        house.feeds.tails.stop()
+        try? await eventLoop.submit { [house] in house.dispatcher.value.retire() }.get()
+        try? await house.group.shutdownGracefully()
     }
 
     /// Throws ``EmbeddedPortError`` when the client was closed (SHUTDOWN, QUIT).
@@ -117,25 +153,21 @@ private final class EmbeddedConnection: Transport {
     private var parser = ReplyParser()
     private var framer = ReplyFramer()
 
-    init(_ dispatcher: Dispatcher) {
+    init(_ dispatcher: Dispatcher, _ number: UInt64) {
         self.dispatcher = dispatcher
-        client = Client(number: 1, address: "embedded", localAddress: "embedded", standing: .owner)
+        client = Client(number: number, address: "embedded", localAddress: "embedded", standing: .owner)
         client.version = .v3
         client.transport = self
         dispatcher.add(client)
     }
 
     func send(_ commands: [[[UInt8]]], asBytes: Bool, _ done: @escaping (Result<Answers, any Error>) -> Void) {
-        guard !client.isClosed else { return done(.failure(EmbeddedPortError(description: "the ledger was closed"))) }
+        guard !client.isClosed else {
+            return done(.failure(EmbeddedPortError(description: "the connection was closed")))
+        }
         calls.append(Call(missing: commands.count, asBytes: asBytes, done: done))
         self.commands.append(contentsOf: commands)
         resume()
-    }
-
-    /// Nobody asks any more.
-    func end() {
-        dispatcher.retire()
-        dispatcher.remove(client)
     }
 
     func resume() {
@@ -175,7 +207,7 @@ private final class EmbeddedConnection: Transport {
         guard !client.isClosed else { return }
         dispatcher.remove(client)
         for call in calls {
-            call.done(.failure(EmbeddedPortError(description: "the ledger was closed before all was answered")))
+            call.done(.failure(EmbeddedPortError(description: "the connection was closed before all was answered")))
         }
         calls.removeAll()
         commands.removeAll()

@@ -11,7 +11,8 @@ internal import Synchronization
 final class LookedLedger: Sendable {
     private struct Opened {
         let engine: Engine
-        var ports: [EmbeddedPort] = []
+        /// The last that was asked for.
+        var port: EmbeddedPort?
     }
 
     private let look: Look
@@ -64,10 +65,16 @@ final class LookedLedger: Sendable {
         )
     }
 
+    /// A connection to the copy; the one before ends.
     private func port() async throws -> EmbeddedPort {
-        let engine = opened.withLock { $0.engine }
-        let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: LogLines.logger(.error))
-        opened.withLock { $0.ports.append(port) }
+        let (engine, before) = opened.withLock { ($0.engine, $0.port) }
+        let port: EmbeddedPort
+        if let before {
+            port = try await before.another()
+        } else {
+            port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: LogLines.logger(.error))
+        }
+        opened.withLock { $0.port = port }
         return port
     }
 
@@ -87,7 +94,7 @@ final class LookedLedger: Sendable {
 
     private static func close(_ opened: Opened) async {
         opened.engine.stop()
-        for port in opened.ports { await port.close() }
+        await opened.port?.close()
     }
 
     /// Who has a data directory open, as far as the system tells.

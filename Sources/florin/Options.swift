@@ -133,7 +133,7 @@ struct Place: ParsableArguments {
 /// A port that is open, and how it is closed.
 struct OpenPort {
     let port: any CommandPort
-    /// A second way to the same ledger.
+    /// A new connection in place of the one before, which ends at once with all that was its own.
     let another: @Sendable () async throws -> any CommandPort
     /// What who opened it should know.
     var notice: String?
@@ -143,11 +143,21 @@ struct OpenPort {
 
     /// Connects with the passport in `FLORIN_PASSPORT`.
     static func remote(_ address: Address) async throws(Failure) -> OpenPort {
+        let ledger = try await connected(to: address)
+        let last = Mutex(ledger)
+        return OpenPort(
+            port: ledger,
+            another: {
+                await last.withLock { $0 }.close(timeoutSeconds: 0)
+                let another = try await connected(to: address)
+                last.withLock { $0 = another }
+                return another
+            }, close: { await last.withLock { $0 }.close() })
+    }
+
+    private static func connected(to address: Address) async throws(Failure) -> RemoteLedger {
         do throws(ClientError) {
-            let ledger = try await RemoteLedger.connect(
-                host: address.host, port: address.port, passport: passport)
-            return OpenPort(
-                port: ledger, another: { try await OpenPort.remote(address).port }, close: { await ledger.close() })
+            return try await RemoteLedger.connect(host: address.host, port: address.port, passport: passport)
         } catch {
             if case .passportRefused = error, passport == nil {
                 throw Failure("\(address.text) wants a passport: set FLORIN_PASSPORT")
@@ -199,17 +209,18 @@ struct OpenPort {
         let engine = opened.engine
         do {
             if data != nil, let secret = opened.adminSecret { AdminPassport.show(secret) }
-            let ports = Mutex<[EmbeddedPort]>([])
-            let open: @Sendable () async throws -> any CommandPort = {
-                let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
-                ports.withLock { $0.append(port) }
-                return port
-            }
+            let port = try await EmbeddedPort(engine: engine, version: Florin.version, logger: logger)
+            let last = Mutex(port)
             return OpenPort(
-                port: try await open(), another: open,
+                port: port,
+                another: {
+                    let another = try await last.withLock { $0 }.another()
+                    last.withLock { $0 = another }
+                    return another
+                },
                 close: {
                     engine.stop()
-                    for port in ports.withLock({ $0 }) { await port.close() }
+                    await last.withLock { $0 }.close()
                 })
         } catch {
             engine.stop()

@@ -84,7 +84,11 @@ struct Serve: AsyncParsableCommand {
             """)
     var scriptBudget = Span(TimeSpan(nanoseconds: 10_000_000))
 
-    @Option(help: "Memory for all forks together (FORK NEW) and the past (AT); each takes about as much as the ledger.")
+    @Option(
+        help: """
+            Memory for all forks together (FORK NEW) and the past (AT); each takes about as much as the ledger, and what \
+            happens in a fork: half of this for one at most.
+            """)
     var forkMemory = ByteCount(4 << 30)
 
     @Option(help: "Most connections at once.")

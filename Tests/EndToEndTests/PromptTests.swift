@@ -66,6 +66,11 @@ extension EndToEnd {
             #expect(await terminal.press("\u{3}", shows: "fork f1 is gone: this is the ledger again"))
             #expect(terminal.screen.text.contains("what ended with the connection: fork f2"))
             #expect(await terminal.enter("g:diff()", shows: "this connection has no fork 'f2'"))
+            // Nor is their memory kept by the connection that was given up.
+            for _ in 0..<50 where !terminal.screen.text.contains("forks_memory_bytes:0") {
+                #expect(await terminal.enter("INFO memory", shows: "forks_memory_bytes:"))
+            }
+            #expect(terminal.screen.text.contains("forks_memory_bytes:0"))
             await leave(terminal)
         }
 

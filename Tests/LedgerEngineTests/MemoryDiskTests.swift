@@ -42,5 +42,24 @@ struct MemoryDiskTests {
         try file.write([1, 2, 3], at: 10)
         #expect(try file.size() == 1 << 46 && file.readBytes(at: 9, count: 5) == [0, 1, 2, 3, 0])
         #expect(try file.readBytes(at: 1 << 45, count: 3) == [0, 0, 0])
+        #expect(13..<256 ~= disk.byteCount)
+    }
+
+    @Test func `a disk knows what its files take, until nobody has them open any more`() throws {
+        let disk = MemoryDisk()
+        #expect(disk.byteCount == 0)
+        var files = try (0..<3).map { try disk.open("/f\($0)", .create) }
+        for file in files { try file.write([UInt8](repeating: 1, count: 1 << 20), at: 0) }
+        #expect(3 << 20..<6 << 20 ~= disk.byteCount)
+        let before = disk.byteCount
+        for file in files { try file.write([UInt8](repeating: 2, count: 1000), at: 1 << 10) }
+        #expect(disk.byteCount == before)
+        try disk.remove("/f0")
+        try disk.rename("/f1", to: "/f2")
+        #expect(disk.byteCount == before)
+        files = []
+        #expect(1 << 20..<2 << 20 ~= disk.byteCount)
+        try disk.remove("/f2")
+        #expect(disk.byteCount == 0)
     }
 }

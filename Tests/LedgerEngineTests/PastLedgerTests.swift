@@ -15,15 +15,6 @@ import Testing
         return "\(result)"
     }
 
-    private func work(_ engine: Engine, _ item: WorkItem) -> WorkResult {
-        let done = Latch()
-        let batch = WorkBatch(capacity: 1) { _ in done.open() }
-        batch.append(item)
-        guard engine.submit(batch) else { return .none }
-        done.wait()
-        return batch.results[0]
-    }
-
     /// Everything that the tables say.
     private func everything(_ engine: Engine) throws -> [String] {
         let (ann, bob) = (engine.names.user("ann"), engine.names.user("bob"))

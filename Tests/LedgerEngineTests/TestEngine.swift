@@ -6,6 +6,16 @@ import Logging
 
 @testable import LedgerEngine
 
+/// Asks any engine for one item, and waits; `.none`: it takes nothing any more.
+func work(_ engine: Engine, _ item: WorkItem) -> WorkResult {
+    let done = Latch()
+    let batch = WorkBatch(capacity: 1) { _ in done.open() }
+    batch.append(item)
+    guard engine.submit(batch) else { return .none }
+    done.wait()
+    return batch.results[0]
+}
+
 /// An engine whose tests speak to it like one event loop that waits for every answer.
 final class TestEngine: Sendable {
     static var silence: SwiftLogNoOpLogHandler { SwiftLogNoOpLogHandler() }

@@ -323,6 +323,20 @@ struct EngineReplyTests {
         #expect(one.hasPrefix("# Memory\r\n") && !one.contains("# Ledger"))
     }
 
+    @Test func `INFO lists the forks, each as what clients make a dictionary of`() {
+        #expect(!Self.info("all").contains("# Forks"))
+        var server = ServerFigures()
+        server.heldForks = ["what-if", "a,b=c"].map { name in
+            ServerFigures.HeldFork(
+                name: ShortText(name)!, client: 12, address: "127.0.0.1:5000", user: "ada", age: 61,
+                bytes: 1000, grown: 10)
+        }
+        let rest = ",client=12,addr=127.0.0.1:5000,user=ada,age=61,memory_bytes=1000,grown_bytes=10\r\n"
+        let text =
+            value { InfoReply.write(InfoReply.sections(EngineInfo(), server), wanted: ["forks"], to: &$0) }.string ?? ""
+        #expect(text == "# Forks\r\nfork_0:name=what-if\(rest)fork_1:name=a;b:c\(rest)")
+    }
+
     @Test func `a value of INFO is one value to clients, and a name has no colon`() {
         for section in ["server", "clients", "memory", "persistence", "stats", "replication", "ledger", "books"] {
             for line in Self.info(section).split(separator: "\r\n") where !line.hasPrefix("#") {

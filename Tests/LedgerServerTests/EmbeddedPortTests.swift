@@ -1,5 +1,6 @@
 import LedgerEngine
 import LedgerServer
+import LedgerTestKit
 import Logging
 import RESP
 import Testing
@@ -86,6 +87,31 @@ import Testing
         engine.stop()
         #expect(try await port.call("SNAPSHOT").error?.text.hasPrefix("ERR no snapshot: ") == true)
         await port.close()
+    }
+
+    @Test func `another connection takes the place of one, with which all ends that was its own`() async throws {
+        let (engine, first) = try await open()
+        try await ForkLimitTests.fill(first)
+        try await first.call("FORK", "NEW", "f").mustBeAnswer()
+        let answer = Task { try await first.call("FORK", "ADVANCE", "f", "3660d") }
+        let second = try await first.another()
+        await #expect(throws: EmbeddedPortError.self) { try await answer.value }
+        await #expect(throws: EmbeddedPortError.self) { try await first.call("PING") }
+        #expect(try await second.call("FORK", "LIST").elements?.isEmpty == true)
+        #expect(try await second.call("CLIENT", "ID").integer == 2)
+        // Its memory is given back to the room that both have, though it had ten years to go.
+        let isGone = try await eventually {
+            try await second.call("INFO", "memory").string?.contains("forks:0\r\n") == true
+        }
+        #expect(isGone)
+        try await second.call("FORK", "NEW", "f").mustBeAnswer()
+        #expect(try await second.call("INFO", "forks").string?.contains("client=2,addr=embedded,user=,") == true)
+        // The same ledger, and not the end of it.
+        #expect(try await second.call("CREDIT", "CHARGE", "u_b", "1", "api").error == nil)
+        let third = try await second.another()
+        #expect(try await third.call("PING").string == "PONG")
+        engine.stop()
+        await third.close()
     }
 
     @Test func `two ledgers in one process do not know of each other`() async throws {

@@ -70,14 +70,38 @@ import Testing
         }
     }
 
-    @Test func `what a passport may not ask here it may not ask there, and time has an end`() async throws {
+    /// Without the permission that is named last, with all others.
+    @Test(
+        arguments: [
+            ("USER GET u_a", "read"), ("AT lsn:LSN USER GET u_a", "read"), ("AT lsn:LSN CREDIT HISTORY u_a", "read"),
+            ("AT lsn:LSN CREDIT LOTS u_a", "read"), ("CREDIT BALANCE u_a", "read"), ("WATCH u_a", "read"),
+            ("CREDIT CHARGE u_a 1 api", "write"), ("DRYRUN CREDIT CHARGE u_a 1 api", "write"),
+            ("DRYRUN CREDIT GRANT u_a 1 REASON r", "billing"), ("CREDIT GRANT u_a 1 REASON r", "billing"),
+            ("EVAL 'return 1' 0", "read"), ("EVAL 'return 1' 0", "write"), ("EVAL 'return 1' 0", "billing"),
+            ("EVAL 'return 1' 0", "monitor"), ("EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "read"),
+        ])
+    func `what a passport may not ask here it may not ask there`(line: String, missing: String) async throws {
+        try await with { serving, client, _ in
+            let lsn = try #require(try await ask(client, "WAIT 0").integer)
+            let line = line.replacing("LSN", with: "\(lsn)")
+            let others = ["read", "write", "billing", "admin", "monitor"].filter { $0 != missing }
+            let made = try await ask(client, "PASSPORT CREATE admin n \(others.joined(separator: ",")) SCOPE all")
+            let other = try await serving.connect(try #require(made["secret"]?.string))
+            #expect(try await ask(other, "FORK NEW f").error == nil)
+            let refused = try await ask(other, "FORK RUN f \(line)")
+            #expect(refused.error?.code == "NOPERM", "\(refused)")
+            #expect(try await ask(client, "FORK NEW f").error == nil)
+            let answered = try await ask(client, "FORK RUN f \(line)")
+            #expect(answered.error.map { $0.code == "NOSCRIPT" } ?? true, "\(answered)")
+            await other.close()
+        }
+    }
+
+    @Test func `time has an end, and RESET is one of forks`() async throws {
         try await with { serving, client, _ in
             let made = try await ask(client, "PASSPORT CREATE admin n admin SCOPE all")
             let other = try await serving.connect(try #require(made["secret"]?.string))
             #expect(try await ask(other, "FORK NEW f").error == nil)
-            for line in ["USER GET u_a", "CREDIT CHARGE u_a 1 api", "EVAL 'return 1' 0"] {
-                #expect(try await ask(other, "FORK RUN f \(line)").error?.code == "NOPERM", "\(line)")
-            }
             #expect(try await ask(other, "FORK RUN f RULE LIST").error == nil)
             let end = try await ask(other, "FORK ADVANCE f TO 9999-12-31").error
             #expect(end?.text.contains("2200-01-01") == true, "\(end?.text ?? "")")
@@ -87,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func `a new price is tried in it, and scripts and transactions work there`() async throws {
+    @Test func `a new price is tried in it, and scripts work there`() async throws {
         try await with { _, client, _ in
             _ = try await ask(client, "FORK NEW f")
             let load = try await ask(
@@ -99,6 +123,85 @@ import Testing
             let script = try await ask(
                 client, "FORK RUN f EVAL \"return ledger.charge('u_b', '1', 'x').available\" 0")
             #expect(script.error == nil, "\(script)")
+        }
+    }
+
+    @Test func `transactions work in it, and are its own`() async throws {
+        try await with { serving, client, _ in
+            func answers(_ lines: [String]) async throws -> [RESPValue] { try await client.send(lines.map(words)) }
+            let done = try await answers([
+                "FORK NEW f", "FORK RUN f MULTI", "FORK RUN f CREDIT CHARGE u_b 1 api", "CREDIT CHARGE u_b 2 api",
+                "FORK RUN f CREDIT BALANCE u_b", "FORK RUN f EXEC", "CREDIT BALANCE u_b",
+            ])
+            #expect(done[1].string == "OK" && done[2].string == "QUEUED" && done[4].string == "QUEUED", "\(done)")
+            #expect(done[3]["available"]?.string == "97.995833333")
+            let executed = try #require(done[5].elements)
+            #expect(executed.count == 2 && executed[1]["available"]?.string == "98.995833333", "\(executed)")
+            #expect(done[6]["available"]?.string == "97.995833333")
+            // Somebody changed a user that was watched; nothing was begun; it was given up.
+            let watched = try await answers([
+                "FORK RUN f WATCH u_a", "FORK RUN f CREDIT CHARGE u_a 1 api", "FORK RUN f MULTI", "FORK RUN f PING",
+                "FORK RUN f EXEC", "FORK RUN f EXEC", "FORK RUN f MULTI", "FORK RUN f DISCARD", "FORK RUN f UNWATCH",
+                "FORK RUN f CREDIT BALANCE u_a",
+            ])
+            #expect(watched[4] == .null, "\(watched[4])")
+            #expect(watched[5].error?.text.contains("EXEC without MULTI") == true)
+            #expect(watched[7].string == "OK" && watched[8].string == "OK" && watched[9].error == nil)
+        }
+    }
+
+    @Test func `a transaction in it is not carried out where a command was refused, or somebody else speaks`()
+        async throws
+    {
+        try await with { serving, client, _ in
+            let reads = try #require(
+                try await ask(client, "PASSPORT CREATE admin n read,admin SCOPE all")["secret"]?.string)
+            let other = try await serving.connect(reads)
+            for refused in ["CREDIT CHARGE u_a 1 api", "USER GETT u_a", "SHUTDOWN", "USER GET"] {
+                let answers = try await other.send(
+                    [
+                        "FORK NEW f", "FORK RUN f MULTI", "FORK RUN f USER GET u_a", "FORK RUN f \(refused)",
+                        "FORK RUN f EXEC", "FORK RUN f USER GET u_a", "FORK DROP f",
+                    ].map(words))
+                #expect(answers[2].string == "QUEUED" && answers[3].error != nil, "\(answers)")
+                #expect(answers[4].error?.code == "EXECABORT", "\(refused): \(answers[4])")
+                // It is over.
+                #expect(answers[5]["user"]?.string == "u_a", "\(refused): \(answers[5])")
+            }
+            // What may be read by one passport is not handed to another.
+            let blind = try #require(
+                try await ask(client, "PASSPORT CREATE admin n admin SCOPE all")["secret"]?.string)
+            let answers = try await other.send(
+                ["FORK NEW f", "FORK RUN f MULTI", "FORK RUN f USER GET u_a", "AUTH \(blind)", "FORK RUN f EXEC"].map(
+                    words))
+            #expect(answers[3].string == "OK" && answers[4].error?.code == "EXECABORT", "\(answers)")
+            await other.close()
+        }
+    }
+
+    @Test func `in one piece or in many, the same has happened when time has passed`() async throws {
+        try await with { _, client, _ in
+            _ = try await client.send(
+                ["STORAGE CREATE u_b r1 bucket 5", "ALLOWANCE SET u_a 1 EVERY month", "FORK NEW a", "FORK NEW b"].map(
+                    words))
+            #expect(try await ask(client, "FORK ADVANCE a 40d").error == nil)
+            for _ in 0..<40 { #expect(try await ask(client, "FORK ADVANCE b 1d").error == nil) }
+            let (a, b) = (try await ask(client, "FORK DIFF a"), try await ask(client, "FORK DIFF b"))
+            for field in ["time", "spent", "users_changed", "sessions_exhausted"] {
+                #expect(a[field] == b[field], "\(field): \(a), \(b)")
+            }
+            let rows = zip(try #require(a["users"]?.elements), try #require(b["users"]?.elements))
+            for (one, two) in rows {
+                for field in ["user", "available", "debt", "spent", "exhausted", "sessions_ended"] {
+                    #expect(one[field] == two[field], "\(field): \(one), \(two)")
+                }
+            }
+            for line in ["CREDIT LOTS u_a", "INFO books", "SESSION LIST"] {
+                let (one, two) = (
+                    try await ask(client, "FORK RUN a \(line)"), try await ask(client, "FORK RUN b \(line)")
+                )
+                #expect(one == two, "\(line): \(one), \(two)")
+            }
         }
     }
 

@@ -10,8 +10,9 @@ extension CommandTable {
         .forkNew, "FORK NEW", .fork, .adminAll, .barrier, [name],
         "Begin another world: the whole ledger as it is now, with a clock of its own.",
         notes: [
-            "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some hundredths of a second for a small ledger and two to five seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
-            "It belongs to its connection and ends with it. Nothing that happens in it leaves it: it is kept in memory, and recorded nowhere. INFO memory counts all of them (`forks`); `serve --fork-memory` bounds what they take together.",
+            "A fork is made as a server starts: the newest snapshot, and what was recorded since. So it takes as long as a start (`seconds`), some hundredths of a second for a small ledger and one to two seconds for a million users, and as much memory as the ledger. It is made beside the ledger, which goes on.",
+            "It belongs to its connection and ends with it. Nothing that happens in it leaves it: it is kept in memory, and recorded nowhere. INFO memory counts all of them (`forks`), INFO forks lists them.",
+            "`serve --fork-memory` bounds what they take together, and one of them may grow by half of that at most. A fork that has come there can be read and changes no more (READONLY, and FORK ADVANCE ends).",
         ],
         reply: .map(["name", "lsn", "time", "began", "users", "seconds"]), examples: ["FORK NEW what-if"],
         since: "0.2.0"
@@ -21,8 +22,8 @@ extension CommandTable {
         .forkRun, "FORK RUN", .fork, .adminAll, .barrier, [name, .need("command", .words, shown: "command …")],
         "Carry out a command in a fork.",
         notes: [
-            "Any command but those about the connection, the server, or forks. A new price: `FORK RUN f RULE LOAD …`, then `FORK RUN f RULE ACTIVATE …`.",
-            "It takes the permission that the command takes, and every permission for a script; caps of the passport and keys that are required do not count in a fork.",
+            "Any command but those about the connection, the server, or forks; MULTI, EXEC, DISCARD, WATCH and UNWATCH are about the fork then. A new price: `FORK RUN f RULE LOAD …`, then `FORK RUN f RULE ACTIVATE …`.",
+            "It takes the permission that the command takes, whatever stands around it (AT, DRYRUN), and every permission for a script; caps of the passport and keys that are required do not count in a fork.",
         ],
         reply: .other("what the command answers"),
         examples: ["FORK RUN what-if CREDIT CHARGE u1 5 api", "FORK RUN what-if CREDIT BALANCE u1"], since: "0.2.0"
@@ -36,7 +37,8 @@ extension CommandTable {
         [name, .need("by", .words, "a duration, or TO and a time", shown: "d|TO t")],
         "Let time pass in a fork: whatever is due by then happens, at the instant at which it is due.",
         notes: [
-            "Sessions go on and are charged; those with a HEARTBEAT are lost when nobody is heard (`FORK RUN f SESSION HEARTBEAT s`)."
+            "Sessions go on and are charged; those with a HEARTBEAT are lost when nobody is heard (`FORK RUN f SESSION HEARTBEAT s`).",
+            "It ends early when the fork has no more memory, when the server stops, and some seconds after the connection has sent its last; then the error says how far it came, of which the last piece may still be due.",
         ],
         reply: .map(["name", "time", "lsn"]),
         examples: ["FORK ADVANCE what-if 20d", "FORK ADVANCE what-if TO 2027-01-01"],

@@ -10,8 +10,9 @@ extension CommandTable {
     private static let info = CommandSpec(
         .info, "INFO", .operations, .sections, .operations, [.may("section", .words)], "How the server is.",
         notes: [
-            "The sections, whose fields have Redis' names where Redis has them: `server`, `clients`, `stats`, `memory`, `persistence`, `replication`, `commandstats`, `keyspace`, and the ledger's own: `ledger`, `books`. None named: all of them.",
+            "The sections, whose fields have Redis' names where Redis has them: `server`, `clients`, `stats`, `memory`, `persistence`, `replication`, `commandstats`, `keyspace`, and the ledger's own: `ledger`, `books`, and where there are some, `followers` and `forks`. None named: all of them.",
             "In `commandstats`, `failed_calls` are those that the ledger refused (INSUFFICIENT, LIMIT, …), `rejected_calls` those that were refused before (a wrong argument, a missing permission). In `books`, parts of an account's name are joined by `/`.",
+            "In `forks`, each line is a fork, the oldest first: its `name`, whose it is (`client`: as CLIENT ID answers there, `addr`, `user`), its `age` in seconds, the memory set aside for it (`memory_bytes`, of `serve --fork-memory`) and what it has taken since it began (`grown_bytes`). It ends with its connection.",
         ],
         reply: .other("text: # Section, then name:value lines"), examples: ["INFO", "INFO persistence"]
     ) { a, _ in ParsedCommand(a, .server(.info(sections: a.rest.map { $0.lowercased() }))) }

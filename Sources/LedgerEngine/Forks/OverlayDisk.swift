@@ -37,6 +37,9 @@ final class OverlayDisk: Disk {
         below = Lock(found)
     }
 
+    /// What was copied and what was written since takes so many bytes. Cost: one load.
+    var byteCount: Int { memory.byteCount }
+
     private static func take(
         _ place: String, from disk: any Disk, into memory: MemoryDisk, _ found: inout [String: Below]
     ) throws(StorageError) {

@@ -12,5 +12,7 @@ final class Latch: @unchecked Sendable {  // `isOpen` is touched under the monit
             monitor.wake()
         }
     }
+    /// Whether it is open, at once or within this time.
+    func wait(nanoseconds: UInt64) -> Bool { monitor.withLock { monitor.wait(nanoseconds: nanoseconds) { isOpen } } }
     func wait() { monitor.withLock { _ = monitor.wait { isOpen } } }
 }

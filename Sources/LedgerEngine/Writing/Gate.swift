@@ -2,11 +2,12 @@ internal import LedgerStorage
 internal import Logging
 internal import Synchronization
 
-/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk. Says so in the log
-/// when the ledger becomes read-only, when another reason takes over, and when it is writable again.
+/// Why nothing may be decided now, as far as threads other than the writer know: clock and disk, and of a fork what its
+/// holder says. Says so in the log when the ledger becomes read-only, when another reason takes over, and when it is
+/// writable again.
 final class Gate: Sendable {
     private enum Kind {
-        case always, clock, room, snapshot, audit
+        case always, fork, clock, room, snapshot, audit
     }
     private struct Reasons {
         var clock: String?
@@ -14,10 +15,12 @@ final class Gate: Sendable {
         var snapshot: String?
         var audit: String?
         var always: String?
-        var first: String? { always ?? audit ?? clock ?? room ?? snapshot }
+        var fork: String?
+        var first: String? { always ?? fork ?? audit ?? clock ?? room ?? snapshot }
         /// Which one that is. Its text may change every second (it names the time); the kind does not.
         var kind: Kind? {
             if always != nil { return .always }
+            if fork != nil { return .fork }
             return audit != nil
                 ? .audit : clock != nil ? .clock : room != nil ? .room : snapshot != nil ? .snapshot : nil
         }
@@ -47,14 +50,16 @@ final class Gate: Sendable {
     func setRoom(_ text: String?) -> Bool { set { $0.room = text } }
     func setSnapshot(_ text: String?) -> Bool { set { $0.snapshot = text } }
     func setAudit(_ text: String?) -> Bool { set { $0.audit = text } }
+    /// Of a fork: not in the log, which is about the ledger.
+    func setFork(_ text: String?) -> Bool { set(isLogged: false) { $0.fork = text } }
 
-    private func set(_ change: (inout Reasons) -> Void) -> Bool {
+    private func set(isLogged: Bool = true, _ change: (inout Reasons) -> Void) -> Bool {
         // Logged under the lock: two threads' lines must not change places.
         reasons.withLock { reasons in
             let (before, kind) = (reasons.first, reasons.kind)
             change(&reasons)
             closed.store(reasons.first != nil, ordering: .releasing)
-            if reasons.kind != kind {
+            if isLogged, reasons.kind != kind {
                 if let refusal = reasons.first {
                     logger.warning("read-only: \(refusal)")
                 } else {

@@ -98,7 +98,7 @@ package enum Help {
             ),
             (
                 "f = fork()",
-                "A copy of the whole ledger, to try things out: f:enter() and leave() (as .use f and .leave), f:advance(\"20d\"), f:rule(name, source), f:diff(), f:run(\"CREDIT\", \"BALANCE\", \"ada\"), f:drop()."
+                "A copy of the whole ledger, to try things out: f:enter() and leave() (as .use f and .leave), f:advance(\"20d\"), f:rule(name, source) or a version's number, f:diff(), f:run(\"CREDIT\", \"BALANCE\", \"ada\"), f:drop()."
             ),
         ]
         let width = rows.map { DisplayText.width(of: $0.0) }.max() ?? 0

@@ -160,6 +160,7 @@ package final class LuaSession: Sendable {
     /// What is here and in no script of the server's.
     static let prelude = """
         local call, tostring, type, pairs, concat, select = ledger.call, tostring, type, pairs, table.concat, select
+        local ipairs, pcall, error = ipairs, pcall, error
         local function text(v, depth)
             if type(v) ~= "table" then return tostring(v) end
             if depth > 4 then return "{…}" end
@@ -265,8 +266,17 @@ package final class LuaSession: Sendable {
             function world:run(...) return call("FORK", "RUN", name, ...) end
             function world:advance(by) return call("FORK", "ADVANCE", name, by) end
             function world:rule(rule, source)
-                local version = call("FORK", "RUN", name, "RULE", "LOAD", rule, source).version
-                return call("FORK", "RUN", name, "RULE", "ACTIVATE", rule, version)
+                local function run(...) return call("FORK", "RUN", name, "RULE", ...) end
+                if type(source) == "number" then return run("ACTIVATE", rule, source) end
+                local isNew, loaded = pcall(run, "LOAD", rule, source)
+                if isNew then return run("ACTIVATE", rule, loaded.version) end
+                if type(loaded) ~= "table" or loaded.code ~= "EXISTS" then error(loaded, 0) end
+                -- A source is one version for ever.
+                local sha = run("CHECK", rule, source).sha256
+                for _, row in ipairs(run("LIST")) do
+                    if row.rule == rule and row.sha256 == sha then return run("ACTIVATE", rule, row.version) end
+                end
+                error(loaded, 0)
             end
             function world:diff(count) return call("FORK", "DIFF", name, "COUNT", count or 100) end
             function world:drop() return call("FORK", "DROP", name) end

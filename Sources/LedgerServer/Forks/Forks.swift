@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LedgerCore
 internal import LedgerEngine
 internal import LedgerReplies
@@ -7,14 +6,28 @@ internal import Logging
 internal import RESP
 internal import Synchronization
 
-/// A fork that a connection holds, with the way in.
+/// A fork that a connection holds, with the way in. Before and behind everything that is done in it stands a look at
+/// what it has grown by: see ``ForkRoom``.
 final class OpenFork: Sendable {
+    /// It was left before it was done.
+    struct Unfinished: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private struct State {
+        /// Nothing more is computed in it, for this reason.
+        var end: String?
+        /// What is under way in it is being given up.
+        var leaving: Task<Void, Never>?
+        var isDropped = false
+    }
+
     let name: ShortText
     let fork: Fork
     private let port: EmbeddedPort
     private let room: ForkRoom
     private let number: UInt64
-    private let isDropped = Mutex(false)
+    private let state = Mutex(State())
 
     private init(_ name: ShortText, _ fork: Fork, _ port: EmbeddedPort, _ room: ForkRoom, _ number: UInt64) {
         (self.name, self.fork, self.port, self.room, self.number) = (name, fork, port, room, number)
@@ -22,21 +35,21 @@ final class OpenFork: Sendable {
 
     /// Makes one, on a thread of its own, where there is room. A past that nobody is asking gives up its own for it.
     static func open(
-        _ name: ShortText, of engine: Engine, in room: ForkRoom, insteadOf past: PastDesk, scriptMilliseconds: Int,
-        version: String, logger: Logger
+        for holder: ForkRoom.Holder, of engine: Engine, in room: ForkRoom, insteadOf past: PastDesk,
+        scriptMilliseconds: Int, version: String, logger: Logger
     ) async throws -> OpenFork {
         let users = engine.reads.userCount
         let number: UInt64
-        do { number = try room.take(users: users, for: .fork) } catch {
+        do { number = try room.take(users: users, for: .fork, by: holder) } catch {
             guard await past.dropIfIdle() else { throw error }
-            number = try room.take(users: users, for: .fork)
+            number = try room.take(users: users, for: .fork, by: holder)
         }
         do {
             let fork = try await onThread("fork") { Result { () throws in try engine.fork(logger: logger) } }.get()
             let port = try await EmbeddedPort(
                 engine: fork.engine, version: version, logger: logger, room: room,
                 scriptMilliseconds: scriptMilliseconds)
-            return OpenFork(name, fork, port, room, number)
+            return OpenFork(holder.name, fork, port, room, number)
         } catch {
             room.leave(number)
             throw error
@@ -44,88 +57,66 @@ final class OpenFork: Sendable {
     }
 
     func call(_ words: [[UInt8]]) async throws -> RESPValue {
-        guard let value = try await port.send([words]).first else {
-            throw EngineError(.stopped, "the fork was dropped")
+        look()
+        defer { look() }
+        do {
+            guard let value = try await port.send([words]).first else {
+                preconditionFailure("a command was not answered, and did not fail")
+            }
+            return value
+        } catch {
+            throw Unfinished(description: state.withLock { $0.end } ?? "\(error)")
         }
-        return value
+    }
+
+    /// Moves its time on; throws ``Unfinished`` where it stops before. Not for an event loop.
+    func advance(by span: TimeSpan) throws {
+        look()
+        defer { look() }
+        guard let reason = try fork.advance(to: fork.now + span, unless: { whyNot }) else { return }
+        throw Unfinished(description: "fork \(name) is at \(fork.now) and went no further: \(reason)")
+    }
+
+    /// Ends what is under way in it, and lets nothing more happen. Any thread, and back at once.
+    func interrupt(_ reason: String) {
+        state.withLock { state in
+            state.end = state.end ?? reason
+            fork.holdStill(state.end)
+            if state.leaving == nil { state.leaving = Task { [port] in await port.leave() } }
+        }
+    }
+
+    /// Why nothing more may happen in it.
+    private var whyNot: String? { state.withLock { $0.end } ?? room.grow(number, to: fork.grown) }
+
+    /// Lets it change something, or no more, as there is memory for it.
+    private func look() {
+        let grown = room.grow(number, to: fork.grown)
+        state.withLock { fork.holdStill($0.end ?? grown) }
     }
 
     /// Ends it, in the background. Idempotent.
     func drop() {
-        let isFirst = isDropped.withLock { isDropped in
-            defer { isDropped = true }
-            return !isDropped
+        let isFirst = state.withLock { state in
+            defer { state.isDropped = true }
+            return !state.isDropped
         }
         guard isFirst else { return }
+        interrupt("the fork was dropped")
         Task { [self] in
-            await port.close()
+            await state.withLock { $0.leaving }?.value
             await onThread("fork-drop") { self.fork.drop() }
+            await port.close()
             room.leave(number)
         }
     }
 }
 
-/// All ledgers of a server but its own, together: so many, and so much memory.
-package final class ForkRoom: Sendable {
-    enum Use: String {
-        case fork = "a fork"
-        case past = "the past"
-        case redecision = "deciding anew"
-    }
-
-    private let most: Int
-    private let state = Mutex<(next: UInt64, taken: [UInt64: (use: Use, bytes: Int)])>((0, [:]))
-
-    /// What a user takes in a ledger, rows, indexes and views, in bytes: an estimate from above.
-    static let bytesPerUser = 2 << 10
-    /// What each takes besides: threads, buffers, journal.
-    static let bytesPerFork = 96 << 20
-    static let mostForks = 16
-
-    package init(memory: Int) { most = memory }
-
-    struct Full: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    func take(users: Int, for use: Use) throws(Full) -> UInt64 {
-        let bytes = Self.bytesPerFork + users * Self.bytesPerUser
-        return try state.withLock { state throws(Full) in
-            let used = state.taken.values.reduce(0) { $0 + $1.bytes }
-            let forks = state.taken.values.count { $0.use == .fork }
-            guard use != .fork || forks < Self.mostForks else {
-                throw Full(description: "\(Self.mostForks) forks are open: drop one")
-            }
-            guard used + bytes <= most else {
-                let first = forks == 0 ? "" : "drop \(use == .fork ? "one" : "a fork"), or "
-                throw Full(
-                    description:
-                        "\(use.rawValue) of \(users) users may take \(bytes >> 20) MB, and \(max(0, most - used) >> 20) of "
-                        + "\(most >> 20) MB are left: \(first)raise --fork-memory")
-            }
-            state.next += 1
-            state.taken[state.next] = (use, bytes)
-            return state.next
-        }
-    }
-
-    func leave(_ number: UInt64) {
-        state.withLock { $0.taken[number] = nil }
-        // A moment later, when the last of it is freed: the allocator keeps a large ledger's memory for the thread that
-        // asked for it, and the next fork has other threads.
-        NamedThread.start("trim", nice: 10) {
-            sleep(1)
-            returnFreeMemory()
-        }.detach()
-    }
-
-    /// How many there are, and the memory set aside for them, in bytes.
-    func used(for use: Use) -> (count: Int, bytes: Int) {
-        state.withLock { state in
-            let taken = state.taken.values.filter { $0.use == use }
-            return (taken.count, taken.reduce(0) { $0 + $1.bytes })
-        }
-    }
+/// A fork in the hands of its connection.
+struct HeldFork {
+    let open: OpenFork
+    /// The connection's transaction in it, if there is one; true: a command could not be queued.
+    var isAborted: Bool?
 }
 
 /// Runs what blocks on a thread of its own.

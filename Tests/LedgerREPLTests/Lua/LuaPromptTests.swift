@@ -60,6 +60,39 @@ extension REPL {
                 "FORK DROP f1", "FORK NEW other",
             ])
     }
+
+    @Test func `a rule of a fork: a version that is loaded, or a source that was loaded before`() async {
+        let asked = Mutex<[String]>([])
+        let port = FakePort { words in
+            asked.withLock { $0.append(words.dropFirst(3).joined(separator: " ")) }
+            switch words.count > 4 ? words[4] : "" {
+            case "LOAD" where words[6] == "return 1":
+                return .error(RESPError(code: "EXISTS", message: "this source was loaded before, as version 3"))
+            case "LOAD": return .error(RESPError(code: "ERR", message: "it does not compile"))
+            case "CHECK": return map(["sha256": "abc"])
+            case "LIST":
+                return .array([
+                    map(["rule": "session_runtime", "version": "2", "sha256": "xyz"]),
+                    map(["rule": "purchase_bonus", "version": "1", "sha256": "abc"]),
+                    map(["rule": "session_runtime", "version": "3", "sha256": "abc"]),
+                ])
+            default: return map(["name": words[2], "version": words.last!])
+            }
+        }
+        var repl = prompt(port)
+        _ = await repl.shown("f = fork()")
+        #expect(await repl.shown("f:rule('session_runtime', 'return 1').version").contains("3"))
+        #expect(await repl.shown("f:rule('session_runtime', 2).version").contains("2"))
+        let refused = await repl.shown("f:rule('session_runtime', 'return +')")
+        #expect(refused.contains("it does not compile") && !refused.contains("prelude"), "\(refused)")
+        // Nothing is activated that was not meant.
+        #expect(
+            asked.withLock { $0 } == [
+                "", "RULE LOAD session_runtime return 1", "RULE CHECK session_runtime return 1", "RULE LIST",
+                "RULE ACTIVATE session_runtime 3", "RULE ACTIVATE session_runtime 2",
+                "RULE LOAD session_runtime return +",
+            ])
+    }
 }
 
 @Suite struct `What a line is` {
