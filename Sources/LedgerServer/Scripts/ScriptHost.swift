@@ -6,7 +6,7 @@ final class ScriptHost: Sendable {
     let budget: ScriptBudget
     private let known = Mutex(Known())
     private let states = Mutex<[String: ScriptVM]>([:])
-    private let running = Mutex<ScriptVM?>(nil)
+    private let killSwitch = KillSwitch()
 
     /// Scripts that are kept; the one that was not asked for longest makes room.
     private static let mostKnown = 500
@@ -57,12 +57,7 @@ final class ScriptHost: Sendable {
     }
 
     /// Ends the run that is under way. False: there is none.
-    func kill() -> Bool {
-        running.withLock { vm in
-            vm?.kill()
-            return vm != nil
-        }
-    }
+    func kill() -> Bool { killSwitch.kill() }
 
     /// Runs a script on the calling thread.
     func run(
@@ -75,9 +70,7 @@ final class ScriptHost: Sendable {
         } catch {
             return .failed(error)
         }
-        running.withLock { $0 = vm }
-        let outcome = vm.run(lists: (keys, arguments), host)
-        running.withLock { $0 = nil }
+        let outcome = killSwitch.run(vm) { vm.run(lists: (keys, arguments), host) }
         if case .values = outcome, vm.memory < Self.mostMemory {
             states.withLock { states in
                 if states.count >= Self.mostStates { states = [:] }
