@@ -180,7 +180,7 @@ extension ReplyEncoder {
         writer.pair("gb", integer: it.gigabytes)
         writer.pair("charge", id: start.born, as: .charge)
         writer.pair("amount", it.amount)
-        writer.pair("share", it.share?.amount ?? .zero)
+        writer.pair("author_share", it.share?.amount ?? .zero)
         writer.pair("owed", it.settlement.debt)
         start.close(&writer)
     }

@@ -150,6 +150,29 @@ struct ScriptVMTests {
         #expect(RESPValue(values[0]) == .array([.text("money"), .text("string"), .text("nil")]))
     }
 
+    @Test("what a map is keyed with by others is no field of an answer")
+    func foreignNames() throws {
+        func map(_ name: String, _ value: RESPValue) -> RESPValue { .map([RESPPair(.text(name), value)]) }
+        let total = RESPValue.map([RESPPair(.text("count"), .integer(1)), RESPPair(.text("amount"), .text("2.00"))])
+        let answer = RESPValue.map([
+            RESPPair(.text("labels"), map("total", .text("05"))), RESPPair(.text("locals"), map("amount", .text("1"))),
+            RESPPair(.text("spent_by_source"), map("labels", total)),
+            RESPPair(.text("prices"), map("pro", map("cost", .text("4.00")))),
+            RESPPair(.text("books"), map("revenue:api", .text("-3.00"))),
+        ])
+        let source = """
+            local r = ledger.explain('c')
+            return { type(r.labels.total), type(r.locals.amount), type(r.spent_by_source.labels.amount),
+                     type(r.prices.pro.cost), type(r.books['revenue:api']) }
+            """
+        guard case .values(let values) = try run(source, { _ in answer }) else {
+            Issue.record("no values")
+            return
+        }
+        let types = ["string", "string", "money", "string", "money"]
+        #expect(RESPValue(values[0]) == .array(types.map { .text($0) }))
+    }
+
     @Test("a kill ends the run that is under way, and none behind it")
     func kills() throws {
         let killSwitch = KillSwitch()

@@ -273,6 +273,23 @@ import Testing
         }
     }
 
+    @Test func `it computes with the amounts of every answer`() async throws {
+        try await with { _, client in
+            _ = try await client.call("SESSION", "START", "s1", "u_a", "small")
+            let source = """
+                local r = ledger.runway("u_a")
+                local limits = ledger.limit.list("pro")
+                local cost = usd"0"
+                for _, row in ipairs(limits) do cost = cost + (row.downtime_per_hour or 0 * cost) end
+                return { r.burn_rate * 24, r.session_rate * 2 + r.storage_rate, r.scoped + r.available - r.available,
+                         r.expiring * 2, type(r.seconds_left), type(cost) }
+                """
+            let values = try await client.call("EVAL", source, "0")
+            #expect(
+                values.elements?.map(\.string) == ["0.60", "0.05", "0.00", "0.00", "string", "money"], "\(values)")
+        }
+    }
+
     @Test func `arguments that do not fit are refused`() async throws {
         try await with { _, client in
             for bad in ["", "x", "2 a", "1 key:", "-1"] {

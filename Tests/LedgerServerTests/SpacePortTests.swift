@@ -57,7 +57,7 @@ struct SpacePortTests {
             #expect(try await ask(client, "SPACE GRANT lab u_bob").error?.text == "EXISTS this grant exists already")
             #expect(try await sees("u_bob") == [true, true, true])
             let bought = try await ask(client, "SPACE PURCHASE u_bob lab w i")
-            #expect(bought["share"]?.string == "1.25" && bought["available"]?.string == "90.00")
+            #expect(bought["author_share"]?.string == "1.25" && bought["available"]?.string == "90.00")
             try await ask(client, "SPACE REVOKE lab u_bob").mustBeAnswer()
             #expect(try await sees("u_bob") == [false, false, false])
             for reader in own.values { await reader.close() }

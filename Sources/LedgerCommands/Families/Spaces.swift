@@ -83,7 +83,8 @@ extension CommandTable {
             "A name is used once in a workspace as long as the instance is the user's: until `CREDIT REFUND` has given back all of its charge, which ends it."
         ],
         reply: .receipt([
-            "user", "space", "workspace", "instance", "gb", "charge", "amount", "share", "owed", "available", "debt",
+            "user", "space", "workspace", "instance", "gb", "charge", "amount", "author_share", "owed", "available",
+            "debt",
         ]),
         examples: ["SPACE PURCHASE u_ada ml-ready ws-1 my-ml-dataset"]
     ) { a, context throws(CommandError) in
