@@ -183,7 +183,7 @@ extension Dispatcher {
     ) throws(CommandError) {
         guard client.pipeline.writes == 0 else { return try ask(parsed, for: client) }
         let result = engine.reads.verify(try engine.proof(of: secret), at: engine.now())
-        client.answer { verified(result, needing: permission, to: &$0) }
+        client.answer { encoder.verified(result, needing: permission, names: engine, to: &$0) }
     }
 
     private func balance(_ parsed: ParsedCommand, of user: Hash128, for client: Client) throws(CommandError) {
