@@ -141,8 +141,9 @@ final class Client {
     /// The address without the port.
     var host: String { address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address }
 
-    /// What its answers take, in bytes: those that wait for their turn, for the transport, and in it.
-    var owed: Int { pipeline.keptBytes + waiting.weight + output.bytes.count + buffered }
+    /// What is kept for it, in bytes: answers that wait for their turn, for the transport, and in it; and what it has
+    /// queued for EXEC.
+    var owed: Int { pipeline.keptBytes + waiting.weight + output.bytes.count + buffered + transaction.weight }
 
     /// Nothing is under way, and nothing waits that the transport has not got.
     var isAnswered: Bool { pipeline.isEmpty && waiting.isEmpty && held == nil }
@@ -162,6 +163,7 @@ final class Client {
         waiting = AnswerQueue()
         pipeline = Pipeline()
         programs = nil
+        transaction = Transaction()
         buffered = 0
     }
 

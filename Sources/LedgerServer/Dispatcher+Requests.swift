@@ -19,7 +19,7 @@ extension Dispatcher {
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
-            if client.transaction.isOpen, try queue(parsed, for: client) { return }
+            if client.transaction.isOpen, try queue(parsed, of: words, for: client) { return }
             if client.pipeline.mustWait(Pipeline.Kind(parsed.id)) {
                 client.held = parsed
             } else {
