@@ -50,6 +50,7 @@ extension CommandTable {
     private static let scriptLoad = CommandSpec(
         .scriptLoad, "SCRIPT LOAD", .script, .adminAll, .operations, [.need("script", .bytes)],
         "Compile a script and keep it for EVALSHA, until the server stops.",
+        notes: ["500 scripts are kept, which take 16 MiB compiled: those that were asked for last."],
         reply: .other("its SHA-1"), examples: ["SCRIPT LOAD \"return 1\""], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .script(.load(Array(a.bytes(0))))) }
 
@@ -150,7 +151,6 @@ package struct Evaluation: Hashable, Sendable {
     package var keys: [[UInt8]]
     package var arguments: [[UInt8]]
 
-    /// The identity of a run that came with a `key:…`: scope and arguments, as of a command with a KEY. `identity` is
     /// What it takes until it is answered, in bytes. Cost: a look at each word.
     package var weight: Int {
         let words = keys.reduce(0) { $0 + $1.count + 32 } + arguments.reduce(0) { $0 + $1.count + 32 }
@@ -160,6 +160,7 @@ package struct Evaluation: Hashable, Sendable {
         }
     }
 
+    /// The identity of a run that came with a `key:…`: scope and arguments, as of a command with a KEY. `identity` is
     /// the script's. Nil where there is no such key; throws where it cannot be one.
     package func key(_ identity: [UInt8], _ context: ParseContext) throws(CommandError) -> IdempotencyKey? {
         guard let first = keys.first, first.starts(with: Array("key:".utf8)) else { return nil }

@@ -54,8 +54,7 @@ extension Dispatcher {
                 return refuse(client, as: "EXECABORT Transaction discarded because of previous errors.")
             }
             let program = TransactionProgram(
-                transaction.queued, watched: transaction.watched, budget: scripts.budget.milliseconds, client.version,
-                runner(for: client))
+                transaction.queued, watched: transaction.watched, client.version, scripts, runner(for: client))
             run(program, parsed, for: client)
         }
     }
@@ -124,7 +123,7 @@ extension Dispatcher {
     func answer(_ client: Client, _ slot: UInt64, _ program: any Program) {
         guard let program = program as? ServerProgram else { preconditionFailure("a program of somebody else") }
         switch program.stage {
-        case .done(let write):
+        case .done(let write, _):
             if let watch = program as? WatchProgram { client.transaction.watched += watch.watched }
             client.answer(slot, write)
         case .failed(let text): refuse(client, slot, as: text)
