@@ -155,6 +155,29 @@ import Testing
         }
     }
 
+    @Test func `it may need 64 records of the journal, and of one that needs more nothing is left`() async throws {
+        try await with(milliseconds: 10_000) { _, client in
+            let charges = try await client.send(Array(repeating: words("CREDIT CHARGE u_a 0.01 api"), count: 65))
+            let ids = charges.compactMap { $0["id"]?.string }
+            let source = """
+                ledger.charge("u_a", usd"1", "api")
+                local sum = usd"0"
+                for _, id in ipairs(ARGV) do sum = sum + assert(ledger.explain(id)).amount end
+                return sum
+                """
+            #expect(try await client.call(["EVAL", source, "0"] + ids.prefix(64)).string == "0.64")
+            #expect(try await available(client) == "8.35")
+            let text = try await client.call(["EVAL", source, "0"] + ids).error?.text
+            #expect(text?.contains("a program may need 64 records of the journal") == true, "\(text ?? "no error")")
+            #expect(text?.contains("pipeline(transaction=False)") == true)
+            let explained = ids.map { words("EXPLAIN \($0)") }
+            let answers = try await client.send(
+                [words("MULTI"), words("CREDIT CHARGE u_a 1 api")] + explained + [words("EXEC")])
+            #expect(answers.last?.error?.text == text)
+            #expect(try await available(client) == "8.35")
+        }
+    }
+
     @Test func `what it read of the journal is as new as what it decides on`() async throws {
         try await with { serving, admin in
             let source = """

@@ -243,6 +243,29 @@ import Testing
         }
     }
 
+    @Test func `where keys are required, each command that changes money has one of its own`() async throws {
+        try await with { serving, admin in
+            let made = try await admin.call(
+                "PASSPORT", "CREATE", "admin", "s", "read,write", "SCOPE", "all", "KEYS", "required")
+            let client = try await serving.connect(try #require(made["secret"]?.string))
+            let charge = "CREDIT CHARGE u_a 1 api"
+            let refused = try await client.send(["MULTI", charge + " KEY k", charge, "EXEC"].map(words))
+            #expect(refused[1].string == "QUEUED")
+            #expect(refused[2].error?.text.contains("CREDIT CHARGE must carry a KEY here") == true)
+            #expect(refused[3].error?.code == "EXECABORT")
+            #expect(try await available(admin) == "10.00")
+            // Sent again, as a library does whose answer was lost, nothing is charged twice.
+            for isReplayed in [Int64(0), 1] {
+                let done = try await client.send(
+                    ["MULTI", charge + " KEY k", charge + " KEY l", "CREDIT BALANCE u_a", "EXEC"].map(words))
+                let results = try #require(done.last?.elements, "\(done)")
+                #expect(results[0]["replayed"]?.integer == isReplayed && results[1]["replayed"]?.integer == isReplayed)
+                #expect(results[2]["available"]?.string == "8.00")
+            }
+            await client.close()
+        }
+    }
+
     @Test func `what reads the journal is fetched, then all of it is carried out once`() async throws {
         try await with { _, client in
             let charge = try await client.call("CREDIT", "CHARGE", "u_a", "2", "api")
