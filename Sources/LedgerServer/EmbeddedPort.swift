@@ -43,8 +43,7 @@ package final class EmbeddedPort: CommandPort {
             let dispatcher = Dispatcher(
                 engine: engine, configuration: configuration, counters: ServerCounters(),
                 scripts: ScriptHost(
-                    budget: ScriptBudget(milliseconds: scriptMilliseconds ?? configuration.scriptMilliseconds),
-                    answerLimit: configuration.answerLimitOverAll),
+                    budget: ScriptBudget(milliseconds: scriptMilliseconds ?? configuration.scriptMilliseconds)),
                 forks: forks, past: past, version: version,
                 logger: logger, eventLoop: loop, feeds: feeds, requestStop: {})
             return NIOLoopBound(EmbeddedConnection(dispatcher), eventLoop: loop)

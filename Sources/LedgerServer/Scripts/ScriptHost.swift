@@ -42,8 +42,8 @@ final class ScriptHost: Sendable {
     }
 
     /// `answerLimit`: bytes that answers of all clients may take; those of programs that were not handed out yet may
-    /// take half as much besides.
-    init(budget: ScriptBudget, answerLimit: Int) {
+    /// take half as much besides. Without one in a process that answers only itself.
+    init(budget: ScriptBudget, answerLimit: Int = .max) {
         self.budget = budget
         answers = ProgramAnswers(limit: answerLimit / 2)
     }
