@@ -1,3 +1,4 @@
+internal import LedgerCommands
 package import LedgerCore
 
 /// What can write the fields of a map: ``RESPWriter``, ``FieldCursor``, and whatever another edge answers in.
@@ -72,16 +73,38 @@ extension FieldWriter {
     }
 }
 
+/// Scripts take some fields for amounts of money, by their names: in a build for debugging each field is held against
+/// that as it is written, whatever the answer.
+private func isMoney(_ name: StaticString) -> Bool {
+    name.withUTF8Buffer { CommandTable.moneyFields.contains(String(decoding: $0, as: UTF8.self)) }
+}
+
+/// The key of an amount.
+extension FieldWriter {
+    @inline(__always)
+    fileprivate mutating func moneyKey(_ name: StaticString) {
+        assert(isMoney(name), "\(name) is an amount that scripts do not know: add it to CommandTable.moneyFields")
+        key(name)
+    }
+
+    /// The key of a text that may look like an amount and is none.
+    @inline(__always)
+    fileprivate mutating func plainKey(_ name: StaticString) {
+        assert(!isMoney(name), "\(name) is an amount elsewhere, by CommandTable.moneyFields, and none here: rename it")
+        key(name)
+    }
+}
+
 /// One key and its value.
 extension FieldWriter {
     mutating func pair(_ name: StaticString, _ value: StaticString) {
-        key(name)
+        plainKey(name)
         bulk(UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
     @_disfavoredOverload  // a literal is a StaticString
     mutating func pair(_ name: StaticString, _ value: String?) {
-        key(name)
+        plainKey(name)
         guard var value else { return null() }
         value.withUTF8 { bulk(UnsafeRawBufferPointer($0)) }
     }
@@ -89,26 +112,29 @@ extension FieldWriter {
     /// Empty text is null.
     @_disfavoredOverload
     mutating func pair(_ name: StaticString, _ value: ShortText) {
-        key(name)
+        plainKey(name)
         if value.isEmpty { null() } else { text(value) }
     }
 
     mutating func pair(_ name: StaticString, _ value: [UInt8]?) {
-        key(name)
+        plainKey(name)
         if let value { value.withUnsafeBytes { bulk($0) } } else { null() }
     }
 
     mutating func pair(_ name: StaticString, _ value: Money) {
-        key(name)
+        moneyKey(name)
         money(value)
     }
 
     mutating func pair(_ name: StaticString, _ value: Money?) {
-        key(name)
+        moneyKey(name)
         if let value { money(value) } else { null() }
     }
 
-    mutating func pair(_ name: StaticString, _ value: MoneySum) { pair(name, value.description) }
+    mutating func pair(_ name: StaticString, _ value: MoneySum) {
+        moneyKey(name)
+        bulk(value.description)
+    }
 
     /// `never` and `distantPast` are null.
     mutating func pair(_ name: StaticString, _ value: Timestamp) {
@@ -117,18 +143,18 @@ extension FieldWriter {
     }
 
     mutating func pair(_ name: StaticString, _ value: MeterQuantity?) {
-        key(name)
+        plainKey(name)
         if let value { thin(value.count, digits: Int(value.scale)) } else { null() }
     }
 
     /// Hundredths of a percent.
     mutating func pair(_ name: StaticString, percent value: UInt16) {
-        key(name)
+        plainKey(name)
         thin(Int64(value), digits: 2)
     }
 
     mutating func pair(_ name: StaticString, seconds value: TimeSpan) {
-        key(name)
+        plainKey(name)
         thin(value.nanoseconds, digits: 9)
     }
 
@@ -142,13 +168,13 @@ extension FieldWriter {
     }
 
     mutating func pair(_ name: StaticString, gigabytes megabytes: Int64) {
-        key(name)
+        plainKey(name)
         thin(megabytes, digits: 3)
     }
 
     /// nano-USD per hour or per GB-month.
     mutating func pair(_ name: StaticString, rate: Int64) {
-        key(name)
+        moneyKey(name)
         money(Money(nanos: rate))
     }
 
@@ -192,7 +218,7 @@ extension FieldWriter {
 
     /// nano-USD; no cap is null.
     mutating func pair(_ name: StaticString, cap: Int64) {
-        key(name)
+        moneyKey(name)
         if cap == Limits.none { null() } else { money(Money(nanos: cap)) }
     }
 

@@ -66,12 +66,6 @@ extension ReplyEncoder {
         writer.scriptValue(value)
     }
 
-    package func verify(
-        _ it: VerifiedPassport, user: ShortText, email: UnsafeRawBufferPointer, to writer: inout RESPWriter
-    ) {
-        verified(it, user: user, email: email, to: &writer)
-    }
-
     package func balance(_ view: AccountView, user: ShortText, at now: Timestamp, to writer: inout RESPWriter) {
         balance(of: view, user: user, at: now, to: &writer)
     }

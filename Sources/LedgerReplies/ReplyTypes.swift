@@ -91,7 +91,7 @@ package struct ServerFigures: Sendable {
     package var errors: UInt64 = 0
     package var bytesIn: UInt64 = 0
     package var bytesOut: UInt64 = 0
-    /// Bytes of memory that answers take which wait for their clients.
+    /// Bytes of memory that answers take which wait for their clients, and what is queued for EXEC.
     package var answersWaiting = 0
     /// Scripts that EVALSHA knows.
     package var scripts = 0

@@ -13,6 +13,9 @@ package struct Script: Sendable {
     package let sha: String
     let code: [UInt8]
 
+    /// What it takes, in bytes.
+    package var weight: Int { code.count + identity.count + sha.utf8.count }
+
     /// The longest source, in bytes.
     package static let maximumSource = 64 << 10
 

@@ -29,7 +29,7 @@ package struct ScriptBudget: Hashable, Sendable {
 
 /// A sandboxed Lua state for scripts: the closed list of rules, `pcall`, amounts, and a function for each command.
 ///
-/// Used by one thread at a time, but for ``kill()``. Making one takes about a tenth of a millisecond.
+/// Used by one thread at a time, but for what a ``KillSwitch`` does. Making one takes about a tenth of a millisecond.
 package final class ScriptVM: @unchecked Sendable {
     /// What a command gave.
     package enum Answer {
@@ -94,7 +94,7 @@ package final class ScriptVM: @unchecked Sendable {
         self.host = host
         defer {
             self.host = { _ in .abandon }
-            clua_rest(state)
+            rest()
         }
         var result = clua_bytes()
         defer { clua_free_bytes(&result) }
@@ -122,8 +122,11 @@ package final class ScriptVM: @unchecked Sendable {
         }
     }
 
-    /// Ends the run that is under way. Any thread.
-    package func kill() { clua_kill(state) }
+    /// Ends the run that is under way, or the next one. Any thread; see ``KillSwitch``.
+    func kill() { clua_kill(state) }
+
+    /// Lets go of what a run left, and of a kill that came too late for it.
+    func rest() { clua_rest(state) }
 
     // MARK: - The host's side
 

@@ -18,14 +18,24 @@ extension ScriptValue {
         case .array(let items), .set(let items), .push(let items):
             self = .table(ScriptTable(list: items.map { ScriptValue($0, field: field) }))
         case .map(let pairs):
+            let inner = Self.field(inside: field)
             let fields = pairs.map { pair in
                 let name = pair.key.string ?? ""
-                // What labels are called is their owner's affair.
-                return (name: name, value: ScriptValue(pair.value, field: field == "labels" ? "" : name))
+                return (name: name, value: ScriptValue(pair.value, field: inner ?? name))
             }
             self = .table(ScriptTable(fields: fields))
         case .attributed: preconditionFailure("a plain value has attributes")
         }
+    }
+
+    /// What the values of a map are taken for whose keys are no fields; nil: they are.
+    private static func field(inside map: String) -> String? {
+        // Account → amount.
+        if map == "books" { return "amount" }
+        // User type → what is priced → the price, in words where it has steps.
+        if map == "prices" { return map }
+        // What labels, sources, meters and a rule's variables are called is their owner's affair.
+        return map == "labels" || map == "locals" || map.contains("_by_") ? "" : nil
     }
 
     private static func value(_ bytes: [UInt8], _ field: String) -> ScriptValue {

@@ -141,8 +141,9 @@ final class Client {
     /// The address without the port.
     var host: String { address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address }
 
-    /// What its answers take, in bytes: those that wait for their turn, for the transport, and in it.
-    var owed: Int { pipeline.keptBytes + untaken }
+    /// What is kept for it, in bytes: answers that wait for their turn, for the transport, and in it; and what it has
+    /// queued for EXEC.
+    var owed: Int { pipeline.keptBytes + untaken + transaction.weight }
     /// The part of it that goes when the client reads.
     var untaken: Int { waiting.weight + output.bytes.count + buffered }
 
@@ -175,6 +176,7 @@ final class Client {
         waiting = AnswerQueue()
         pipeline = Pipeline()
         programs = nil
+        transaction = Transaction()
         buffered = 0
     }
 

@@ -40,7 +40,9 @@ extension ParsedCommand {
         case .mutation, .passportCreate, .passportRotate, .admit, .refund, .ruleLoad, .ruleActivate, .verify, .balance,
             .connection, .follow, .server, .local, .script, .fork:
             return 0
-        case .evaluate, .transaction: return 8 << 10
+        // Its source and arguments are kept as long.
+        case .evaluate(let it): return 8 << 10 + it.weight
+        case .transaction: return 8 << 10
         }
     }
 

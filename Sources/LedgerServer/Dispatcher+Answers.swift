@@ -29,7 +29,7 @@ extension Dispatcher {
         case .verified(let result):
             var permission = Permissions()
             if case .permission(let needed) = client.pipeline[slot].detail { permission = needed }
-            client.answer(slot) { verified(result, needing: permission, to: &$0) }
+            client.answer(slot) { encoder.verified(result, needing: permission, names: engine, to: &$0) }
         case .quote(let quote, let user):
             guard case .quote(_, let tier, let duration) = work.item(index) else {
                 preconditionFailure("a quote answers what asked for none")
@@ -129,23 +129,6 @@ extension Dispatcher {
 
     /// In the place of a secret that nobody has.
     private static let notMade = Array("(not made)".utf8)
-
-    // MARK: Passports
-
-    /// Answers PASSPORT VERIFY.
-    func verified(_ result: VerifyResult, needing permission: Permissions, to writer: inout RESPWriter) {
-        switch result {
-        case .rejected(let rejection): reject(rejection, to: &writer)
-        case .valid(let it):
-            guard let refusal = it.refusal(needing: permission) else {
-                let user = engine.reads.userID(it.passport.user)
-                return engine.reads.email(it.passport.user).withUnsafeBytes {
-                    encoder.verify(it, user: user, email: $0, to: &writer)
-                }
-            }
-            encoder.error(refusal, to: &writer)
-        }
-    }
 
     // MARK: Tables
 

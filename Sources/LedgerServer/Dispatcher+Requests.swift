@@ -19,7 +19,7 @@ extension Dispatcher {
             context.actor = actor(of: client)
             let parsed = try CommandParser.parse(id, words, context)
             try mayName(parsed, rights)
-            if client.transaction.isOpen, try queue(parsed, for: client) { return }
+            if client.transaction.isOpen, try queue(parsed, of: words, for: client) { return }
             if client.pipeline.mustWait(Pipeline.Kind(parsed.id)) {
                 client.held = parsed
             } else {
@@ -183,7 +183,7 @@ extension Dispatcher {
     ) throws(CommandError) {
         guard client.pipeline.writes == 0 else { return try ask(parsed, for: client) }
         let result = engine.reads.verify(try engine.proof(of: secret), at: engine.now())
-        client.answer { verified(result, needing: permission, to: &$0) }
+        client.answer { encoder.verified(result, needing: permission, names: engine, to: &$0) }
     }
 
     private func balance(_ parsed: ParsedCommand, of user: Hash128, for client: Client) throws(CommandError) {

@@ -20,12 +20,17 @@ extension Dispatcher {
     /// transaction still come.
     func answerBusy(_ words: Words, for client: Client) {
         let id = try? CommandTable.find(words)
+        let refusal = client.transaction.weight > 0 ? Self.dropped : Self.unread
         if id == .multi { client.transaction.begin() }
         abortTransaction(of: client, for: id)
         counters.errors.add(1, ordering: .relaxed)
         counters.commandsBusy.add(1, ordering: .relaxed)
-        client.answerBusy { encoder.rejection(Self.unread, to: &$0) }
+        client.answerBusy { encoder.rejection(refusal, to: &$0) }
     }
+
+    private static let dropped = Rejection.busy(
+        "not executed: too much is kept for this connection or for all of them, and what it had queued is dropped; "
+            + "send it again (with redis-py: pipeline(transaction=False))")
 
     private static let unread = Rejection.busy(
         "not executed: too many answers wait for this connection; read them, then send this again")

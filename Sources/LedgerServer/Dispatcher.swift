@@ -159,7 +159,7 @@ final class Dispatcher {
     /// What becomes of a client's next request.
     enum Admission {
         case perform
-        /// Read it, do not execute it, and answer BUSY: too many answers wait.
+        /// Read it, do not execute it, and answer BUSY: too much is kept for it.
         case busy
         /// It has to wait for what is under way; what ends that calls ``Transport/resume()``.
         case wait

@@ -44,7 +44,9 @@ package struct Server: Service {
         let (stopping, requestStop) = AsyncStream<Void>.makeStream()
         self.stopping = stopping
         self.requestStop = requestStop
-        let scripts = ScriptHost(budget: ScriptBudget(milliseconds: bound.configuration.scriptMilliseconds))
+        let scripts = ScriptHost(
+            budget: ScriptBudget(milliseconds: bound.configuration.scriptMilliseconds),
+            answerLimit: bound.configuration.answerLimitOverAll)
         let forks = ForkRoom(memory: bound.configuration.forkMemory)
         let past = PastDesk(of: engine, in: forks, seconds: bound.configuration.pastSeconds, version, logger)
         self.past = past

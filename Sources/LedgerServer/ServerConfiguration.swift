@@ -36,8 +36,9 @@ package struct ServerConfiguration: Sendable {
     /// Bytes that a socket is given beyond what the kernel takes; further answers wait where they take less.
     package var outputAhead = 128 << 10
     /// Memory for answers that one client has not taken, and for those of all clients together, in bytes. A receipt
-    /// takes 16 at most, whatever it says. Beyond it, requests are read and answered BUSY, and not executed. Where all
-    /// together take too much, a client whose own take little is still served: see ``share(clients:)``.
+    /// takes 16 at most, whatever it says; what a client has queued for EXEC counts as well. Beyond it, requests are
+    /// read and answered BUSY, and not executed. Where all together take too much, a client whose own take little is
+    /// still served: see ``share(clients:)``.
     package var answerLimit = 128 << 20
     package var answerLimitOverAll = 512 << 20
     /// A client that takes no byte of its answers while it sends nothing is dropped after so many seconds.

@@ -15,7 +15,7 @@ package final class ServerCounters: Sendable {
     let rejected = Mutex<[CommandID: UInt64]>([:])
     package let bytesIn = Atomic<UInt64>(0)
     package let bytesOut = Atomic<UInt64>(0)
-    /// Bytes that answers take which their clients have not taken.
+    /// Bytes that answers take which their clients have not taken, and what is queued for EXEC.
     package let answersWaiting = Atomic<Int>(0)
     package let commandsBusy = Atomic<UInt64>(0)
     /// The port that was bound; 0 in a process that serves nobody.

@@ -96,8 +96,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         help: """
-            Memory for answers that one connection has not taken, beyond what its socket holds; a receipt takes 16 bytes \
-            at most. When it is full, commands are read and answered BUSY, and not executed.
+            Memory for answers that one connection has not taken, beyond what its socket holds, and for what it has \
+            queued for EXEC; a receipt takes 16 bytes at most. When it is full, commands are read and answered BUSY, and \
+            not executed.
             """)
     var answersPerConnection = ByteCount(UInt64(ServerConfiguration().answerLimit))
 

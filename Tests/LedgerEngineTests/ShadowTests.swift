@@ -137,6 +137,58 @@ import Testing
         #expect(try begin(t, other).total.parts == 0)
     }
 
+    private func followers(_ t: TestEngine) throws -> [String] {
+        guard case .info(let info) = t.work([.info])[0] else { throw Unexpected("no info") }
+        return info.followers.map(\.name)
+    }
+
+    @Test func `one whose time is over looks at no event more, and gives way to another`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        try t.accept(t.createUser("ada"))
+        let other = try version(t, dearer)
+        _ = try begin(t, other, for: .hours(1))
+        try record(t, "ada", 1)
+        #expect(try settled(t).total.parts == 1)
+        #expect(try followers(t) == ["shadow1_session_runtime"])
+        t.clock.advance(by: .hours(2))
+        try record(t, "ada", 2)
+        #expect(try holdsInTime { try followers(t).isEmpty })
+        let over = try #require(report(t))
+        #expect(over.isOver && over.total.parts == 1)
+        try record(t, "ada", 3)
+        let next = try begin(t, 1, for: .hours(1))
+        #expect(next.version == 1 && !next.isOver && next.total.parts == 0)
+        #expect(try followers(t) == ["shadow2_session_runtime"])
+        // Also where nothing has happened since its time was over.
+        t.clock.advance(by: .hours(2))
+        #expect(report(t)?.isOver == true)
+        #expect(try begin(t, other).version == other)
+        #expect(try followers(t) == ["shadow3_session_runtime"])
+        try record(t, "ada", 4)
+        #expect(try settled(t).total.parts == 1)
+    }
+
+    @Test func `of sixteen the one that was over first gives way`() throws {
+        let t = try TestEngine()
+        defer { t.stop() }
+        let rules = try (0...Shadows.most).map { number in
+            let meter = ShortText("m\(number)")!
+            try t.accept(.meterAdd(MeterAdd(name: meter, unit: "x")))
+            let rule = RuleName.meter(meter)
+            #expect(try version(t, "return function() return usd'1' end", rule) == 1)
+            return rule
+        }
+        for (hours, rule) in rules.dropLast().enumerated() { _ = try begin(t, 1, rule, for: .hours(Int64(hours + 1))) }
+        guard case .refused(.invalid(let text)) = t.examine(.shadow(rules[16], version: 1, for: nil)) else {
+            throw Unexpected("a seventeenth")
+        }
+        #expect(text == "16 rules are shadowed already")
+        t.clock.advance(by: .minutes(150))
+        _ = try begin(t, 1, rules[16])
+        #expect(report(t, rules[0]) == nil && report(t, rules[1])?.isOver == true && report(t, rules[2]) != nil)
+    }
+
     @Test func `percentiles are those of the sorted changes`() {
         var random = SeededGenerator(seed: 3)
         for _ in 0..<50 {

@@ -35,14 +35,15 @@ struct EngineReplyTests {
         let email = Array("ada@example.com".utf8)
         for version in [RESPVersion.v2, .v3] {
             let it = value(version) { writer in
-                email.withUnsafeBytes { encoder.verify(verified, user: "ada", email: $0, to: &writer) }
+                email.withUnsafeBytes { encoder.verified(verified, user: "ada", email: $0, to: &writer) }
             }
             #expect(it.pairs?.count == fields(.passportVerify).count)
             #expect(it["passport"]?.string == "0000000010" && it["email"]?.string == "ada@example.com")
             #expect(it["permissions"]?.string == "read,billing" && it["available"]?.string == "22.50")
         }
         let plain = value { writer in
-            encoder.verify(verified, user: "ada", email: UnsafeRawBufferPointer(start: nil, count: 0), to: &writer)
+            encoder.verified(
+                verified, user: "ada", email: UnsafeRawBufferPointer(start: nil, count: 0), to: &writer)
         }
         #expect(keys(plain) == fields(.passportVerify) && plain["email"] == .null)
     }

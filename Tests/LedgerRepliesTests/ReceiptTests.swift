@@ -117,7 +117,7 @@ struct ReceiptTests {
             ),
             (
                 .spacePurchase,
-                "id i_Jyi user ada space ml workspace ws-1 instance mine gb :50 charge c_Jyi amount 5.00 share 0.50 owed 0.25 available 7.50 debt 0.00"
+                "id i_Jyi user ada space ml workspace ws-1 instance mine gb :50 charge c_Jyi amount 5.00 author_share 0.50 owed 0.25 available 7.50 debt 0.00"
             ),
             (.meterAdd, "id calls meter calls unit calls scale :3"),
             (

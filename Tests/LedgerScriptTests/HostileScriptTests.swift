@@ -71,7 +71,12 @@ import Testing
             "for i = 1, 1000000 do pcall(function() \(attack.body) end) end return 'went on'",
         ] {
             let script: Script
-            do throws(ScriptError) { script = try Script(Array(source.utf8)) } catch { continue }
+            do throws(ScriptError) {
+                script = try Script(Array(source.utf8))
+            } catch {
+                Issue.record("\(source) attacks nothing: \(error.text)")
+                continue
+            }
             var budget = ScriptBudget(milliseconds: 40)
             budget.allocation = 1 << 30  // time is to end them, also where a sanitizer makes it long
             let vm = try ScriptVM(script, .server, budget)

@@ -150,6 +150,63 @@ struct ScriptVMTests {
         #expect(RESPValue(values[0]) == .array([.text("money"), .text("string"), .text("nil")]))
     }
 
+    @Test("what a map is keyed with by others is no field of an answer")
+    func foreignNames() throws {
+        func map(_ name: String, _ value: RESPValue) -> RESPValue { .map([RESPPair(.text(name), value)]) }
+        let total = RESPValue.map([RESPPair(.text("count"), .integer(1)), RESPPair(.text("amount"), .text("2.00"))])
+        let answer = RESPValue.map([
+            RESPPair(.text("labels"), map("total", .text("05"))), RESPPair(.text("locals"), map("amount", .text("1"))),
+            RESPPair(.text("spent_by_source"), map("labels", total)),
+            RESPPair(.text("prices"), map("pro", map("cost", .text("4.00")))),
+            RESPPair(.text("books"), map("revenue:api", .text("-3.00"))),
+        ])
+        let source = """
+            local r = ledger.explain('c')
+            return { type(r.labels.total), type(r.locals.amount), type(r.spent_by_source.labels.amount),
+                     type(r.prices.pro.cost), type(r.books['revenue:api']) }
+            """
+        guard case .values(let values) = try run(source, { _ in answer }) else {
+            Issue.record("no values")
+            return
+        }
+        let types = ["string", "string", "money", "string", "money"]
+        #expect(RESPValue(values[0]) == .array(types.map { .text($0) }))
+    }
+
+    @Test("a kill ends the run that is under way, and none behind it")
+    func kills() throws {
+        let killSwitch = KillSwitch()
+        #expect(!killSwitch.kill())
+        // Long enough to be asked for its budget.
+        let vm = try ScriptVM(
+            Script(Array("local n = 0 for i = 1, 1000000 do n = n + 1 end return n".utf8)), .server,
+            ScriptBudget(milliseconds: 60_000))
+        func run() -> ScriptVM.Outcome { vm.run(lists: ([], [])) { _ in .value(.null) } }
+        let late = killSwitch.run(vm) {
+            let outcome = run()
+            #expect(killSwitch.kill())
+            return outcome
+        }
+        guard case .values = late, case .values = killSwitch.run(vm, run) else {
+            Issue.record("a kill that came too late ended a run")
+            return
+        }
+        #expect(!killSwitch.kill())
+        let endless = try ScriptVM(
+            Script(Array("pcall(ledger.ping) while true do end".utf8)), .server, ScriptBudget(milliseconds: 60_000))
+        let ended = killSwitch.run(endless) {
+            endless.run(lists: ([], [])) { _ in
+                #expect(killSwitch.kill())
+                return .value(.simple("PONG"))
+            }
+        }
+        guard case .failed(let error) = ended else {
+            Issue.record("it was not ended")
+            return
+        }
+        #expect(error.kind == .budget && error.text.contains("killed by SCRIPT KILL"))
+    }
+
     @Test("a prompt's globals stay, and an error leaves them")
     func prompt() throws {
         let vm = try ScriptVM(.prompt, ScriptBudget(milliseconds: 1_000), keepsGlobals: true)

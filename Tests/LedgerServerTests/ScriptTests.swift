@@ -155,6 +155,29 @@ import Testing
         }
     }
 
+    @Test func `it may need 64 records of the journal, and of one that needs more nothing is left`() async throws {
+        try await with(milliseconds: 10_000) { _, client in
+            let charges = try await client.send(Array(repeating: words("CREDIT CHARGE u_a 0.01 api"), count: 65))
+            let ids = charges.compactMap { $0["id"]?.string }
+            let source = """
+                ledger.charge("u_a", usd"1", "api")
+                local sum = usd"0"
+                for _, id in ipairs(ARGV) do sum = sum + assert(ledger.explain(id)).amount end
+                return sum
+                """
+            #expect(try await client.call(["EVAL", source, "0"] + ids.prefix(64)).string == "0.64")
+            #expect(try await available(client) == "8.35")
+            let text = try await client.call(["EVAL", source, "0"] + ids).error?.text
+            #expect(text?.contains("a program may need 64 records of the journal") == true, "\(text ?? "no error")")
+            #expect(text?.contains("pipeline(transaction=False)") == true)
+            let explained = ids.map { words("EXPLAIN \($0)") }
+            let answers = try await client.send(
+                [words("MULTI"), words("CREDIT CHARGE u_a 1 api")] + explained + [words("EXEC")])
+            #expect(answers.last?.error?.text == text)
+            #expect(try await available(client) == "8.35")
+        }
+    }
+
     @Test func `what it read of the journal is as new as what it decides on`() async throws {
         try await with { serving, admin in
             let source = """
@@ -270,6 +293,23 @@ import Testing
             #expect(try await running.error?.text.contains("SCRIPT KILL") == true)
             #expect(try await available(client) == "10.00")
             await other.close()
+        }
+    }
+
+    @Test func `it computes with the amounts of every answer`() async throws {
+        try await with { _, client in
+            _ = try await client.call("SESSION", "START", "s1", "u_a", "small")
+            let source = """
+                local r = ledger.runway("u_a")
+                local limits = ledger.limit.list("pro")
+                local cost = usd"0"
+                for _, row in ipairs(limits) do cost = cost + (row.downtime_per_hour or 0 * cost) end
+                return { r.burn_rate * 24, r.session_rate * 2 + r.storage_rate, r.scoped + r.available - r.available,
+                         r.expiring * 2, type(r.seconds_left), type(cost) }
+                """
+            let values = try await client.call("EVAL", source, "0")
+            #expect(
+                values.elements?.map(\.string) == ["0.60", "0.05", "0.00", "0.00", "string", "money"], "\(values)")
         }
     }
 

@@ -173,6 +173,99 @@ import Testing
         }
     }
 
+    @Test func `what it queues has a bound in bytes, counts while it waits, and goes when it will not be carried out`()
+        async throws
+    {
+        try await with { serving, client in
+            let kept = { serving.server.counters.answersWaiting.load(ordering: .relaxed) }
+            let long = ["ECHO", String(repeating: "x", count: 30_000)].map { Array($0.utf8) }
+            let some = try await client.send([words("MULTI")] + Array(repeating: long, count: 30))
+            #expect(some.last?.string == "QUEUED")
+            #expect(try await eventually { kept() > 900_000 && kept() < 1 << 20 })
+            let others = try await client.send(Array(repeating: long, count: 50))
+            let refused = others.compactMap { $0.error?.text }
+            #expect(
+                refused.count == 1
+                    && refused[0].contains("at most 2 MiB; with redis-py use pipeline(transaction=False)"))
+            #expect(others[30].string == "QUEUED" && others.last?.string == "QUEUED")
+            #expect(try await eventually { kept() < 1000 })
+            #expect(try await client.call("EXEC").error?.code == "EXECABORT")
+            let whole = try await client.send([words("MULTI")] + Array(repeating: long, count: 60) + [words("EXEC")])
+            #expect(whole.last?.elements?.count == 60 && whole.last?.elements?.last?.string?.count == 30_000)
+            _ = try await client.send([words("MULTI")] + Array(repeating: long, count: 30))
+            #expect(try await client.call("DISCARD").string == "OK")
+            #expect(try await eventually { kept() < 1000 })
+        }
+    }
+
+    @Test func `where those of all clients take too much together, what one has queued is dropped with BUSY`()
+        async throws
+    {
+        try await Serving.with {
+            $0.eventLoops = 1
+            $0.answerLimitOverAll = 4 << 20
+        } _: { serving in
+            try await serving.withTen { serving, admin in
+                let made = try await admin.call("PASSPORT", "CREATE", "u_a", "n", "read")
+                let secret = try #require(made["secret"]?.string)
+                let kept = { serving.server.counters.answersWaiting.load(ordering: .relaxed) }
+                let long = ["ECHO", String(repeating: "x", count: 30_000)].map { Array($0.utf8) }
+                var (clients, dropped): ([RemoteLedger], [RemoteLedger]) = ([], [])
+                for _ in 0..<8 {
+                    let client = try await serving.connect(secret)
+                    clients.append(client)
+                    let answers = try await client.send([words("MULTI")] + Array(repeating: long, count: 60))
+                    let busy = answers.compactMap(\.error)
+                    #expect(busy.allSatisfy { $0.code == "BUSY" && $0.text.contains("what it had queued is dropped") })
+                    if !busy.isEmpty { dropped.append(client) }
+                    #expect(kept() < 6 << 20)
+                }
+                #expect(dropped.count >= 5)
+                for client in dropped { #expect(try await client.call("EXEC").error?.code == "EXECABORT") }
+                // Who keeps little is served.
+                #expect(try await admin.call("CREDIT", "CHARGE", "u_a", "1", "api").error == nil)
+                for client in clients { await client.close() }
+                #expect(try await eventually { kept() < 1000 })
+            }
+        }
+    }
+
+    @Test func `one that would be more than a piece of the journal is refused with what to do about it`() async throws {
+        try await with { _, client in
+            let charge = [
+                "CREDIT", "CHARGE", "u_a", "0.001", "api", "DESCRIPTION", String(repeating: "d", count: 1000),
+            ]
+            let many = Array(repeating: charge.map { Array($0.utf8) }, count: 950)
+            let answers = try await client.send([words("MULTI")] + many + [words("EXEC")])
+            let text = try #require(answers.last?.error?.text, "\(answers.last!)")
+            #expect(text.contains("bytes in one step") && text.contains("(with redis-py: pipeline(transaction=False))"))
+            #expect(try await available(client) == "10.00")
+        }
+    }
+
+    @Test func `where keys are required, each command that changes money has one of its own`() async throws {
+        try await with { serving, admin in
+            let made = try await admin.call(
+                "PASSPORT", "CREATE", "admin", "s", "read,write", "SCOPE", "all", "KEYS", "required")
+            let client = try await serving.connect(try #require(made["secret"]?.string))
+            let charge = "CREDIT CHARGE u_a 1 api"
+            let refused = try await client.send(["MULTI", charge + " KEY k", charge, "EXEC"].map(words))
+            #expect(refused[1].string == "QUEUED")
+            #expect(refused[2].error?.text.contains("CREDIT CHARGE must carry a KEY here") == true)
+            #expect(refused[3].error?.code == "EXECABORT")
+            #expect(try await available(admin) == "10.00")
+            // Sent again, as a library does whose answer was lost, nothing is charged twice.
+            for isReplayed in [Int64(0), 1] {
+                let done = try await client.send(
+                    ["MULTI", charge + " KEY k", charge + " KEY l", "CREDIT BALANCE u_a", "EXEC"].map(words))
+                let results = try #require(done.last?.elements, "\(done)")
+                #expect(results[0]["replayed"]?.integer == isReplayed && results[1]["replayed"]?.integer == isReplayed)
+                #expect(results[2]["available"]?.string == "8.00")
+            }
+            await client.close()
+        }
+    }
+
     @Test func `what reads the journal is fetched, then all of it is carried out once`() async throws {
         try await with { _, client in
             let charge = try await client.call("CREDIT", "CHARGE", "u_a", "2", "api")

@@ -216,7 +216,7 @@ clua_status clua_run_script(clua *state, void *context, const clua_bytes *lists,
 // then its code and its text.
 bool clua_raised_refusal(const clua *state);
 
-// Ends the run that is under way, or the next one. Any thread, while the state is there.
+// Ends the run that is under way, or the next one, until clua_rest. Any thread, while the state is there.
 void clua_kill(clua *state);
 
 // Behind a run: lets go of what it left, and of a kill that came too late.

@@ -64,7 +64,7 @@ extension CommandTable {
         "Let a loaded version price beside the active one, without effect, or end that.",
         notes: [
             "From now on the version is asked about each part that the rule prices, when that is in the journal: nobody is charged by it or waits for it, and one that fails or runs away is counted in `failed`. RULE DIFF shows what it has found; OFF answers that a last time.",
-            "One version at a time for each rule, 16 rules at most. It is a follower (INFO followers shows how far it is) and is not journaled: a restart of the server ends it, as `note` says.",
+            "One version at a time for each rule, 16 rules at most; one whose time (FOR) is over costs nothing more, is shown until OFF, and gives way to a new one. It is a follower (INFO followers shows how far it is) and is not journaled: a restart of the server ends it, as `note` says.",
         ],
         reply: .map(shadowFields + ["note"]),
         examples: ["RULE SHADOW session_runtime 2 FOR 7d", "RULE SHADOW session_runtime OFF"]

@@ -50,6 +50,7 @@ extension CommandTable {
     private static let scriptLoad = CommandSpec(
         .scriptLoad, "SCRIPT LOAD", .script, .adminAll, .operations, [.need("script", .bytes)],
         "Compile a script and keep it for EVALSHA, until the server stops.",
+        notes: ["500 scripts are kept, which take 16 MiB compiled: those that were asked for last."],
         reply: .other("its SHA-1"), examples: ["SCRIPT LOAD \"return 1\""], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .script(.load(Array(a.bytes(0))))) }
 
@@ -81,7 +82,7 @@ extension CommandTable {
         .multi, "MULTI", .script, .anyPassport, .connection, [],
         "Begin a transaction: what follows is queued until EXEC.",
         notes: [
-            "Client libraries use it for their pipelines (redis-py's `pipeline()`). At most 1,000 commands, of which 64 may read the journal (CREDIT HISTORY, USER SUMMARY, EXPLAIN …): for more of those, `pipeline(transaction=False)`. What is about the connection or the server cannot be queued."
+            "Client libraries use it for their pipelines (redis-py's `pipeline()`). At most 1,000 commands that take 2 MiB together, of which 64 may read the journal (CREDIT HISTORY, USER SUMMARY, EXPLAIN …): for more, `pipeline(transaction=False)`. What is about the connection or the server cannot be queued."
         ],
         reply: .other("OK; each command after it answers QUEUED"), examples: ["MULTI"], since: "0.2.0"
     ) { a, _ in ParsedCommand(a, .transaction(.multi)) }
@@ -149,6 +150,15 @@ package struct Evaluation: Hashable, Sendable {
     package var script: Script
     package var keys: [[UInt8]]
     package var arguments: [[UInt8]]
+
+    /// What it takes until it is answered, in bytes. Cost: a look at each word.
+    package var weight: Int {
+        let words = keys.reduce(0) { $0 + $1.count + 32 } + arguments.reduce(0) { $0 + $1.count + 32 }
+        return switch script {
+        case .source(let source): words + source.count
+        case .sha: words
+        }
+    }
 
     /// The identity of a run that came with a `key:…`: scope and arguments, as of a command with a KEY. `identity` is
     /// the script's. Nil where there is no such key; throws where it cannot be one.

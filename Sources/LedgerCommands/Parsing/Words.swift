@@ -17,6 +17,8 @@ package struct Words {
     }
 
     package var count: Int { slices.count }
+    /// Of all words together. Cost: a look at each.
+    package var byteCount: Int { slices.reduce(0) { $0 + Int($1.count) } }
 
     /// The words behind the first `count`, which lie where they lay.
     package func dropFirst(_ count: Int) -> Words {

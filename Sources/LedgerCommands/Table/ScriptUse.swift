@@ -54,14 +54,17 @@ extension CommandSpec {
 }
 
 extension CommandTable {
-    /// Fields of answers that hold an amount of money: what a script gets as one. A test holds them against what the
-    /// answers write.
+    /// Fields of answers that hold an amount of money: what a script gets as one. A build for debugging holds every
+    /// answer that it writes against it. (`recorded` is an instant in the answer to RULE BACKTEST, which no amount is
+    /// written like.)
     package static let moneyFields: Set<String> = [
-        "accrued", "amount", "author_share", "available", "available_for", "bonus", "cap_day", "cap_month", "captured",
-        "cost", "credits", "current_balance", "debt", "expired", "expiring_credit", "forfeited", "forgiven", "granted",
-        "held", "lapsed", "list", "list_price", "list_rate", "original", "overdraft", "owed", "paid", "pinned",
-        "posted", "promo", "purchased", "rate", "recomputed", "released", "remaining", "repaid", "rollover",
-        "spent_day", "spent_month", "total", "total_adjusted", "total_earned", "total_expired", "total_granted",
-        "total_purchased", "total_refunded", "total_spent", "total_transferred", "unposted",
+        "accrued", "amount", "author_share", "available", "available_before", "available_for", "billed", "bonus",
+        "burn_rate", "cap_day", "cap_month", "captured", "cost", "credits", "current_balance", "debt", "debt_before",
+        "difference", "downtime_per_hour", "expired", "expiring", "expiring_credit", "failed_revenue", "forfeited",
+        "forgiven", "granted", "held", "known", "lapsed", "list", "list_price", "list_rate", "original", "overdraft",
+        "owed", "owed_new", "owed_old", "paid", "pinned", "posted", "promo", "rate", "recomputed", "recorded",
+        "released", "remaining", "repaid", "revenue_new", "revenue_old", "rollover", "scoped", "session_rate", "spent",
+        "spent_day", "spent_month", "storage_rate", "total", "total_adjusted", "total_earned", "total_expired",
+        "total_granted", "total_purchased", "total_refunded", "total_spent", "total_transferred", "worst_difference",
     ]
 }

@@ -3,7 +3,8 @@ internal import LedgerRules
 internal import LedgerStorage
 
 /// A version of a rule beside the active one, without effect: a follower, which asks it what each part that the rule
-/// priced would have cost, when that is in the journal already. It can neither fail nor slow a charge.
+/// priced would have cost, when that is in the journal already. It can neither fail nor slow a charge. When its time is
+/// over it follows no more, and what it found stays.
 ///
 /// Unchecked Sendable: `repricer` and `next` belong to the followers' thread; what it found lies under a lock.
 final class Shadow: Follower, @unchecked Sendable {
@@ -15,6 +16,7 @@ final class Shadow: Follower, @unchecked Sendable {
     /// What is recorded from then on does not count.
     let until: Timestamp
     private let shard: UInt16
+    private let leave: @Sendable (_ name: String) -> Void
     private var repricer: Repricer
     private var next: LSN
     private let found: Lock<Found>
@@ -32,9 +34,10 @@ final class Shadow: Follower, @unchecked Sendable {
     /// Nanoseconds of one turn: other followers wait meanwhile.
     private static let turn: UInt64 = 20_000_000
 
+    /// `leave`: makes it follow no more. Called on the followers' thread, with its name, when its time is over.
     init(
         _ name: String, _ compiled: CompiledRule, version: UInt32, since: Timestamp, until: Timestamp, from: LSN,
-        reader: JournalReader, shard: UInt16
+        reader: JournalReader, shard: UInt16, leave: @escaping @Sendable (_ name: String) -> Void
     ) {
         self.name = name
         rule = compiled.name
@@ -43,6 +46,7 @@ final class Shadow: Follower, @unchecked Sendable {
         self.since = since
         self.until = until
         self.shard = shard
+        self.leave = leave
         repricer = Repricer(compiled, reader: reader)
         next = from.next
         found = Lock(Found(through: from))
@@ -53,18 +57,24 @@ final class Shadow: Follower, @unchecked Sendable {
     func take(_ events: EventSlice) throws(FollowerError) -> LSN {
         let began = MonotonicTime.now
         var at = events.first
+        var isOver = false
         try events.visit { (event) throws(FollowerError) in
-            try count(event)
             at = event.lsn.next
+            isOver = event.time >= until
+            guard !isOver else { return false }
+            try count(event)
             return MonotonicTime.now - began < Self.turn
         }
         next = at
-        found.withLock { $0.through = LSN(at.value - 1) }
+        found.withLock {
+            $0.through = LSN(at.value - 1)
+            $0.isOver = isOver
+        }
+        if isOver { leave(name) }
         return at
     }
 
     private func count(_ event: JournaledEvent) throws(FollowerError) {
-        guard event.time < until else { return found.withLock { $0.isOver = true } }
         do throws(StateError) {
             guard let (header, part) = try PricedPart.read(event.bytes, lsn: event.lsn, time: event.time),
                 part.pricing.query.rule == rule, part.pricing.priced.rule != .none
@@ -90,14 +100,16 @@ final class Shadow: Follower, @unchecked Sendable {
         }
     }
 
+    /// Whether nothing more will count.
+    func isOver(at now: Timestamp) -> Bool { now >= until || found.withLock { $0.isOver } }
+
     /// Cost: the users who were charged.
     func report(at now: Timestamp, userID: (UserOrdinal) -> ShortText) -> ShadowReport {
         var report = ShadowReport(
-            rule: rule, version: version, identity: identity, since: since, until: until, isOver: now >= until,
+            rule: rule, version: version, identity: identity, since: since, until: until, isOver: isOver(at: now),
             through: .none, total: RepricingTally(), failures: RepricingFailures(), median: 0, high: 0,
             worstUser: ShortText(), worstDifference: .zero)
         let worst = found.withLock { found -> UInt32? in
-            report.isOver = report.isOver || found.isOver
             report.through = found.through
             (report.total, report.failures) = (found.total, found.failures)
             (report.median, report.high) = (found.changes.percentile(50), found.changes.percentile(95))

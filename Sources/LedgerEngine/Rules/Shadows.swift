@@ -7,6 +7,21 @@ final class Shadows: Sendable {
     private struct Seats {
         var shadows: [RuleName: Shadow] = [:]
         var begun = 0
+
+        /// The one whose place another one of this rule may take: nobody's, or that of one whose time is over. Throws
+        /// what stands in the way.
+        func place(for rule: RuleName, at now: Timestamp) throws(Rejection) -> Shadow? {
+            if let other = shadows[rule] {
+                guard !other.isOver(at: now) else { return other }
+                throw .invalid(
+                    "version \(other.version) shadows \(rule.text) already; RULE SHADOW \(rule.text) OFF ends it")
+            }
+            guard shadows.count >= Shadows.most else { return nil }
+            guard let over = shadows.values.filter({ $0.isOver(at: now) }).min(by: { $0.until < $1.until }) else {
+                throw .invalid("\(Shadows.most) rules are shadowed already")
+            }
+            return over
+        }
     }
 
     private let seats = Lock(Seats())
@@ -21,28 +36,23 @@ final class Shadows: Sendable {
         self.history = history
     }
 
-    /// Follows from the last durable event on. Throws what stands in the way.
+    /// Follows from the last durable event on, in the place of one whose time is over. Throws what stands in the way.
     func begin(
         _ rule: CompiledRule, version: UInt32, at now: Timestamp, for span: TimeSpan?
     ) throws(Rejection) -> ShadowReport {
-        let begun = seats.withLock { seats -> Result<Shadow, Rejection> in
-            if let other = seats.shadows[rule.name] {
-                let text =
-                    "version \(other.version) shadows \(rule.name.text) already; RULE SHADOW \(rule.name.text) OFF ends it"
-                return .failure(.invalid(text))
-            }
-            guard seats.shadows.count < Self.most else {
-                return .failure(.invalid("\(Self.most) rules are shadowed already"))
-            }
+        let (shadow, before) = try seats.withLock { (seats) throws(Rejection) -> (Shadow, Shadow?) in
+            let before = try seats.place(for: rule.name, at: now)
+            if let before { seats.shadows[before.rule] = nil }
             seats.begun += 1
             let shadow = Shadow(
                 Self.name(rule.name, seats.begun), rule, version: version, since: now,
                 until: span.map { now + $0 } ?? .never, from: history.reader.durableLSN, reader: history.reader,
-                shard: history.shard)
+                shard: history.shard, leave: { [weak followers] in followers?.remove($0) })
             seats.shadows[rule.name] = shadow
-            return .success(shadow)
+            return (shadow, before)
         }
-        let shadow = try begun.get()
+        // Nothing may have been recorded since its time was over.
+        if let before { followers.remove(before.name) }
         followers.add(shadow)
         return report(shadow, at: now)
     }

@@ -23,10 +23,12 @@ extension Writer {
         case .keep(let value):
             let hasChanged = state.lastLSN >= ledger.first
             if let tooLarge = ledger.tooLarge {
+                let advice =
+                    program.origin == .transaction ? " (with redis-py: pipeline(transaction=False))" : ""
                 outcome = .rejected(
                     .invalid(
                         "this would be \(tooLarge) bytes in one step, and at most \(state.groupLimit) go: do it in "
-                            + "parts"))
+                            + "parts\(advice)"))
             } else if let script = program.script, hasChanged || entry.key != nil {
                 request.command = .scriptRun(
                     ScriptRun(script: script, first: hasChanged ? ledger.first : .none, value: value))

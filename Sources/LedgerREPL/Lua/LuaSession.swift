@@ -91,6 +91,7 @@ package final class LuaSession: Sendable {
         _ source: String, _ call: @escaping Call, show: @escaping Show = { _, _ in .null }
     ) async -> Run {
         let trial = Trial(show: show, call: call)
+        let killSwitch = KillSwitch()
         let text = LuaSource.isExpression(source) ? "return __keep(" + source + "\n)" : source
         return await withTaskCancellationHandler {
             await onThread {
@@ -98,7 +99,13 @@ package final class LuaSession: Sendable {
                     do throws(ScriptError) {
                         let vm = try self.vm()
                         try vm.load(Array(text.utf8), name: "lua")
-                        return trial.run(vm)
+                        return killSwitch.run(vm) {
+                            // Cancelled before it was within reach.
+                            guard !trial.isCancelled.load(ordering: .relaxed) else {
+                                return Run(end: .interrupted(isUnknown: false))
+                            }
+                            return trial.run(vm)
+                        }
                     } catch {
                         return Run(end: .failed(error))
                     }
@@ -106,7 +113,7 @@ package final class LuaSession: Sendable {
             }
         } onCancel: {
             trial.isCancelled.store(true, ordering: .relaxed)
-            machine.withLock { $0 }?.kill()
+            killSwitch.kill()
         }
     }
 

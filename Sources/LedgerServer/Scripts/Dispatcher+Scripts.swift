@@ -10,7 +10,7 @@ extension Dispatcher {
     // MARK: Transactions
 
     /// Whether a command was queued (or refused) instead of carried out. Asked while a transaction is open.
-    func queue(_ parsed: ParsedCommand, for client: Client) throws(CommandError) -> Bool {
+    func queue(_ parsed: ParsedCommand, of words: Words, for client: Client) throws(CommandError) -> Bool {
         if [.exec, .discard, .unwatch, .quit, .reset].contains(parsed.id) { return false }
         if parsed.id == .watch { throw .invalid("WATCH inside MULTI is not allowed") }
         if parsed.id == .multi { throw .invalid("MULTI calls can not be nested") }
@@ -18,10 +18,7 @@ extension Dispatcher {
         if case .no(let why) = spec.script {
             throw .invalid("\(spec.name) cannot be queued in a transaction: \(why)")
         }
-        guard client.transaction.queue(parsed) else {
-            throw .invalid(
-                "a transaction has at most \(Transaction.most) commands; with redis-py use pipeline(transaction=False)")
-        }
+        try client.transaction.queue(parsed, of: words)
         client.answer { $0.simple("QUEUED") }
         return true
     }
@@ -57,8 +54,7 @@ extension Dispatcher {
                 return refuse(client, as: "EXECABORT Transaction discarded because of previous errors.")
             }
             let program = TransactionProgram(
-                transaction.queued, watched: transaction.watched, budget: scripts.budget.milliseconds, client.version,
-                runner(for: client))
+                transaction.queued, watched: transaction.watched, client.version, scripts, runner(for: client))
             run(program, parsed, for: client)
         }
     }
@@ -127,7 +123,7 @@ extension Dispatcher {
     func answer(_ client: Client, _ slot: UInt64, _ program: any Program) {
         guard let program = program as? ServerProgram else { preconditionFailure("a program of somebody else") }
         switch program.stage {
-        case .done(let write):
+        case .done(let write, _):
             if let watch = program as? WatchProgram { client.transaction.watched += watch.watched }
             let owed = client.owed
             client.answer(slot, write)

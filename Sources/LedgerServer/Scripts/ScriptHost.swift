@@ -4,12 +4,14 @@ internal import Synchronization
 /// The scripts that a server knows, and the states that run them. One for all event loops.
 final class ScriptHost: Sendable {
     let budget: ScriptBudget
+    let answers: ProgramAnswers
     private let known = Mutex(Known())
     private let states = Mutex<[String: ScriptVM]>([:])
-    private let running = Mutex<ScriptVM?>(nil)
+    private let killSwitch = KillSwitch()
 
-    /// Scripts that are kept; the one that was not asked for longest makes room.
+    /// Scripts that are kept, and bytes that they take, compiled; those that were not asked for longest make room.
     private static let mostKnown = 500
+    static let mostKnownBytes = 16 << 20
     private static let mostStates = 32
     /// A state that keeps more than this behind a run is not kept itself.
     private static let mostMemory = 1 << 20
@@ -17,6 +19,7 @@ final class ScriptHost: Sendable {
     private struct Known {
         var scripts: [String: (script: Script, use: UInt64)] = [:]
         var uses: UInt64 = 0
+        var bytes = 0
 
         mutating func use(_ sha: String) -> Script? {
             guard let entry = scripts[sha] else { return nil }
@@ -24,9 +27,26 @@ final class ScriptHost: Sendable {
             scripts[sha] = (entry.script, uses)
             return entry.script
         }
+
+        mutating func add(_ script: Script) {
+            uses += 1
+            if let other = scripts.updateValue((script, uses), forKey: script.sha) { bytes -= other.script.weight }
+            bytes += script.weight
+            while scripts.count > ScriptHost.mostKnown || bytes > ScriptHost.mostKnownBytes,
+                let oldest = scripts.min(by: { $0.value.use < $1.value.use })
+            {
+                scripts[oldest.key] = nil
+                bytes -= oldest.value.script.weight
+            }
+        }
     }
 
-    init(budget: ScriptBudget) { self.budget = budget }
+    /// `answerLimit`: bytes that answers of all clients may take; those of programs that were not handed out yet may
+    /// take half as much besides. Without one in a process that answers only itself.
+    init(budget: ScriptBudget, answerLimit: Int = .max) {
+        self.budget = budget
+        answers = ProgramAnswers(limit: answerLimit / 2)
+    }
 
     /// Nil: NOSCRIPT.
     func script(sha: String) -> Script? { known.withLock { $0.use(sha) } }
@@ -35,15 +55,7 @@ final class ScriptHost: Sendable {
     func script(source: [UInt8]) throws(ScriptError) -> Script {
         if let script = script(sha: Script.name(of: source).sha) { return script }
         let script = try Script(source)
-        known.withLock { known in
-            if known.scripts.count >= Self.mostKnown,
-                let oldest = known.scripts.min(by: { $0.value.use < $1.value.use })
-            {
-                known.scripts[oldest.key] = nil
-            }
-            known.uses += 1
-            known.scripts[script.sha] = (script, known.uses)
-        }
+        known.withLock { $0.add(script) }
         return script
     }
 
@@ -52,17 +64,12 @@ final class ScriptHost: Sendable {
     var count: Int { known.withLock { $0.scripts.count } }
 
     func flush() {
-        known.withLock { $0.scripts = [:] }
+        known.withLock { ($0.scripts, $0.bytes) = ([:], 0) }
         states.withLock { $0 = [:] }
     }
 
     /// Ends the run that is under way. False: there is none.
-    func kill() -> Bool {
-        running.withLock { vm in
-            vm?.kill()
-            return vm != nil
-        }
-    }
+    func kill() -> Bool { killSwitch.kill() }
 
     /// Runs a script on the calling thread.
     func run(
@@ -75,9 +82,7 @@ final class ScriptHost: Sendable {
         } catch {
             return .failed(error)
         }
-        running.withLock { $0 = vm }
-        let outcome = vm.run(lists: (keys, arguments), host)
-        running.withLock { $0 = nil }
+        let outcome = killSwitch.run(vm) { vm.run(lists: (keys, arguments), host) }
         if case .values = outcome, vm.memory < Self.mostMemory {
             states.withLock { states in
                 if states.count >= Self.mostStates { states = [:] }

@@ -13,7 +13,8 @@ internal import RESP
 class ServerProgram: Program, @unchecked Sendable {
     enum Stage {
         case ready
-        case done((inout RESPWriter) -> Void)
+        /// With the room that its answer takes.
+        case done((inout RESPWriter) -> Void, ProgramAnswers.Claim? = nil)
         case failed(String)
         /// It was taken back: to be run again when this is at hand.
         case needs(HistoryRequest)
@@ -154,7 +155,11 @@ final class ScriptProgram: ServerProgram, @unchecked Sendable {
                         + "a key returns is kept in the journal: return ids instead; nothing was done")
                 return .takeBack
             }
-            stage = .done { $0.scriptValue(value) }
+            guard let claim = host.answers.claim(writer.bytes.count) else {
+                stage = .failed(ProgramAnswers.full)
+                return .takeBack
+            }
+            stage = .done({ $0.scriptValue(value) }, claim)
             // Without a key nobody will ever ask for it again.
             return .keep(value: key == nil ? [] : writer.bytes)
         }
@@ -183,26 +188,28 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
     private let commands: [ParsedCommand]
     private let watched: [(user: Hash128, event: LSN)]
     private let version: RESPVersion
+    private let answers: ProgramAnswers
     /// Milliseconds that it may take the thread that decides.
     private let limit: Int
 
     /// Bytes of answers.
     private static let most = 64 << 20
 
-    /// `budget`: of a script, in milliseconds. A thousand charges are a few milliseconds; a thousand long lists are
-    /// seconds, for which everybody would wait. After ten times the budget it is taken back.
+    /// A thousand charges are a few milliseconds; a thousand long lists are seconds, for which everybody would wait. It
+    /// is taken back after ten times what a script may take.
     init(
-        _ commands: [ParsedCommand], watched: [(user: Hash128, event: LSN)], budget: Int, _ version: RESPVersion,
-        _ runner: CommandRunner
+        _ commands: [ParsedCommand], watched: [(user: Hash128, event: LSN)], _ version: RESPVersion,
+        _ host: ScriptHost, _ runner: CommandRunner
     ) {
         (self.commands, self.watched, self.version) = (commands, watched, version)
-        limit = budget * 10
+        answers = host.answers
+        limit = host.budget.milliseconds * 10
         super.init("EXEC", .transaction, runner)
     }
 
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         guard watched.allSatisfy({ ledger.lastEvent(of: $0.user) == $0.event }) else {
-            stage = .done { $0.nullArray() }
+            stage = .done({ $0.nullArray() })
             return .takeBack
         }
         var writer = RESPWriter(version: version)
@@ -222,7 +229,11 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
             }
         }
         let bytes = writer.bytes
-        stage = .done { $0.bytes.append(contentsOf: bytes) }
+        guard let claim = answers.claim(bytes.count) else {
+            stage = .failed(ProgramAnswers.full)
+            return .takeBack
+        }
+        stage = .done({ $0.bytes.append(contentsOf: bytes) }, claim)
         return .keep(value: [])
     }
 }
@@ -239,7 +250,7 @@ final class WatchProgram: ServerProgram, @unchecked Sendable {
 
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         watched = users.map { ($0, ledger.lastEvent(of: $0)) }
-        stage = .done { $0.ok() }
+        stage = .done({ $0.ok() })
         return .keep(value: [])
     }
 }

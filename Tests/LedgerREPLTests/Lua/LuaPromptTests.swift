@@ -269,6 +269,16 @@ extension REPL {
         #expect(values == [.boolean(true)])
     }
 
+    @Test func `a chunk that is cancelled before it begins does not run`() async {
+        let lua = LuaSession()
+        let running = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await lua.run("ran = true while true do end") { _ in .null }
+        }
+        guard case .interrupted(isUnknown: false) = await running.value.end else { return #expect(Bool(false)) }
+        #expect(!lua.isVariable("ran"))
+    }
+
     @Test func `a chunk that waits for an answer is ended, too, and nobody knows what became of the command`() async {
         let lua = LuaSession()
         let isAsked = Atomic<Bool>(false)
