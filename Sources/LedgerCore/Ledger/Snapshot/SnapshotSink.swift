@@ -1,7 +1,7 @@
 /// Where a snapshot's frames go: a file that compresses and checksums them, or a hash that compares two states.
 ///
 /// The core writes its tables in a fixed order of sections, each section's rows in a fixed order of their keys, at most
-/// 64 Ki rows a frame; so equal states give equal frames, byte for byte.
+/// 16,384 rows a frame; so equal states give equal frames, byte for byte.
 package protocol SnapshotSink: ~Copyable {
     associatedtype Failure: Error
     /// `version`: of the section's fields.
