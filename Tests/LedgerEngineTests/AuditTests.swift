@@ -34,11 +34,13 @@ import Testing
         var mustHurry = false
 
         func pace(_ share: Double) -> Pace {
-            Pace(share: share, times: { [self] in (worked, now) }) { [self] nanoseconds in
-                slept.append(nanoseconds)
-                now += nanoseconds
-                return mustHurry
-            }
+            Pace(
+                share: share, times: { [self] in (worked, now) },
+                sleep: { [self] nanoseconds in
+                    slept.append(nanoseconds)
+                    now += nanoseconds
+                    return mustHurry
+                })
         }
 
         func work(_ nanoseconds: UInt64) {
