@@ -11,11 +11,11 @@ import Testing
         var rows = 4
         var bytes: [UInt8]
 
-        /// One that compresses, and is like none of another seed.
-        init(_ seed: UInt64, section: UInt16 = 2, count: Int = 120) {
+        /// One that compresses, and is like none of another seed, nor as long unless asked for.
+        init(_ seed: UInt64, section: UInt16 = 2, count: Int? = nil) {
             var generator = SeededGenerator(seed: seed)
             self.section = section
-            bytes = (0..<count).map { _ in UInt8.random(in: 0..<16, using: &generator) }
+            bytes = (0..<(count ?? 100 + Int(seed))).map { _ in UInt8.random(in: 0..<16, using: &generator) }
         }
     }
 
@@ -74,11 +74,23 @@ import Testing
     @Test func `frames are found where others came or went before them`() throws {
         let scene = try Scene()
         var more = Self.frames
-        more.insert(Frame(100), at: 1)
-        more.insert(Frame(101, section: 3), at: 7)
-        more.insert(Frame(102, section: 3), at: 9)
+        more.insert(Frame(20), at: 1)
+        more.insert(Frame(21, section: 3), at: 7)
+        more.insert(Frame(22, section: 3), at: 9)
         #expect(try scene.reused(Self.frames, more) == 10)
         #expect(try scene.reused(more, Self.frames) == 10)
+    }
+
+    @Test func `where frames have changed time and again only some are tried, until one is as it was`() throws {
+        let scene = try Scene()
+        let old = (0..<20).map { Frame($0, count: 120) }
+        var new = old
+        for index in 0..<12 { new[index].bytes[3] ^= 1 }
+        // Tried and changed: 0, 1, 4, 8. The next that is tried is 12.
+        #expect(try scene.reused(old, new) == 8)
+        new[12].bytes[3] ^= 1
+        // 13, 14, 15 are as they were, and not tried.
+        #expect(try scene.reused(old, new) == 4)
     }
 
     @Test func `the same bytes of another section, version or number of rows are another frame`() throws {

@@ -9,7 +9,8 @@ internal import LedgerCore
 /// says what it would have said without; and where one version of zstd wrote both, it is the same file, byte for byte.
 ///
 /// Which frame may be the one, headers tell: its place in its section, give or take what came or went before it, the
-/// number of its rows and its length. So most frames that have changed are known for it at once.
+/// number of its rows and its length. One that has changed often is as long as before: so it is unpacked in vain, which
+/// takes less than half of what compressing does. Where that happens time and again, only some are tried.
 ///
 /// The file stays open: it may be thinned out meanwhile. Memory: 64 bytes for each of its frames, and one of them
 /// packed and unpacked. Used by one thread.
@@ -18,6 +19,8 @@ final class PreviousFrames {
         var frames: [(header: SnapshotFile.Frame, offset: Int)] = []
         /// Where the next one is expected.
         var next = 0
+        /// How many were unpacked in vain since the last that was taken.
+        var misses = 0
     }
 
     private let file: SnapshotFile
@@ -28,6 +31,8 @@ final class PreviousFrames {
 
     /// How far from where it is expected a frame is looked for, the nearest place first.
     private static let distances = [0, 1, -1, 2, -2]
+    /// From so many misses on, one of so many frames is tried.
+    private static let (patience, sample) = (2, 4)
 
     /// Nil where that file is of no use. Reads its headers.
     init?(_ path: String, _ directory: DataDirectory) {
@@ -43,24 +48,31 @@ final class PreviousFrames {
         }
     }
 
-    /// The stored bytes of the frame that says this, valid until the next call; nil: there is none. Each frame of the
-    /// new snapshot is asked for once, in order. Cost: nothing where no header fits, else a read, a checksum, the
-    /// unpacking and a comparison.
+    /// The stored bytes of the frame that says this, valid until the next call; nil: there is none, or none was found.
+    /// Each frame of the new snapshot is asked for once, in order. Cost: nothing where no header fits, else a read, a
+    /// checksum, the unpacking and a comparison, once.
     func stored(
         section: UInt16, version: UInt8, rows: Int, _ bytes: UnsafeRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
         guard let known = sections[section], !bytes.isEmpty else { return nil }
-        for place in Self.distances.map({ known.next + $0 }) where known.frames.indices.contains(place) {
-            let (header, offset) = known.frames[place]
-            guard
-                header.version == version, header.rows == rows, header.bytes == bytes.count,
-                let stored = read(header, at: offset), says(stored, bytes)
-            else { continue }
-            sections[section]?.next = place + 1
-            return stored
+        let place = Self.distances.lazy.map { known.next + $0 }.first { place in
+            guard known.frames.indices.contains(place) else { return false }
+            let header = known.frames[place].header
+            return header.version == version && header.rows == rows && header.bytes == bytes.count
         }
-        sections[section]?.next += 1
-        return nil
+        guard let place, known.misses < Self.patience || known.next % Self.sample == 0 else {
+            sections[section]?.next += 1
+            return nil
+        }
+        let (header, offset) = known.frames[place]
+        guard let stored = read(header, at: offset), says(stored, bytes) else {
+            sections[section]?.next += 1
+            sections[section]?.misses += 1
+            return nil
+        }
+        sections[section]?.next = place + 1
+        sections[section]?.misses = 0
+        return stored
     }
 
     private func read(_ header: SnapshotFile.Frame, at offset: Int) -> UnsafeRawBufferPointer? {
