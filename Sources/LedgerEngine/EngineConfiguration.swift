@@ -24,8 +24,8 @@ package struct EngineConfiguration: Sendable {
         /// In a thread of this process.
         case inProcess
         /// In a child process: the program and its first arguments, such as `/proc/self/exe checkpoint DIR --audit`;
-        /// the LSN follows, `--from` and the LSN of the last audited one, `--share` and the share of a core. The child
-        /// calls ``Engine/audit(_:_:from:on:learns:rest:)``.
+        /// the LSN follows, `--from` and the LSN of the last audited one, `--share` and the share of a core, which it
+        /// takes until its standard input ends. The child calls ``Engine/audit(_:_:from:on:learns:rest:)``.
         case child([String])
     }
 

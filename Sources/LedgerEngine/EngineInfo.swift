@@ -40,6 +40,9 @@ package struct EngineInfo: Sendable {
     package var snapshotInProgress = false
     /// `ok`, or why the last attempt brought none.
     package var lastSnapshotStatus = "ok"
+    /// Frames of the last snapshot that was made since the start, and how many of them are those of the one before.
+    package var lastSnapshotFrames = 0
+    package var lastSnapshotFramesReused = 0
     /// The last snapshot that was proven, and when.
     package var auditedLSN = LSN.none
     package var auditedTime = Timestamp.distantPast

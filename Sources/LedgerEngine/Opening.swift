@@ -291,6 +291,8 @@ struct Opening {
                 info.snapshots = journal.snapshots.count
                 info.snapshotInProgress = checkpoints.isRunning
                 info.lastSnapshotStatus = checkpoints.lastStatus
+                let frames = checkpoints.lastFrames
+                (info.lastSnapshotFrames, info.lastSnapshotFramesReused) = (frames.all, frames.reused)
                 let audit = audits.status
                 (info.auditedLSN, info.auditedTime, info.auditVerdict) = (audit.lsn, audit.time, audit.verdict)
                 let users = info.counts.first { $0.name == "users" }?.count ?? 0

@@ -49,10 +49,16 @@ struct Checkpoint: ParsableCommand {
 
     private func run(audit lsn: LSN) throws(Failure) {
         if let parent, !CheckpointProcess.follow(parent) { throw Failure("the server is gone") }
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+        // A server has given its child a priority.
+        if parent == nil { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19) }
         let sections: [UInt16]
         do throws(EngineError) {
-            let pace = Pace(share: share)
+            let isOnALeash = parent != nil
+            let pace = Pace(share: share) { nanoseconds in
+                if isOnALeash { return CheckpointProcess.rest(nanoseconds: nanoseconds) }
+                usleep(UInt32(clamping: nanoseconds / 1000))
+                return false
+            }
             sections = try Engine.audit(directory, lsn, from: LSN(from), learns: parent != nil, rest: pace.rest)
         } catch {
             throw Failure("\(error)")

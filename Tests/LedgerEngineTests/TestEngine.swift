@@ -142,6 +142,23 @@ final class TestEngine: Sendable {
         return event
     }
 
+    /// SNAPSHOT: waits for it, and for nothing that comes behind it.
+    func snapshot() -> Result<LSN, EngineError> {
+        let result = Box<Result<LSN, EngineError>?>(nil)
+        let done = Latch()
+        engine.snapshot {
+            result.set($0)
+            done.open()
+        }
+        done.wait()
+        return result.get()!
+    }
+
+    func info() throws -> EngineInfo {
+        guard case .info(let info) = work([.info])[0] else { throw Unexpected("no info") }
+        return info
+    }
+
     // MARK: Commands in short
 
     func hash(_ user: String) -> Hash128 { engine.names.user(ShortText(user)!) }

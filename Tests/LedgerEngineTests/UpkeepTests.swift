@@ -8,27 +8,11 @@ import Testing
 @testable import LedgerEngine
 
 @Suite struct UpkeepTests {
-    private func snapshot(_ engine: Engine) -> Result<LSN, EngineError> {
-        let result = Box<Result<LSN, EngineError>?>(nil)
-        let done = Latch()
-        engine.snapshot {
-            result.set($0)
-            done.open()
-        }
-        done.wait()
-        return result.get()!
-    }
-
-    private func info(_ t: TestEngine) throws -> EngineInfo {
-        guard case .info(let info) = t.work([.info])[0] else { throw Unexpected("no info") }
-        return info
-    }
-
     /// A ledger with one snapshot, whose audit `script` plays.
     private func audited(_ script: String, on disk: any Disk = MemoryDisk()) throws -> TestEngine {
         let t = try TestEngine(disk: disk) { $0.checkpoints = .child(["/bin/sh", "-c", script]) }
         try t.accept(t.createUser("ada"))
-        guard case .success = snapshot(t.engine) else { throw Unexpected("no snapshot") }
+        guard case .success = t.snapshot() else { throw Unexpected("no snapshot") }
         t.engine.lookAfter()
         return t
     }
@@ -38,18 +22,18 @@ import Testing
         func open() throws -> TestEngine { try TestEngine(disk: disk) { $0.checkpoints = .inProcess } }
         let t = try open()
         try t.accept(t.createUser("ada"))
-        #expect(try info(t).auditVerdict == "none")
-        guard case .success(let lsn) = snapshot(t.engine) else { throw Unexpected("no snapshot") }
+        #expect(try t.info().auditVerdict == "none")
+        guard case .success(let lsn) = t.snapshot() else { throw Unexpected("no snapshot") }
         t.engine.lookAfter()
-        #expect(holdsInTime { (try? info(t).auditVerdict) == "ok" })
-        let found = try info(t)
+        #expect(holdsInTime { (try? t.info().auditVerdict) == "ok" })
+        let found = try t.info()
         #expect(found.auditedLSN == lsn && found.auditedTime == t.clock.now())
         t.stop()
         // The next start knows.
         let again = try open()
         defer { again.stop() }
-        #expect(try info(again).auditedLSN == lsn)
-        #expect(try info(again).auditVerdict == "ok")
+        #expect(try again.info().auditedLSN == lsn)
+        #expect(try again.info().auditVerdict == "ok")
     }
 
     @Test func `a snapshot that differs makes the ledger read-only and is dropped, for the next start`() throws {
@@ -61,23 +45,23 @@ import Testing
         }
         #expect(text.contains("not what the journal leads to"))
         // Nothing more is decided first; then the verdict is written down.
-        #expect(holdsInTime { (try? info(t).auditVerdict.contains("differs")) == true })
-        #expect(holdsInTime { (try? info(t).snapshots) == 0 })
-        guard case .failure = snapshot(t.engine) else { throw Unexpected("a snapshot of what was not recorded") }
+        #expect(holdsInTime { (try? t.info().auditVerdict.contains("differs")) == true })
+        #expect(holdsInTime { (try? t.info().snapshots) == 0 })
+        guard case .failure = t.snapshot() else { throw Unexpected("a snapshot of what was not recorded") }
         let account = try t.user("ada").account
         t.stop()
         let again = try TestEngine(disk: disk)
         defer { again.stop() }
         #expect(again.engine.readOnly == nil)
         #expect(try again.user("ada").account == account)
-        #expect(try info(again).snapshots == 0)
+        #expect(try again.info().snapshots == 0)
         try again.accept(again.purchase("ada", "25.00"))
     }
 
     @Test func `an audit that fails is said, and does not stop the ledger`() throws {
         let t = try audited("exit 1")
         defer { t.stop() }
-        #expect(holdsInTime { (try? info(t).auditVerdict.contains("exit code 1")) == true })
+        #expect(holdsInTime { (try? t.info().auditVerdict.contains("exit code 1")) == true })
         #expect(t.engine.readOnly == nil)
         try t.accept(t.purchase("ada", "25.00"))
     }
@@ -102,7 +86,7 @@ import Testing
 
     @Test func `closing the ledger ends an audit at once`() throws {
         let t = try audited("exec sleep 60")
-        #expect(holdsInTime { (try? info(t).auditVerdict) == "running" })
+        #expect(holdsInTime { (try? t.info().auditVerdict) == "running" })
         let began = MonotonicTime.now
         t.stop()
         #expect(MonotonicTime.now - began < 10_000_000_000)
@@ -152,6 +136,45 @@ import Testing
         let report = try Verification<StateMachine>.run("/ledger", on: disk)
         #expect(report.isSound, "\(report.findings)")
         #expect(report.snapshots > 1)
+    }
+
+    @Test func `a snapshot takes what nobody touched from the last one, and a damaged one harms none`() throws {
+        let disk = MemoryDisk()
+        func open() throws -> TestEngine { try TestEngine(disk: disk) { $0.checkpoints = .inProcess } }
+        let t = try open()
+        for number in 0..<300 { try t.accept(t.createUser("u\(number)")) }
+        let first = try t.snapshot().get()
+        t.engine.lookAfter()
+        #expect(holdsInTime { (try? t.info().auditedLSN) == first })
+        #expect(try t.info().lastSnapshotFrames > 8 && t.info().lastSnapshotFramesReused == 0)
+        try t.accept(t.purchase("u7", "25.00"))
+        let second = try t.snapshot().get()
+        let info = try t.info()
+        // The ledger's own row, books, users and lots are others. Limits, rules, which of them are active, passports
+        // and names are not.
+        let (all, reused) = (info.lastSnapshotFrames, info.lastSnapshotFramesReused)
+        #expect(reused >= 5 && reused <= all - 4, "\(reused) of \(all)")
+
+        let directory = t.engine.journal.directory
+        let file = try disk.open(directory.snapshot(second), .readWrite)
+        // In its last frame, just before the footer.
+        let place = try file.size() - 140
+        let byte = try #require(try file.readBytes(at: place, count: 1))
+        try file.write([byte[0] ^ 4], at: place)
+        try t.accept(t.purchase("u7", "25.00"))
+        let third = try t.snapshot().get()
+        #expect(try t.info().lastSnapshotFramesReused == reused - 1)
+        t.clock.advance(by: .hours(12))
+        t.engine.lookAfter()
+        #expect(holdsInTime { (try? t.info().auditedLSN) == third })
+        #expect(try t.info().auditVerdict == "ok")
+        let account = try t.user("u7").account
+        t.stop()
+        try SnapshotReader.verify(directory.snapshot(third), directory)
+        let again = try open()
+        defer { again.stop() }
+        #expect(try again.user("u7").account == account)
+        #expect(try again.info().lastSnapshotLSN == third && again.info().lastSnapshotFrames == 0)
     }
 
     @Test func `becoming read-only and writable again is logged, once for each reason`() {

@@ -289,6 +289,7 @@ struct EngineReplyTests {
     private static func figures() -> (EngineInfo, ServerFigures) {
         var info = EngineInfo()
         info.counts = [("users", 3)]
+        (info.lastSnapshotFrames, info.lastSnapshotFramesReused) = (9, 7)
         info.readOnly = "the disk,\r\nsda=1, is full"
         info.books = [BookRow(account: "cash:stripe", balance: -25_000_000_000)]
         info.commands = [
@@ -345,6 +346,8 @@ struct EngineReplyTests {
             }
         }
         #expect(Self.info("ledger").contains("\r\nread_only:the disk;  sda:1; is full\r\n"))
+        let frames = "\r\nlast_snapshot_frames:9\r\nlast_snapshot_frames_reused:7\r\n"
+        #expect(Self.info("persistence").contains(frames))
         #expect(Self.info("books") == "# Books\r\ncash/stripe:-25.00\r\n")
     }
 

@@ -134,7 +134,7 @@ import Testing
             writer throws(StorageError) in
             try writer.frame(section: 9, version: 1, rows: 1, bytes: [1])
         }
-        #expect(!made.isFolded)
+        #expect(!made.description.isFolded)
         let found = try audit(ledger.lastLSN, from: good, on: disk)
         #expect(found.contains(9) && found.count > 1)
         // Whatever it is to begin with, never with itself.

@@ -92,7 +92,7 @@ import Testing
             try SnapshotReader.describe(next.journal.directory.snapshot(LSN(20)), next.journal.directory).digest
                 == first.digest)
         let made = try SnapshotWriter.write(next.state, at: next.journal.head, to: next.journal.directory)
-        try next.journal.adoptSnapshot(at: made.head.lastLSN)
+        try next.journal.adoptSnapshot(at: made.description.head.lastLSN)
         next.journal.release()
         let report = try Verification<ToyStateTwo>.run(ToyLedger.path, on: disk)
         #expect(report.isSound, "\(report.findings.map(\.text))")
@@ -117,7 +117,7 @@ import Testing
         try ledger.close()
         let next = try Self.open(disk, as: ToyStateTwo.self)
         let made = try SnapshotWriter.write(next.state, at: next.journal.head, to: next.journal.directory)
-        try next.journal.adoptSnapshot(at: made.head.lastLSN)
+        try next.journal.adoptSnapshot(at: made.description.head.lastLSN)
         next.journal.release()
 
         let old = try ToyLedger(on: disk)

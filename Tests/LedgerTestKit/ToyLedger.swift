@@ -246,9 +246,12 @@ package final class ToyLedger {
     }
 
     /// A snapshot of the state as it is, by the live state's own hand, listed.
-    package func snapshot() throws(StorageError) {
-        _ = try SnapshotWriter.write(state, at: journal.head, to: journal.directory)
+    @discardableResult
+    package func snapshot() throws(StorageError) -> SnapshotWriter.Written {
+        let written = try SnapshotWriter.write(
+            state, at: journal.head, to: journal.directory, reusing: journal.snapshots.last?.lsn)
         try journal.adoptSnapshot(at: journal.head.lastLSN)
+        return written
     }
 
     /// A clean stop.

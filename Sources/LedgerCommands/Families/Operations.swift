@@ -13,6 +13,7 @@ extension CommandTable {
             "The sections, whose fields have Redis' names where Redis has them: `server`, `clients`, `stats`, `memory`, `persistence`, `replication`, `commandstats`, `keyspace`, and the ledger's own: `ledger`, `books`, and where there are some, `followers` and `forks`. None named: all of them.",
             "In `commandstats`, `failed_calls` are those that the ledger refused (INSUFFICIENT, LIMIT, …), `rejected_calls` those that were refused before (a wrong argument, a missing permission). In `books`, parts of an account's name are joined by `/`.",
             "In `forks`, each line is a fork, the oldest first: its `name`, whose it is (`client`: as CLIENT ID answers there, `addr`, `user`), its `age` in seconds, the memory set aside for it (`memory_bytes`, of `serve --fork-memory`) and what it has taken since it began (`grown_bytes`). It ends with its connection.",
+            "In `persistence`, `last_snapshot_frames` are the parts of the last snapshot that was made since the start, `last_snapshot_frames_reused` those of them in which nothing had changed since the one before, so that they were taken from it. `last_audit_lsn` and `last_audit_time` name the last snapshot that was proven to be what the journal leads to; `last_audit_verdict` is `ok`, `running`, `none` before the first audit, or what is wrong.",
         ],
         reply: .other("text: # Section, then name:value lines"), examples: ["INFO", "INFO persistence"]
     ) { a, _ in ParsedCommand(a, .server(.info(sections: a.rest.map { $0.lowercased() }))) }

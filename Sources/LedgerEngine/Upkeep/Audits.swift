@@ -5,7 +5,7 @@ internal import Logging
 
 /// Holds snapshots against the journal. A snapshot is live rows written down; the fold of the journal from the last one
 /// that was proven must give the same bytes. Now and then, and in time, the newest is proven so: by a process of its
-/// own (or, in tests, a thread), which takes a small share of a core unless it is late.
+/// own (or, in tests, a thread), which takes a small share of a core until it is late (``AuditNeed``).
 ///
 /// One that differs makes the ledger read-only: what it knows is not what was recorded. It is dropped with all since
 /// the last proven one, so that the next start replays what was recorded.
@@ -35,21 +35,22 @@ final class Audits: @unchecked Sendable {
     private struct State {
         var status = Status()
         var thread: NamedThread?
-        var child: pid_t?
+        var child: CheckpointProcess.Child?
         /// The snapshot that is being looked at.
         var current = LSN.none
+        /// It is late: it takes what it needs.
+        var isLate = false
         var isStopping = false
         var foundDifference = false
-        /// Made since the last that was proven.
+        /// Made since the last that was proven, and how many of them `current` will have proven.
         var unproven = 0
+        var covered = 0
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
     }
 
-    /// An audit begins at so many snapshots, or so long, behind the last; it is late, and takes what it needs, at the
-    /// others.
-    private static let due = (snapshots: 8, age: TimeSpan.hours(12))
-    private static let late = (snapshots: 16, age: TimeSpan.hours(24))
+    /// Of the thread and its process. A late one competes for a core as the thread that writes snapshots does.
+    private static let nice = (usual: Int32(19), late: Int32(10))
     private static let retryAfter: UInt64 = 60_000_000_000
 
     init(
@@ -93,27 +94,41 @@ final class Audits: @unchecked Sendable {
         state.withLock { $0.unproven += 1 }
     }
 
-    /// Starts an audit of the newest snapshot, if one is due and none is running.
+    /// Starts an audit of the newest snapshot, if one is due and none is running; hurries the one that runs, if it has
+    /// become late.
     func consider() {
         guard let newest = journal.snapshots.last?.lsn else { return }
         let now = clock.now()
-        state.withLock { state in
-            guard !state.isStopping, !state.foundDifference, state.current.isNone, newest > state.status.lsn,
-                MonotonicTime.now >= state.notBefore
-            else { return }
+        let hurried = state.withLock { state -> LSN? in
+            guard !state.isStopping, !state.foundDifference else { return nil }
             let age = state.status.time == .distantPast ? nil : now - state.status.time
-            let isFirst = age == nil
-            guard isFirst || state.unproven >= Self.due.snapshots || age! >= Self.due.age else { return }
-            let isLate = state.unproven >= Self.late.snapshots || age.map { $0 >= Self.late.age } ?? false
-            let base = state.status.lsn
-            state.current = newest
-            state.status.verdict = "running"
-            state.thread?.join()  // it ended when `current` went back
-            let hold = journal.holdFiles()
-            state.thread = NamedThread.start("audit", nice: 19) { [self] in
-                finish(newest, base, audit(newest, from: base, share: isLate ? 1 : Pace.usualShare))
-                withExtendedLifetime(hold) {}
+            let need = AuditNeed(unproven: state.unproven, age: age)
+            if state.current.isNone {
+                if need > .none, newest > state.status.lsn, MonotonicTime.now >= state.notBefore {
+                    begin(newest, isLate: need == .late, &state)
+                }
+            } else if need == .late, !state.isLate {
+                state.isLate = true
+                state.child?.hurry(nice: Self.nice.late)
+                return state.current
             }
+            return nil
+        }
+        guard let hurried else { return }
+        logger.info("the audit of a snapshot is late: it takes what it needs", metadata: ["lsn": "\(hurried.value)"])
+    }
+
+    private func begin(_ newest: LSN, isLate: Bool, _ state: inout State) {
+        let base = state.status.lsn
+        state.current = newest
+        state.isLate = isLate
+        state.covered = state.unproven
+        state.status.verdict = "running"
+        state.thread?.join()  // it ended when `current` went back
+        let hold = journal.holdFiles()
+        state.thread = NamedThread.start("audit", nice: isLate ? Self.nice.late : Self.nice.usual) { [self] in
+            finish(newest, base, audit(newest, from: base, share: isLate ? 1 : Pace.usualShare))
+            withExtendedLifetime(hold) {}
         }
     }
 
@@ -123,7 +138,11 @@ final class Audits: @unchecked Sendable {
             switch mode {
             case .never: return .success(nil)
             case .inProcess:
-                let pace = Pace(share: share) { [self] in state.withLock { $0.isStopping } }
+                let pace = Pace(share: share) { [self] nanoseconds in
+                    if mayNotRest { return true }
+                    usleep(UInt32(clamping: nanoseconds / 1000))
+                    return mayNotRest
+                }
                 return .success(
                     Self.words(
                         try Engine.audit(
@@ -138,6 +157,8 @@ final class Audits: @unchecked Sendable {
         }
     }
 
+    private var mayNotRest: Bool { state.withLock { $0.isStopping || $0.isLate } }
+
     private static func words(_ sections: [UInt16]) -> String? {
         sections.isEmpty
             ? nil : "the snapshot differs from the fold in sections \(sections.map { "\($0)" }.joined(separator: ", "))"
@@ -145,16 +166,18 @@ final class Audits: @unchecked Sendable {
 
     /// Whether it found a difference.
     private func runChild(_ arguments: [String]) throws(EngineError) -> Bool {
-        let pid = try CheckpointProcess.start(arguments)
-        let stops = state.withLock { state in
-            state.child = pid
-            return state.isStopping
+        let child = try CheckpointProcess.start(arguments)
+        state.withLock { state in
+            state.child = child
+            // What happened before it was there.
+            if state.isLate { state.child?.hurry(nice: Self.nice.late) }
+            if state.isStopping { kill(child.pid, SIGKILL) }
         }
-        if stops { kill(pid, SIGKILL) }
-        CheckpointProcess.wait(for: pid)
+        CheckpointProcess.wait(for: child.pid)
         return try state.withLock { (state: inout State) throws(EngineError) in
+            state.child?.close()
             state.child = nil
-            return try CheckpointProcess.reap(pid)
+            return try CheckpointProcess.reap(child.pid)
         }
     }
 
@@ -164,7 +187,7 @@ final class Audits: @unchecked Sendable {
         case .success(nil):
             state.withLock { state in
                 state.status = Status(lsn: lsn, time: now, verdict: "ok")
-                state.unproven = journal.snapshots.count { $0.lsn > lsn }
+                state.unproven -= state.covered
                 state.current = .none
             }
             logger.info("snapshot audited", metadata: ["lsn": "\(lsn.value)", "from": "\(base.value)"])
@@ -220,49 +243,10 @@ final class Audits: @unchecked Sendable {
     func stop() {
         let thread = state.withLock { state in
             state.isStopping = true
-            if let child = state.child { kill(child, SIGKILL) }
+            if let child = state.child { kill(child.pid, SIGKILL) }
             defer { state.thread = nil }
             return state.thread
         }
         thread?.join()
-    }
-}
-
-/// How much of a core an audit takes: it sleeps after each piece of work. Whoever is not done after minutes gets more.
-///
-/// Unchecked Sendable: used by one thread.
-package final class Pace: @unchecked Sendable {
-    static let usualShare = 0.05
-    private static let piece: UInt64 = 10_000_000
-    /// So long until the share is doubled.
-    private static let patience: UInt64 = 300_000_000_000
-
-    private var share: Double
-    private let isOver: () -> Bool
-    private var worked = Pace.cpuTime
-    private var doubled = MonotonicTime.now
-
-    package init(share: Double, isOver: @escaping () -> Bool = { false }) {
-        self.share = share
-        self.isOver = isOver
-    }
-
-    /// Between two steps of the work.
-    package func rest() {
-        let now = Self.cpuTime
-        guard share < 1, now &- worked >= Self.piece, !isOver() else { return }
-        if MonotonicTime.now &- doubled > Self.patience {
-            share *= 2
-            doubled = MonotonicTime.now
-        }
-        usleep(UInt32(Double(now &- worked) * (1 / share - 1) / 1000))
-        worked = Self.cpuTime
-    }
-
-    /// Of this thread, in nanoseconds.
-    private static var cpuTime: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 }

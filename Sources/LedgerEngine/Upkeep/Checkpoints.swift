@@ -37,10 +37,18 @@ final class Checkpoints: @unchecked Sendable {
         var isOwed = false
         /// How the last one ended: `ok`, or why there is none.
         var lastStatus = "ok"
+        var lastFrames = Frames()
         /// Monotonic; after a failure the next attempt waits.
         var notBefore: UInt64 = 0
         /// Monotonic; until then a tail that was just replayed may be as long again.
         let settled = MonotonicTime.now + Checkpoints.settlesIn
+    }
+
+    /// Of the last one that was made since the start.
+    struct Frames: Sendable {
+        var all = 0
+        /// Those that were taken from the one before it.
+        var reused = 0
     }
 
     /// A tail smaller than this is never worth a snapshot.
@@ -98,6 +106,8 @@ final class Checkpoints: @unchecked Sendable {
     /// How the last one ended: `ok`, or why there is no newer snapshot.
     var lastStatus: String { state.withLock { $0.lastStatus } }
 
+    var lastFrames: Frames { state.withLock { $0.lastFrames } }
+
     /// SNAPSHOT: a checkpoint through at least `lsn`, which is durable.
     func request(through lsn: LSN, _ completion: @escaping @Sendable (Result<LSN, EngineError>) -> Void) {
         if let last = journal.snapshots.last, last.lsn >= lsn { return completion(.success(last.lsn)) }
@@ -153,14 +163,17 @@ final class Checkpoints: @unchecked Sendable {
         do throws(StorageError) {
             var encoder = SnapshotEncoder()
             let desk = desk
-            _ = try SnapshotWriter.write(at: head, booksSum: booksSum, to: journal.directory) {
-                writer throws(StorageError) in
+            let written = try SnapshotWriter.write(
+                at: head, booksSum: booksSum, to: journal.directory, reusing: journal.snapshots.last?.lsn
+            ) { writer throws(StorageError) in
                 while let rows = desk.next() { try encoder.add(rows, to: &writer) }
                 guard !desk.isCancelled else { throw StorageError(.latched, "the snapshot") }
                 try encoder.finish(to: &writer)
             }
             desk.clear()
             try audits.adopt(head.lastLSN)
+            let frames = Frames(all: written.description.frames, reused: written.reusedFrames)
+            state.withLock { $0.lastFrames = frames }
         } catch {
             let isStopping = state.withLock { $0.isStopping }
             desk.cancel()
@@ -185,9 +198,12 @@ final class Checkpoints: @unchecked Sendable {
     private func finish(_ bytes: Int64, _ result: Result<LSN, EngineError>) {
         var isFull = false
         var status = "ok"
+        let frames = lastFrames
         switch result {
         case .success(let lsn):
-            logger.info("snapshot", metadata: ["lsn": "\(lsn.value)"])
+            logger.info(
+                "snapshot",
+                metadata: ["lsn": "\(lsn.value)", "frames": "\(frames.all)", "reused": "\(frames.reused)"])
         case .failure(let error) where error.reason == .stopped:
             logger.info("snapshot given up, the ledger is being closed")
         case .failure(let error):

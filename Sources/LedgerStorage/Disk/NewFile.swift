@@ -14,6 +14,11 @@ struct NewFile {
         try wrote(bytes.count)
     }
 
+    mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
+        try file.write(bytes, at: offset)
+        try wrote(bytes.count)
+    }
+
     /// The whole file, in zeroes, durable.
     mutating func zeroFill(_ count: Int) throws(StorageError) {
         for start in stride(from: 0, to: count, by: Self.portion) {

@@ -52,7 +52,8 @@ package enum Fold {
         let recovered: Recovered<State> = try Recovery.open(path, on: disk, options: options)
         let head = recovered.journal.head
         guard !head.lastLSN.isNone else { return nil }
-        _ = try SnapshotWriter.write(recovered.state, at: head, to: recovered.journal.directory)
+        _ = try SnapshotWriter.write(
+            recovered.state, at: head, to: recovered.journal.directory, reusing: recovered.journal.snapshots.last?.lsn)
         let snapshot = try recovered.journal.adoptSnapshot(at: head.lastLSN)
         let audited = AuditRecord.load(from: recovered.journal.directory)
         try recovered.journal.thinSnapshots(now: head.time, keeping: audited.map { [$0.lsn] } ?? [])

@@ -3,9 +3,10 @@ package import LedgerCore
 // A snapshot
 // ==========
 //
-// The whole state after one LSN, as the core writes it (`SnapshotEncoder`): sections of columns, at most 64 Ki rows a
-// frame. It is a shortcut, never the truth: the journal is complete without it, and `florin verify` proves that both
-// lead to the same state. So a damaged snapshot costs time, not data; an older one, or none, takes its place.
+// The whole state after one LSN, as the core writes it (`SnapshotEncoder`): sections of columns, at most 16,384 rows a
+// frame (65,536 in earlier versions of some sections). It is a shortcut, never the truth: the journal is complete
+// without it, and `florin verify` proves that both lead to the same state. So a damaged snapshot costs time, not data;
+// an older one, or none, takes its place.
 //
 //      ├ header, 256 B ┼ frame header, 32 B ┼ zstd ─────┼ frame header ┼ zstd ─────────┼ … ┼ footer, 128 B ┤
 //
@@ -33,6 +34,10 @@ package import LedgerCore
 // The chain hash binds the snapshot to one history: recovery compares it with the journal's own at that place, so a
 // snapshot of another past is never continued.
 //
+// A frame that says what it said in the last snapshot is copied from there (`PreviousFrames`). Nothing in the file
+// tells: two files of one state may differ in how their frames are compressed, by whatever version of zstd, and in no
+// digest but that of the file.
+//
 // Writing one: temporary file, sync, read back past the cache and checked whole, rename, directory sync, manifest. Only
 // then may an older one be dropped.
 
@@ -46,7 +51,7 @@ enum SnapshotFormat {
     static let footerBytes = 128
     /// How it was made: not proven by that. Earlier versions folded each, which proved it.
     static let fromLiveRows: UInt8 = 1
-    /// No frame of 64 Ki rows comes near it; a length beyond it is not believed.
+    /// No frame of 65,536 rows comes near it; a length beyond it is not believed.
     static let frameLimit = 1 << 30
 }
 

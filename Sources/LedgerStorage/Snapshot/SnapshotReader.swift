@@ -100,7 +100,7 @@ package enum SnapshotReader {
 }
 
 /// An open snapshot whose header and footer have been checked.
-private struct SnapshotFile: Sendable {
+struct SnapshotFile: Sendable {
     /// A frame as it was before it was compressed.
     struct LoadedFrame: Sendable {
         let section: UInt16
@@ -200,15 +200,8 @@ private struct SnapshotFile: Sendable {
         var digest = StateDigest()
         headerBytes.withUnsafeBytes { hash.update($0) }
         var offset = SnapshotFormat.headerBytes
-        let end = description.fileBytes - SnapshotFormat.footerBytes
         for number in 0..<description.frames {
-            guard
-                offset + SnapshotFormat.frameHeaderBytes <= end,
-                let header = try file.readBytes(
-                    at: offset, count: SnapshotFormat.frameHeaderBytes, pastCache: pastCache),
-                let frame = header.withUnsafeBytes({ Frame($0) }), frame.number == number,
-                frame.compressedBytes <= end - offset - SnapshotFormat.frameHeaderBytes
-            else { throw StorageError(.damagedSnapshot, path, at: offset, "the header of frame \(number) is damaged") }
+            let (frame, header) = try self.frame(number, at: offset)
             header.withUnsafeBytes { hash.update($0) }
             offset += SnapshotFormat.frameHeaderBytes
             let compressed = packed.bytes(frame.compressedBytes)
@@ -240,7 +233,22 @@ private struct SnapshotFile: Sendable {
         }
     }
 
-    private struct Frame {
+    /// Where the frames end.
+    private var end: Int { description.fileBytes - SnapshotFormat.footerBytes }
+
+    /// What the header at `offset`, which is to be that of frame `number`, says, and its bytes.
+    func frame(_ number: Int, at offset: Int) throws(StorageError) -> (frame: Frame, header: [UInt8]) {
+        guard
+            offset + SnapshotFormat.frameHeaderBytes <= end,
+            let header = try file.readBytes(at: offset, count: SnapshotFormat.frameHeaderBytes, pastCache: pastCache),
+            let frame = header.withUnsafeBytes({ Frame($0) }), frame.number == number,
+            frame.compressedBytes <= end - offset - SnapshotFormat.frameHeaderBytes
+        else { throw StorageError(.damagedSnapshot, path, at: offset, "the header of frame \(number) is damaged") }
+        return (frame, header)
+    }
+
+    /// The header of a frame.
+    struct Frame {
         let section: UInt16
         let version: UInt8
         let rows: Int
@@ -249,7 +257,7 @@ private struct SnapshotFile: Sendable {
         let checksum: UInt32
         let number: Int
 
-        init?(_ header: UnsafeRawBufferPointer) {
+        fileprivate init?(_ header: UnsafeRawBufferPointer) {
             guard
                 header.number(at: 0) == SnapshotFormat.frameMagic, header.slice(0, 28).crc32c == header.number(at: 28),
                 header[6] == 1
