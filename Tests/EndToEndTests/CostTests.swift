@@ -9,7 +9,9 @@ extension EndToEnd {
             try await expectWithin()
         }
 
-        @Test(.enabled(if: !Workspace.isSanitized && Workspace.has("valgrind"), "needs valgrind: Scripts/install --tests"))
+        @Test(
+            .enabled(if: !Workspace.isSanitized && Workspace.has("valgrind"), "needs valgrind: Scripts/install --tests")
+        )
         func `operations take no more instructions than they did`() async throws {
             try await expectWithin("instructions")
         }

@@ -64,7 +64,8 @@ extension EndToEnd {
             try await workspace.expectSound()
         }
 
-        @Test func `the golden directory of today's format has events of every kind, and its listing says each thing once`()
+        @Test
+        func `the golden directory of today's format has events of every kind, and its listing says each thing once`()
             async throws
         {
             let workspace = try await Self.unpack("format-1")

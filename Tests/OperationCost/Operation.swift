@@ -25,21 +25,21 @@ enum Operation: String, CaseIterable {
     /// line where it is; the others say what is true of the program that people run.
     var most: Cost {
         #if DEBUG
-            switch self {
-            case .charge: Cost(allocations: 55, copiedBytes: 30_000, instructions: 300_000)
-            case .keyedCharge: Cost(allocations: 55, copiedBytes: 32_000, instructions: 330_000)
-            case .record: Cost(allocations: 42, copiedBytes: 22_000, instructions: 335_000)
-            case .admission: Cost(allocations: 158, copiedBytes: 90_000, instructions: 880_000)
-            case .verification: Cost(allocations: 2.2, copiedBytes: 4500, instructions: 47_000)
-            }
+        switch self {
+        case .charge: Cost(allocations: 55, copiedBytes: 30_000, instructions: 300_000)
+        case .keyedCharge: Cost(allocations: 55, copiedBytes: 32_000, instructions: 330_000)
+        case .record: Cost(allocations: 42, copiedBytes: 22_000, instructions: 335_000)
+        case .admission: Cost(allocations: 158, copiedBytes: 90_000, instructions: 880_000)
+        case .verification: Cost(allocations: 2.2, copiedBytes: 4500, instructions: 47_000)
+        }
         #else
-            switch self {
-            case .charge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-            case .keyedCharge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-            case .record: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-            case .admission: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-            case .verification: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-            }
+        switch self {
+        case .charge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        case .keyedCharge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        case .record: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        case .admission: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        case .verification: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        }
         #endif
     }
 }

@@ -29,8 +29,8 @@ extension UInt64: IndexKey {
 /// and all of the same size would grow at the same time. Removal shifts back what follows: no tombstones.
 /// `Key.vacant` cannot be a key.
 ///
-/// Whoever goes through it sorts what is found, a segment or all of it: no order that follows the hash ever decides what
-/// is recorded. So a rollback restores what each key stood for, and not where in a segment it lay.
+/// Whoever goes through it sorts what is found, a segment or all of it: no order that follows the hash ever decides
+/// what is recorded. So a rollback restores what each key stood for, and not where in a segment it lay.
 struct HashIndex<Key: IndexKey>: ~Copyable {
     private struct Change {
         var key: Key

@@ -23,8 +23,8 @@ struct TimerQueue {
     /// Every entry is at least its parent, (index − 1) / 2.
     private(set) var heap = ChunkedArray<TimerEntry>()
     private var undo = UndoLog<Change>()
-    /// Where the next look of ``sweep(_:)`` falls, how many were pushed since the last one or since there was no need of
-    /// one, and how many it threw out on its way through the heap.
+    /// Where the next look of ``sweep(_:)`` falls, how many were pushed since the last one or since there was no need
+    /// of one, and how many it threw out on its way through the heap.
     private var sweeping = (next: 0, pushed: 0, out: 0)
 
     var count: Int { heap.count }
@@ -68,8 +68,8 @@ struct TimerQueue {
         return true
     }
 
-    /// There is no need of a ``sweep(_:)``: what was pushed until now gives it no looks, or the first one that is needed
-    /// would go through the whole heap at once.
+    /// There is no need of a ``sweep(_:)``: what was pushed until now gives it no looks, or the first one that is
+    /// needed would go through the whole heap at once.
     mutating func needsNoSweep() { sweeping.pushed = 0 }
 
     /// Keeps what `isDue` still knows, each entry once. Cost: a sort of the rest; under a savepoint also a copy of all.

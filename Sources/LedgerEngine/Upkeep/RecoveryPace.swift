@@ -12,8 +12,8 @@ struct RecoveryPace: Equatable, Sendable {
     var event = 5e-6
     /// Each unpacks to many, in rows that must be indexed.
     var snapshotByte = 1.3e-7
-    /// Of sealed segments whose checksums are looked at before serving: beside the replay, so this is what a start waits
-    /// for them once that is done.
+    /// Of sealed segments whose checksums are looked at before serving: beside the replay, so this is what a start
+    /// waits for them once that is done.
     var historyByte = 1e-9
     /// Filling the views, opening keys.
     var user = 2e-6

@@ -30,8 +30,8 @@ package struct NamedThread: Sendable {
     /// Nobody will wait for it.
     package func detach() { pthread_detach(handle) }
 
-    /// Does two things at once, `other` on a thread of its own, or one after the other where the system has no thread for
-    /// it; returns what came of them when both are done.
+    /// Does two things at once, `other` on a thread of its own, or one after the other where the system has no thread
+    /// for it; returns what came of them when both are done.
     package static func both<A, B: Sendable>(
         _ name: String, _ body: () -> A, _ other: @escaping @Sendable () -> B
     ) -> (A, B) {
