@@ -34,11 +34,11 @@ enum Operation: String, CaseIterable {
         }
         #else
         switch self {
-        case .charge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-        case .keyedCharge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-        case .record: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-        case .admission: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
-        case .verification: Cost(allocations: 0.05, copiedBytes: 420, instructions: 1e9)
+        case .charge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 14_800)
+        case .keyedCharge: Cost(allocations: 0.05, copiedBytes: 420, instructions: 16_700)
+        case .record: Cost(allocations: 3.1, copiedBytes: 1260, instructions: 24_000)
+        case .admission: Cost(allocations: 8.5, copiedBytes: 5300, instructions: 64_500)
+        case .verification: Cost(allocations: 2, copiedBytes: 100, instructions: 12_000)
         }
         #endif
     }
