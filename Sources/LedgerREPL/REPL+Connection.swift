@@ -58,6 +58,7 @@ extension REPL {
     /// outcome is unknown, and not what relied on the old one (``TiesLost``).
     mutating func send(_ commands: [[[UInt8]]]) async throws -> [RESPValue] {
         if let answer = try await answerHere(commands) { return [answer] }
+        let commands = try commands.map { try withFiles($0) }
         do {
             return try await exchange(commands)
         } catch ClientError.notConnected(let peer, let reason) {

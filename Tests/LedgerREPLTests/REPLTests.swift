@@ -1,3 +1,4 @@
+import Glibc
 import LedgerClient
 import LedgerREPL
 import RESP
@@ -92,6 +93,31 @@ private func prompt(_ port: any CommandPort = echo) -> REPL {
         #expect(await repl.evaluate("PING", tables).output == "PING\n")
         #expect(await repl.evaluate("BREAK", tables).failed)
         #expect(connections.load(ordering: .relaxed) == 1)
+    }
+
+    @Test func `a source may be the text of a file, and no other word is`() async throws {
+        let path = "/tmp/florin-source-\(getpid()).lua"
+        let file = try #require(fopen(path, "w"))
+        fputs("return 1", file)
+        fclose(file)
+        defer { unlink(path) }
+        var repl = REPL(port: echo, catalogue: .ledger, options: .init(title: "test"))
+        for (line, sent) in [
+            ("RULE CHECK storage @\(path)", "RULE\nCHECK\nstorage\nreturn 1\n"),
+            ("rule backtest storage @\(path) FROM 1 TO 2", "rule\nbacktest\nstorage\nreturn 1\nFROM\n1\nTO\n2\n"),
+            ("EVAL @\(path) 0", "EVAL\nreturn 1\n0\n"),
+            ("FORK RUN f RULE LOAD storage @\(path)", "FORK\nRUN\nf\nRULE\nLOAD\nstorage\nreturn 1\n"),
+            ("DRYRUN RULE LOAD storage @\(path)", "DRYRUN\nRULE\nLOAD\nstorage\nreturn 1\n"),
+            ("CREDIT CHARGE u 1 @\(path)", "CREDIT\nCHARGE\nu\n1\n@\(path)\n"),
+            ("RULE SHOW @\(path)", "RULE\nSHOW\n@\(path)\n"),
+        ] {
+            let outcome = await repl.evaluate(line, tables)
+            #expect(outcome.output == sent && !outcome.failed, "\(line): \(outcome)")
+        }
+        for (path, why) in [("/no/such.lua", "No such file or directory"), ("/tmp", "Is a directory")] {
+            let outcome = await repl.evaluate("RULE CHECK storage @\(path)", tables)
+            #expect(outcome.errors == "@\(path): \(why)\n" && outcome.failed)
+        }
     }
 
     @Test func `a script's exit code says whether all went well`() async {

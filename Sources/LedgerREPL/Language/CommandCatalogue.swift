@@ -12,13 +12,16 @@ package struct CommandCatalogue: Sendable {
         package var note: String
         /// What kinds of id may stand here.
         package var ids: [KnownIDs.Kind]
+        /// The prompt takes `@FILE` for the text in that file.
+        package var mayBeFile: Bool
 
         package init(
             _ name: String, choices: [String] = [], isList: Bool = false, isOptional: Bool = false, note: String = "",
-            ids: [KnownIDs.Kind] = []
+            ids: [KnownIDs.Kind] = [], mayBeFile: Bool = false
         ) {
             self.name = name
             self.ids = ids
+            self.mayBeFile = mayBeFile
             self.choices = choices
             self.isList = isList
             self.isOptional = isOptional

@@ -54,10 +54,12 @@ extension CommandCatalogue.Command {
 
 extension CommandCatalogue.Argument {
     fileprivate init(field: Field) {
+        let isSource = field.kind == .source || field.placeholder == "script"
+        let note = [field.explanation, isSource ? "at this prompt also @FILE, the text of a file" : ""]
         self.init(
             field.placeholder, choices: field.kind.choices,
-            isList: field.kind == .permissions, isOptional: !field.isRequired, note: field.explanation,
-            ids: field.kind.ids)
+            isList: field.kind == .permissions, isOptional: !field.isRequired,
+            note: note.filter { !$0.isEmpty }.joined(separator: "; "), ids: field.kind.ids, mayBeFile: isSource)
     }
 }
 
