@@ -142,13 +142,16 @@ package final class ReadPath: Sendable {
 
     /// The same; throws where it cannot be opened.
     func openEmail(_ user: UserOrdinal) throws(StorageError) -> [UInt8] {
-        func open() throws(StorageError) -> [UInt8] {
+        var isSecondLook = false
+        while true {
             let found = views.withEmail(user) { (bytes: Array($0), isSealed: $1) }
             guard let found, found.isSealed else { return found?.bytes ?? [] }
-            return try keys.open(found.bytes, user)
+            do throws(StorageError) { return try keys.open(found.bytes, user) } catch {
+                // The memory may be gone, because the address has been opened meanwhile.
+                guard !isSecondLook else { throw error }
+                isSecondLook = true
+            }
         }
-        // Where that fails the memory may be gone, because the address has been opened meanwhile.
-        do throws(StorageError) { return try open() } catch { return try open() }
     }
 }
 
