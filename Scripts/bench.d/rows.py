@@ -14,8 +14,6 @@ from servers import PASSPORTS, Trouble
 
 SHOWN = ("verify", "admit")  # works that show passports
 MINUTE = 60
-# Files of the journal: one that is written, one made ready, and what full speed leaves to sealing for a moment.
-MOST_UNSEALED = 8
 PIPELINED = (16, (8, 16, 32, 64, 128))  # connections, and the depths that are tried
 
 
@@ -36,7 +34,7 @@ def compare(bench, title, work, connections, pipeline, reach, floor=None, users=
     if minute:
         # A file that waits to be sealed is disk that a longer run would fill.
         left = {server.name: server.unsealed() for server in sides if server.kind == "florin"}
-        if max(left.values()) > MOST_UNSEALED:
+        if max(left.values()) > upkeep.MOST_UNSEALED:
             raise Trouble(f"the journal grows faster than it is sealed: {left} files wait")
         note = f"{left['florin']} files of the journal not sealed at the end"
     lines = [line(title, rounds, base="redis", ratio=reach, note=note)]
