@@ -73,7 +73,7 @@ extension EndToEnd {
             let server = try await ServerProcess.start(workspace)
             let ended = try await workspace.florin(
                 "load", "--connect", "127.0.0.1:\(server.port)", "--set", "users=50", "--search", "--slo", "p99<1us",
-                "--probe", "60ms", "--warmup", "0s", "--arrivals", "constant", "--html",
+                "--probe", "500ms", "--warmup", "0s", "--arrivals", "constant", "--html",
                 workspace.path + "/report.html", environment: ["FLORIN_PASSPORT": server.passport])
             // No server is so fast: what is tried and what comes of it does not depend on the machine.
             #expect(ended.end == .exit(4))
