@@ -56,6 +56,21 @@ extension WorkItem {
     }
 }
 
+extension WorkItem {
+    /// What of all that is due must have happened before it.
+    var dueBefore: [DueBefore] {
+        switch self {
+        case .command(let command), .issue(let command, _): [command.dueBefore]
+        case .admit(_, let proof), .verify(let proof): [.own(.passport(proof.id))]
+        case .query(let query): [query.dueBefore]
+        case .quote(let user, _, _), .usageQuote(let user, _, _): [.own(.user(user))]
+        case .program(let program): program.dueBefore
+        case .info, .storageSizes: [.nothing]
+        case .barrier, .ruleLoad, .ruleActivate, .dryRun, .ruleMaterial, .clock, .clockSet: [.everything]
+        }
+    }
+}
+
 /// The answer to the ``WorkItem`` at the same index. At most 64 bytes: a committed event is a reference into the batch
 /// that it was written into, see ``WorkBatch/event(_:)``.
 package enum WorkResult: Sendable {

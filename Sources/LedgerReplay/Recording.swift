@@ -109,5 +109,5 @@ struct RecordedGroup {
     var time: Timestamp { events[0].time }
     var end: Timestamp { events[events.count - 1].time }
     var lastLSN: LSN { events[events.count - 1].lsn }
-    var isOfTimers: Bool { events[0].origin == .timer }
+    var isOfTimers: Bool { events[0].origin.isTimer }
 }

@@ -96,7 +96,7 @@ extension EventOrigin {
     fileprivate var text: StaticString {
         switch self {
         case .command: "command"
-        case .timer: "timer"
+        case .timer, .timerAhead: "timer"
         case .script: "script"
         case .transaction: "transaction"
         }

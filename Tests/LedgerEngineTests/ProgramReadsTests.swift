@@ -12,6 +12,7 @@ import Testing
         let origin = EventOrigin.script
         let script: [UInt8]? = nil
         let isOver = true
+        let dueBefore = [DueBefore.everything]
         private let records: JournalRecords
         private let body: @Sendable (ProgramLedger, JournalRecords) throws(MissingRecord) -> Void
         let missing = Box<HistoryRequest?>(nil)

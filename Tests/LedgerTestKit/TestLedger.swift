@@ -110,6 +110,26 @@ package struct TestLedger: ~Copyable {
         collect()
     }
 
+    /// Fires at most so many of the timers that are due, and leaves the others.
+    package mutating func settle(atMost limit: Int) {
+        _ = machine.fireTimers(at: now, limit: limit, into: &decision)
+        collect()
+    }
+
+    /// Fires what must have happened before something is decided: what is due to its user, where that is all, else
+    /// everything. Returns whether it was not everything.
+    @discardableResult
+    package mutating func settle(before due: DueBefore, actor: PassportOrdinal = .none) -> Bool {
+        while true {
+            let ahead = machine.fireTimers(ahead: due, by: actor, at: now, limit: 64, into: &decision)
+            collect()
+            if ahead.isReady { return true }
+            if ahead.fired == 0 { break }
+        }
+        settle()
+        return false
+    }
+
     /// Lets time pass and fires every timer on time, in steps of at most `step`.
     package mutating func pass(_ span: TimeSpan, step: TimeSpan = .minutes(1)) {
         let end = now + span
@@ -124,6 +144,14 @@ package struct TestLedger: ~Copyable {
         _ command: Command, key: IdempotencyKey? = nil, labels: Labels = .none, actor: PassportOrdinal = .none
     ) -> Decided {
         settle()
+        return decide(command, key: key, labels: labels, actor: actor)
+    }
+
+    /// Decides a command, whatever is due.
+    @discardableResult
+    package mutating func decide(
+        _ command: Command, key: IdempotencyKey? = nil, labels: Labels = .none, actor: PassportOrdinal = .none
+    ) -> Decided {
         let request = Request(actor: actor, key: key, labels: labels, command: command)
         let price = prices(machine.prepare(request, at: now))
         let outcome = machine.decide(request, price: price, at: now, into: &decision)

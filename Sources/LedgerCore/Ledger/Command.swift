@@ -15,6 +15,8 @@ package protocol CommandType: Sendable {
     /// Whether its events may be more than a batch can take: then it is decided under a savepoint, and refused if they
     /// are. See ``StateMachine/groupLimit``.
     func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool
+    /// What of all that is due must have happened before it is decided.
+    var dueBefore: DueBefore { get }
     /// As clients write it: what INFO and SLOWLOG call it.
     static var name: StaticString { get }
     /// What the engine has to do once it was accepted.
@@ -47,6 +49,7 @@ extension CommandType {
     }
 
     package var subject: Subject { .nobody }
+    package var dueBefore: DueBefore { .everything }
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {}
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? { nil }
     package func priceNeed(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceNeed {
@@ -87,6 +90,11 @@ extension Command {
         return visit(&visitor)
     }
 
+    package var dueBefore: DueBefore {
+        var visitor = DueBeforeCommand()
+        return visit(&visitor)
+    }
+
     /// As clients write it.
     package var name: StaticString {
         var visitor = NameOfCommand()
@@ -114,6 +122,9 @@ extension Command {
 
     private struct SubjectOfCommand: CommandVisitor {
         mutating func visit<C: CommandType>(_ command: borrowing C) -> Subject { command.subject }
+    }
+    private struct DueBeforeCommand: CommandVisitor {
+        mutating func visit<C: CommandType>(_ command: borrowing C) -> DueBefore { command.dueBefore }
     }
     private struct NameOfCommand: CommandVisitor {
         mutating func visit<C: CommandType>(_ command: borrowing C) -> StaticString { C.name }

@@ -32,15 +32,15 @@ package struct Decision: ~Copyable {
     }
 
     /// Begins what an instant brings that has come: decided as of `due`, recorded at `now` or later.
-    mutating func begin(due: Timestamp, recorded now: Timestamp) {
-        (self.now, recorded, origin) = (due, now, .timer)
+    mutating func begin(due: Timestamp, recorded now: Timestamp, origin: EventOrigin = .timer) {
+        (self.now, recorded, self.origin) = (due, now, origin)
         (actor, key, labels, price) = (.none, nil, .none, .none)
         (group, answer, groupStart) = (.none, nil, batch.byteCount)
     }
 
     /// As of when credit pays for usage that nothing was held for. What is due at an instant is settled with the credit
     /// that was good until then: a lot that expires there still pays.
-    var creditInstant: Timestamp { origin == .timer ? now - TimeSpan(nanoseconds: 1) : now }
+    var creditInstant: Timestamp { origin.isTimer ? now - TimeSpan(nanoseconds: 1) : now }
 
     /// The answer of the rule that ``CommandType/priceQuery(in:at:)`` asked for.
     func priced(_ query: PriceQuery) throws(Rejection) -> Pricing {

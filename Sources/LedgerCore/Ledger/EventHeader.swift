@@ -73,6 +73,15 @@ package enum EventOrigin: UInt8, CaseIterable, Sendable {
     case script = 2
     /// A command of a transaction.
     case transaction = 3
+    /// An instant that had come, ahead of what was due to others before: its user was asked about.
+    case timerAhead = 4
+
+    package var isTimer: Bool {
+        switch self {
+        case .timer, .timerAhead: true
+        case .command, .script, .transaction: false
+        }
+    }
 }
 
 /// Which of the header's optional fields follow. Raw bits are journaled. A program that does not know a bit of the

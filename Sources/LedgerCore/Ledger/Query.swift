@@ -54,6 +54,24 @@ extension Query {
     }
 }
 
+extension Query {
+    /// What of all that is due must have happened before it is answered. Lists of many users, and of what there is to
+    /// come, show everything.
+    package var dueBefore: DueBefore {
+        switch self {
+        case .user(let user), .balance(let user, _), .runway(let user), .passports(let user, _), .lots(let user, _),
+            .holds(let user, _), .sessions(let user?, _, _), .resources(let user, _), .instances(let user, _, _),
+            .quote(let user, _), .usageQuote(let user, _, _), .allowances(.user(let user)?, _):
+            .own(.user(user))
+        case .passport(let id): .own(.passport(id))
+        case .hold(let id): .own(.hold(id))
+        case .session(let name): .own(.session(name))
+        case .limits, .meters, .ruleSource: .nothing
+        case .users, .find, .sessions(nil, _, _), .spaces, .allowances, .rules, .priceBooks, .books: .everything
+        }
+    }
+}
+
 /// Whose limits, whose allowance.
 package enum UserOrType: Hashable, Sendable {
     case type(UserType)

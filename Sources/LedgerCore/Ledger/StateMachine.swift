@@ -141,7 +141,7 @@ package struct StateMachine: ~Copyable {
         header.group = decision.group
         header.actor = decision.actor
         header.origin = decision.origin
-        if let asOf = asOf ?? (decision.origin == .timer ? decision.now : nil) { header.asOf = asOf }
+        if let asOf = asOf ?? (decision.origin.isTimer ? decision.now : nil) { header.asOf = asOf }
         header.linked = linked
         (header.effectiveFrom, header.effectiveTo) = effective ?? (header.asOf, header.asOf)
         header.user = user

@@ -78,7 +78,8 @@ extension StateMachine {
     }
 
     /// Returns false for an entry that its row disagrees with.
-    private mutating func fire(_ entry: TimerEntry, _ decision: inout Decision) -> Bool {
+    @discardableResult
+    mutating func fire(_ entry: TimerEntry, _ decision: inout Decision) -> Bool {
         guard isCurrent(entry) else { return false }
         let id = BirthID(value: entry.born)
         switch entry.kind {

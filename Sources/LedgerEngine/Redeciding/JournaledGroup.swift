@@ -12,7 +12,9 @@ struct JournaledGroup {
     var first: Event { events[0] }
     var time: Timestamp { events[0].time }
     var end: Timestamp { events[events.count - 1].time }
-    var isOfTimers: Bool { events[0].origin == .timer }
+    var isOfTimers: Bool { events[0].origin.isTimer }
+    /// Fired ahead of what was due to others before.
+    var isAhead: Bool { events[0].origin == .timerAhead }
     /// Its last event is there.
     var isWhole: Bool { events.last?.isLastOfGroup ?? false }
 

@@ -14,7 +14,8 @@ internal import LedgerStorage
 /// where money does: somebody is refused, a session ends earlier, and what would have followed falls away.
 ///
 /// Time goes in the steps of the journal. Events of one unit lie a nanosecond apart, and what was due came before its
-/// commands; so what follows a gap begins a unit, and timers fire at its instant.
+/// commands, or where that was much, what was due to their users; so what follows a gap begins a unit, and timers fire
+/// at its instant.
 ///
 /// Memory: a ledger, and what ``TwoWorlds`` and ``RefundedCharges`` keep.
 struct Redecision: ~Copyable {
@@ -40,6 +41,8 @@ struct Redecision: ~Copyable {
     var group = JournaledGroup()
     private var fired = DecidedEvents()
     var decided = DecidedEvents()
+    /// More was due than the unit that is under way had room for.
+    private var isBehind = false
     /// The instant of the unit that is under way.
     private var clock = Timestamp.distantPast
     private var lastEnd = Timestamp.distantPast
@@ -126,7 +129,9 @@ struct Redecision: ~Copyable {
         lastEnd = group.end
         if group.isOfTimers {
             report.timers += group.events.count
-            if beginsUnit || fired.isEmpty {
+            if group.isAhead, !beginsUnit {
+                if fired.isEmpty { _ = try fireAhead(.own(.ordinal(group.first.user)), .none) }
+            } else if beginsUnit || fired.isEmpty {
                 clock = group.time
                 try fire(all: false)
             }
@@ -140,12 +145,14 @@ struct Redecision: ~Copyable {
         }
         if beginsUnit {
             clock = group.time
-            try fire(all: true)
+            try fire(all: false)
         }
         try drain()
         switch ask {
         case .command(let command):
             report.commands += 1
+            if isBehind, try !fireAhead(command.dueBefore, event.actor) { try fire(all: true) }
+            try drain()
             try self.command(command, event)
         case .again: try again(event)
         case .putsOutOfForce:
@@ -168,22 +175,34 @@ struct Redecision: ~Copyable {
 
     // MARK: Timers
 
-    /// Fires what is due, as the writer does; `all`: before a command, however much that is.
+    /// Fires what is due, as the writer does: as much as one unit takes; `all`: before a command that waits for it.
     private mutating func fire(all: Bool) throws(StorageError) {
         try drain()
+        isBehind = false
         while let due = ledger.nextTimer, due <= clock {
             decision.batch.removeAll()
             var (count, isDone) = (0, false)
-            while !isDone, count < Writer.timersPerDrain, decision.batch.byteCount < CommitUnit.target {
+            while !isDone, count < Writer.timersPerDrain, decision.batch.byteCount < Writer.timerBytesPerDrain {
                 let step = ledger.fireTimers(at: clock, limit: Writer.timersPerGroup, into: &decision)
                 (count, isDone) = (count + step.fired, step.isDone)
             }
             fired.fill(from: decision.batch)
             if !report.isSame { try drain() }
             stayInForce()
+            isBehind = !isDone
             guard all, !isDone else { return }
             try drain()
         }
+    }
+
+    /// Fires what is due to one user ahead of others, as the writer does. Returns whether that was all.
+    private mutating func fireAhead(_ due: DueBefore, _ actor: PassportOrdinal) throws(StorageError) -> Bool {
+        try drain()
+        decision.batch.removeAll()
+        let ahead = ledger.fireTimers(
+            ahead: due, by: actor, at: clock, limit: Writer.timersPerGroup, into: &decision)
+        fired.fill(from: decision.batch)
+        return ahead.isReady
     }
 
     /// What timers gave that the journal does not have, or has elsewhere.

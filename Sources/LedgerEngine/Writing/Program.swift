@@ -12,6 +12,8 @@ package protocol Program: AnyObject, Sendable {
     var origin: EventOrigin { get }
     /// What it is to its idempotency key and to the journal; nil: it leaves no event of its own.
     var script: [UInt8]? { get }
+    /// What of all that is due must have happened before it runs.
+    var dueBefore: [DueBefore] { get }
     /// Decides, on the thread that decides. What it gives is kept or taken back whole.
     func run(_ ledger: ProgramLedger) -> ProgramEnd
     /// Whether the last run was all of it; else it is handed over again.

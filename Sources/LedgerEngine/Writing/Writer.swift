@@ -21,6 +21,8 @@ actor Writer {
     /// Batches taken from the mailbox; those before `nextTaken` are worked off.
     private var taken: [WorkBatch] = []
     private var nextTaken = 0
+    /// More was due than the unit that is open has room for.
+    var isBehind = false
     /// No unit has begun since CLOCK SET moved the clock: one that waits has a time of before.
     private var clockWasSet = false
     var pauses: Pauses
@@ -73,9 +75,9 @@ actor Writer {
         let needRoom: @Sendable () -> Void
     }
 
-    static let timersPerDrain = 4096
-    static let timersPerGroup = 64
     private static let itemsPerUnit = 8192
+    /// Beside timers that are due still: what is late has half of the time.
+    private static let itemsBesideTimers = 1024
     /// Journal batches that one more unit may need.
     private static let batchesPerUnit = 3
 
@@ -165,13 +167,11 @@ actor Writer {
         let touchedUsers = max(0, unit.decision.batch.touchedUsers.count - 1)
         let touchedPassports = unit.decision.batch.touchedPassports.count
         if resumes { resume(unit) }
-        // Nothing is decided before what was due earlier: more timers than one unit takes come in units of their
-        // own.
-        let isCurrent = reopened != nil || refusal != nil || fireTimers(unit)
-        if isCurrent {
-            work(unit, refusal)
-            workAside(unit, refusal)
-        }
+        // More timers than one unit takes come in several. Meanwhile nothing is decided before what is due to those
+        // whom it is about.
+        isBehind = reopened == nil && refusal == nil && !fireTimers(unit)
+        work(unit, refusal)
+        if !isBehind { workAside(unit, refusal) }
         close(unit, touchedUsers, touchedPassports)
         let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
         if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
@@ -261,35 +261,17 @@ actor Writer {
         }
     }
 
-    /// Fires what is due, as much as fits in a unit. Returns whether that was all.
-    private func fireTimers(_ unit: CommitUnit) -> Bool {
-        var fired = 0
-        var isDone = false
-        let began = MonotonicTime.now
-        while !isDone, fired < Self.timersPerDrain, unit.decision.batch.byteCount < CommitUnit.target {
-            let step = state.fireTimers(at: unit.time, limit: Self.timersPerGroup, into: &unit.decision)
-            unit.endGroup()
-            fired += step.fired
-            isDone = step.isDone
-        }
-        if fired > 0 {
-            parts.latencies.record(.timers, since: began)
-            timersFired += UInt64(fired)
-            followActivations()
-        }
-        return isDone
-    }
-
     /// Decides items until there are no more or the unit is full. A batch belongs to the unit that has its last item.
     private func work(_ unit: CommitUnit, _ refusal: String?) {
         var items = 0
+        let most = isBehind ? Self.itemsBesideTimers : Self.itemsPerUnit
         var began = MonotonicTime.now
         while nextTaken < taken.count {
             let batch = taken[nextTaken]
             while batch.results.count < batch.count {
                 prefetch(batch)
-                guard items < Self.itemsPerUnit, unit.decision.batch.byteCount < CommitUnit.target,
-                    nextClockSet(in: batch) == nil
+                guard items < most, unit.decision.batch.byteCount < CommitUnit.target, nextClockSet(in: batch) == nil,
+                    !isBehind || mayPass(batch.entries[batch.results.count], unit)
                 else { return }
                 began = workItem(of: batch, unit, refusal, since: began)
                 items += 1

@@ -32,6 +32,8 @@ class ServerProgram: Program, @unchecked Sendable {
     let script: [UInt8]?
     let key: IdempotencyKey?
     let name: StaticString
+    /// Nobody knows what a script will ask for.
+    var dueBefore: [DueBefore] { [.everything] }
     var runner: CommandRunner
     var stage = Stage.ready
     var turn: Turn?
@@ -207,6 +209,8 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
         super.init("EXEC", .transaction, runner)
     }
 
+    override var dueBefore: [DueBefore] { commands.map(\.dueBefore) }
+
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         guard watched.allSatisfy({ ledger.lastEvent(of: $0.user) == $0.event }) else {
             stage = .done({ $0.nullArray() })
@@ -247,6 +251,8 @@ final class WatchProgram: ServerProgram, @unchecked Sendable {
         self.users = users
         super.init("WATCH", .transaction, runner)
     }
+
+    override var dueBefore: [DueBefore] { users.map { .own(.user($0)) } }
 
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         watched = users.map { ($0, ledger.lastEvent(of: $0)) }

@@ -49,3 +49,23 @@ struct Transaction {
     /// EXEC, DISCARD, RESET, or somebody else speaks from now on.
     mutating func end() { self = Transaction() }
 }
+
+extension ParsedCommand {
+    /// What of all that is due must have happened before it is decided in a transaction.
+    var dueBefore: DueBefore {
+        switch ask {
+        case .mutation(let command): command.dueBefore
+        case .query(let query): query.dueBefore
+        case .balance(let user), .quote(let user, _, _), .usageQuote(let user, _, _), .summary(let user, _, _, _):
+            .own(.user(user))
+        case .history(let range): .own(.user(range.user))
+        case .verify(let secret, _), .admit(let secret, _): .own(.passport(secret.passport))
+        case .passportCreate(let draft): .own(.user(draft.user))
+        case .passportRotate(let passport, _): .own(.passport(passport))
+        case .local, .server: .nothing
+        case .refund, .ruleLoad, .ruleCheck, .ruleActivate, .ruleBacktest, .ruleShadow, .ruleDiff, .ruleStep, .dryRun,
+            .explain, .at, .ledgerAt, .diff, .evaluate, .script, .transaction, .fork, .connection, .follow:
+            .everything
+        }
+    }
+}

@@ -244,6 +244,7 @@ struct Wishes {
         let guest = guests.suffix(3).randomElement(using: &random)
         let name = chance(6) ? guest ?? Wishes.users[0] : Wishes.users.randomElement(using: &random)!
         let user = ledger.hash(name)
+        let isThere = ledger.machine.lookUp(user: user) != nil
         let session = ledger.machine.names.session(ShortText("s\(number(0...Int64(max(sessions, 1))))")!)
         let resource = ShortText("r\(number(0...6))")!
         var key: IdempotencyKey?
@@ -268,7 +269,7 @@ struct Wishes {
         case 3, 4:
             command = .creditCharge(
                 CreditCharge(
-                    user: user, amount: chance(3) ? max(ledger.account(name).available, .cent) : money(4),
+                    user: user, amount: chance(3) && isThere ? max(ledger.account(name).available, .cent) : money(4),
                     source: chance(2) ? "api" : "gpu", over: chance(4)))
         case 5:
             command = .creditAdjust(

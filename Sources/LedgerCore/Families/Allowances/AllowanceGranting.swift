@@ -108,7 +108,7 @@ extension StateMachine {
     }
 
     /// Returns false when the user is to be taken up again: there is more to post before than a group takes.
-    private mutating func giveAllowance(_ user: UserOrdinal, _ decision: inout Decision) -> Bool {
+    mutating func giveAllowance(_ user: UserOrdinal, _ decision: inout Decision) -> Bool {
         guard let terms = allowance(of: user), allowedUntil(user) <= decision.now else { return true }
         var carried = Money.zero
         let before = terms.rollover > .zero ? lotToCarryOn(user, terms, at: decision.now) : nil
@@ -120,6 +120,13 @@ extension StateMachine {
         grantAllowance(terms, to: user, carried: carried, from: carried.isZero ? .none : before ?? .none, &decision)
         renewExhausting(user, &decision)
         return true
+    }
+
+    /// Whether the round that is due, or under way, has something for a user whose turn has not come.
+    func waitsForAllowance(_ user: UserOrdinal) -> Bool {
+        let round = store.allowanceRound
+        return round.due != .never && user.value >= round.next.value && allowedUntil(user) <= round.due
+            && allowance(of: user) != nil
     }
 
     /// The lot that an allowance of the same scope gave for the period that ends now.

@@ -12,6 +12,7 @@ package struct UserLimitSet: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool { mayRenewMany(in: ledger) }
 

@@ -24,6 +24,7 @@ package struct CreditGrant: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {
         try seal(&reason)

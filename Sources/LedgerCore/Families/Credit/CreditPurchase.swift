@@ -14,6 +14,7 @@ package struct CreditPurchase: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
         ledger.user(user).map { .purchaseBonus(type: ledger.type(of: $0), amount: amount) }

@@ -13,6 +13,7 @@ package struct HoldCapture: CommandType {
     }
 
     package var subject: Subject { .hold(hold) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool { mayRenewMany(in: ledger) }
 

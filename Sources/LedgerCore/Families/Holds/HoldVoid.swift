@@ -5,6 +5,7 @@ package struct HoldVoid: CommandType {
     package init(hold: HoldID) { self.hold = hold }
 
     package var subject: Subject { .hold(hold) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool { mayRenewMany(in: ledger) }
 

@@ -22,6 +22,7 @@ package struct UsageRecord: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
         guard let user = ledger.user(user), let meter = ledger.meter(meter),

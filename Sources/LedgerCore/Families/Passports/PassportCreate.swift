@@ -33,6 +33,7 @@ package struct PassportCreate: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {
         try seal(&name)
@@ -72,6 +73,7 @@ package struct PassportRotate: CommandType {
     }
 
     package var subject: Subject { .passport(old) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         guard let ordinal = ledger.passport(old) else { throw .notFound(.passport) }

@@ -5,6 +5,7 @@ package struct PassportRevoke: CommandType {
     package init(passport: PassportID) { self.passport = passport }
 
     package var subject: Subject { .passport(passport) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         guard let ordinal = ledger.passport(passport) else { throw .notFound(.passport) }

@@ -5,6 +5,7 @@ package struct SessionHeartbeat: CommandType {
     package init(session: Hash128) { self.session = session }
 
     package var subject: Subject { .session(session) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         guard case .open(let slot) = try ledger.findSession(session) else { throw .closed(.session) }

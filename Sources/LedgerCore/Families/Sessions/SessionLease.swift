@@ -121,7 +121,7 @@ extension StateMachine {
         waiting.sort { ($0.deadline.nanoseconds, $0.id.value) < ($1.deadline.nanoseconds, $1.id.value) }
         for waiting in waiting {
             // A timer cannot be refused: what is left then is tried again at its deadline.
-            if decision.origin == .timer, decision.groupSize > groupLimit / 2 { return }
+            if decision.origin.isTimer, decision.groupSize > groupLimit / 2 { return }
             if let slot = session(waiting.id) { renew(slot, under: caps, &decision) }
         }
     }

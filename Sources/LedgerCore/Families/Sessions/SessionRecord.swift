@@ -19,6 +19,7 @@ package struct SessionRecord: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     /// So long a session at most: its nanoseconds, and the sums over a month's sessions, stay far within 64 bits.
     static let longest = TimeSpan.days(36_525)

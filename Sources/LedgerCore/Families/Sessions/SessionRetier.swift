@@ -9,6 +9,7 @@ package struct SessionRetier: CommandType {
     }
 
     package var subject: Subject { .session(session) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceNeed(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceNeed {
         guard case .open(let slot)? = try? ledger.findSession(session) else { return .none }

@@ -25,6 +25,7 @@ package struct SessionStart: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
         guard let user = ledger.user(user), ledger.store.external[ledger.names.session(session)] == nil else {

@@ -5,6 +5,7 @@ package struct SessionStop: CommandType {
     package init(session: Hash128) { self.session = session }
 
     package var subject: Subject { .session(session) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func mayGiveManyEvents(in ledger: borrowing StateMachine) -> Bool { mayRenewMany(in: ledger) }
 
@@ -31,6 +32,7 @@ package struct SessionCancel: CommandType {
     }
 
     package var subject: Subject { .session(session) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {
         try seal(&reason)

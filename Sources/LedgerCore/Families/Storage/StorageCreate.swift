@@ -13,6 +13,7 @@ package struct StorageCreate: CommandType {
     }
 
     package var subject: Subject { .user(user) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
         ledger.user(user).map { .storage(type: ledger.type(of: $0), kind: kind, megabytes: megabytes) }

@@ -5,6 +5,7 @@ package struct StorageDelete: CommandType {
     package init(resource: Hash128) { self.resource = resource }
 
     package var subject: Subject { .resource(resource) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func decide(in ledger: inout StateMachine, _ decision: inout Decision) throws(Rejection) -> Outcome {
         let slot = try ledger.findResource(resource)

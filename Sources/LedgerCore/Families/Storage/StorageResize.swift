@@ -9,6 +9,7 @@ package struct StorageResize: CommandType {
     }
 
     package var subject: Subject { .resource(resource) }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package func priceQuery(in ledger: borrowing StateMachine, at now: Timestamp) -> PriceQuery? {
         guard let slot = ledger.store.resourceIndex.slot(resource, in: Resource.self) else { return nil }

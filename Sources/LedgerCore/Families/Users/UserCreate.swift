@@ -22,6 +22,7 @@ package struct UserCreate: CommandType {
     }
 
     package var subject: Subject { .newUser }
+    package var dueBefore: DueBefore { .own(subject) }
 
     package mutating func sealTexts<E: Error>(_ seal: (inout PersonalText) throws(E) -> Void) throws(E) {
         try seal(&email)
