@@ -390,6 +390,21 @@ import Testing
         for number in 1...3 { #expect(try !disk.exists(ledger.directory.segment(UInt64(number)))) }
     }
 
+    @Test func `a hold for what is there now keeps nothing of what comes`() throws {
+        let disk = SimulatedDisk()
+        let ledger = try ToyLedger(on: disk, segmentBytes: 32 << 10)
+        try ledger.fill(sealedSegments: 2)
+        let present = try #require(ledger.journal.catalog.contents.withLock { $0.segments.last?.record.number })
+        var hold: Journal.FileHold? = ledger.journal.holdPresentFiles()
+        try ledger.fill(sealedSegments: 6)
+        #expect(hold != nil && present < 6)
+        func live() throws -> [UInt64] { try (1...6).filter { try disk.exists(ledger.directory.segment($0)) } }
+        #expect(try live() == Array(3...present))
+        hold = nil
+        try ledger.journal.maintain()
+        #expect(try live() == [])
+    }
+
     @Test func `reading keeps no more memory than its cache`() throws {
         let ledger = try ToyLedger(on: SimulatedDisk(), segmentBytes: 48 << 10)
         try ledger.fill(sealedSegments: 4)

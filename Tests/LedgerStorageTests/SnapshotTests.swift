@@ -113,10 +113,15 @@ import Testing
         try ledger.fill(sealedSegments: 2)
         try ledger.snapshot()
         let lsn = ledger.lastLSN
-        let hold = ledger.journal.holdFiles()
-        // The writer goes on, through several segments, sealed behind it.
+        let hold = ledger.journal.holdPresentFiles()
+        // The writer goes on, through several segments, sealed behind it; also while the audit looks for its own.
         try ledger.fill(sealedSegments: 5)
+        let manifests = try ledger.directory.manifests.map { try #require(disk.bytes(of: $0)) }
         #expect(try audit(lsn, from: .none, on: disk) == [])
+        try ledger.fill(sealedSegments: 7)
+        let later = disk.afterProcessDeath()
+        for (path, bytes) in zip(ledger.directory.manifests, manifests) { later.replace(path, with: bytes) }
+        #expect(try audit(lsn, from: .none, on: later) == [])
         withExtendedLifetime(hold) {}
         try ledger.append(events: 4)
         try ledger.snapshot()

@@ -125,7 +125,7 @@ final class Audits: @unchecked Sendable {
         state.covered = state.unproven
         state.status.verdict = "running"
         state.thread?.join()  // it ended when `current` went back
-        let hold = journal.holdFiles()
+        let hold = journal.holdPresentFiles()
         state.thread = NamedThread.start("audit", nice: isLate ? Self.nice.late : Self.nice.usual) { [self] in
             finish(newest, base, audit(newest, from: base, share: isLate ? 1 : Pace.usualShare))
             withExtendedLifetime(hold) {}

@@ -178,8 +178,10 @@ package final class Journal: Sendable {
         try upkeep.withLock { (upkeep: inout Upkeep) throws(StorageError) in
             // A sealed segment is pinned by nobody anew, and a fold that starts now finds it sealed.
             let free = catalog.contents.withLock { contents -> [(number: UInt64, bytes: Int)] in
-                guard contents.holds == 0 else { return [] }
-                return contents.retained.filter { contents.segments[Int($0.number) - 1].pins == 0 }
+                let held = contents.holds.max() ?? 0
+                return contents.retained.filter {
+                    $0.number > held && contents.segments[Int($0.number) - 1].pins == 0
+                }
             }
             guard !free.isEmpty else { return }
             for (number, bytes) in free {
@@ -198,17 +200,29 @@ package final class Journal: Sendable {
         }
     }
 
-    /// While the returned hold lives, no live file is reused or removed: what a fold in another process may
-    /// read. Take it before that process starts.
-    package func holdFiles() -> FileHold {
-        catalog.contents.withLock { $0.holds += 1 }
-        return FileHold(catalog)
+    /// While the returned hold lives, no live file is reused or removed.
+    package func holdFiles() -> FileHold { FileHold(catalog, through: .max) }
+
+    /// The same for the files that there are now, and not for those of segments to come: what a fold of what is durable
+    /// now, in another process, may read, however long it takes. Take it before that process starts.
+    package func holdPresentFiles() -> FileHold {
+        FileHold(catalog, through: catalog.contents.withLock { $0.segments.last?.record.number ?? 0 })
     }
 
     package final class FileHold: Sendable {
         private let catalog: SegmentCatalog
-        init(_ catalog: SegmentCatalog) { self.catalog = catalog }
-        deinit { catalog.contents.withLock { $0.holds -= 1 } }
+        private let number: UInt64
+
+        init(_ catalog: SegmentCatalog, through number: UInt64) {
+            (self.catalog, self.number) = (catalog, number)
+            catalog.contents.withLock { $0.holds.append(number) }
+        }
+
+        deinit {
+            catalog.contents.withLock { contents in
+                if let place = contents.holds.firstIndex(of: number) { contents.holds.remove(at: place) }
+            }
+        }
     }
 
     // MARK: Snapshots

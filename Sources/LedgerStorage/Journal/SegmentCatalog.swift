@@ -13,7 +13,7 @@ struct BatchPlace: Sendable {
 /// look up where an LSN lies. One lock, held for a few comparisons, never during a system call.
 ///
 /// Readers *pin* a live segment while they read from it, so that its file is not recycled under them. A fold in
-/// another process cannot pin, so its parent holds all files back (`holds`) while it runs.
+/// another process cannot pin, so its parent holds files back (`holds`) while it runs.
 final class SegmentCatalog: Sendable {
     struct Segment {
         var record: Manifest.Segment
@@ -32,7 +32,8 @@ final class SegmentCatalog: Sendable {
         var used = 0
         /// Live files whose segment is sealed, not yet recycled.
         var retained: [(number: UInt64, bytes: Int)] = []
-        var holds = 0
+        /// Through which segments files are held back, once for each who does.
+        var holds: [UInt64] = []
         var snapshots: [Manifest.Snapshot] = []
         /// Why there is no prepared segment, when preparing one failed.
         var roomFault: StorageError?

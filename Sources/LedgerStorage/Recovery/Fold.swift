@@ -14,14 +14,18 @@ package enum Fold {
     /// (none: from the first event). Returns the sections that differ.
     ///
     /// Runs beside a server, in a process of its own: it reads only what cannot change (sealed segments, held live
-    /// files up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdFiles` meanwhile. `pace` is
-    /// called behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
+    /// files up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdPresentFiles` meanwhile.
+    /// `pace` is called behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
     package static func audit<State: JournaledState & ~Copyable>(
         _ lsn: LSN, from base: LSN, of path: String, on disk: any Disk, as type: State.Type = State.self,
         pace: () -> Void = {}, measured: (Measured) -> Void = { _ in }
     ) throws(StorageError) -> [UInt16] {
         let directory = try DataDirectory.inspect(path, on: disk)
-        let manifest = try Manifest.load(from: directory).manifest
+        var manifest = try Manifest.load(from: directory).manifest
+        // What was begun behind it may go while it is looked at.
+        if let later = manifest.segments.firstIndex(where: { $0.state != .prepared && $0.firstLSN > lsn }) {
+            manifest.segments.removeSubrange(later...)
+        }
         let replay = try Replay<State>.run(
             try JournalInspection(directory, manifest, pastCache: false), to: .batch(lsn), everyLiveSegment: false,
             from: { $0 <= base && $0 < lsn }, pace: pace)
