@@ -150,7 +150,6 @@ ROWS = {
     "users": ledgers.users,
     "type-change": upkeep.type_change,
     "allowances": upkeep.allowances,
-    "month-end": upkeep.month_end,
 }
 
 

@@ -63,6 +63,7 @@ class Server:
     """A child process that listens on loopback, with a directory of its own."""
 
     passport = None
+    environment = {}  # what it has besides
 
     def __init__(self, name, directory):
         self.name = name
@@ -74,8 +75,22 @@ class Server:
         # In a session of its own: Ctrl-C is for the bench alone, which ends what it started.
         with open(self.home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
+
+    def compile(self, source, *options):
+        """A C program of bench.d; returns where it lies."""
+        compiler = next((found for found in map(shutil.which, ("cc", "clang", "gcc")) if found), None)
+        if not compiler:
+            raise Trouble(f"{source} needs a C compiler")
+        target = self.home / source.removesuffix(".c")
+        subprocess.run([compiler, "-O2", *options, "-o", target, HERE / source], check=True)
+        return target
 
     def check(self):
         if self.process.poll() is not None:
@@ -129,11 +144,15 @@ class Server:
 class Florin(Server):
     kind = "florin"
 
-    def __init__(self, name, directory, binary, *options):
+    def __init__(self, name, directory, binary, *options, ahead=0):
+        """`ahead`: so many seconds later than here it is there."""
         super().__init__(name, directory)
         self.binary = binary
         self.options = list(options)
         self.data = directory / "ledger"
+        if ahead:
+            wall = self.compile("wall.c", "-shared", "-fPIC", "-ldl")
+            self.environment = {"LD_PRELOAD": str(wall), "WALL_AHEAD": str(ahead)}
 
     def start(self):
         """Returns when clients can connect."""
@@ -232,11 +251,7 @@ class Floor(Server):
     kind = "floor"
 
     def start(self):
-        compiler = next((found for found in map(shutil.which, ("cc", "clang", "gcc")) if found), None)
-        if not compiler:
-            raise Trouble("the floor needs a C compiler")
-        subprocess.run([compiler, "-O2", "-o", self.home / "floor", HERE / "floor.c"], check=True)
-        self.spawn([self.home / "floor", self.home / "pages"])
+        self.spawn([self.compile("floor.c"), self.home / "pages"])
         log = self.home / "log"
         while not log.read_text().endswith("\n"):
             self.check()

@@ -15,7 +15,8 @@ package enum Fold {
     ///
     /// Runs beside a server, in a process of its own: it reads only what cannot change (sealed segments, held live
     /// files up to that LSN, snapshots) and writes nothing. The server takes `Journal.holdPresentFiles` meanwhile.
-    /// `pace` is called behind each batch, and may sleep. Cost: the state's memory once more, and the events since `base` again.
+    /// `pace` is called behind each batch, and may sleep. Cost: the state's memory once more, and the events since
+    /// `base` again.
     package static func audit<State: JournaledState & ~Copyable>(
         _ lsn: LSN, from base: LSN, of path: String, on disk: any Disk, as type: State.Type = State.self,
         pace: () -> Void = {}, measured: (Measured) -> Void = { _ in }
