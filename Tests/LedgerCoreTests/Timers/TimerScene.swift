@@ -84,7 +84,11 @@ struct TimerScene {
     var gapEnd: Timestamp { due.map(\.at).max()! + .minutes(35) }
     var gap: TimeSpan { gapEnd - gapStart }
 
-    enum Mode { case awake, asleep, down }
+    enum Mode {
+        case awake, asleep, down
+        /// Asleep, and then somebody asks about each user, the last one first.
+        case ahead
+    }
 
     /// A ledger at the end of the gap, everything fired.
     struct Run: ~Copyable {
@@ -127,6 +131,12 @@ struct TimerScene {
         case .asleep:
             ledger.restart(downtime: .zero)
             ledger.now = gapEnd
+        case .ahead:
+            ledger.restart(downtime: .zero)
+            ledger.now = gapEnd
+            for user in [Self.keeper, Self.debtor] + Self.users.reversed() {
+                ledger.settle(before: .own(.user(ledger.hash(user))))
+            }
         case .down:
             ledger.now = gapEnd
             ledger.restart(downtime: gap)

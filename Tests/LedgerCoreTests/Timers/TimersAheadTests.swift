@@ -22,6 +22,26 @@ import Testing
         #expect(passed > 100 && waited > 50 && ahead > 50, "\(passed) \(waited) \(ahead)")
     }
 
+    @Test(arguments: Due.allCases)
+    func `what is due to whoever is asked about comes as it would have, for every pair`(first: Due) throws {
+        for second in Due.allCases {
+            for (offset, isTight) in LateEqualsAwakeTests.ways {
+                let scene = TimerScene(first, second, offset: offset, isTight: isTight)
+                let awake = scene.run(.awake)
+                let ahead = scene.run(.ahead)
+                for user in 0..<UInt32(awake.ledger.machine.userCount) {
+                    let found = try ahead.ledger.told(UserOrdinal(user), from: ahead.before)
+                    let expected = try awake.ledger.told(UserOrdinal(user), from: awake.before)
+                    #expect(found == expected, "\(first), \(second) \(offset.nanoseconds) ns later, tight: \(isTight)")
+                }
+                // Where nothing is everybody's, nothing was left.
+                guard ![first, second].contains(where: { $0 == .activation || $0 == .allowance }) else { continue }
+                let isLeft = try ahead.ledger.journal[ahead.before...].contains { try $0.event().origin == .timer }
+                #expect(!isLeft, "\(first), \(second)")
+            }
+        }
+    }
+
     private static let seeds = getenv("FLORIN_MONEY_SEEDS").flatMap { Int(String(cString: $0)) } ?? 6
 
     private func live(_ twins: inout PassingTwins, _ name: String, using random: inout SeededGenerator) throws {
@@ -57,6 +77,119 @@ import Testing
         }
         let isBalanced = twins.passing.books() == twins.awake.books()
         #expect(isBalanced && twins.passing.machine.violations() == [], "\(name)")
+    }
+}
+
+/// What waits for all that is due, though it is about one user.
+@Suite struct WaitingTests {
+    /// Acts for everybody, and may spend a dollar a day.
+    private let platform = PassportOrdinal(0)
+    /// Bob's, of the same cap.
+    private let own = PassportOrdinal(1)
+    /// Acts for everybody, without a cap.
+    private let free = PassportOrdinal(2)
+
+    /// Whether something passes what is due to ann after a time; nothing said: a charge for bob.
+    private func passes(
+        _ due: DueBefore? = nil, by actor: PassportOrdinal = .none, after span: TimeSpan = .minutes(30),
+        with prepare: (inout TestLedger) -> Void = { _ in }
+    ) -> Bool {
+        var ledger = TestLedger()
+        for user in ["ops", "ann", "bob"] as [ShortText] {
+            ledger.user(user)
+            ledger.purchase(user, "100")
+        }
+        for (number, user, scope, cap) in [
+            (1, "ops", .all, Money.dollar.nanos), (2, "bob", .own, Money.dollar.nanos), (3, "ops", .all, Limits.none),
+        ] as [(UInt64, ShortText, Scope, Int64)] {
+            var caps = Caps()
+            caps.day = cap
+            ledger.command(
+                .passportCreate(
+                    PassportCreate(
+                        user: ledger.hash(user), id: PassportID(value: number), digest: .zero, lastFour: 0, name: [],
+                        permissions: .all, scope: scope, caps: caps)))
+        }
+        // What the platform may spend for bob depends on what ann's session holds by then.
+        ledger.command(
+            .sessionStart(SessionStart(user: ledger.hash("ann"), session: "s", tier: .small)), actor: platform)
+        prepare(&ledger)
+        ledger.wait(span)
+        let charge = CreditCharge(user: ledger.hash("bob"), amount: .cent, source: "api")
+        return ledger.settle(before: due ?? charge.dueBefore, actor: actor)
+    }
+
+    @Test func `a cap that others' usage counts to`() {
+        #expect(!passes(by: platform))
+        #expect(passes(by: own) && passes(by: free) && passes())
+        // As it is asked by whom the passport is for.
+        #expect(!passes(.own(.passport(PassportID(value: 1)))))
+        #expect(passes(.own(.passport(PassportID(value: 2)))))
+        // Work that is under way with it.
+        let bob = TestLedger().hash("bob")
+        let work: [Command] = [
+            .sessionStart(SessionStart(user: bob, session: "t", tier: .small)),
+            .holdPlace(HoldPlace(user: bob, amount: .cent, timeToLive: .hours(2), source: "api")),
+            .storageCreate(StorageCreate(user: bob, resource: "r", kind: .bucket, megabytes: 1)),
+        ]
+        for command in work {
+            #expect(!passes { ledger in ledger.command(command, actor: platform) }, "\(command.name)")
+            #expect(passes { ledger in ledger.command(command, actor: own) }, "\(command.name)")
+        }
+    }
+
+    @Test func `prices that are to change`() {
+        func rule(in span: TimeSpan) -> (inout TestLedger) -> Void {
+            { ledger in
+                let identity = RuleIdentity(digest: Digest256(words: .init(a: 60)))
+                ledger.command(.ruleLoad(RuleLoad(name: .storage, identity: identity, source: [0x31])))
+                let at = ledger.now + span
+                ledger.command(
+                    .ruleActivate(
+                        RuleActivate(name: .storage, identity: identity, at: at, book: TestLedger.book(.storage))))
+            }
+        }
+        #expect(!passes(with: rule(in: .minutes(20))) && passes(with: rule(in: .minutes(40))))
+    }
+
+    @Test func `rounds of allowances`() {
+        let create = UserCreate(id: "new", emailHash: Hash128(high: 1, low: 1), email: [1], type: .pro).dueBefore
+        let allow: (inout TestLedger) -> Void = { $0.allow("ann", "0.5", .day) }
+        #expect(passes(create) && passes(create, with: allow))
+        // At a midnight the round comes to the new one, too; at two, there are two of them.
+        #expect(!passes(create, after: .days(1), with: allow) && passes(create, after: .days(1)))
+        #expect(passes(after: .days(1), with: allow) && !passes(after: .days(2), with: allow))
+    }
+
+    @Test func `more rows than are looked through`() {
+        func holds(_ count: Int) -> (inout TestLedger) -> Void {
+            { ledger in
+                let place = HoldPlace(
+                    user: ledger.hash("bob"), amount: Money(nanos: 1), timeToLive: .hours(2), source: "api")
+                for _ in 0..<count { ledger.command(.holdPlace(place)) }
+            }
+        }
+        #expect(passes(with: holds(255)) && !passes(with: holds(256)))
+    }
+
+    @Test func `whatever is about two users, or settings`() {
+        let hash = Hash128(high: 1, low: 1)
+        let all: [Command] = [
+            .creditTransfer(CreditTransfer(from: hash, to: hash, amount: .cent, reason: [])),
+            .spacePurchase(SpacePurchase(user: hash, space: "s", workspace: "w", instance: "i")),
+            .passportSet(PassportSet(passport: PassportID(value: 1), day: 1, month: nil)),
+            .userSet(UserSet(user: hash, change: .type(.free))), .userDelete(UserDelete(user: hash, forfeit: false)),
+            .limitSet(LimitSet(type: .pro, limit: .sessions, value: 1)),
+            .allowanceSet(AllowanceSet(user: hash, terms: .none)),
+            .typeAllowanceSet(TypeAllowanceSet(type: .pro, terms: .none)),
+            .ruleRollback(RuleRollback(name: .storage)), .clockAccept(ClockAccept()),
+        ]
+        for command in all {
+            guard case .everything = command.dueBefore else {
+                Issue.record("\(command.name) passes what is due to others")
+                continue
+            }
+        }
     }
 }
 
@@ -162,7 +295,7 @@ extension TestLedger {
         return Dictionary(uniqueKeysWithValues: rows.map { ($0.account, $0.balance) })
     }
 
-    fileprivate func told(_ user: UserOrdinal) throws -> [Told] {
-        try journal.map { try $0.event() }.filter { $0.user == user }.map { Told($0) }
+    fileprivate func told(_ user: UserOrdinal, from first: Int = 0) throws -> [Told] {
+        try journal[first...].map { try $0.event() }.filter { $0.user == user }.map { Told($0) }
     }
 }
