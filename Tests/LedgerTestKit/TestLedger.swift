@@ -121,13 +121,19 @@ package struct TestLedger: ~Copyable {
     @discardableResult
     package mutating func settle(before due: DueBefore, actor: PassportOrdinal = .none) -> Bool {
         while true {
-            let ahead = machine.fireTimers(ahead: due, by: actor, at: now, limit: 64, into: &decision)
-            collect()
-            if ahead.isReady { return true }
-            if ahead.fired == 0 { break }
+            let before = journal.count
+            if goOn(before: due, actor: actor) { return true }
+            if journal.count == before { break }
         }
         settle()
         return false
+    }
+
+    /// The same as far as one step goes. Returns whether that was all.
+    package mutating func goOn(before due: DueBefore, actor: PassportOrdinal = .none) -> Bool {
+        let ahead = machine.fireTimers(ahead: due, by: actor, at: now, limit: 64, into: &decision)
+        collect()
+        return ahead.isReady
     }
 
     /// Lets time pass and fires every timer on time, in steps of at most `step`.

@@ -78,7 +78,6 @@ extension StateMachine {
     }
 
     /// Returns false for an entry that its row disagrees with.
-    @discardableResult
     mutating func fire(_ entry: TimerEntry, _ decision: inout Decision) -> Bool {
         guard isCurrent(entry) else { return false }
         let id = BirthID(value: entry.born)

@@ -38,20 +38,15 @@ extension StateMachine {
         guard let user = user(of: subject) else { return (0, true) }
         guard mayPass(user, actor) else { return (0, false) }
         if case .passport(let id) = subject, let used = passport(id), !isOwn(used, of: user) { return (0, false) }
-        var (fired, idle) = (0, [TimerEntry]())
+        var fired = 0
         let start = decision.batch.byteCount
-        while let entry = nextDue(to: user, by: now, except: idle) {
+        while let entry = nextDue(to: user, by: now) {
             guard fired < limit, decision.batch.byteCount - start < groupLimit / 16 else { return (fired, false) }
-            let events = decision.batch.count
             decision.begin(due: entry.due, recorded: now, origin: .timerAhead)
-            if entry.kind == .allowance {
-                guard giveAllowance(user, &decision) else { return (fired, false) }
-            } else {
-                fire(entry, &decision)
-            }
+            // Of a round, this user's part; not all of it where there is more to post before than a group takes.
+            let isWhole = entry.kind == .allowance ? giveAllowance(user, &decision) : fire(entry, &decision)
             decision.batch.endGroup()
-            // What came of itself to nothing does not come up again, as in the queue.
-            if decision.batch.count == events { idle.append(entry) }
+            guard isWhole else { return (fired, false) }
             fired += 1
         }
         return (fired, true)
@@ -76,12 +71,12 @@ extension StateMachine {
     }
 
     /// What is due to a user first, in the order of ``TimerEntry``.
-    private func nextDue(to user: UserOrdinal, by now: Timestamp, except idle: [TimerEntry]) -> TimerEntry? {
+    private func nextDue(to user: UserOrdinal, by now: Timestamp) -> TimerEntry? {
         var first: TimerEntry?
         func note(_ due: Timestamp, _ kind: TimerKind, _ born: UInt64) {
             guard due <= now else { return }
             let entry = TimerEntry(due: due, kind: kind, born: born)
-            if first.map({ entry < $0 }) ?? true, !idle.contains(entry) { first = entry }
+            if first.map({ entry < $0 }) ?? true { first = entry }
         }
         for slot in lots(of: user) {
             let row = store.lots[slot]

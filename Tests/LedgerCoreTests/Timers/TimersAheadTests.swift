@@ -42,6 +42,40 @@ import Testing
         }
     }
 
+    /// Before a lot of an allowance is carried on, all is posted that it may pay for: here more than a group takes.
+    @Test func `an allowance with more before it than a group takes comes in pieces`() throws {
+        func live(_ body: (inout TestLedger) -> Void) throws -> (told: [Told], pieces: Int) {
+            var ledger = TestLedger()
+            ledger.user("ann")
+            ledger.purchase("ann", "1000")
+            ledger.allow("ann", "50", .day, rollover: "50")
+            for number in 0..<60 {
+                let name = ShortText("r\(number)")!
+                ledger.command(
+                    .storageCreate(
+                        StorageCreate(user: ledger.hash("ann"), resource: name, kind: .filestore, megabytes: 9_000)))
+            }
+            ledger.machine.groupLimit = 4 << 10
+            ledger.now = CalendarPeriod.day.end(at: ledger.now) + TimeSpan(nanoseconds: 1_000_000)
+            body(&ledger)
+            let events = try ledger.journal.map { try $0.event() }
+            var isBegun = false
+            for event in events {
+                #expect((event.group != event.lsn) == isBegun, "LSN \(event.lsn.value)")
+                isBegun = !event.isLastOfGroup
+            }
+            let pieces = events.count { $0.origin == .timerAhead && $0.group == $0.lsn }
+            #expect(ledger.machine.violations() == [] && !isBegun)
+            return (try ledger.told(UserOrdinal(0)), pieces)
+        }
+        let awake = try live { $0.settle() }
+        let ahead = try live { ledger in
+            for _ in 0..<50 where !ledger.goOn(before: .own(.user(ledger.hash("ann")))) {}
+        }
+        #expect(ahead.told == awake.told && ahead.pieces > 1)
+        #expect(ahead.told.contains { $0.code == .allowanceGranted })
+    }
+
     private static let seeds = getenv("FLORIN_MONEY_SEEDS").flatMap { Int(String(cString: $0)) } ?? 6
 
     private func live(_ twins: inout PassingTwins, _ name: String, using random: inout SeededGenerator) throws {

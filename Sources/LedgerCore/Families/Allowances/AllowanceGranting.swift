@@ -122,11 +122,10 @@ extension StateMachine {
         return true
     }
 
-    /// Whether the round that is due, or under way, has something for a user whose turn has not come.
+    /// Whether the round that is due, or under way, has something for a user.
     func waitsForAllowance(_ user: UserOrdinal) -> Bool {
-        let round = store.allowanceRound
-        return round.due != .never && user.value >= round.next.value && allowedUntil(user) <= round.due
-            && allowance(of: user) != nil
+        let due = store.allowanceRound.due
+        return due != .never && allowedUntil(user) <= due && allowance(of: user) != nil
     }
 
     /// The lot that an allowance of the same scope gave for the period that ends now.
