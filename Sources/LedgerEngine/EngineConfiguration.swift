@@ -57,6 +57,8 @@ package struct EngineConfiguration: Sendable {
     package var keepAdminSecret: @Sendable (PassportSecret) throws(EngineError) -> Void = { _ in }
     /// Batches that may wait for the writer; one more and `submit` says no.
     package var mailboxCapacity = 1024
+    /// So many timers, at most, come before what others ask meanwhile.
+    package var timersPerUnit = 1024
     /// Long reads that may wait for the writer.
     package var asideCapacity = 4096
     /// Reader threads, of which one answers short reads only, and how many reads may wait for them.

@@ -272,7 +272,8 @@ struct Opening {
             logger: logger,
             version: version, keyRetention: configuration.keyRetention, keyCapacity: configuration.keyCapacity,
             closingDelay: configuration.closingDelay.map { UInt64(max(0, $0.nanoseconds)) },
-            pauseLimit: configuration.pauseLimit, lastSign: Pauses.LastSign(),
+            timersPerUnit: configuration.timersPerUnit, pauseLimit: configuration.pauseLimit,
+            lastSign: Pauses.LastSign(),
             info: { [weak upkeep] info in
                 info.version = configuration.version
                 info.ledger = "\(identity.uuid)"

@@ -54,8 +54,8 @@ import Testing
         let t = try TestEngine(disk: disk)
         try fill(t)
         let (charged, read, limited, transacted) = (Self.users - 1, Self.users - 2, Self.users - 3, Self.users - 4)
-        let passing = Charging(t.charge(name(transacted), "99.50"), behind: [.own(.user(t.hash(name(transacted))))])
-        let waiting = Charging(t.charge(name(transacted), "0.10"), behind: [.everything])
+        let passing = Charging([t.charge(name(transacted), "99.50")], behind: [.own(.user(t.hash(name(transacted))))])
+        let waiting = Charging([t.charge(name(transacted), "0.10")], behind: [.everything])
         let late = ask(
             t, behind: gate,
             [
@@ -112,22 +112,127 @@ import Testing
     }
 }
 
-/// A transaction of one command.
+extension BacklogTests {
+    /// Months of a small crowd, with a start in the middle, where each unit has room for one timer: whatever order came
+    /// of it, everything that was recorded comes out the same when it is decided anew.
+    @Test(arguments: 1...4) func `whatever passed what, it is decided anew as it was`(seed: UInt64) throws {
+        let gate = SyncGate()
+        gate.setDelay(microseconds: 100)
+        let disk = gate.disk()
+        var random = SeededGenerator(seed: seed &* 77)
+        func engine(at now: Timestamp) throws -> TestEngine {
+            try TestEngine(disk: disk, at: now) { $0.timersPerUnit = 1 }
+        }
+        var t = try engine(at: TestEngine.noon)
+        defer { t.stop() }
+        var crowd = Crowd()
+        try crowd.begin(t)
+        for step in 0..<120 {
+            let longest: Int64 = Int.random(in: 0..<10, using: &random) == 0 ? 200_000 : 20_000
+            t.clock.advance(by: .seconds(Int64.random(in: 1...longest, using: &random)))
+            _ = t.work((0..<Int.random(in: 1...8, using: &random)).map { _ in crowd.next(t, using: &random) })
+            guard step == 60 else { continue }
+            t.stop()
+            t = try engine(at: t.clock.now() + .hours(5))
+        }
+        _ = t.work([.barrier])
+        let ahead = try events(t).count { $0.origin == .timerAhead }
+        #expect(ahead > 20, "\(ahead)")
+        let draft = BacktestDraft(
+            rule: .sessionRuntime, text: .version(1), from: Timestamp("2020-01-01")!, to: .never, admits: true)
+        guard case .backtested(let report) = t.examine(.backtest(draft)) else { throw Unexpected("no report") }
+        let anew = try #require(report.admission)
+        #expect(anew.isSame && anew.alike == anew.commands && anew.timersUnlike == 0, "\(anew.differences)")
+        #expect(anew.timers > 300 && anew.commands > 100 && anew.moot == 0)
+    }
+}
+
+/// Users with something of everything that becomes due, and what they ask for.
+private struct Crowd {
+    private let users = (0..<10).map { "u\($0)" }
+    private var count = 0
+
+    mutating func begin(_ t: TestEngine) throws {
+        for (number, user) in users.enumerated() {
+            try t.accept(t.createUser(user, [.pro, .enterprise, .free][number % 3]))
+            try t.accept(t.purchase(user, number % 4 == 0 ? "10.00" : "500.00"))
+            let terms = AllowanceTerms(amount: Money("0.50")!, period: .day, rollover: Money("0.20")!)
+            if number % 2 == 0 { try t.accept(.allowanceSet(AllowanceSet(user: t.hash(user), terms: terms))) }
+        }
+        try t.accept(.limitSet(LimitSet(type: .pro, limit: .storageGrace, value: 0)))
+        try t.accept(.limitSet(LimitSet(type: .enterprise, limit: .exhaustionDebt, value: Money.cent.nanos)))
+    }
+
+    mutating func next(_ t: TestEngine, using random: inout SeededGenerator) -> Asked {
+        func number(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
+        count += 1
+        let (name, user) = (ShortText("n\(count)")!, users[Int(number(0...9))])
+        let other = ShortText("n\(number(max(1, Int64(count) - 60)...Int64(count)))")!
+        let hash = t.hash(user)
+        switch number(0...19) {
+        case 0, 1, 2:
+            let start = SessionStart(
+                user: hash, session: name, tier: Tier.allCases[Int(number(0...3))], timeToLive: .hours(number(1...90)),
+                heartbeat: number(0...1) == 0 ? .zero : .hours(9))
+            return Command.sessionStart(start).item(t.adminOrdinal)
+        case 3, 4:
+            return Command.sessionHeartbeat(SessionHeartbeat(session: t.engine.names.session(other))).item(
+                t.adminOrdinal)
+        case 5: return Command.sessionStop(SessionStop(session: t.engine.names.session(other))).item(t.adminOrdinal)
+        case 6, 7:
+            let hold = HoldPlace(user: hash, amount: .cent, timeToLive: .minutes(number(1...900)), source: "api")
+            return Command.holdPlace(hold).item(t.adminOrdinal)
+        case 8, 9:
+            let create = StorageCreate(user: hash, resource: name, kind: .filestore, megabytes: number(1...9_000))
+            return Command.storageCreate(create).item(t.adminOrdinal)
+        case 10:
+            let delete = StorageDelete(resource: t.engine.names.resource(other))
+            return Command.storageDelete(delete).item(t.adminOrdinal)
+        case 11:
+            let expires = t.clock.now() + .hours(number(1...50))
+            let grant = CreditGrant(user: hash, amount: .cent, kind: .promo, expires: expires, reason: .none)
+            return Command.creditGrant(grant).item(t.adminOrdinal)
+        case 12:
+            let to = t.hash(users[Int(number(0...9))])
+            let transfer = CreditTransfer(from: hash, to: to, amount: .cent, reason: .none)
+            return Command.creditTransfer(transfer).item(t.adminOrdinal)
+        case 13:
+            let type: UserType = number(0...1) == 0 ? .pro : .enterprise
+            return Command.userSet(UserSet(user: hash, change: .type(type))).item(t.adminOrdinal)
+        case 14:
+            let resize = StorageResize(resource: t.engine.names.resource(other), megabytes: number(1...9_000))
+            let both = Charging(
+                [.storageResize(resize), t.charge(user, "0.02", over: true)],
+                behind: [.own(resize.subject), .own(.user(hash))])
+            return Asked(item: .program(both), actor: t.adminOrdinal)
+        case 15: return .query(.user(hash))
+        default: return t.charge(user, "0.0\(number(1...9))", over: number(0...1) == 0).item(t.adminOrdinal)
+        }
+    }
+}
+
+/// A transaction of some commands.
 private final class Charging: Program, @unchecked Sendable {  // handed over and back with its batch
     let name: StaticString = "EXEC"
     let origin = EventOrigin.transaction
     let script: [UInt8]? = nil
     let isOver = true
     let dueBefore: [DueBefore]
-    private let command: Command
-    /// The number of its event, once it was accepted.
+    private let commands: [Command]
+    /// The number of the last event, once all of them were accepted.
     private(set) var charged: LSN?
 
-    init(_ command: Command, behind dueBefore: [DueBefore]) { (self.command, self.dueBefore) = (command, dueBefore) }
+    init(_ commands: [Command], behind dueBefore: [DueBefore]) {
+        (self.commands, self.dueBefore) = (commands, dueBefore)
+    }
 
     func run(_ ledger: ProgramLedger) -> ProgramEnd {
-        guard case .outcome(.accepted(let event)) = ledger.ask(.command(command), nil, .none) else { return .takeBack }
-        charged = event.lsn
+        for command in commands {
+            guard case .outcome(.accepted(let event)) = ledger.ask(.command(command), nil, .none) else {
+                return .takeBack
+            }
+            charged = event.lsn
+        }
         return .keep(value: [])
     }
 

@@ -115,7 +115,7 @@ import Testing
             }
         }
         // 360 states of 400 KiB would be 140 MiB. Other tests run beside this one.
-        #expect(try resident() - before < 48 << 20)
+        #expect(try resident() - before < 100 << 20)
     }
 
     @Test func `an activation asks a storage rule about the sizes that are stored`() throws {

@@ -1,4 +1,6 @@
 import LedgerClient
+import LedgerCore
+import LedgerEngine
 import LedgerTestKit
 import RESP
 import Synchronization
@@ -301,6 +303,33 @@ import Testing
             #expect(answers[2] == .null)
             #expect(try await client.send(["MULTI", "WATCH u_a", "EXEC"].map(words))[1].error != nil)
             await other.close()
+        }
+    }
+
+    /// What is due to somebody who is watched comes before EXEC, though much more is due to others, who are passed.
+    @Test func `a user that was watched has changed when something was due`() async throws {
+        let clock = ManualClock(Timestamp("2026-11-23T09:30:00Z")!)
+        try await Serving.with { _ in
+        } engine: {
+            $0.clock = clock
+            $0.timersPerUnit = 1
+        } _: { serving in
+            let client = try await serving.connect()
+            for user in ["ann", "bob", "others"] {
+                try await client.call(words("USER CREATE \(user)@b.example ID \(user) TYPE pro")).mustBeAnswer()
+                try await client.call(words("CREDIT GRANT \(user) 10 REASON try")).mustBeAnswer()
+            }
+            for round in 1...5 {
+                let many = Array(repeating: words("HOLD PLACE others 0.001 TTL 1m"), count: 700)
+                for answer in try await client.send(many) { #expect(answer.error == nil) }
+                try await client.call(words("HOLD PLACE ann 0.5 TTL 1m")).mustBeAnswer()
+                #expect(try await client.call("WATCH", "ann").string == "OK")
+                clock.advance(by: .minutes(2))
+                let answers = try await client.send(["MULTI", "CREDIT CHARGE bob 1 api", "EXEC"].map(words))
+                #expect(answers[2] == .null, "round \(round)")
+            }
+            #expect(try await client.call("CREDIT", "BALANCE", "bob")["available"]?.string == "10.00")
+            await client.close()
         }
     }
 

@@ -55,19 +55,19 @@ extension Query {
 }
 
 extension Query {
-    /// What of all that is due must have happened before it is answered. Lists of many users, and of what there is to
-    /// come, show everything.
+    /// What of all that is due must have happened before it is answered. Lists of many users, what passports have spent
+    /// for whomever, and which version of a rule is active wait for everything.
     package var dueBefore: DueBefore {
         switch self {
-        case .user(let user), .balance(let user, _), .runway(let user), .passports(let user, _), .lots(let user, _),
-            .holds(let user, _), .sessions(let user?, _, _), .resources(let user, _), .instances(let user, _, _),
-            .quote(let user, _), .usageQuote(let user, _, _), .allowances(.user(let user)?, _):
+        case .user(let user), .balance(let user, _), .runway(let user), .lots(let user, _), .holds(let user, _),
+            .sessions(let user?, _, _), .resources(let user, _), .instances(let user, _, _), .quote(let user, _),
+            .usageQuote(let user, _, _), .allowances(.user(let user)?, _):
             .own(.user(user))
-        case .passport(let id): .own(.passport(id))
         case .hold(let id): .own(.hold(id))
         case .session(let name): .own(.session(name))
-        case .limits, .meters, .ruleSource: .nothing
-        case .users, .find, .sessions(nil, _, _), .spaces, .allowances, .rules, .priceBooks, .books: .everything
+        case .users, .find, .passport, .passports, .sessions(nil, _, _), .spaces, .limits, .allowances, .meters, .rules,
+            .ruleSource, .priceBooks, .books:
+            .everything
         }
     }
 }

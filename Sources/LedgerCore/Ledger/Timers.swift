@@ -28,20 +28,33 @@ extension StateMachine {
 
     /// Fires timers that are due, in due order, each a group of its own: at most `limit`, and no further one once there
     /// are many bytes, so that all of one call fits into a batch of the journal. `isDone`: none is left that is due.
+    /// `cost`: what it took, in timers; a part of a round of allowances counts for as many as it takes the time of.
     package mutating func fireTimers(
         at now: Timestamp, limit: Int, into decision: inout Decision
-    ) -> (fired: Int, isDone: Bool) {
+    ) -> (fired: Int, cost: Int, isDone: Bool) {
         let now = instant(now)
-        var fired = 0
+        var (fired, cost) = (0, 0)
         let start = decision.batch.byteCount
         while let entry = store.timers.first, entry.due <= now {
-            guard fired < limit, decision.batch.byteCount - start < groupLimit / 16 else { return (fired, false) }
+            guard cost < limit, decision.batch.byteCount - start < groupLimit / 16 else { return (fired, cost, false) }
             _ = store.timers.pop()
             decision.begin(due: entry.due, recorded: now)
-            if fire(entry, &decision) { fired += 1 }
+            let first = store.allowanceRound.next.value
+            if fire(entry, &decision) {
+                fired += 1
+                cost += entry.kind == .allowance ? 1 + lookedAt(since: first) / Self.looksPerTimer : 1
+            }
             decision.batch.endGroup()
         }
-        return (fired, true)
+        return (fired, cost, true)
+    }
+
+    /// Users of a round that are looked at in the time that a timer takes.
+    private static let looksPerTimer = 32
+
+    private func lookedAt(since first: UInt32) -> Int {
+        let next = store.allowanceRound.next.value
+        return Int(next > first ? next : UInt32(store.accounts.count)) - Int(first)
     }
 
     /// Throws out the entries of rows that are gone, once they are most of the queue: a hold that is captured within a

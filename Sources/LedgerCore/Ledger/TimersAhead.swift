@@ -1,8 +1,9 @@
 // More may be due at one instant than anybody should wait for: what a month's storage of everybody comes to, an
 // allowance for all users of a type. A command about one user does not wait for what is due to others. What is due to
 // its own user goes first, in the order that it always has; the rest follows when its turn comes, as of the instant at
-// which it was due. Users share nothing that these timers and commands look at, so everybody gets what an awake ledger
-// would have given, and only the order among users is another one. Whatever is about more waits for all.
+// which it was due. Users share nothing that these timers and commands look at but caps of passports that act for many,
+// and who has to do with one of these waits. So everybody gets what a ledger that was awake would have given, and only
+// the order among users is another one. Whatever is about more waits for all.
 
 /// What of all that is due must have happened before something is decided or answered.
 package enum DueBefore: Sendable {
@@ -18,9 +19,9 @@ extension StateMachine {
     /// More rows than this are not looked through for what is due to one user: it waits for its turn.
     private static let rowsAhead: Int32 = 256
 
-    /// Fires what is due to the user whom a command or a query is about, ahead of what is due to others, at most `limit`
-    /// timers. `actor`: the passport that asks. Returns whether it may be decided now; else there is more, or all that
-    /// is due must be fired first. Cost: the user's rows for each timer that is due to it, and once more.
+    /// Fires what is due to the user whom a command or a query is about, ahead of what is due to others, at most
+    /// `limit` timers. `actor`: the passport that asks. Returns whether it may be decided now; else there is more, or
+    /// all that is due must be fired first. Cost: the user's rows for each timer that is due to it, and once more.
     package mutating func fireTimers(
         ahead due: DueBefore, by actor: PassportOrdinal, at now: Timestamp, limit: Int, into decision: inout Decision
     ) -> (fired: Int, isReady: Bool) {
@@ -33,9 +34,9 @@ extension StateMachine {
         let round = store.allowanceRound.due
         guard !store.scheduled.contains(where: { $0.at <= now }), round > now || CalendarPeriod.day.end(at: round) > now
         else { return (0, false) }
-        guard subject != .newUser else { return (0, round > now) }
-        // Who is not there is refused, whatever is due.
-        guard let user = user(of: subject) else { return (0, true) }
+        guard subject != .newUser else { return (0, round > now && isOwn(actor, of: nil)) }
+        // What is not there is refused, whatever is due, or made in the same transaction.
+        guard let user = user(of: subject) else { return (0, isOwn(actor, of: nil)) }
         guard mayPass(user, actor) else { return (0, false) }
         if case .passport(let id) = subject, let used = passport(id), !isOwn(used, of: user) { return (0, false) }
         var fired = 0
@@ -52,7 +53,8 @@ extension StateMachine {
         return (fired, true)
     }
 
-    /// Whether nothing that is due to others can matter to a user: no passport has a cap to which others' usage counts.
+    /// Whether nothing that is due to others can matter to a user: no passport that asks, or with which work of this
+    /// user is under way, has a cap to which others' usage counts.
     private func mayPass(_ user: UserOrdinal, _ actor: PassportOrdinal) -> Bool {
         let row = store.accounts[user]
         let rows = row.lotCount + row.holdCount + row.sessionCount + row.resourceCount
@@ -63,11 +65,11 @@ extension StateMachine {
         return true
     }
 
-    /// Whether a passport has no cap, or one that only its own user's usage counts to.
-    private func isOwn(_ passport: PassportOrdinal, of user: UserOrdinal) -> Bool {
+    /// Whether a passport has no cap, or one that only its own user's usage counts to. `user`: who that must be.
+    private func isOwn(_ passport: PassportOrdinal, of user: UserOrdinal?) -> Bool {
         guard passport != .none else { return true }
         let root = store.passports[root(passport)]
-        return root.extras.caps == Caps() || root.user == user && root.scope == .own
+        return root.extras.caps == Caps() || root.scope == .own && (user == nil || root.user == user)
     }
 
     /// What is due to a user first, in the order of ``TimerEntry``.

@@ -129,11 +129,14 @@ struct Redecision: ~Copyable {
         lastEnd = group.end
         if group.isOfTimers {
             report.timers += group.events.count
-            if group.isAhead, !beginsUnit {
-                if fired.isEmpty { _ = try fireAhead(.own(.ordinal(group.first.user)), .none) }
-            } else if beginsUnit || fired.isEmpty {
-                clock = group.time
-                try fire(all: false)
+            if report.isSame {
+                if fired.isEmpty { try fireNext() }
+            } else {
+                if beginsUnit || fired.isEmpty && !group.isAhead {
+                    clock = group.time
+                    try fire(all: false)
+                }
+                if fired.isEmpty, group.isAhead { _ = try fireAhead(.own(.ordinal(group.first.user)), .none) }
             }
             return try pairTimers()
         }
@@ -145,13 +148,13 @@ struct Redecision: ~Copyable {
         }
         if beginsUnit {
             clock = group.time
-            try fire(all: false)
+            if !report.isSame { try fire(all: false) }
         }
         try drain()
         switch ask {
         case .command(let command):
             report.commands += 1
-            if isBehind, try !fireAhead(command.dueBefore, event.actor) { try fire(all: true) }
+            if !report.isSame, isBehind, try !fireAhead(command.dueBefore, event.actor) { try fire(all: true) }
             try drain()
             try self.command(command, event)
         case .again: try again(event)
@@ -175,16 +178,36 @@ struct Redecision: ~Copyable {
 
     // MARK: Timers
 
-    /// Fires what is due, as the writer does: as much as one unit takes; `all`: before a command that waits for it.
+    /// Fires the timer that the journal's group says is next: how many the writer took at once, only it knew.
+    private mutating func fireNext() throws(StorageError) {
+        decision.batch.removeAll()
+        var isThere = true
+        // Some give nothing, and stand nowhere.
+        while decision.batch.count == 0, isThere {
+            if group.isAhead {
+                let subject = Subject.ordinal(group.first.user)
+                isThere =
+                    ledger.fireTimers(ahead: .own(subject), by: .none, at: group.time, limit: 1, into: &decision)
+                    .fired > 0
+            } else {
+                isThere = ledger.fireTimers(at: group.time, limit: 1, into: &decision).fired > 0
+            }
+        }
+        fired.fill(from: decision.batch)
+        stayInForce()
+    }
+
+    /// In a world of its own, fires what is due, about as the writer does: as much as one unit takes; `all`: before a
+    /// command that waits for it.
     private mutating func fire(all: Bool) throws(StorageError) {
         try drain()
         isBehind = false
         while let due = ledger.nextTimer, due <= clock {
             decision.batch.removeAll()
             var (count, isDone) = (0, false)
-            while !isDone, count < Writer.timersPerDrain, decision.batch.byteCount < Writer.timerBytesPerDrain {
+            while !isDone, count < Writer.timersPerDrain, decision.batch.byteCount < CommitUnit.target {
                 let step = ledger.fireTimers(at: clock, limit: Writer.timersPerGroup, into: &decision)
-                (count, isDone) = (count + step.fired, step.isDone)
+                (count, isDone) = (count + step.cost, step.isDone)
             }
             fired.fill(from: decision.batch)
             if !report.isSame { try drain() }
@@ -195,7 +218,7 @@ struct Redecision: ~Copyable {
         }
     }
 
-    /// Fires what is due to one user ahead of others, as the writer does. Returns whether that was all.
+    /// The same for what is due to one user, ahead of others. Returns whether that was all.
     private mutating func fireAhead(_ due: DueBefore, _ actor: PassportOrdinal) throws(StorageError) -> Bool {
         try drain()
         decision.batch.removeAll()

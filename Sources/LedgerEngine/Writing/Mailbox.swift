@@ -35,6 +35,9 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// The oldest, which stays: for the only one who takes.
+    var first: WorkBatch? { isEmpty ? nil : state.withLock { $0.batches.first } }
+
     /// Takes the oldest alone.
     func takeFirst() -> WorkBatch? {
         guard !isEmpty else { return nil }

@@ -7,8 +7,9 @@ internal import Synchronization
 /// The one who decides: an actor on a thread of its own that owns the ledger's state. Its work is synchronous from the
 /// first look at a command to its last event, once per batch, so there is no re-entrancy to think about.
 ///
-/// A drain takes what waits, opens a unit, fires the timers that are due, decides every item in order, copies the views
-/// of the accounts it touched, and hands the unit over. Nothing it decides is visible to anybody before it is durable.
+/// A drain takes what waits, opens a unit, fires the timers that are due (``fireTimers(_:)`` says how many), decides
+/// the items in order, copies the views of the accounts it touched, and hands the unit over. Nothing it decides is
+/// visible to anybody before it is durable.
 actor Writer {
     nonisolated let executor: PinnedExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -23,6 +24,8 @@ actor Writer {
     private var nextTaken = 0
     /// More was due than the unit that is open has room for.
     var isBehind = false
+    /// And what is next waits for all of it.
+    var isHeldUp = false
     /// No unit has begun since CLOCK SET moved the clock: one that waits has a time of before.
     private var clockWasSet = false
     var pauses: Pauses
@@ -67,6 +70,7 @@ actor Writer {
         let keyRetention: TimeSpan
         let keyCapacity: UInt64
         let closingDelay: UInt64?
+        let timersPerUnit: Int
         let pauseLimit: TimeSpan
         let lastSign: Pauses.LastSign
         /// Fills in what the writer does not know.
@@ -76,7 +80,7 @@ actor Writer {
     }
 
     private static let itemsPerUnit = 8192
-    /// Beside timers that are due still: what is late has half of the time.
+    /// Beside timers that are due still: as many, about, as of them in front.
     private static let itemsBesideTimers = 1024
     /// Journal batches that one more unit may need.
     private static let batchesPerUnit = 3
@@ -171,7 +175,7 @@ actor Writer {
         // whom it is about.
         isBehind = reopened == nil && refusal == nil && !fireTimers(unit)
         work(unit, refusal)
-        if !isBehind { workAside(unit, refusal) }
+        workAside(unit, refusal)
         close(unit, touchedUsers, touchedPassports)
         let isLast = nextTaken == taken.count && parts.mailbox.isEmpty && parts.aside.isEmpty
         if !(isLast && parts.committer.commitInline(unit)) { parts.committer.push(unit) }
@@ -180,9 +184,10 @@ actor Writer {
 
     /// Moves a driven clock on where that is asked next. Until then it stands: a unit has one time.
     private func drive() {
-        guard let driven = parts.driven, nextTaken < taken.count, let next = nextClockSet(in: taken[nextTaken]) else {
-            return
-        }
+        guard let driven = parts.driven, nextTaken < taken.count, let next = nextClockSet(in: taken[nextTaken]),
+            // What is due at its time of before comes at that, unless it cannot.
+            parts.gate.refusal != nil || state.nextTimer.map({ $0 > driven.now() }) ?? true
+        else { return }
         if let downFrom = next.downFrom { pauses.begin(at: max(driven.now(), downFrom)) }
         driven.set(next.time)
         clockWasSet = true
@@ -283,7 +288,9 @@ actor Writer {
 
     /// One long read, where the unit has come to its end: however many wait, others wait for one of them.
     private func workAside(_ unit: CommitUnit, _ refusal: String?) {
-        guard let batch = parts.aside.takeFirst() else { return }
+        guard let next = parts.aside.first, !isBehind || next.entries.allSatisfy({ mayPass($0, unit) }),
+            let batch = parts.aside.takeFirst()
+        else { return }
         var began = MonotonicTime.now
         while batch.results.count < batch.count { began = workItem(of: batch, unit, refusal, since: began) }
         unit.batches.append(batch)

@@ -209,7 +209,7 @@ final class TransactionProgram: ServerProgram, @unchecked Sendable {
         super.init("EXEC", .transaction, runner)
     }
 
-    override var dueBefore: [DueBefore] { commands.map(\.dueBefore) }
+    override var dueBefore: [DueBefore] { watched.map { .own(.user($0.user)) } + commands.map(\.dueBefore) }
 
     override func work(_ ledger: ProgramLedger) -> ProgramEnd {
         guard watched.allSatisfy({ ledger.lastEvent(of: $0.user) == $0.event }) else {

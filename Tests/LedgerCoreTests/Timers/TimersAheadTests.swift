@@ -159,6 +159,11 @@ import Testing
         // As it is asked by whom the passport is for.
         #expect(!passes(.own(.passport(PassportID(value: 1)))))
         #expect(passes(.own(.passport(PassportID(value: 2)))))
+        // Whoever it makes now, it may ask about next.
+        let create = UserCreate(id: "new", emailHash: Hash128(high: 1, low: 1), email: [1], type: .pro).dueBefore
+        let nobody = DueBefore.own(.user(Hash128(high: 1, low: 2)))
+        #expect(!passes(create, by: platform) && !passes(nobody, by: platform))
+        #expect(passes(create, by: free) && passes(nobody, by: free))
         // Work that is under way with it.
         let bob = TestLedger().hash("bob")
         let work: [Command] = [
@@ -221,6 +226,17 @@ import Testing
         for command in all {
             guard case .everything = command.dueBefore else {
                 Issue.record("\(command.name) passes what is due to others")
+                continue
+            }
+        }
+        let queries: [Query] = [
+            .limits(.user(hash)), .limits(nil), .meters, .rules, .ruleSource(.storage, version: nil), .priceBooks(),
+            .passport(PassportID(value: 1)), .passports(user: hash, Page()), .users(Page()), .books,
+            .sessions(user: nil, status: nil, Page()), .allowances(nil, Page()), .spaces(Page()),
+        ]
+        for query in queries {
+            guard case .everything = query.dueBefore else {
+                Issue.record("\(query) passes what is due to others")
                 continue
             }
         }
