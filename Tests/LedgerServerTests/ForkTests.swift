@@ -195,6 +195,10 @@ import Testing
                 for field in ["user", "available", "debt", "spent", "exhausted", "sessions_ended"] {
                     #expect(one[field] == two[field], "\(field): \(one), \(two)")
                 }
+                // At the time that it says, whenever something last happened to them.
+                let user = try #require(one["user"]?.string)
+                let balance = try await ask(client, "FORK RUN a CREDIT BALANCE \(user)")
+                #expect(one["available"] == balance["available"], "\(user): \(one), \(balance)")
             }
             for line in ["CREDIT LOTS u_a", "INFO books", "SESSION LIST"] {
                 let (one, two) = (

@@ -28,13 +28,13 @@ package final class Fork: Sendable {
     init(_ engine: Engine, _ clock: ManualClock, _ disk: OverlayDisk, at lsn: LSN) {
         (self.engine, self.clock, self.disk, self.lsn) = (engine, clock, disk, lsn)
         bytesAtFirst = disk.byteCount
+        began = clock.now()
         var before: [(Int64, Int64)] = []
         while let view = engine.reads.view(UserOrdinal(UInt32(before.count))) {
-            before.append((view.available.nanos, view.debt.nanos))
+            before.append((view.lowerBound(at: began).nanos, view.debt.nanos))
         }
         self.before = before
         users = before.count
-        began = clock.now()
     }
 
     package var now: Timestamp { clock.now() }
@@ -183,7 +183,7 @@ package final class Fork: Sendable {
             found.users.append(
                 Difference.User(
                     user: engine.reads.userID(ordinal), events: sum.events,
-                    availableBefore: Money(nanos: old.available), available: view?.available ?? .zero,
+                    availableBefore: Money(nanos: old.available), available: view?.lowerBound(at: found.now) ?? .zero,
                     debtBefore: Money(nanos: old.debt), debt: view?.debt ?? .zero, spent: sum.spent,
                     exhausted: sum.exhausted, sessionsEnded: sum.ended))
         }
@@ -192,7 +192,22 @@ package final class Fork: Sendable {
             return one != other ? one > other : a.user.string < b.user.string
         }
         found.users.removeSubrange(min(count, found.users.count)...)
+        try ask(about: &found.users)
         return found
+    }
+
+    /// What was seen of users is of when something last happened to them, or a bound: what they have now is asked.
+    private func ask(about users: inout [Difference.User]) throws(EngineError) {
+        guard !users.isEmpty else { return }
+        let done = Latch()
+        let batch = WorkBatch(capacity: users.count) { _ in done.open() }
+        for user in users { batch.append(.query(.user(engine.names.user(user.user)))) }
+        guard engine.submit(batch) else { throw EngineError(.stopped, "the fork was dropped") }
+        done.wait()
+        for (place, result) in batch.results.enumerated() {
+            guard case .query(.user(let row)) = result else { continue }
+            (users[place].available, users[place].debt) = (row.account.available, row.account.debt)
+        }
     }
 
     /// Ends it, whatever is still due. Not for an event loop.
