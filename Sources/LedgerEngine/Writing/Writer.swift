@@ -288,9 +288,12 @@ actor Writer {
 
     /// One long read, where the unit has come to its end: however many wait, others wait for one of them.
     private func workAside(_ unit: CommitUnit, _ refusal: String?) {
-        guard let next = parts.aside.first, !isBehind || next.entries.allSatisfy({ mayPass($0, unit) }),
-            let batch = parts.aside.takeFirst()
-        else { return }
+        guard let next = parts.aside.first else { return }
+        // Who waits here keeps nobody.
+        let wasHeldUp = isHeldUp
+        let mayPass = !isBehind || next.entries.allSatisfy { self.mayPass($0, unit) }
+        isHeldUp = wasHeldUp
+        guard mayPass, let batch = parts.aside.takeFirst() else { return }
         var began = MonotonicTime.now
         while batch.results.count < batch.count { began = workItem(of: batch, unit, refusal, since: began) }
         unit.batches.append(batch)
