@@ -222,10 +222,17 @@ final class ConnectionHandler: ChannelDuplexHandler, Transport {
 
     func close() {
         guard let context else { return }
-        // Behind everything that was written before.
+        // Behind everything that was written before. What still comes is read, until the other side has seen the end
+        // and ended, too: a socket that is closed with something unread takes back what is on its way.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            bound.value.close(mode: .output, promise: nil)
+            bound.value.eventLoop.scheduleTask(in: Self.parting) { bound.value.close(promise: nil) }
+        }
     }
+
+    /// How long the other side has to take what is on its way, and to end.
+    private static let parting = TimeAmount.seconds(1)
 
     func abort() {
         dispatcher.remove(client)
